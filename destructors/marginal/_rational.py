@@ -1,0 +1,204 @@
+"""Each feature to N(0, 1) by a rational-quadratic spline, in closed form."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from destructors._compat import Interval, StrOptions
+from destructors.base import Destructor
+from destructors.marginal._column import summarise
+from destructors.marginal._rational_kernels import rational_forward, rational_inverse
+
+__all__ = ["RationalQuadraticGaussianizer"]
+
+_HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
+# Numbers of knots to choose from.
+_N_KNOTS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 96, 128)
+# Standard deviation of the smoothing window, in gaps between knots.
+_WINDOW = 0.5
+# Cost of a knot in the criterion, in nats: somewhat more than Akaike's 1, against the
+# ragged fits it picks now and then.
+_KNOT_COST = 1.4
+# Knots are at least this far apart in robust standard units, and slopes no farther from
+# 1 than its inverse.
+_SMALLEST = 1e-6
+
+
+class RationalQuadraticGaussianizer(Destructor):
+    """Map each feature to N(0, 1) by a monotone rational-quadratic spline.
+
+    Knots stand at equally spaced normal scores. Their place in the data and the slope
+    there come from straight lines fitted to the quantile plot, each by weighted least
+    squares in a window about its knot: smoothed quantiles and slopes in closed form.
+    The number of knots, which sets the width of the window too, is chosen per feature
+    by a penalised likelihood; normal data need two. The map is continuously
+    differentiable, and linear beyond the smallest and largest training value.
+
+    Parameters
+    ----------
+    n_knots : int or "auto", default="auto"
+        Number of knots of each spline. "auto" chooses it for each feature, at most 128.
+        Features with fewer distinct values get fewer.
+
+    Attributes
+    ----------
+    knots_ : list of ndarray of shape (n_knots_j,)
+        Knots of each feature, in its units.
+    values_ : list of ndarray of shape (n_knots_j,)
+        Value of the map at each knot, in standard normal units.
+    slopes_ : list of ndarray of shape (n_knots_j,)
+        Slope of the map at each knot.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen in `fit`, if all are strings.
+    base_distribution_ : StandardNormal
+        The base distribution.
+
+    See Also
+    --------
+    SplineGaussianizer : Fitted by penalised likelihood; closer to the truth.
+
+    Notes
+    -----
+    A constant feature is shifted to zero with slope 1. Weights count rows.
+
+    References
+    ----------
+    C. Durkan, A. Bekasov, I. Murray and G. Papamakarios, *Neural spline flows*,
+    NeurIPS 2019, for the map. W. S. Cleveland, *Robust locally weighted regression and
+    smoothing scatterplots*, Journal of the American Statistical Association 74, 1979,
+    for lines in windows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from destructors.marginal import RationalQuadraticGaussianizer
+    >>> X = np.random.default_rng(0).gamma(2.0, size=(1000, 1))
+    >>> Z = RationalQuadraticGaussianizer().fit_transform(X)
+    >>> bool(abs(Z.mean()) < 0.05 and abs(Z.std() - 1) < 0.05)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "n_knots": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})]
+    }
+    _feature_wise = True
+
+    def __init__(self, *, n_knots: int | Literal["auto"] = "auto"):
+        self.n_knots = n_knots
+
+    def _fit(self, X, sample_weight, random_state):
+        splines = [_fit_column(column, sample_weight, self.n_knots) for column in X.T]
+        self.knots_, self.values_, self.slopes_ = map(list, zip(*splines, strict=True))
+        self._starts = np.cumsum([0, *map(len, self.knots_)])
+        self._flat = tuple(
+            np.concatenate(part) for part in (self.knots_, self.values_, self.slopes_)
+        )
+
+    def _forward(self, X):
+        Z, log_det = np.empty_like(X), np.empty(len(X))
+        rational_forward(X, *self._flat, self._starts, Z, log_det)
+        return Z, log_det
+
+    def _inverse(self, Z):
+        X, log_det = np.empty_like(Z), np.empty(len(Z))
+        rational_inverse(Z, *self._flat, self._starts, X, log_det)
+        return X, log_det
+
+
+def _fit_column(
+    column: NDArray, weight: NDArray | None, n_knots: int | Literal["auto"]
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Give knots, values and slopes of the spline of one feature."""
+    x, mass, center, scale = summarise(column, weight)
+    if len(x) == 1:
+        reach = max(1.0, 1e-6 * abs(center))
+        ends = np.array([-reach, reach])
+        return center + ends, ends, np.ones(2)
+    total = mass.sum()
+    scores = ndtri((np.cumsum(mass) - 0.5 * mass) / total)
+    if n_knots == "auto":
+        candidates = [m for m in _N_KNOTS if m == 2 or 2 * m <= len(x)]
+    else:
+        candidates = [min(n_knots, len(x))]
+    best, spline = -np.inf, None
+    for m in candidates:
+        trial = _smooth_quantiles(x, mass, scores, m)
+        gain = mass @ _log_density(x, trial) - _KNOT_COST * m
+        if spline is None or gain > best:
+            best, spline = gain, trial
+    assert spline is not None
+    knots, values, slopes = relax_ends(*spline)
+    # In units whose rounding is coarse, close knots can fall together.
+    knots, kept = np.unique(center + scale * knots, return_index=True)
+    return knots, values[kept], slopes[kept] / scale
+
+
+def _smooth_quantiles(
+    x: NDArray, mass: NDArray, scores: NDArray, n_knots: int
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Fit a line about each knot to values as a function of their normal scores."""
+    values = np.linspace(scores[0], scores[-1], n_knots)
+    width = _WINDOW * (values[1] - values[0])
+    offset = (scores - values[:, None]) / width
+    weight = mass * np.exp(-0.5 * offset**2)
+    # Nearest values are always in the window, however far.
+    weight += 1e-300 * (np.abs(offset) == np.abs(offset).min(axis=1, keepdims=True))
+    total = weight.sum(axis=1)
+    center = (weight * offset).sum(axis=1) / total
+    centred = offset - center[:, None]
+    # A window that holds one value alone has no slope.
+    spread = np.maximum((weight * centred**2).sum(axis=1), 1e-12 * total)
+    rise = (weight * centred) @ x / spread
+    knots = (weight @ x) / total - rise * center
+    slopes = width / np.maximum(rise, 1e-300)
+    return order_knots(knots, values, slopes)
+
+
+def order_knots(
+    knots: NDArray, values: NDArray, slopes: NDArray
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Make knots and values strictly increasing and slopes moderate, in robust standard
+    units: they can be neither where values are tied or rounding decides.
+    """
+    slopes = np.clip(slopes, _SMALLEST, 1.0 / _SMALLEST)
+    climb = np.cumsum(_SMALLEST * np.hypot(1.0, knots))
+    knots = np.maximum.accumulate(knots - climb) + climb
+    climb = _SMALLEST * np.arange(len(values))
+    values = np.maximum.accumulate(values - climb) + climb
+    return knots, values, slopes
+
+
+def relax_ends(
+    knots: NDArray, values: NDArray, slopes: NDArray
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Let the slope fall to at most 1 (standard units) just outside the data.
+
+    A density that ends in a sharp edge is steep there. Taken further, that slope would
+    make a new value a little beyond the edge absurdly unlikely; relaxed, such a value
+    is rare but no more.
+    """
+    if slopes[0] > 1.0:
+        gap = 1.0 / slopes[0]
+        knots = np.r_[knots[0] - gap, knots]
+        values = np.r_[values[0] - 0.5 * gap * (1.0 + slopes[0]), values]
+        slopes = np.r_[1.0, slopes]
+    if slopes[-1] > 1.0:
+        gap = 1.0 / slopes[-1]
+        knots = np.r_[knots, knots[-1] + gap]
+        values = np.r_[values, values[-1] + 0.5 * gap * (1.0 + slopes[-1])]
+        slopes = np.r_[slopes, 1.0]
+    return knots, values, slopes
+
+
+def _log_density(x: NDArray, spline: tuple[NDArray, NDArray, NDArray]) -> NDArray:
+    Z, log_slope = np.empty((len(x), 1)), np.empty(len(x))
+    starts = np.array([0, len(spline[0])])
+    rational_forward(x[:, None], *spline, starts, Z, log_slope)
+    return log_slope - 0.5 * Z[:, 0] ** 2 - _HALF_LOG_2PI
