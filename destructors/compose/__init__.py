@@ -1,0 +1,15 @@
+"""Compose destructors: chains, and the greedy stack."""
+
+from destructors.compose._adapt import TransformerDestructor, as_destructor
+from destructors.compose._columns import ColumnDestructor
+from destructors.compose._iterative import IterativeDestructor
+from destructors.compose._pipeline import DestructorPipeline, make_destructor_pipeline
+
+__all__ = [
+    "ColumnDestructor",
+    "DestructorPipeline",
+    "IterativeDestructor",
+    "TransformerDestructor",
+    "as_destructor",
+    "make_destructor_pipeline",
+]

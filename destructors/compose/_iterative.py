@@ -1,0 +1,206 @@
+"""The greedy stack with layers of one's own."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from destructors._compat import BaseComposition, HasMethods, StrOptions
+from destructors.base import Destructor
+from destructors.compose._pipeline import make_destructor_pipeline
+from destructors.compose._stack import GreedyDestructor
+from destructors.linear import PCARotation, RandomRotation
+from destructors.marginal import SplineGaussianizer
+
+__all__ = ["IterativeDestructor"]
+
+
+class IterativeDestructor(BaseComposition, GreedyDestructor):
+    """Stack layers greedily, while the held-out likelihood grows.
+
+    In each iteration the candidates are fitted on the latent of the training rows, each
+    is scored by the held-out log-likelihood it leads to, and the best is kept; no layer
+    is touched again. When ``n_iter_no_change`` iterations bring less than ``tol``, the
+    stack is cut back to its best prefix.
+
+    Parameters
+    ----------
+    candidates : Destructor or list of (str, Destructor) tuples, default=None
+        What a layer can be. None stands for two: a `PCARotation` between two
+        `SplineGaussianizer`, and a `RandomRotation` between two.
+    selection : {"best", "cycle"}, default="best"
+        With several candidates: "best" fits them all in each iteration and keeps the
+        one with the highest held-out score (training score without held-out rows),
+        ties to the first; "cycle" takes them in turn.
+    max_iter : int, default=100
+        Largest number of layers.
+    early_stopping : bool, default=True
+        Whether to hold out rows, stop by them and cut back. Otherwise all rows are
+        trained on and there are ``max_iter`` layers.
+    validation_fraction : float, default=0.1
+        Share of the rows to hold out. Equal rows always go to the same part.
+    n_iter_no_change : int, default=5
+        Number of layers without improvement after which to stop.
+    tol : float, default=1e-3
+        Rise of the mean held-out log density that counts as improvement, in nats.
+    cv : int, cross-validation generator or iterable, default=None
+        If given, depth and choices are made by the mean held-out score of stacks that
+        are grown side by side on the folds; then the layers are fitted on all rows.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the layers that are there. The held-out rows stay the
+        same.
+    n_jobs : int, default=None
+        Number of threads that fit candidates, and transform rows, side by side. The
+        result does not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the hold-out and of the layers.
+    verbose : int, default=0
+        Whether to print a line for each layer.
+
+    Attributes
+    ----------
+    layers_ : list of Destructor
+        The fitted layers. May be empty: on data that are standard normal already.
+    layer_names_ : list of str
+        Name of the candidate that each layer is.
+    n_iter_ : int
+        Number of layers.
+    train_score_ : ndarray of shape (`n_iter_` + 1,)
+        Mean log density of the training rows after each layer, in nats; index 0 is
+        that of the untransformed rows.
+    validation_score_ : ndarray of shape (`n_iter_` + 1,)
+        The same for the held-out rows (mean over folds with ``cv``); empty without any.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen in `fit`, if all are strings.
+    base_distribution_ : StandardNormal
+        The base distribution.
+
+    See Also
+    --------
+    DestructorPipeline : A fixed chain.
+    destructors.flows.RBIG : A ready-made stack.
+
+    Notes
+    -----
+    ``stack[i]`` is a layer and ``stack[:k]`` a fitted `DestructorPipeline` of the first
+    layers. scikit-learn's callbacks work: one task a layer; one that returns True from
+    ``on_fit_task_end`` ends the growth. An interruption or an error in a later layer
+    ends it with a warning and keeps the layers before.
+
+    References
+    ----------
+    Inouye and Ravikumar, *Deep density destructors*, ICML 2018, section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from destructors.compose import IterativeDestructor
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=2000)
+    >>> X = np.c_[x, x**2 + rng.normal(scale=0.5, size=2000)]
+    >>> model = IterativeDestructor(max_iter=10, random_state=0).fit(X)
+    >>> bool((model.validation_score_[1:] > model.validation_score_[0]).all())
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **GreedyDestructor._parameter_constraints,
+        "candidates": [HasMethods(["fit", "transform"]), list, None],
+        "selection": [StrOptions({"best", "cycle"})],
+    }
+
+    def __init__(
+        self,
+        candidates: Destructor | list[tuple[str, Destructor]] | None = None,
+        *,
+        selection: Literal["best", "cycle"] = "best",
+        max_iter: int = 100,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        tol: float = 1e-3,
+        cv: Any = None,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ):
+        self.candidates = candidates
+        self.selection = selection
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.cv = cv
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get parameters; those of a candidate are named ``name__parameter``.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include the candidates and their parameters.
+
+        Returns
+        -------
+        params : dict
+            Parameter names mapped to their values.
+        """
+        if isinstance(self.candidates, list):
+            return self._get_params("candidates", deep=deep)
+        return super().get_params(deep=deep)
+
+    def set_params(self, **params: Any) -> IterativeDestructor:
+        """Set parameters; a candidate's name sets the candidate itself.
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values, such as ``candidates__alpha=0.1`` for a single candidate
+            or ``name__alpha=0.1`` for one of a list.
+
+        Returns
+        -------
+        self : object
+            The stack.
+        """
+        if isinstance(params.get("candidates", self.candidates), list):
+            self._set_params("candidates", **params)
+        else:
+            super().set_params(**params)
+        return self
+
+    def _named_candidates(self) -> list[tuple[str, Destructor]]:
+        if self.candidates is None:
+            # A rotation at the end would not show in the likelihood.
+            marginal = SplineGaussianizer()
+            rotations = {"pca": PCARotation(), "random": RandomRotation()}
+            return [
+                (name, make_destructor_pipeline(marginal, rotation, marginal))
+                for name, rotation in rotations.items()
+            ]
+        if not isinstance(self.candidates, list):
+            return [(type(self.candidates).__name__.lower(), self.candidates)]
+        if not self.candidates:
+            raise ValueError("candidates is empty: give at least one destructor.")
+        for entry in self.candidates:
+            if not (isinstance(entry, tuple) and len(entry) == 2):
+                raise TypeError(
+                    "Each of candidates must be a (name, destructor) tuple, got "
+                    f"{entry!r}."
+                )
+        self._validate_names([name for name, _ in self.candidates])
+        return self.candidates
+
+    def _turn(self, n_layers, n_candidates):
+        if self.selection == "cycle":
+            return [n_layers % n_candidates]
+        return range(n_candidates)
