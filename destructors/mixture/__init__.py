@@ -1,0 +1,5 @@
+"""Gaussian mixtures."""
+
+from destructors.mixture._mixture import GaussianMixtureDestructor
+
+__all__ = ["GaussianMixtureDestructor"]

@@ -1,0 +1,243 @@
+"""Weighted expectation-maximisation for Gaussian mixtures, as matrix products.
+
+The log-density of a component is linear in the features of a row (see
+`destructors.mixture._covariance`), so the E-step is one product, coefficients times
+features, and the M-step another, responsibilities times features, for a block of rows
+at a time. Rows are in standard units, where the squares lose no digits that matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import kmeans_plusplus
+from sklearn.utils import gen_batches
+
+from destructors.mixture._covariance import Full
+from destructors.mixture._prior import learn_prior
+
+__all__ = ["EM", "Mixture"]
+
+# Numbers in the arrays of a block of rows: what fits into the second-level cache.
+_BLOCK_SIZE = 2**17
+# Responsibilities below exp(-200) are nothing, and subnormal numbers are slow.
+_LOWEST = -200.0
+# Rows that seeds are found on, and steps of Lloyd's algorithm that improve them.
+_MAX_SEED_ROWS = 20_000
+_N_LLOYD = 5
+# The prior is learned in the first steps, then kept: from there on the penalised
+# likelihood can only rise.
+_N_PRIOR_STEPS = 30
+# A component that holds less than this share of a row has died.
+_DEAD = 1e-6
+# The background: how much wider than the data it is, and its least weight.
+_BACKGROUND_WIDTH = 3.0
+_BACKGROUND_WEIGHT = 1e-3
+
+
+class Mixture(NamedTuple):
+    """Parameters of a mixture; shapes as in `destructors.mixture._covariance`."""
+
+    weights: NDArray
+    means: NDArray
+    covariances: NDArray
+
+
+class EM:
+    """Fits mixtures to rows, from seeds or from another mixture.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Distinct rows in standard units and in random order.
+    weight : ndarray of shape (n_samples,)
+        Positive weights.
+    covariance : type
+        One of `destructors.mixture._covariance`.
+    degrees_of_freedom_prior : float or None
+        Number of rows that the prior of a covariance counts for; None to learn it.
+    background : bool
+        Whether the last component is a wide one that does not move.
+    reg_covar, tol, max_iter
+        As in `GaussianMixtureDestructor`.
+
+    Attributes
+    ----------
+    mixture : Mixture
+        The parameters.
+    lower_bound : float
+        Mean log-density of the rows, in nats.
+    n_iter : int
+        Number of steps.
+    converged : bool
+        Whether the last step brought less than ``tol``.
+    """
+
+    def __init__(
+        self,
+        X: NDArray,
+        weight: NDArray,
+        covariance: Callable[[NDArray, NDArray], Full],
+        *,
+        degrees_of_freedom_prior: float | None,
+        background: bool,
+        reg_covar: float,
+        tol: float,
+        max_iter: int,
+    ):
+        self.X, self.weight = X, weight
+        self.type = covariance(X, weight)
+        self.degrees_of_freedom_prior = degrees_of_freedom_prior
+        self.background = background
+        self.reg_covar, self.tol, self.max_iter = reg_covar, tol, max_iter
+
+    # ------------------------------------------------------------------ fitting
+
+    def fit(self, n_components: int, random_state: np.random.RandomState) -> EM:
+        """Fit from seeds by k-means++, improved by a few steps of Lloyd's algorithm."""
+        centers = self._find_centers(n_components, random_state)
+
+        def assign(columns: NDArray, features: NDArray, weight: NDArray) -> NDArray:
+            labels = _nearest(columns, centers)
+            return np.where(labels == np.arange(n_components)[:, None], weight, 0.0)
+
+        return self._run(self._moments(n_components, assign), n_components)
+
+    def fit_from(self, mixture: Mixture) -> EM:
+        """Fit from another mixture."""
+        moments, _ = self._expect(mixture)
+        return self._run(moments, len(mixture.weights) - self.background)
+
+    def _run(self, moments: NDArray, n_components: int) -> EM:
+        if self.background:
+            # Moments of all rows: the components share each row out.
+            everything = moments.sum(axis=0, keepdims=True)
+            spread = self.type.scatter(everything) / everything[0, 0]
+            self._wide = _BACKGROUND_WIDTH**2 * spread + self.type.ridge(self.reg_covar)
+            if len(moments) == n_components:
+                moments = np.r_[moments, _BACKGROUND_WEIGHT * everything]
+        last, self.converged = -np.inf, False
+        for step in range(1, self.max_iter + 1):
+            self.n_iter = step
+            with np.errstate(divide="ignore", invalid="ignore"):
+                self.mixture = self._maximise(moments)
+                moments, self.lower_bound = self._expect(self.mixture)
+            if not np.isfinite(self.lower_bound):
+                raise np.linalg.LinAlgError("a variance is zero")
+            self.converged = abs(self.lower_bound - last) < self.tol
+            if self.converged:
+                break
+            last = self.lower_bound
+        return self
+
+    def score(self, X: NDArray, weight: NDArray) -> float:
+        """Mean log-density of other rows under the mixture, in nats."""
+        return self._expect(self.mixture, (X, weight))[1]
+
+    # ------------------------------------------------------------------ steps
+
+    def _expect(
+        self,
+        mixture: Mixture,
+        rows: tuple[NDArray, NDArray] | None = None,
+    ) -> tuple[NDArray, float]:
+        """Give the moments under a mixture, and the mean log-density."""
+        coefficients = self.type.coefficients(*mixture)
+        total = 0.0
+
+        def assign(columns: NDArray, features: NDArray, weight: NDArray) -> NDArray:
+            nonlocal total
+            share = coefficients @ features
+            largest = share.max(axis=0)
+            share -= largest
+            np.maximum(share, _LOWEST, out=share)
+            np.exp(share, out=share)
+            sums = share.sum(axis=0)
+            log_density = largest + np.log(sums)
+            log_density += self.type.offset(columns, mixture.covariances)
+            total += float(weight @ log_density)
+            share *= weight / sums
+            return share
+
+        moments = self._moments(len(coefficients), assign, rows)
+        return moments, total / float(moments[:, 0].sum())
+
+    def _moments(
+        self,
+        n_components: int,
+        assign: Callable[[NDArray, NDArray, NDArray], NDArray],
+        rows: tuple[NDArray, NDArray] | None = None,
+    ) -> NDArray:
+        """Sum the features of rows, weighted by what each component gets of them."""
+        X, weight = rows or (self.X, self.weight)
+        n_features = 1 + X.shape[1] + self.type.n_products
+        n_rows = max(256, _BLOCK_SIZE // (n_components + n_features))
+        moments = np.zeros((n_components, n_features))
+        for block in gen_batches(len(X), n_rows):
+            columns = np.ascontiguousarray(X[block].T)
+            features = self.type.features(columns)
+            moments += assign(columns, features, weight[block]) @ features.T
+        return moments
+
+    def _maximise(self, moments: NDArray) -> Mixture:
+        """Give the mixture of these moments."""
+        n_moving = len(moments) - self.background
+        moving = moments[:n_moving]
+        alive = moving[:, 0] > _DEAD * self.weight.mean()
+        moving = moving[alive]
+        counts, sums = moving[:, 0], moving[:, 1 : self.X.shape[1] + 1]
+        means, covariances = sums / counts[:, None], self._estimate(moving, alive)
+        if not self.background:
+            return Mixture(counts / counts.sum(), means, covariances)
+        share = max(moments[-1, 0] / moments[:, 0].sum(), _BACKGROUND_WEIGHT)
+        return Mixture(
+            np.r_[counts / counts.sum() * (1.0 - share), share],
+            np.r_[means, np.zeros((1, means.shape[1]))],
+            np.r_[covariances, self._wide],
+        )
+
+    def _estimate(self, moments: NDArray, alive: NDArray) -> NDArray:
+        """Give the covariances of components."""
+        scatter, counts = self.type.scatter(moments), moments[:, 0]
+        ridge = self.type.ridge(self.reg_covar)
+        if not self.type.is_own:
+            return scatter / counts.sum() + ridge
+        if self.n_iter <= _N_PRIOR_STEPS:
+            strength = self.degrees_of_freedom_prior
+            self._prior = learn_prior(
+                self.type, scatter, counts, strength, self.reg_covar
+            )
+        elif not alive.all():
+            self._prior = self._prior._replace(size=self._prior.size[alive])
+        return self._prior.estimate(self.type, scatter, counts) + ridge
+
+    # ------------------------------------------------------------------ seeds
+
+    def _find_centers(
+        self, n_components: int, random_state: np.random.RandomState
+    ) -> NDArray:
+        X, weight = self.X[:_MAX_SEED_ROWS], self.weight[:_MAX_SEED_ROWS]
+        centers, _ = kmeans_plusplus(
+            X, n_components, sample_weight=weight, random_state=random_state
+        )
+        columns = np.ascontiguousarray(X.T)
+        for _ in range(_N_LLOYD):
+            labels = _nearest(columns, centers)
+            mass = np.bincount(labels, weight, minlength=n_components)
+            for j, column in enumerate(columns):
+                sums = np.bincount(labels, weight * column, minlength=n_components)
+                # A center that has lost its rows stays where it is.
+                np.divide(sums, mass, out=centers[:, j], where=mass > 0)
+        return centers
+
+
+def _nearest(columns: NDArray, centers: NDArray) -> NDArray:
+    """Give the index of the center that is nearest to each row."""
+    labels = np.empty(columns.shape[1], dtype=np.intp)
+    half = 0.5 * np.einsum("kj,kj->k", centers, centers)[:, None]
+    for block in gen_batches(len(labels), max(256, _BLOCK_SIZE // len(centers))):
+        labels[block] = np.argmax(centers @ columns[:, block] - half, axis=0)
+    return labels
