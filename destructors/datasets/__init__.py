@@ -1,0 +1,39 @@
+"""Toy densities and loaders of public data sets."""
+
+from destructors.datasets._generated import (
+    make_autoregressive,
+    make_banana,
+    make_gaussian_grid,
+    make_sine_wave,
+)
+from destructors.datasets._loaders import (
+    load_anomaly,
+    load_cop,
+    load_density,
+    load_mnist,
+    load_mushroom,
+)
+from destructors.datasets._planar import (
+    make_checkerboard,
+    make_concentric_circles,
+    make_pinwheel,
+    make_rings,
+    make_spirals,
+)
+
+__all__ = [
+    "load_anomaly",
+    "load_cop",
+    "load_density",
+    "load_mnist",
+    "load_mushroom",
+    "make_autoregressive",
+    "make_banana",
+    "make_checkerboard",
+    "make_concentric_circles",
+    "make_gaussian_grid",
+    "make_pinwheel",
+    "make_rings",
+    "make_sine_wave",
+    "make_spirals",
+]

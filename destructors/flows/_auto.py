@@ -1,0 +1,195 @@
+"""The portfolio default: layers of any kind, whatever helps most next."""
+
+from __future__ import annotations
+
+from numbers import Real
+from time import perf_counter
+from typing import Any, ClassVar
+
+import numpy as np
+
+from destructors._compat import Interval
+from destructors.autoregressive import RegressionDestructor
+from destructors.base import Destructor
+from destructors.compose import make_destructor_pipeline
+from destructors.flows._starts import StartedDestructor, make_marginal, make_mixture
+from destructors.linear import PCARotation
+from destructors.marginal import SplineGaussianizer
+from destructors.tree import BoostedTreeDestructor
+
+__all__ = ["AutoDestructor"]
+
+# Regressions among more features than this cost more than all other layers together.
+_MOST_REGRESSED = 20
+
+
+class AutoDestructor(StartedDestructor):
+    """A good density without choices: a portfolio of all kinds of layers.
+
+    The stack starts with a mixture, alone or behind marginals, regressions among the
+    features, or both, whichever gains most on held-out rows. Boosted trees
+    follow. Then each iteration takes, from rotated marginals, mixtures and more trees,
+    the layer with the largest held-out gain; a kind that gained nothing is not tried
+    again. The stack is cut back to its best prefix. Regressions are tried on 2 to 20
+    features.
+
+    Parameters
+    ----------
+    max_iter : int, default=10
+        Largest number of layers.
+    max_time : float, default=None
+        Seconds of wall time after which no further candidate is begun; a fit ends when
+        the one under way is done. With None there is no limit, and the result depends
+        on nothing but data and seed.
+    early_stopping : bool, default=True
+        Whether rows are held out to choose and to stop by. Otherwise all rows are
+        trained on, choices are by the training score, and there are ``max_iter``
+        layers: this overfits, and is for tests.
+    validation_fraction : float, default=0.1
+        Share of the rows to hold out. Equal rows always go to the same part.
+    n_iter_no_change : int, default=2
+        Number of layers without improvement after which to stop.
+    tol : float, default=1e-3
+        Rise of the mean held-out log density that counts as improvement, in nats.
+    cv : int, cross-validation generator, iterable, "auto" or None, default="auto"
+        With folds, everything is chosen on their mean held-out scores and then fitted
+        on all rows; None holds out one part. "auto" takes 5 folds where one part would
+        be less than 1,000 rows.
+    n_jobs : int, default=None
+        Number of threads that fit candidates, and transform rows, side by side. The
+        result does not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the hold-out and of the layers.
+    verbose : int, default=0
+        Whether to print a line for each layer.
+
+    Attributes
+    ----------
+    layers_ : list of Destructor
+        The fitted layers. May be empty: on data that are standard normal already.
+    layer_names_ : list of str
+        Kind of each layer.
+    n_iter_ : int
+        Number of layers.
+    train_score_ : ndarray of shape (``n_iter_ + 1``,)
+        Mean log density of the training rows before and after each layer, in nats.
+    validation_score_ : ndarray of shape (``n_iter_ + 1``,)
+        The same for the held-out rows (mean over folds with ``cv``); empty without any.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (``n_features_in_``,)
+        Names of features seen in `fit`, if all are strings.
+    base_distribution_ : StandardNormal
+        The base distribution.
+
+    See Also
+    --------
+    TreeFlow : The same without the choice of layers; faster.
+    destructors.compose.IterativeDestructor : A portfolio of one's own.
+
+    References
+    ----------
+    Inouye and Ravikumar, *Deep density destructors*, ICML 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from destructors.flows import AutoDestructor
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.uniform(-2, 2, size=500)
+    >>> X = np.c_[x, np.exp(x) + rng.normal(scale=0.1, size=500)]
+    >>> model = AutoDestructor(random_state=0).fit(X)
+    >>> bool(abs(model.score(X) - (-np.log(4) - np.log(0.1) - 1.42)) < 0.3)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **StartedDestructor._parameter_constraints,
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+    }
+
+    def __init__(
+        self,
+        *,
+        max_iter: int = 10,
+        max_time: float | None = None,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 2,
+        tol: float = 1e-3,
+        cv: Any = "auto",
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ):
+        self.max_iter = max_iter
+        self.max_time = max_time
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.cv = cv
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # ------------------------------------------------------------------ portfolio
+
+    def _named_candidates(self) -> list[tuple[str, Destructor]]:
+        mixture, marginal = make_mixture(), make_marginal()
+        regression = RegressionDestructor()
+        chain = make_destructor_pipeline
+        # Of equals the first is taken, so the cheaper stands before.
+        return [
+            ("mixture", mixture),
+            ("marginal-mixture", chain(marginal, mixture)),
+            ("regression-mixture", chain(regression, mixture)),
+            ("marginal-regression-mixture", chain(marginal, regression, mixture)),
+            ("rotation", chain(PCARotation(), SplineGaussianizer())),
+            ("trees", BoostedTreeDestructor()),
+        ]
+
+    def _find_starts(self, n_features):
+        n_starts = 4 if 1 < n_features <= _MOST_REGRESSED else 2
+        return list(range(n_starts))
+
+    def _turn(self, n_layers, n_candidates):
+        names = [name for name, _ in self._named_candidates()]
+        if n_layers == 0:
+            return self._starts
+        if n_layers == 1:
+            return [names.index("trees")]
+        later = [names.index(name) for name in ("rotation", "mixture", "trees")]
+        return [c for c in later if c not in self._helpless]
+
+    def _note_gains(self, gains):
+        if self.layers_:
+            self._helpless |= {c for c, gain in gains.items() if gain < self.tol}
+
+    def _has_converged(self):
+        n_layers = len(self.layers_)
+        return super()._has_converged() or not self._turn(n_layers, None)
+
+    # ------------------------------------------------------------------ economy
+
+    def _start(self, folds, entropy):
+        self._began = perf_counter()
+        self._helpless: set[int] = set()
+        self._n_begun = 0
+        super()._start(folds, entropy)
+        self._n_begun = 0
+
+    def _skips(self, candidate):
+        # The first candidate of all is always fitted: something must come out.
+        self._n_begun += 1
+        return self._n_begun > 1 and self._seconds_left() <= 0
+
+    def _try_seeded(self, candidate, fold, seed, **params):
+        if self.max_time is not None and isinstance(candidate, BoostedTreeDestructor):
+            params["max_time"] = max(self._seconds_left(), 1e-3)
+        return super()._try_seeded(candidate, fold, seed, **params)
+
+    def _seconds_left(self) -> float:
+        if self.max_time is None:
+            return np.inf
+        return self.max_time - (perf_counter() - self._began)

@@ -1,0 +1,110 @@
+"""The Gaussian copula: marginals, then one Gaussian."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from destructors._compat import Interval, StrOptions
+from destructors.base import Destructor
+from destructors.compose import DestructorPipeline
+from destructors.linear import Whitening
+from destructors.marginal import SplineGaussianizer
+
+__all__ = ["GaussianCopula"]
+
+
+class GaussianCopula(Destructor):
+    """Features of any distribution, with the dependence of a Gaussian.
+
+    Every feature is mapped to N(0, 1) by itself, and the result is whitened. The
+    density is thus that of the marginals times a Gaussian copula: a baseline that is
+    hard to beat on few rows, and quick on many.
+
+    Parameters
+    ----------
+    marginal : Destructor, default=None
+        What maps each feature to N(0, 1). None stands for `SplineGaussianizer`.
+    shrinkage : float or "auto", default="auto"
+        Factor in [0, 1] by which correlations are pulled to zero; see
+        `destructors.linear.Whitening`.
+    n_jobs : int, default=None
+        Number of threads that transform rows side by side. The result does not depend
+        on it.
+
+    Attributes
+    ----------
+    marginal_ : Destructor
+        The fitted marginals.
+    whitening_ : Whitening
+        The fitted Gaussian. The map is symmetric ("zca"), so that each latent feature
+        stays as close to its own feature as can be.
+    correlation_ : ndarray of shape (n_features, n_features)
+        Correlation of the features after the marginals: that of the copula.
+    shrinkage_ : float
+        The shrinkage in use.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen in `fit`, if all are strings.
+    base_distribution_ : StandardNormal
+        The base distribution.
+
+    See Also
+    --------
+    RBIG : The same, layer after layer.
+
+    References
+    ----------
+    H. Liu, J. Lafferty and L. Wasserman, *The nonparanormal: semiparametric estimation
+    of high dimensional undirected graphs*, Journal of Machine Learning Research 10,
+    2009.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from destructors.flows import GaussianCopula
+    >>> rng = np.random.default_rng(0)
+    >>> Z = rng.multivariate_normal([0, 0], [[1.0, 0.8], [0.8, 1.0]], size=2000)
+    >>> model = GaussianCopula().fit(np.exp(Z))
+    >>> bool(abs(model.correlation_[0, 1] - 0.8) < 0.03)
+    True
+    """
+
+    _uses_validation = True
+    _parameter_constraints: ClassVar[dict] = {
+        "marginal": [Destructor, None],
+        "shrinkage": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        marginal: Destructor | None = None,
+        *,
+        shrinkage: float | Literal["auto"] = "auto",
+        n_jobs: int | None = None,
+    ):
+        self.marginal = marginal
+        self.shrinkage = shrinkage
+        self.n_jobs = n_jobs
+
+    def _fit(self, X, sample_weight, random_state, validation=None):
+        marginal = SplineGaussianizer() if self.marginal is None else self.marginal
+        whitening = Whitening(method="zca", shrinkage=self.shrinkage)
+        steps = [("marginal", marginal), ("whitening", whitening)]
+        self._pipeline = DestructorPipeline(steps)
+        self._pipeline._fit_checked(X, sample_weight, validation)
+        self.marginal_, self.whitening_ = self._pipeline
+        self.shrinkage_ = self.whitening_.shrinkage_
+        # The inverse of a symmetric whitening is the root of the correlation.
+        root = np.linalg.inv(self.whitening_.components_)
+        self.correlation_ = root @ root.T
+
+    def _forward(self, X):
+        return self._pipeline._forward(X)
+
+    def _inverse(self, Z):
+        return self._pipeline._inverse(Z)
