@@ -1,0 +1,160 @@
+"""Regressions among features, as a layer."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.neighbors import KNeighborsRegressor
+
+from destructors.autoregressive import RegressionDestructor
+from destructors.compose import make_destructor_pipeline
+from destructors.linear import Whitening
+from destructors.marginal import SplineGaussianizer
+
+
+def bent(n, seed=0, noise=0.1):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=n)
+    y = np.sin(2.0 * x) + noise * rng.normal(size=n)
+    return np.c_[x, y, rng.normal(size=n)]
+
+
+def bent_log_density(X, noise=0.1):
+    residual = X[:, 1] - np.sin(2.0 * X[:, 0])
+    return (
+        stats.norm.logpdf(X[:, 0])
+        + stats.norm(scale=noise).logpdf(residual)
+        + stats.norm.logpdf(X[:, 2])
+    )
+
+
+def test_linear_regressions_are_the_gaussian_density():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(4000, 3)) @ np.tril(rng.normal(size=(3, 3))).T
+    X = X / X.std(axis=0)
+    model = RegressionDestructor(LinearRegression(), min_r2=-1.0).fit(X)
+    gaussian = stats.multivariate_normal(X.mean(axis=0), np.cov(X.T))
+    first = stats.norm.logpdf(X[:, 0]) - stats.norm(*_moments(X[:, 0])).logpdf(X[:, 0])
+    # The first feature is left alone; the others are conditional Gaussians.
+    expected = gaussian.logpdf(X) + first
+    assert abs(model.score(X) - expected.mean()) < 0.003
+
+
+def _moments(x):
+    return x.mean(), x.std()
+
+
+def test_comes_close_to_a_known_density():
+    model = RegressionDestructor(random_state=0).fit(bent(5000))
+    X = bent(2000, seed=1)
+    assert bent_log_density(X).mean() - model.score(X) < 0.25
+    np.testing.assert_allclose(model.scale_, [1.0, 0.1, 1.0], rtol=0.15)
+
+
+def test_features_that_others_do_not_predict_are_left_alone():
+    X = bent(3000)
+    model = RegressionDestructor(random_state=0).fit(X)
+    assert model.regressors_[0] is None
+    assert model.regressors_[2] is None
+    assert model.r2_[1] > 0.9
+    assert model.r2_[2] < 0.05
+    Z = model.transform(X)
+    np.testing.assert_array_equal(Z[:, [0, 2]], X[:, [0, 2]])
+
+
+def test_stack_sees_rows_as_new_rows_look():
+    # A regressor that learns its rows by heart leaves no residual on them.
+    X, X_new = bent(1000), bent(1000, seed=1)
+    model = RegressionDestructor(KNeighborsRegressor(1), random_state=0)
+    honest, _ = model._fit_forward_checked(X, None)
+    own, new = model.transform(X), model.transform(X_new)
+    assert np.abs(own[:, 1]).max() < 1e-3
+    assert abs(honest[:, 1].std() / new[:, 1].std() - 1.0) < 0.2
+
+
+def test_layers_behind_gain_from_it():
+    X, X_test = bent(4000), bent(2000, seed=1)
+    plain = make_destructor_pipeline(SplineGaussianizer(), Whitening())
+    behind = make_destructor_pipeline(
+        RegressionDestructor(random_state=0), SplineGaussianizer(), Whitening()
+    )
+    assert behind.fit(X).score(X_test) > plain.fit(X).score(X_test) + 1.0
+
+
+def test_order_is_given_or_found():
+    X = bent(2000)[:, [1, 2, 0]]
+    given = RegressionDestructor(order=[2, 1, 0], random_state=0).fit(X)
+    np.testing.assert_array_equal(given.order_, [2, 1, 0])
+    assert given.regressors_[0] is not None
+    assert given.regressors_[2] is None
+    found = RegressionDestructor(order="auto", random_state=0).fit(X)
+    # The sine is told by x, but x not by its sine: the sine comes last.
+    assert found.order_[-1] == 0
+    natural = RegressionDestructor(random_state=0).fit(X)
+    assert found.score(X) > natural.score(X) + 0.5
+
+
+def test_scale_may_vary_where_that_helps():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 2, size=6000)
+    X = np.c_[x, x**2 + np.exp(x) * rng.normal(size=6000)]
+    train, test = X[:4000], X[4000:]
+    constant = RegressionDestructor(random_state=0).fit(train)
+    varying = RegressionDestructor(heteroscedastic=True, random_state=0).fit(train)
+    assert varying.score(test) > constant.score(test) + 0.3
+    np.testing.assert_allclose(
+        varying.inverse_transform(varying.transform(test)), test, atol=1e-10
+    )
+
+
+def test_scale_stays_constant_where_it_is():
+    X = bent(4000)
+    constant = RegressionDestructor(random_state=0).fit(X)
+    varying = RegressionDestructor(heteroscedastic=True, random_state=0).fit(X)
+    assert varying.score(bent(2000, 1)) > constant.score(bent(2000, 1)) - 0.03
+
+
+@pytest.mark.parametrize(
+    "regressor",
+    [
+        Ridge(),
+        RandomForestRegressor(20, min_samples_leaf=5),
+        KNeighborsRegressor(20),
+    ],
+    ids=lambda regressor: type(regressor).__name__,
+)
+def test_any_regressor_serves(regressor):
+    X = bent(1500)
+    model = RegressionDestructor(regressor, random_state=0).fit(X)
+    np.testing.assert_allclose(model.inverse_transform(model.transform(X)), X)
+    assert np.isfinite(model.score_samples(X * 100)).all()
+
+
+def test_weights_need_a_regressor_that_takes_them():
+    X = bent(300)
+    weight = np.random.default_rng(0).integers(1, 4, size=300)
+    model = RegressionDestructor(KNeighborsRegressor(), random_state=0)
+    with pytest.raises(ValueError, match="KNeighborsRegressor does not take"):
+        model.fit(X, sample_weight=weight)
+
+
+def test_two_threads_give_the_same_as_one():
+    X = bent(1000)
+    one = RegressionDestructor(random_state=0).fit(X)
+    two = RegressionDestructor(random_state=0, n_jobs=2).fit(X)
+    np.testing.assert_array_equal(one.score_samples(X), two.score_samples(X))
+
+
+def test_exact_relations_and_constants_stay_finite():
+    x = np.random.default_rng(0).normal(size=500)
+    X = np.c_[x, 2.0 * x, np.full(500, 3.0)]
+    model = RegressionDestructor(LinearRegression(), random_state=0).fit(X)
+    assert np.isfinite(model.score_samples(X * [1.0, 1.1, 2.0])).all()
+    np.testing.assert_allclose(model.inverse_transform(model.transform(X)), X)
+
+
+@pytest.mark.parametrize("order", [[0, 1], [0, 0, 1], [1, 2, 3]])
+def test_an_order_that_is_none_is_an_error(order):
+    with pytest.raises(ValueError, match="order must hold each of the 3 features"):
+        RegressionDestructor(order=order).fit(bent(50))

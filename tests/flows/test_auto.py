@@ -1,0 +1,84 @@
+"""The portfolio default."""
+
+from time import perf_counter
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from destructors.flows import AutoDestructor, TreeFlow
+
+
+def smooth(n, seed=0):
+    """A table in which each column is a smooth function of others."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-2, 2, size=(n, 2))
+    y = np.sin(3 * x[:, 0]) * np.cos(2 * x[:, 1]) + 0.02 * rng.normal(size=n)
+    z = np.tanh(2 * y + x[:, 0]) + 0.02 * rng.normal(size=n)
+    return np.c_[x, y, z]
+
+
+@pytest.mark.slow
+def test_smooth_relations_start_with_regressions():
+    X, X_test = smooth(4000), smooth(4000, seed=1)
+    model = AutoDestructor(random_state=0, cv=None).fit(X)
+    assert "regression" in model.layer_names_[0]
+    flow = TreeFlow(random_state=0, cv=None).fit(X)
+    assert model.score(X_test) > flow.score(X_test) + 0.05
+
+
+@pytest.mark.slow
+def test_is_not_behind_the_flow_it_extends():
+    rng = np.random.default_rng(0)
+    centers = rng.normal(scale=3, size=(6, 4))
+    X = centers[rng.integers(6, size=5000)] + rng.standard_t(4, size=(5000, 4))
+    train, test = X[:3000], X[3000:]
+    auto = AutoDestructor(random_state=0, cv=None).fit(train)
+    flow = TreeFlow(random_state=0, cv=None).fit(train)
+    assert auto.score(test) > flow.score(test) - 0.05
+
+
+def test_scores_rise_and_the_best_prefix_is_kept():
+    X = smooth(800)
+    model = AutoDestructor(random_state=0, cv=None).fit(X)
+    assert model.n_iter_ == np.argmax(model.validation_score_) == len(model.layers_)
+    assert len(model.layer_names_) == model.n_iter_
+    assert model.score_layers(X).shape == (model.n_iter_,)
+
+
+def test_normal_data_cost_next_to_nothing():
+    X = np.random.default_rng(0).normal(size=(3000, 3))
+    X_test = np.random.default_rng(1).normal(size=(4000, 3))
+    model = AutoDestructor(random_state=0, cv=None).fit(X)
+    truth = stats.norm.logpdf(X_test).sum(axis=1).mean()
+    assert truth - model.score(X_test) < 0.02
+
+
+def test_time_limit_ends_the_growth():
+    X = smooth(1500)
+    settings = {"random_state": 0, "cv": None}
+    AutoDestructor(**settings, max_iter=1).fit(X[:200])
+    began = perf_counter()
+    free = AutoDestructor(**settings).fit(X)
+    without = perf_counter() - began
+    began = perf_counter()
+    limited = AutoDestructor(**settings, max_time=1e-3).fit(X)
+    assert perf_counter() - began < without
+    # A start is always fitted, and nothing is begun after it.
+    assert limited.n_iter_ == 1
+    assert free.n_iter_ >= limited.n_iter_
+    assert np.isfinite(limited.score_samples(X)).all()
+
+
+def test_two_threads_give_the_same_as_one():
+    X = smooth(600)
+    settings = {"random_state": 0, "cv": None, "max_iter": 2}
+    one = AutoDestructor(**settings).fit(X)
+    two = AutoDestructor(**settings, n_jobs=2).fit(X)
+    np.testing.assert_array_equal(one.score_samples(X), two.score_samples(X))
+
+
+@pytest.mark.parametrize("max_time", [0, -1.0, "fast"])
+def test_bad_time_limit(max_time):
+    with pytest.raises(ValueError, match="max_time"):
+        AutoDestructor(max_time=max_time).fit(smooth(50))

@@ -1,0 +1,224 @@
+"""Weighted expectation-maximisation."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.mixture import GaussianMixture
+
+from destructors.mixture._covariance import COVARIANCES
+from destructors.mixture._em import EM, Mixture
+
+TYPES = sorted(COVARIANCES)
+PLAIN = {
+    "degrees_of_freedom_prior": 0.0,
+    "background": False,
+    "reg_covar": 0.0,
+    "tol": 0.0,
+    "max_iter": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def X():
+    """Three overlapping clusters of unlike shapes, in 4 dimensions."""
+    rng = np.random.default_rng(0)
+    centers = np.array([[-2, 0, 0, 1], [1, 2, 0, 0], [1, -2, 1, 0]])
+    parts = [
+        center + rng.normal(size=(n, 4)) @ (np.eye(4) + 0.4 * rng.normal(size=(4, 4)))
+        for center, n in zip(centers, (300, 200, 400), strict=True)
+    ]
+    return rng.permutation(np.vstack(parts))
+
+
+def start(X, covariance_type, n_components=3):
+    """Some mixture to go on from, in the shapes that EM works with."""
+    d = X.shape[1]
+    covariances = {
+        "full": np.repeat(np.eye(d)[None], n_components, axis=0),
+        "tied": np.eye(d),
+        "diag": np.ones((n_components, d)),
+        "spherical": np.ones((n_components, 1)),
+    }
+    weights = np.full(n_components, 1.0 / n_components)
+    return Mixture(weights, X[:n_components], covariances[covariance_type])
+
+
+def peer(X, mixture, covariance_type, max_iter):
+    """scikit-learn's EM from the same mixture; unit covariances are their inverses."""
+    precisions = mixture.covariances
+    if covariance_type == "spherical":
+        precisions = precisions[:, 0]
+    model = GaussianMixture(
+        len(mixture.weights),
+        covariance_type=covariance_type,
+        weights_init=mixture.weights,
+        means_init=mixture.means,
+        precisions_init=precisions,
+        reg_covar=0.0,
+        tol=0.0,
+        max_iter=max_iter,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return model.fit(X)
+
+
+def assert_same(mixture, expected, covariance_type):
+    covariances = mixture.covariances
+    if covariance_type == "spherical":
+        covariances = covariances[:, 0]
+    np.testing.assert_allclose(mixture.weights, expected.weights_, rtol=1e-9)
+    np.testing.assert_allclose(mixture.means, expected.means_, rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(covariances, expected.covariances_, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("covariance_type", TYPES)
+@pytest.mark.parametrize("n_steps", [1, 7])
+def test_steps_are_those_of_scikit_learn(X, covariance_type, n_steps):
+    mixture = start(X, covariance_type)
+    options = {**PLAIN, "max_iter": n_steps}
+    em = EM(X, np.ones(len(X)), COVARIANCES[covariance_type], **options)
+    em.fit_from(mixture)
+    expected = peer(X, mixture, covariance_type, n_steps)
+    assert_same(em.mixture, expected, covariance_type)
+    assert em.lower_bound == pytest.approx(expected.score(X), rel=1e-9)
+    assert em.score(X[:50], np.ones(50)) == pytest.approx(expected.score(X[:50]))
+
+
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_weights_are_repeated_rows(X, covariance_type):
+    weight = np.random.default_rng(1).integers(1, 5, size=len(X))
+    mixture = start(X, covariance_type)
+    em = EM(X, weight.astype(float), COVARIANCES[covariance_type], **PLAIN)
+    expected = peer(np.repeat(X, weight, axis=0), mixture, covariance_type, 1)
+    assert_same(em.fit_from(mixture).mixture, expected, covariance_type)
+
+
+@pytest.mark.parametrize("covariance_type", TYPES)
+@pytest.mark.parametrize("seed", range(3))
+def test_likelihood_never_falls(X, covariance_type, seed):
+    em = EM(X, np.ones(len(X)), COVARIANCES[covariance_type], **PLAIN)
+    bounds = [em.fit(6, np.random.RandomState(seed)).lower_bound]
+    for _ in range(30):
+        bounds.append(em.fit_from(em.mixture).lower_bound)
+    # The first step is from hard clusters, without a likelihood before it.
+    assert (np.diff(bounds) > -1e-10).all()
+    assert bounds[-1] > bounds[0] + 1e-3
+
+
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_tol_stops_and_max_iter_limits(X, covariance_type):
+    options = {**PLAIN, "tol": 1e-3, "max_iter": 100}
+    em = EM(X, np.ones(len(X)), COVARIANCES[covariance_type], **options)
+    em.fit(3, np.random.RandomState(0))
+    assert em.converged
+    assert 1 < em.n_iter < 100
+    loose = EM(X, np.ones(len(X)), COVARIANCES[covariance_type], **PLAIN)
+    loose.fit(3, np.random.RandomState(0))
+    assert not loose.converged
+    assert loose.n_iter == 1
+
+
+def test_blocks_of_rows_do_not_matter(X, monkeypatch):
+    def fit():
+        em = EM(X, np.ones(len(X)), COVARIANCES["full"], **{**PLAIN, "max_iter": 5})
+        return em.fit(4, np.random.RandomState(0))
+
+    whole = fit()
+    # The smallest block is of 256 rows, less than a third of all.
+    monkeypatch.setattr("destructors.mixture._em._BLOCK_SIZE", 1)
+    np.testing.assert_allclose(fit().mixture.means, whole.mixture.means, rtol=1e-9)
+
+
+# ---------------------------------------------------------------- prior
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
+def test_strong_prior_gives_all_components_one_shape(X, covariance_type):
+    options = {**PLAIN, "degrees_of_freedom_prior": 1e6, "max_iter": 20}
+    em = EM(X, np.ones(len(X)), COVARIANCES[covariance_type], **options)
+    covariances = em.fit(3, np.random.RandomState(0)).mixture.covariances
+    flat = covariances.reshape(3, -1)
+    # Up to size: every covariance is a multiple of the first.
+    sizes = np.linalg.norm(flat, axis=1, keepdims=True)
+    np.testing.assert_allclose(
+        flat / sizes, np.repeat(flat[:1] / sizes[0], 3, axis=0), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_learned_strength_tells_equal_shapes_from_unlike_ones():
+    rng = np.random.default_rng(0)
+    options = {**PLAIN, "degrees_of_freedom_prior": None, "max_iter": 30}
+    centers = 30.0 * rng.normal(size=(20, 5))
+
+    def strength(roots):
+        rows = [
+            c + rng.normal(size=(60, 5)) @ r
+            for c, r in zip(centers, roots, strict=True)
+        ]
+        rows = np.vstack(rows)
+        em = EM(rows, np.ones(len(rows)), COVARIANCES["full"], **options)
+        return em.fit_from(start(centers, "full", 20))._prior.strength
+
+    alike = strength([np.eye(5)] * 20)
+    sized = strength([np.eye(5) * size for size in rng.uniform(0.3, 3.0, 20)])
+    axes = np.linalg.qr(rng.normal(size=(20, 5, 5)))[0]
+    unlike = strength(np.array([[0.1], [0.3], [1.0], [3.0], [10.0]]) * axes)
+    assert alike > 100
+    # Size alone makes no difference.
+    assert sized > 100
+    assert unlike < 30
+
+
+# ---------------------------------------------------------------- components
+
+
+def test_background_stays_wide_and_takes_outliers(X):
+    rows = np.vstack([X, [[30.0, 0, 0, 0], [0, -40.0, 0, 0]]])
+    rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
+    options = {**PLAIN, "background": True, "max_iter": 50}
+    em = EM(rows, np.ones(len(rows)), COVARIANCES["full"], **options)
+    weights, means, covariances = em.fit(3, np.random.RandomState(0)).mixture
+    assert len(weights) == 4
+    assert weights.sum() == pytest.approx(1.0)
+    np.testing.assert_array_equal(means[-1], 0.0)
+    np.testing.assert_allclose(covariances[-1], 9 * np.cov(rows.T, bias=True))
+    assert 1e-3 <= weights[-1] < 0.1
+    # The clusters keep their size: no outlier is among them.
+    assert np.diagonal(covariances[:3], axis1=1, axis2=2).max() < 2.0
+
+
+def test_dead_components_are_dropped():
+    # Of a center that no row is near nothing is left after one step.
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    mixture = Mixture(
+        np.array([0.5, 0.5]),
+        np.array([[0.0, 0.0], [1e4, 1e4]]),
+        np.repeat(np.eye(2)[None], 2, axis=0),
+    )
+    em = EM(X, np.ones(200), COVARIANCES["full"], **{**PLAIN, "max_iter": 3})
+    weights, means, covariances = em.fit_from(mixture).mixture
+    np.testing.assert_allclose(weights, [1.0])
+    np.testing.assert_allclose(means[0], X.mean(axis=0), atol=1e-12)
+    np.testing.assert_allclose(covariances[0], np.cov(X.T, bias=True), atol=1e-12)
+
+
+def test_components_that_die_late_leave_the_prior_in_order(X, monkeypatch):
+    # As if the prior were kept from the first step on.
+    monkeypatch.setattr("destructors.mixture._em._N_PRIOR_STEPS", 1)
+    mixture = start(X, "full", 4)
+    mixture.means[1] = 1e3
+    em = EM(
+        X,
+        np.ones(len(X)),
+        COVARIANCES["full"],
+        **{**PLAIN, "max_iter": 4, "degrees_of_freedom_prior": 5.0},
+    )
+    n = len(em.fit(3, np.random.RandomState(0)).mixture.weights)
+    assert n == 3
+    killer = em._moments(
+        3, lambda columns, features, weight: np.array([[0.5], [0.5], [0.0]]) * weight
+    )
+    em.n_iter = 2
+    assert len(em._maximise(killer).weights) == 2

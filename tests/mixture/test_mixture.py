@@ -1,0 +1,449 @@
+"""A Gaussian mixture as a destructor."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+
+from destructors.mixture import GaussianMixtureDestructor
+
+TYPES = ["diag", "full", "spherical", "tied"]
+PLAIN = {"background": False, "degrees_of_freedom_prior": 0.0}
+
+
+@pytest.fixture(scope="module")
+def clusters():
+    """900 rows of three clusters in 3 dimensions, in unequal units."""
+    rng = np.random.default_rng(0)
+    centers = np.array([[-4.0, 0, 0], [4, 4, 0], [0, -4, 4]])
+    rows = np.repeat(centers, 300, axis=0) + rng.normal(size=(900, 3))
+    return rng.permutation(rows) * [1.0, 1e3, 1e-3] + [0.0, 1e4, 0.0]
+
+
+def peer_of(X, covariance_type, n_components=4):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return GaussianMixture(
+            n_components, covariance_type=covariance_type, random_state=0, max_iter=20
+        ).fit(X)
+
+
+def adapt(peer):
+    return GaussianMixtureDestructor.from_parameters(
+        peer.weights_,
+        peer.means_,
+        peer.covariances_,
+        covariance_type=peer.covariance_type,
+    )
+
+
+# ---------------------------------------------------------------- given parameters
+
+
+@pytest.mark.parametrize("covariance_type", TYPES)
+@pytest.mark.parametrize("n_features", [1, 2, 5, 36])
+def test_log_density_is_that_of_scikit_learn(covariance_type, n_features):
+    rng = np.random.default_rng(0)
+    X = rng.gamma(2.0, size=(500, n_features)) @ rng.normal(size=(n_features,) * 2)
+    peer = peer_of(X, covariance_type)
+    model = adapt(peer)
+    for rows in (X, 5.0 * X, rng.normal(size=(50, n_features)) * 100.0):
+        np.testing.assert_allclose(
+            model.score_samples(rows), peer.score_samples(rows), rtol=1e-9, atol=1e-8
+        )
+    np.testing.assert_allclose(
+        model.inverse_transform(model.transform(X)), X, atol=1e-7
+    )
+
+
+def test_one_dimension_is_the_normal_score_of_the_distribution_function():
+    weights, means, sds = np.array([0.3, 0.7]), np.array([-1.0, 2.0]), [0.5, 1.5]
+    model = GaussianMixtureDestructor.from_parameters(
+        weights, means[:, None], np.square(sds), covariance_type="spherical"
+    )
+    x = np.linspace(-5.0, 8.0, 301)
+    Z, log_det = model.transform_and_log_det(x[:, None])
+    parts = stats.norm(means, sds)
+    cdf, pdf = (f(x[:, None]) @ weights for f in (parts.cdf, parts.pdf))
+    np.testing.assert_allclose(Z[:, 0], stats.norm.ppf(cdf), rtol=1e-9, atol=1e-10)
+    np.testing.assert_allclose(
+        stats.norm.logpdf(Z[:, 0]) + log_det, np.log(pdf), rtol=1e-10
+    )
+
+
+def test_later_features_are_conditional_on_earlier_ones():
+    rng = np.random.default_rng(0)
+    peer = peer_of(rng.gamma(2.0, size=(500, 2)) @ [[1.0, 0.8], [0.0, 0.5]], "full", 3)
+    row = np.array([2.0, 1.5])
+
+    def density(y):
+        return np.exp(peer.score_samples([[row[0], y]])[0])
+
+    below = integrate.quad(density, -20.0, row[1])[0]
+    total = below + integrate.quad(density, row[1], 40.0)[0]
+    z = adapt(peer).transform(row[None])[0]
+    assert z[1] == pytest.approx(stats.norm.ppf(below / total), abs=1e-6)
+
+
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_one_component_is_the_cholesky_whitening(covariance_type):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3)) @ rng.normal(size=(3, 3)) + 5.0
+    peer = peer_of(X, covariance_type, n_components=1)
+    model = adapt(peer)
+    scale = np.linalg.cholesky(
+        np.cov(X.T, bias=True) + 1e-6 * np.eye(3)
+        if covariance_type in ("full", "tied")
+        else np.eye(3) * np.atleast_1d(peer.covariances_[0])
+    )
+    expected = np.linalg.solve(scale, (X - X.mean(axis=0)).T).T
+    np.testing.assert_allclose(model.transform(X), expected, atol=1e-9)
+
+
+def test_attributes_are_what_was_given():
+    peer = peer_of(np.random.default_rng(0).normal(size=(200, 2)), "full")
+    model = adapt(peer)
+    np.testing.assert_array_equal(model.weights_, peer.weights_)
+    np.testing.assert_array_equal(model.means_, peer.means_)
+    np.testing.assert_array_equal(model.covariances_, peer.covariances_)
+    assert model.n_components_ == 4
+    assert model.n_features_in_ == 2
+    assert model.sample(10, random_state=0).shape == (10, 2)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"weights": [0.5, 0.6]}, "sum to 1"),
+        ({"weights": [1.5, -0.5]}, "positive"),
+        ({"weights": [1.0]}, r"shape \(2,\)"),
+        ({"means": [0.0, 1.0]}, "2D"),
+        ({"means": [[0.0], [np.nan]]}, "NaN"),
+        ({"covariances": np.ones((2, 1))}, r"shape \(2, 1, 1\)"),
+        ({"covariances": [[[1.0]], [[-1.0]]]}, "positive definite"),
+        ({"covariances": [[[1.0]], [[np.nan]]]}, "positive definite"),
+    ],
+)
+def test_bad_parameters(changed, message):
+    given = {
+        "weights": [0.5, 0.5],
+        "means": [[0.0], [1.0]],
+        "covariances": np.ones((2, 1, 1)),
+    }
+    with pytest.raises(ValueError, match=message):
+        GaussianMixtureDestructor.from_parameters(**{**given, **changed})
+
+
+def test_covariances_must_be_symmetric():
+    with pytest.raises(ValueError, match="symmetric"):
+        GaussianMixtureDestructor.from_parameters(
+            [1.0], [[0.0, 0.0]], [[[1.0, 0.5], [0.4, 1.0]]]
+        )
+
+
+# ---------------------------------------------------------------- fitting
+
+
+def test_one_plain_component_is_the_gaussian_of_the_moments(clusters):
+    model = GaussianMixtureDestructor(1, reg_covar=0.0, **PLAIN).fit(clusters)
+    covariance = np.cov(clusters.T, bias=True)
+    scale = np.sqrt(np.diag(covariance))
+    gaussian = stats.multivariate_normal(
+        clusters.mean(axis=0) / scale, covariance / np.multiply.outer(scale, scale)
+    )
+    np.testing.assert_allclose(
+        model.score_samples(clusters),
+        gaussian.logpdf(clusters / scale) - np.log(scale).sum(),
+        atol=1e-5,
+    )
+    np.testing.assert_allclose(model.means_[0], clusters.mean(axis=0))
+    np.testing.assert_allclose(model.covariances_[0], covariance)
+
+
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_attributes_are_the_mixture_that_is_scored(clusters, covariance_type):
+    X = clusters if covariance_type != "spherical" else clusters / [1.0, 1e3, 1e-3]
+    model = GaussianMixtureDestructor(3, covariance_type=covariance_type).fit(X)
+    n_components = 3 + (covariance_type != "tied")
+    assert model.weights_.shape == (n_components,)
+    shapes = {
+        "full": (n_components, 3, 3),
+        "tied": (3, 3),
+        "diag": (n_components, 3),
+        "spherical": (n_components,),
+    }
+    assert model.covariances_.shape == shapes[covariance_type]
+    exact = adapt_attributes(model)
+    np.testing.assert_allclose(
+        model.score_samples(X), exact.score_samples(X), atol=1e-5
+    )
+    assert model.lower_bound_ == pytest.approx(model.score(X), abs=1e-6)
+    assert model.converged_
+
+
+def adapt_attributes(model):
+    return GaussianMixtureDestructor.from_parameters(
+        model.weights_,
+        model.means_,
+        model.covariances_,
+        covariance_type=model.covariance_type,
+    )
+
+
+def test_clusters_are_found(clusters):
+    model = GaussianMixtureDestructor(3, random_state=0).fit(clusters)
+    expected = np.array([[-4.0, 0, 0], [0, -4, 4], [4, 4, 0]])
+    found = (model.means_[:3] - [0.0, 1e4, 0.0]) / [1.0, 1e3, 1e-3]
+    found = found[np.argsort(found[:, 0])]
+    np.testing.assert_allclose(found, expected, atol=0.3)
+    np.testing.assert_allclose(model.weights_[:3], 1 / 3, atol=0.01)
+
+
+def test_integer_weights_equal_repeated_rows_exactly(clusters):
+    weight = np.random.default_rng(1).integers(0, 4, size=len(clusters))
+    model = GaussianMixtureDestructor([2, 4, 8], random_state=0)
+    weighted = model.fit(clusters, sample_weight=weight)
+    scores = weighted.score_samples(clusters)
+    order = np.random.default_rng(2).permutation(weight.sum())
+    repeated = np.repeat(clusters, weight, axis=0)[order]
+    again = GaussianMixtureDestructor([2, 4, 8], random_state=0).fit(repeated)
+    np.testing.assert_array_equal(again.score_samples(clusters), scores)
+    assert again.validation_score_ == weighted.validation_score_
+
+
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_units_do_not_matter(clusters, covariance_type):
+    X, units = clusters, np.array([1e-90, 1.0, 1e60])
+    if covariance_type == "spherical":
+        # It knows no unit but one.
+        X, units = clusters / [1.0, 1e3, 1e-3], 1e-90
+    options = {"covariance_type": covariance_type, "tol": 1e-9}
+    model = GaussianMixtureDestructor(3, **options).fit(X)
+    scaled = GaussianMixtureDestructor(3, **options).fit(X * units)
+    np.testing.assert_allclose(
+        scaled.transform(X * units), model.transform(X), atol=1e-3
+    )
+
+
+def test_more_starts_are_as_likely_or_more(clusters):
+    rng = np.random.default_rng(0)
+    X = np.r_[clusters, rng.normal(size=(300, 3)) * [6.0, 6e3, 6e-3] + [0, 1e4, 0]]
+    bounds = [
+        GaussianMixtureDestructor(8, n_init=n, random_state=0).fit(X).lower_bound_
+        for n in (1, 6)
+    ]
+    assert bounds[1] > bounds[0]
+
+
+def test_prior_lets_many_components_be_fitted_to_few_rows():
+    rng = np.random.default_rng(0)
+    mix = rng.normal(size=(8, 8))
+    train, test = (rng.normal(size=(n, 8)) @ mix for n in (400, 2000))
+    truth = stats.multivariate_normal(cov=mix.T @ mix).logpdf(test).mean()
+    plain, prior = (
+        GaussianMixtureDestructor(16, random_state=0, **options).fit(train).score(test)
+        for options in (PLAIN, {"background": False})
+    )
+    assert prior > truth - 1.0
+    assert plain < truth - 1.5
+
+
+def test_background_bounds_the_loss_from_outliers(clusters):
+    rng = np.random.default_rng(0)
+    X = (clusters - [0.0, 1e4, 0.0]) / [1.0, 1e3, 1e-3]
+    X[:9] = rng.uniform(-12, 12, size=(9, 3))
+    train, test = X[::2], X[1::2]
+    with_it, without = (
+        GaussianMixtureDestructor(3, background=b, n_init=5, random_state=0).fit(train)
+        for b in (True, False)
+    )
+    assert with_it.score(test) > without.score(test) + 0.1
+    assert len(with_it.weights_) == 4
+    assert len(without.weights_) == 3
+    assert with_it.n_components_ == without.n_components_ == 3
+
+
+def test_convergence_warning(clusters):
+    with pytest.warns(ConvergenceWarning, match="2 steps"):
+        model = GaussianMixtureDestructor(8, max_iter=2).fit(clusters)
+    assert not model.converged_
+    assert model.n_iter_ == 2
+
+
+# ---------------------------------------------------------------- choice of a number
+
+
+def test_number_is_chosen_on_held_out_rows(clusters):
+    model = GaussianMixtureDestructor([1, 3, 30, 60], random_state=0).fit(clusters)
+    assert model.n_components_ == 3
+    scores = model.validation_score_
+    assert set(scores) == {1, 3, 30, 60}
+    assert max(scores, key=scores.get) == 3
+    assert scores[3] == pytest.approx(model.score(clusters), abs=0.3)
+    # Fitted on all rows at last.
+    whole = GaussianMixtureDestructor(3, random_state=0).fit(clusters)
+    assert model.lower_bound_ == pytest.approx(whole.lower_bound_, abs=0.01)
+
+
+def test_search_ends_after_two_that_are_worse(clusters):
+    candidates = [1, 3, 90, 100, 110, 120, 130]
+    model = GaussianMixtureDestructor(candidates, random_state=0).fit(clusters)
+    assert list(model.validation_score_) == [1, 3, 90, 100]
+
+
+def test_held_out_rows_of_a_stack_are_used(clusters):
+    model = GaussianMixtureDestructor([3, 1], random_state=0)
+    # Rows of one cluster's middle only: of these, one wide Gaussian thinks least.
+    middle = clusters[:50] * 0.0 + [-4.0, 1e4, 0.0]
+    model._fit_checked(clusters, None, validation=(middle, None))
+    assert model.n_components_ == 3
+    expected = GaussianMixtureDestructor(3, random_state=0)
+    exact = adapt_attributes(model)
+    assert model.validation_score_[3] == pytest.approx(exact.score(middle), abs=1e-6)
+    assert model.n_components_ == expected.fit(clusters).n_components_
+    far = clusters[:50] * 0.0 + [40.0, 5e4, -4e-2]
+    weight = np.r_[1e-9, np.ones(49)]
+    model._fit_checked(clusters, None, validation=(far, weight))
+    assert model.validation_score_[1] < -20
+
+
+def test_settled_parameters_are_a_number(clusters):
+    model = GaussianMixtureDestructor([1, 3, 30, 60], random_state=0).fit(clusters)
+    assert model._settled_params([model, model]) == {"n_components": 3}
+    assert GaussianMixtureDestructor(3)._settled_params([model]) == {}
+
+
+def test_numbers_beyond_the_rows_are_passed_over():
+    X = np.random.default_rng(0).normal(size=(12, 2))
+    model = GaussianMixtureDestructor([1, 2, 1000], random_state=0).fit(X)
+    assert 1000 not in model.validation_score_
+    alone = GaussianMixtureDestructor([1, 1000], random_state=0).fit(X)
+    assert alone.n_components_ == 1
+    assert alone.validation_score_ == {}
+
+
+@pytest.mark.parametrize(
+    ("n_components", "message"),
+    [
+        (6, r"n_components=6 .*n_samples=5"),
+        ([6, 7], r"n_components=\[6, 7\] .*n_samples=5"),
+        ([], "empty"),
+        ([1, 0], "positive integers, got 0"),
+        ([1, 2.5], "positive integers, got 2.5"),
+        (0, "n_components"),
+    ],
+)
+def test_bad_numbers_of_components(n_components, message):
+    # Ten rows, five of them different.
+    X = np.repeat(np.random.default_rng(0).normal(size=(5, 2)), 2, axis=0)
+    with pytest.raises(ValueError, match=message):
+        GaussianMixtureDestructor(n_components).fit(X)
+
+
+# ---------------------------------------------------------------- odd data
+
+
+@pytest.mark.parametrize("covariance_type", TYPES)
+@pytest.mark.parametrize("factor", [1e1, 1e3, 1e6, 1e30, 1e100])
+def test_extreme_rows_are_finite_and_invert(clusters, covariance_type, factor):
+    options = {"covariance_type": covariance_type, "random_state": 0}
+    model = GaussianMixtureDestructor(8, **options).fit(clusters)
+    center, scale = clusters.mean(axis=0), clusters.std(axis=0)
+    directions = np.random.default_rng(0).uniform(-1, 1, size=(200, 3))
+    X = center + factor * scale * directions
+    Z, log_det = model.transform_and_log_det(X)
+    assert np.isfinite(Z).all()
+    assert np.isfinite(log_det).all()
+    assert np.isfinite(model.score_samples(X)).all()
+    back = model.inverse_transform(Z)
+    assert (np.abs(back - X) <= 1e-8 * factor * scale + 1e-9).all()
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.array([[1.7e308, 1.0], [-1.7e308, 2.0], [0.0, 1e308]]),
+        np.full((3, 2), 1e-300),
+    ],
+)
+def test_largest_and_smallest_numbers_give_no_nan(clusters, X):
+    model = GaussianMixtureDestructor(4, random_state=0).fit(clusters[:, :2])
+    Z, log_det = model.transform_and_log_det(X)
+    assert np.isfinite(Z).all()
+    assert np.isfinite(log_det).all()
+    assert np.isfinite(model.score_samples(X)).all()
+
+
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_collinear_and_constant_columns(clusters, covariance_type):
+    X = np.c_[clusters, clusters[:, 0] - clusters[:, 2], np.full(len(clusters), 7.0)]
+    if covariance_type == "spherical":
+        X = (X - X.mean(axis=0)) / np.array([1.0, 1e3, 1e-3, 1.0, 1.0])
+    model = GaussianMixtureDestructor(3, covariance_type=covariance_type).fit(X)
+    Z, log_det = model.transform_and_log_det(X)
+    assert np.isfinite(Z).all()
+    assert np.isfinite(log_det).all()
+    np.testing.assert_allclose(
+        model.inverse_transform(Z), X, atol=1e-6 * X.std(axis=0).max()
+    )
+
+
+@pytest.mark.parametrize("covariance_type", TYPES)
+@pytest.mark.parametrize("options", [PLAIN, {}], ids=["plain", "default"])
+def test_singular_covariance_without_regularisation(clusters, covariance_type, options):
+    if covariance_type in ("full", "tied"):
+        X = np.c_[clusters, clusters[:, 0]]
+    elif covariance_type == "diag":
+        X = np.c_[clusters, np.ones(len(clusters))]
+    else:
+        X = np.arange(8.0)[:, None]
+    model = GaussianMixtureDestructor(
+        8, covariance_type=covariance_type, reg_covar=0.0, **options
+    )
+    with pytest.raises(ValueError, match="raise reg_covar"):
+        model.fit(X)
+
+
+def test_two_rows():
+    model = GaussianMixtureDestructor(2).fit([[0.0, 1.0], [1.0, 0.0]])
+    assert np.isfinite(model.score_samples([[0.5, 0.5], [9.0, -9.0]])).all()
+
+
+def test_hundred_columns():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 100))
+    model = GaussianMixtureDestructor([1, 2, 4], random_state=0).fit(X)
+    # A standard normal scores -141.9.
+    assert model.score(rng.normal(size=(300, 100))) > -165
+    np.testing.assert_allclose(
+        model.inverse_transform(model.transform(X)), X, atol=1e-9
+    )
+
+
+# ---------------------------------------------------------------- machinery
+
+
+def test_numpy_path_gives_the_same(clusters, monkeypatch):
+    model = GaussianMixtureDestructor(4, random_state=0).fit(clusters)
+    Z, log_det = model.transform_and_log_det(clusters)
+    back = model.inverse_transform(Z)
+    monkeypatch.setattr("destructors.mixture._conditional.HAS_NUMBA", False)
+    Z_there, log_det_there = model.transform_and_log_det(clusters)
+    np.testing.assert_allclose(Z_there, Z, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(log_det_there, log_det, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(model.inverse_transform(Z), back, rtol=1e-10)
+
+
+def test_threads_do_not_change_the_result(clusters):
+    model = GaussianMixtureDestructor(4, random_state=0).fit(clusters)
+    X = np.tile(clusters, (60, 1))
+    Z, log_det = model.transform_and_log_det(X)
+    model.set_params(n_jobs=2)
+    np.testing.assert_array_equal(model.transform_and_log_det(X)[0], Z)
+    np.testing.assert_array_equal(model.transform_and_log_det(X)[1], log_det)
+    back = pickle.loads(pickle.dumps(model)).inverse_transform(Z)
+    np.testing.assert_allclose(back, X, rtol=1e-9, atol=1e-9)

@@ -1,0 +1,278 @@
+"""Every public destructor, in the variants that matter: add a line for a new one.
+
+The law (`destructors.testing.check_destructor`) and scikit-learn's own checks run on
+each entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.covariance import LedoitWolf
+from sklearn.decomposition import PCA
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+)
+
+from destructors.autoregressive import RegressionDestructor
+from destructors.base import Destructor
+from destructors.compose import (
+    ColumnDestructor,
+    DestructorPipeline,
+    IterativeDestructor,
+    TransformerDestructor,
+    make_destructor_pipeline,
+)
+from destructors.flows import RBIG, AutoDestructor, GaussianCopula, TreeFlow
+from destructors.linear import (
+    FixedRotation,
+    ICARotation,
+    PCARotation,
+    RandomRotation,
+    Standardize,
+    Whitening,
+)
+from destructors.marginal import (
+    BlockGaussianizer,
+    BoundedSupport,
+    Dequantizer,
+    HistogramGaussianizer,
+    KernelGaussianizer,
+    NormalCDF,
+    ParametricGaussianizer,
+    RationalQuadraticGaussianizer,
+    SplineGaussianizer,
+)
+from destructors.mixture import GaussianMixtureDestructor
+from destructors.tree import BoostedTreeDestructor, TreeDestructor
+
+__all__ = ["REGISTRY", "Entry", "entry_of"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A destructor with what the checks should know of it.
+
+    Attributes
+    ----------
+    destructor : Destructor
+    law : dict
+        Keyword arguments of `check_destructor`: ``max_normal_loss``, ``X``,
+        ``expected_failed_checks``.
+    sklearn_failures : dict of str to str
+        Checks of scikit-learn that fail, each with the reason.
+    """
+
+    destructor: Destructor
+    law: Mapping[str, Any] = field(default_factory=dict)
+    sklearn_failures: Mapping[str, str] = field(default_factory=dict)
+
+
+LOSS_FREE = {"max_normal_loss": 1e-10}
+TINY_LOSS = {"max_normal_loss": 0.005}
+SMALL_LOSS = {"max_normal_loss": 0.03}
+
+# The check fits 15 different rows in 30 dimensions. After the first layer some
+# directions hold nothing but rounding noise, which the next marginal magnifies.
+ROUNDING_MAGNIFIED = {
+    "check_sample_weight_equivalence_on_dense_data": (
+        "fewer rows than features: later layers magnify rounding noise"
+    )
+}
+
+
+# Scalers of scikit-learn are not meant to be densities.
+ANY_LOSS = {"max_normal_loss": 2.0}
+FULL_RANK = {
+    "check_sample_weight_equivalence_on_dense_data": (
+        "fewer rows than features: the transformer cannot be inverted"
+    )
+}
+SEARCHED = {
+    "check_sample_weight_equivalence_on_dense_data": (
+        "scikit-learn searches the exponent to 1e-8, in the order of the rows"
+    )
+}
+# What is rounded cannot come back, and samples are on the lattice.
+ONE_WAY = {
+    "check_inverse": "the inverse rounds, so no latent comes back",
+    "check_log_det": "noise jumps from one place of the lattice to the next",
+    "check_far_rows": "far rows off the lattice are rounded",
+    "check_latent_distribution": "noise is uniform in a cell, the base is not",
+    "check_sample_density": "samples are rounded, the density is not",
+}
+
+
+def portfolio() -> list[tuple[str, Destructor]]:
+    rotated = make_destructor_pipeline(SplineGaussianizer(), RandomRotation())
+    return [("rotated", rotated), ("whitening", Whitening())]
+
+
+REGISTRY: dict[str, Entry] = {
+    # marginal
+    "spline": Entry(SplineGaussianizer(), TINY_LOSS),
+    "spline-fixed": Entry(SplineGaussianizer(n_knots=8, alpha=0.1), TINY_LOSS),
+    "histogram": Entry(HistogramGaussianizer(), SMALL_LOSS),
+    "histogram-quantile": Entry(
+        HistogramGaussianizer(strategy="quantile"), {"max_normal_loss": 0.1}
+    ),
+    "histogram-uniform": Entry(HistogramGaussianizer(strategy="uniform"), SMALL_LOSS),
+    "kernel": Entry(KernelGaussianizer(), {"max_normal_loss": 0.01}),
+    "kernel-fixed": Entry(KernelGaussianizer(bandwidth=0.2), SMALL_LOSS),
+    "parametric": Entry(
+        ParametricGaussianizer(["norm", "lognorm"]), {"max_normal_loss": 0.01}
+    ),
+    "rational-quadratic": Entry(
+        RationalQuadraticGaussianizer(), {"max_normal_loss": 0.01}
+    ),
+    "rational-quadratic-fixed": Entry(
+        RationalQuadraticGaussianizer(n_knots=8), SMALL_LOSS
+    ),
+    # Rows of the default data lie where the cube has no digits left.
+    "normal-cdf": Entry(
+        NormalCDF(),
+        LOSS_FREE | {"X": np.random.default_rng(0).normal(size=(900, 2))},
+    ),
+    "bounded-none": Entry(BoundedSupport(), LOSS_FREE),
+    # As a density this is the uniform one, far too wide for normal data.
+    "bounded": Entry(
+        BoundedSupport(-1000.0, 1000.0, out_of_bounds="clip"),
+        {
+            "max_normal_loss": 7.0,
+            "expected_failed_checks": {
+                "check_far_rows": "beyond the bounds the density is zero"
+            },
+        },
+    ),
+    "dequantizer-continuous": Entry(Dequantizer(), LOSS_FREE),
+    "dequantizer-lattice": Entry(
+        Dequantizer(),
+        {
+            "X": np.round(3.0 * np.random.default_rng(0).normal(size=(900, 2))),
+            "max_normal_loss": 1e-10,
+            "expected_failed_checks": ONE_WAY,
+        },
+    ),
+    "blocks": Entry(BlockGaussianizer(), TINY_LOSS),
+    # linear
+    "whitening-pca": Entry(Whitening(), TINY_LOSS),
+    "whitening-zca": Entry(Whitening(method="zca"), TINY_LOSS),
+    "whitening-cholesky": Entry(Whitening(method="cholesky", shrinkage=0.1), TINY_LOSS),
+    "random-rotation": Entry(RandomRotation(), LOSS_FREE),
+    "pca-rotation": Entry(PCARotation(), LOSS_FREE),
+    "whitening-estimator": Entry(
+        Whitening(covariance_estimator=LedoitWolf()), TINY_LOSS
+    ),
+    "fixed-rotation": Entry(FixedRotation(), LOSS_FREE),
+    "ica-rotation": Entry(ICARotation(), TINY_LOSS, ROUNDING_MAGNIFIED),
+    "standardize": Entry(Standardize(), TINY_LOSS),
+    "standardize-robust": Entry(Standardize(robust=True), TINY_LOSS),
+    # mixture
+    "mixture": Entry(GaussianMixtureDestructor(), TINY_LOSS),
+    "mixture-full": Entry(GaussianMixtureDestructor(4), SMALL_LOSS),
+    "mixture-plain": Entry(
+        GaussianMixtureDestructor(3, background=False, degrees_of_freedom_prior=0.0),
+        SMALL_LOSS,
+    ),
+    "mixture-tied": Entry(
+        GaussianMixtureDestructor(3, covariance_type="tied"), SMALL_LOSS
+    ),
+    "mixture-diag": Entry(
+        GaussianMixtureDestructor([2, 4, 8], covariance_type="diag"), SMALL_LOSS
+    ),
+    "mixture-spherical": Entry(
+        GaussianMixtureDestructor(4, covariance_type="spherical"), SMALL_LOSS
+    ),
+    # autoregressive
+    "regression": Entry(RegressionDestructor(), LOSS_FREE),
+    "regression-ridge": Entry(
+        RegressionDestructor(Ridge(), min_r2=-1.0, order="auto"), TINY_LOSS
+    ),
+    "regression-heteroscedastic": Entry(
+        RegressionDestructor(min_r2=-1.0, heteroscedastic=True), ANY_LOSS
+    ),
+    # tree
+    "tree": Entry(TreeDestructor(), TINY_LOSS),
+    "tree-random": Entry(
+        TreeDestructor(splitter="random", max_features="sqrt", max_leaf_nodes=30),
+        TINY_LOSS,
+    ),
+    "boosted-trees": Entry(BoostedTreeDestructor(max_iter=20), TINY_LOSS),
+    "boosted-trees-cv": Entry(BoostedTreeDestructor(max_iter=20, cv=3), TINY_LOSS),
+    "boosted-trees-subsample": Entry(
+        BoostedTreeDestructor(max_iter=20, subsample=0.6, max_features=0.5), TINY_LOSS
+    ),
+    # compose
+    "pipeline": Entry(
+        DestructorPipeline(
+            [("marginal", SplineGaussianizer()), ("whiten", Whitening())]
+        ),
+        TINY_LOSS,
+    ),
+    "columns": Entry(
+        ColumnDestructor([("first", SplineGaussianizer(), [0])], Standardize()),
+        TINY_LOSS,
+    ),
+    "standard-scaler": Entry(TransformerDestructor(StandardScaler()), TINY_LOSS),
+    "min-max-scaler": Entry(TransformerDestructor(MinMaxScaler()), ANY_LOSS),
+    "max-abs-scaler": Entry(TransformerDestructor(MaxAbsScaler()), ANY_LOSS),
+    "robust-scaler": Entry(TransformerDestructor(RobustScaler()), ANY_LOSS),
+    "pca": Entry(TransformerDestructor(PCA()), TINY_LOSS, FULL_RANK),
+    "pca-whiten": Entry(TransformerDestructor(PCA(whiten=True)), TINY_LOSS, FULL_RANK),
+    "power-transformer": Entry(
+        TransformerDestructor(PowerTransformer()), TINY_LOSS, SEARCHED
+    ),
+    "quantile-transformer": Entry(
+        TransformerDestructor(
+            QuantileTransformer(n_quantiles=5, output_distribution="normal")
+        ),
+        ANY_LOSS,
+    ),
+    "quantile-transformer-uniform": Entry(
+        TransformerDestructor(QuantileTransformer(n_quantiles=5)), ANY_LOSS
+    ),
+    "function-transformer": Entry(
+        TransformerDestructor(FunctionTransformer()), LOSS_FREE
+    ),
+    "iterative": Entry(IterativeDestructor(max_iter=3), TINY_LOSS, ROUNDING_MAGNIFIED),
+    "iterative-portfolio": Entry(
+        IterativeDestructor(portfolio(), max_iter=3), TINY_LOSS, ROUNDING_MAGNIFIED
+    ),
+    "iterative-cycle": Entry(
+        IterativeDestructor(portfolio(), selection="cycle", max_iter=3),
+        TINY_LOSS,
+        ROUNDING_MAGNIFIED,
+    ),
+    "iterative-cv": Entry(
+        IterativeDestructor(cv=3, max_iter=3), TINY_LOSS, ROUNDING_MAGNIFIED
+    ),
+    # flows
+    "tree-flow": Entry(
+        TreeFlow(n_components=[1, 2, 4], max_iter=20, cv=None), TINY_LOSS
+    ),
+    "tree-flow-cv": Entry(TreeFlow(n_components=2, max_iter=5, cv=3), SMALL_LOSS),
+    "auto": Entry(AutoDestructor(max_iter=2, cv=None), TINY_LOSS),
+    "gaussian-copula": Entry(GaussianCopula(), TINY_LOSS),
+    "rbig": Entry(RBIG(max_iter=3), TINY_LOSS, ROUNDING_MAGNIFIED),
+    "rbig-random": Entry(RBIG(rotation="random", max_iter=3), TINY_LOSS),
+    "rbig-total-correlation": Entry(
+        RBIG(stopping="total_correlation", max_iter=3), TINY_LOSS, ROUNDING_MAGNIFIED
+    ),
+}
+
+_BY_DESTRUCTOR = {id(entry.destructor): entry for entry in REGISTRY.values()}
+
+
+def entry_of(destructor: Destructor) -> Entry:
+    """Give the entry that holds this very object."""
+    return _BY_DESTRUCTOR[id(destructor)]

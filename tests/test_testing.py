@@ -1,0 +1,187 @@
+"""The law itself: it lets right destructors pass and catches each way to be wrong."""
+
+from unittest import SkipTest
+
+import numpy as np
+import pytest
+
+from destructors.linear import Whitening
+from destructors.marginal import HistogramGaussianizer, SplineGaussianizer
+from destructors.testing import (
+    check_destructor,
+    destructor_checks_generator,
+    parametrize_with_destructor_checks,
+)
+from tests import faulty
+
+CHECKS = [name for name, _ in destructor_checks_generator(Whitening())]
+
+
+# Faults in one place, with all the checks that they fail.
+LOCAL_FAULTS = {
+    faulty.WrongLogDet: {"check_log_det", "check_integral", "check_sample_density"},
+    faulty.WrongLogDetOfInverse: {"check_log_det_of_inverse"},
+    faulty.WrongLogDetFarOut: {"check_log_det", "check_log_det_of_inverse"},
+    faulty.WrongSamples: {"check_latent_distribution", "check_sample_density"},
+    faulty.Unnormalised: {"check_integral", "check_outputs"},
+    faulty.IgnoresWeights: {"check_sample_weight"},
+    faulty.InfinitelyUnlikelyFarOut: {"check_far_rows"},
+    faulty.FlatFarOut: {"check_far_rows"},
+    faulty.RemembersTheFirstFit: {"check_refit"},
+    faulty.LosesStateInPickle: {"check_clone_and_pickle"},
+    faulty.NeedsArrays: {"check_input_types", "check_dataframe"},
+    faulty.LosesNames: {"check_dataframe"},
+    faulty.SumsScores: {"check_outputs"},
+}
+
+# Faults that show in many places, with the checks that are made for them.
+PERVASIVE_FAULTS = {
+    faulty.NotInvertible: {"check_inverse"},
+    faulty.StepWithKernelSlope: {
+        "check_inverse",
+        "check_log_det",
+        "check_integral",
+        "check_sample_density",
+    },
+    faulty.StandardisesByBatch: {"check_batch_invariance"},
+    faulty.CentresInPlace: {"check_input_untouched"},
+    faulty.IgnoresRandomState: {"check_random_state"},
+}
+
+
+def failures(destructor, **settings):
+    results = check_destructor(destructor, on_fail=None, **settings)
+    return {r["check_name"] for r in results if r["status"] == "failed"}
+
+
+@pytest.mark.parametrize("random_state", [0, 1, 2])
+@pytest.mark.parametrize(
+    "destructor", [faulty.Gaussian(), faulty.GaussianCDF(), faulty.UsesRandomState()]
+)
+def test_right_destructors_pass(destructor, random_state):
+    results = check_destructor(destructor, random_state=random_state)
+    assert [r["check_name"] for r in results] == CHECKS
+    assert {r["status"] for r in results} == {"passed"}
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names, but LosesNames:UserWarning")
+@pytest.mark.parametrize("fault", LOCAL_FAULTS)
+def test_local_faults_fail_their_checks_alone(fault):
+    assert failures(fault()) == LOCAL_FAULTS[fault]
+
+
+@pytest.mark.parametrize("fault", PERVASIVE_FAULTS)
+def test_pervasive_faults_fail_the_checks_made_for_them(fault):
+    assert failures(fault()) >= PERVASIVE_FAULTS[fault]
+
+
+def test_each_check_catches_something():
+    caught = set().union(*LOCAL_FAULTS.values(), *PERVASIVE_FAULTS.values())
+    assert caught | {"check_standard_normal"} == set(CHECKS)
+
+
+def test_loss_on_normal_data_is_measured():
+    # A bin costs about half a row's worth of likelihood: 200 / 2 nats over 1000 rows.
+    ragged = HistogramGaussianizer(strategy="quantile", n_bins=200)
+    assert failures(ragged, max_normal_loss=0.02) == {"check_standard_normal"}
+    assert failures(ragged, max_normal_loss=0.5) == set()
+
+
+# ---------------------------------------------------------------- how it is run
+
+
+def test_the_first_failure_is_raised_with_the_name_of_the_check():
+    with pytest.raises(AssertionError, match="held-out rows") as error:
+        check_destructor(faulty.WrongLogDetOfInverse())
+    [note] = error.value.__notes__
+    assert note == "check_log_det_of_inverse fails for WrongLogDetOfInverse()."
+
+
+def test_errors_of_the_destructor_are_failures():
+    class Unusable(faulty.Gaussian):
+        def _fit(self, X, sample_weight, random_state):
+            raise RuntimeError("no disk")
+
+    assert failures(Unusable()) == set(CHECKS)
+    with pytest.raises(RuntimeError, match="no disk"):
+        check_destructor(Unusable())
+
+
+def test_expected_failures_are_told_apart():
+    reason = "weights have no meaning here"
+    results = check_destructor(
+        faulty.IgnoresWeights(), expected_failed_checks={"check_sample_weight": reason}
+    )
+    [expected] = [r for r in results if r["status"] == "xfail"]
+    assert expected["check_name"] == "check_sample_weight"
+    assert expected["expected_to_fail_reason"] == reason
+    assert isinstance(expected["exception"], AssertionError)
+
+
+def test_unknown_expected_failures_are_an_error():
+    with pytest.raises(ValueError, match="check_typo"):
+        check_destructor(faulty.Gaussian(), expected_failed_checks={"check_typo": "?"})
+
+
+def test_destructors_of_a_certain_width_bring_their_data():
+    X = np.random.default_rng(0).normal(3.0, [1.0, 2.0, 5.0, 0.1], size=(900, 4))
+    assert failures(faulty.FourFeatures()) == set(CHECKS)
+    assert failures(faulty.FourFeatures(), X=X) == set()
+
+
+def test_integrals_in_many_dimensions_are_skipped():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(900, 15)) + rng.choice([-4.0, 4.0], size=(900, 15))
+    results = check_destructor(SplineGaussianizer(), X=X)
+    skipped = {r["check_name"] for r in results if r["status"] == "skipped"}
+    assert skipped == {"check_integral", "check_sample_density"}
+
+
+def test_checks_of_densities_skip_discrete_destructors():
+    X = np.random.default_rng(0).integers(0, 4, size=(600, 3))
+    results = check_destructor(faulty.SwappedCodes(), X=X)
+    statuses = {r["check_name"]: r["status"] for r in results}
+    assert set(statuses.values()) == {"passed", "skipped"}
+    skipped = {name for name, status in statuses.items() if status == "skipped"}
+    assert skipped == {
+        "check_log_det",
+        "check_far_rows",
+        "check_latent_distribution",
+        "check_integral",
+        "check_sample_density",
+        "check_standard_normal",
+    }
+
+
+def test_discrete_destructors_need_data():
+    checks = dict(destructor_checks_generator(faulty.SwappedCodes()))
+    with pytest.raises(SkipTest, match="give X"):
+        checks["check_inverse"]()
+
+
+def test_parametrize_names_and_marks_tests():
+    reason = {"check_sample_weight": "a reason"}
+    decorator = parametrize_with_destructor_checks(
+        {"right": faulty.Gaussian(), "wrong": faulty.IgnoresWeights()},
+        settings=lambda destructor: (
+            {"expected_failed_checks": reason}
+            if isinstance(destructor, faulty.IgnoresWeights)
+            else {}
+        ),
+    )
+    argument, parameters = decorator.mark.args
+    assert argument == "check"
+    names = [f"{label}-{check}" for label in ("right", "wrong") for check in CHECKS]
+    assert [p.id for p in parameters] == names
+    [marked] = [p for p in parameters if p.marks]
+    assert marked.id == "wrong-check_sample_weight"
+    [mark] = marked.marks
+    assert mark.name == "xfail"
+    assert mark.kwargs == {"reason": "a reason", "strict": True}
+    with pytest.raises(AssertionError, match="Weights 0 to 3"):
+        marked.values[0]()
+
+
+def test_parametrize_takes_a_list():
+    parameters = parametrize_with_destructor_checks([faulty.Gaussian()]).mark.args[1]
+    assert parameters[0].id == f"Gaussian()-{CHECKS[0]}"
