@@ -1,0 +1,1 @@
+"""Measure the package: ``python -m benchmarks --help`` lists the jobs."""

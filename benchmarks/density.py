@@ -1,0 +1,179 @@
+"""Density estimation: test log-likelihood and cost of each model on each data set."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from benchmarks.datasets import DATASETS, QUICK
+from benchmarks.evaluate import Result, evaluate, evaluate_truth, warm_up
+from benchmarks.models import MODELS
+from benchmarks.registry import Entry, choose
+from benchmarks.report import (
+    describe_environment,
+    format_line,
+    format_table,
+    write_results,
+)
+
+__all__ = ["add_arguments", "run"]
+
+_QUICK_ROWS = 1000
+_PEERS = [entry.name for entry in MODELS.values() if entry.group == "neural"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this job."""
+    parser.add_argument(
+        "--datasets", nargs="+", metavar="NAME", help="data sets (default: all here)"
+    )
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        metavar="NAME",
+        help="models (default: all but the neural flows)",
+    )
+    parser.add_argument(
+        "--peers",
+        action="store_true",
+        help=f"{', '.join(_PEERS)} as well: neural flows, which train for minutes and "
+        "more a data set and need the extra 'bench'",
+    )
+    parser.add_argument(
+        "--max-time",
+        type=float,
+        metavar="SECONDS",
+        help="cap on each fit of a neural flow, told in the table where it is hit "
+        "(default: none)",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"{', '.join(QUICK)} unless --datasets says otherwise, "
+        f"{_QUICK_ROWS:,} training rows at most",
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path("results"), metavar="DIR", help="where to"
+    )
+    parser.add_argument(
+        "--random-state", type=int, default=0, metavar="SEED", help="seed of the models"
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=1,
+        metavar="N",
+        help="threads of BLAS, OpenMP and PyTorch (default 1: wall and CPU seconds "
+        "then agree)",
+    )
+    parser.add_argument("--list", action="store_true", help="list names and end")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the job; give the exit code: 1 if something failed.
+
+    Raises
+    ------
+    ChoiceError
+        If a data set or model is asked for that does not exist or cannot run here.
+    """
+    if args.list:
+        _list("data sets", DATASETS)
+        _list("models", MODELS)
+        return 0
+    names = QUICK if args.quick and not args.datasets else args.datasets
+    datasets, no_data = choose(DATASETS, names)
+    models, no_models = choose(MODELS, args.models, also=_PEERS if args.peers else [])
+    for entry in [*no_data, *no_models]:
+        print(f"{entry.name} is left out: it {entry.missing()}.")
+    about = {
+        "environment": describe_environment(args.threads),
+        "arguments": {
+            "quick": args.quick,
+            "random_state": args.random_state,
+            "max_time": args.max_time,
+        },
+    }
+    if any(entry.group == "neural" for entry in models):
+        # It is imported late, and the limit below binds only what is there by then.
+        import torch
+
+        torch.set_num_threads(args.threads)
+    results: list[Result] = []
+    with threadpool_limits(args.threads):
+        try:
+            _evaluate_all(datasets, models, args, results, about)
+        except KeyboardInterrupt:
+            print("\nInterrupted: what is below was measured before.")
+            return 130
+        finally:
+            if results:
+                print(f"\n{format_table(results)}\n")
+                print(f"Results are in {args.output / 'density'}.csv and .json.")
+                _draw(results, args.output / "density.png")
+    failed = [f"{r.model} on {r.dataset}" for r in results if r.error]
+    if failed:
+        print(f"{len(failed)} failed: {', '.join(failed)}.", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _evaluate_all(
+    datasets: list[Entry],
+    models: list[Entry],
+    args: argparse.Namespace,
+    results: list[Result],
+    about: dict[str, Any],
+) -> None:
+    """Append a result for each model and data set; write the files after each."""
+
+    def keep(result: Result) -> None:
+        results.append(result)
+        write_results(args.output, "density", results, about)
+
+    print(f"Threads of BLAS and OpenMP: {args.threads}.")
+    print("Warm-up, so that no compilation is timed ...", end=" ", flush=True)
+    print(f"{warm_up(models):.1f} s")
+    n_done = 0
+    for dataset in datasets:
+        try:
+            data = dataset.make()
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            print(f"{dataset.name} FAILED to load: {reason}")
+            keep(Result(dataset.name, "(data)", dataset.group, error=reason))
+            continue
+        if args.quick:
+            data = data.head(_QUICK_ROWS)
+        if data.truth is not None:
+            keep(evaluate_truth(dataset.name, data))
+        for model in models:
+            n_done += 1
+            place = f"[{n_done}/{len(datasets) * len(models)}]"
+            print(f"{place} {dataset.name}, {model.name} ...", end=" ", flush=True)
+            result = evaluate(
+                model, dataset.name, data, args.random_state, args.max_time
+            )
+            print(format_line(result), flush=True)
+            keep(result)
+
+
+def _draw(results: list[Result], path: Path) -> None:
+    try:
+        from benchmarks.plot import plot_density
+    except ImportError as error:
+        print(f"No figure: {error}. Install it with: pip install matplotlib")
+        return
+    plot_density(results, path)
+    print(f"The figure is {path}.")
+
+
+def _list(title: str, entries: dict[str, Entry]) -> None:
+    print(f"{title}:")
+    width = max(map(len, entries))
+    for entry in entries.values():
+        missing = f" ({entry.missing()})" if entry.missing() else ""
+        print(f"  {entry.name:<{width}}  {entry.about}{missing}")

@@ -1,0 +1,145 @@
+"""Speed: the figures behind the claims about fitting and transforming."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from benchmarks.generated import normal_mixture
+from benchmarks.report import describe_environment, write_json
+from destructors.flows import RBIG
+from destructors.marginal import SplineGaussianizer
+
+__all__ = ["add_arguments", "measure_marginal", "measure_rbig", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this job."""
+    parser.add_argument(
+        "--quick", action="store_true", help="a twentieth of the rows: only a try"
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=5, metavar="N", help="median of so many"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path("results"), metavar="DIR", help="where to"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the figures and write ``speed.json``."""
+    shrink = 20 if args.quick else 1
+    print("One core, unless n_jobs says otherwise; compiled before timing; median of")
+    print(f"{args.repeats} runs each.")
+    with threadpool_limits(1):
+        rbig = measure_rbig(6_000 // shrink, args.repeats)
+        print(
+            f"RBIG, {rbig['n_layers']} layers on {rbig['n_samples']:,} × "
+            f"{rbig['n_features']}: fit {rbig['fit_seconds']:.3f} s, "
+            f"score {rbig['score_seconds']:.3f} s"
+        )
+        marginal = measure_marginal(1_000_000 // shrink, args.repeats)
+    print(
+        f"np.sort(X, axis=0) of {marginal['n_samples']:,} × {marginal['n_features']}: "
+        f"{marginal['sort_seconds']:.3f} s"
+    )
+    for n_jobs in (1, 2):
+        print(
+            f"SplineGaussianizer(n_jobs={n_jobs}) fit and transform of the same: "
+            f"{marginal[f'n_jobs_{n_jobs}_seconds']:.3f} s, "
+            f"{marginal[f'n_jobs_{n_jobs}_ratio']:.2f} times the sort"
+        )
+    document = {
+        "environment": describe_environment(1),
+        "rbig": rbig,
+        "marginal": marginal,
+    }
+    write_json(args.output / "speed.json", document)
+    print(f"The figures are in {args.output / 'speed.json'}.")
+    return 0
+
+
+def measure_rbig(n_samples: int, n_repeats: int) -> dict[str, Any]:
+    """Time 12 layers of RBIG in eight dimensions.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of rows.
+    n_repeats : int
+        Number of runs, of which the median is taken.
+
+    Returns
+    -------
+    figures : dict
+        ``fit_seconds``, ``score_seconds``, ``n_layers`` and the shape of the data.
+    """
+    X = normal_mixture(np.random.default_rng(0), n_samples).X
+    model = RBIG(max_iter=12, early_stopping=False, random_state=0)
+    model.fit(X[:200]).score(X[:200])
+    fits, scores = zip(
+        *(
+            (_seconds(lambda: model.fit(X)), _seconds(lambda: model.score(X)))
+            for _ in range(n_repeats)
+        ),
+        strict=True,
+    )
+    return {
+        "n_samples": n_samples,
+        "n_features": X.shape[1],
+        "n_layers": model.n_iter_,
+        "fit_seconds": median(fits),
+        "score_seconds": median(scores),
+    }
+
+
+def measure_marginal(n_samples: int, n_repeats: int) -> dict[str, Any]:
+    """Time ten marginals beside a sort of the same ten columns.
+
+    The runs of the three alternate, so that what else the machine does meets them all.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of rows.
+    n_repeats : int
+        Number of runs, of which the median is taken.
+
+    Returns
+    -------
+    figures : dict
+        Seconds of the sort and of fit and transform with one and two threads, and the
+        ratios of the latter to the former.
+    """
+    X = np.random.default_rng(0).standard_normal((n_samples, 10))
+    SplineGaussianizer().fit_transform(X[:200])
+    works: dict[str, Callable[[], Any]] = {
+        "sort": lambda: np.sort(X, axis=0),
+        "n_jobs_1": lambda: SplineGaussianizer(n_jobs=1).fit_transform(X),
+        "n_jobs_2": lambda: SplineGaussianizer(n_jobs=2).fit_transform(X),
+    }
+    runs: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(n_repeats):
+        for name, work in works.items():
+            runs[name].append(_seconds(work))
+    seconds = {name: median(times) for name, times in runs.items()}
+    return {
+        "n_samples": n_samples,
+        "n_features": X.shape[1],
+        **{f"{name}_seconds": value for name, value in seconds.items()},
+        "n_jobs_1_ratio": seconds["n_jobs_1"] / seconds["sort"],
+        "n_jobs_2_ratio": seconds["n_jobs_2"] / seconds["sort"],
+    }
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
