@@ -1,0 +1,90 @@
+"""Sphinx configuration: ``sphinx-build -W --keep-going docs docs/_build/html``."""
+
+from sphinx.util.nodes import make_refnode
+
+import destructors
+
+project = "destructors"
+author = "The destructors developers"
+copyright = "the destructors developers"
+version = release = destructors.__version__
+
+extensions = [
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "_templates", "examples"]
+templates_path = ["_templates"]
+default_role = "py:obj"
+
+# ---------------------------------------------------------------- API reference
+
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+# Every public docstring has a summary, and describes each parameter and result.
+numpydoc_validation_checks = {
+    "GL03",
+    "GL06",
+    "GL07",
+    "GL08",
+    "SS01",
+    "SS03",
+    "PR01",
+    "PR02",
+    "PR03",
+    "PR07",
+    "RT01",
+    "YD01",
+}
+
+# ---------------------------------------------------------------- gallery
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "backreferences_dir": "gallery/backreferences",
+    "doc_module": "destructors",
+    "download_all_examples": False,
+    "min_reported_time": 5,
+    "show_memory": False,
+    "show_signature": False,
+}
+
+# ---------------------------------------------------------------- HTML
+
+html_theme = "pydata_sphinx_theme"
+html_title = "destructors"
+html_static_path = ["_static"]
+html_css_files = ["cards.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "show_prev_next": False,
+}
+html_sidebars = {"index": [], "changelog": [], "contributing": []}
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+
+def link_by_class_name(app, env, node, contnode):
+    """Link a class named without its module, as docstrings do, if there is one."""
+    domain = env.get_domain("py")
+    found = domain.find_obj(env, None, None, node.get("reftarget", ""), None, 1)
+    found = [(name, entry) for name, entry in found if not entry.aliased]
+    if len(found) != 1:
+        return None
+    [(name, entry)] = found
+    source, target = node["refdoc"], entry.docname
+    return make_refnode(app.builder, source, target, entry.node_id, contnode, name)
+
+
+def setup(app):
+    app.connect("missing-reference", link_by_class_name)
