@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.peers import KernelDensityByValidation, MixtureByValidation
 from benchmarks.registry import Entry, by_name, modules
 from destructors.compose import IterativeDestructor
-from destructors.flows import RBIG
+from destructors.flows import RBIG, AutoDestructor, GaussianCopula, TreeFlow
 from destructors.linear import Whitening
 from destructors.marginal import SplineGaussianizer
 
@@ -31,9 +31,21 @@ def _neural(flow: str, random_state: int) -> Any:
 MODELS = by_name(
     [
         Entry(
-            "rbig-pca",
+            "auto",
+            lambda random_state: AutoDestructor(random_state=random_state),
+            "AutoDestructor as it comes",
+            "destructors",
+        ),
+        Entry(
+            "tree-flow",
+            lambda random_state: TreeFlow(random_state=random_state),
+            "TreeFlow as it comes: mixture, then boosted trees",
+            "destructors",
+        ),
+        Entry(
+            "rbig",
             lambda random_state: RBIG(random_state=random_state),
-            "RBIG, principal axes",
+            "RBIG, principal axes and random rotations by turns",
             "destructors",
         ),
         Entry(
@@ -47,6 +59,12 @@ MODELS = by_name(
             lambda random_state: IterativeDestructor(random_state=random_state),
             "IterativeDestructor as it comes",
             "destructors",
+        ),
+        Entry(
+            "copula",
+            lambda random_state: GaussianCopula(),
+            "GaussianCopula: marginals, then one normal",
+            "baseline",
         ),
         Entry(
             "gaussian",

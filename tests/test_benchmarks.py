@@ -127,13 +127,13 @@ def test_figure_is_a_png(quick):
 
 def test_table_sorts_by_likelihood(tmp_path, capsys):
     arguments = ["--quick", "--datasets", "gaussian_copula", "--output", str(tmp_path)]
-    assert main([*arguments, "--models", "marginal", "gaussian", "rbig-pca"]) == 0
+    assert main([*arguments, "--models", "marginal", "gaussian", "rbig"]) == 0
     table = capsys.readouterr().out.partition("\n\n")[2]
-    places = [table.index(f"  {name} ") for name in ("true density", "rbig-pca")]
+    places = [table.index(f"  {name} ") for name in ("true density", "rbig")]
     assert places == sorted(places)
     assert places[-1] < min(table.index("  marginal"), table.index("  gaussian "))
     models = {row["model"] for row in read_csv(tmp_path)}
-    assert models == {"true density", "marginal", "gaussian", "rbig-pca"}
+    assert models == {"true density", "marginal", "gaussian", "rbig"}
 
 
 def test_list_names_everything(capsys):
