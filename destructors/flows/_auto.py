@@ -26,12 +26,12 @@ _MOST_REGRESSED = 20
 class AutoDestructor(StartedDestructor):
     """A good density without choices: a portfolio of all kinds of layers.
 
-    The stack starts with a mixture, alone or behind marginals, regressions among the
-    features, or both, whichever gains most on held-out rows. Boosted trees
-    follow. Then each iteration takes, from rotated marginals, mixtures and more trees,
-    the layer with the largest held-out gain; a kind that gained nothing is not tried
-    again. The stack is cut back to its best prefix. Regressions are tried on 2 to 20
-    features.
+    The stack starts with a mixture, alone or behind marginals, whichever gains most on
+    held-out rows; if they gain more with regressions among the features in front of it,
+    these come first (tried on 2 to 20 features). Boosted trees follow. Then each
+    iteration takes, from rotated marginals, mixtures and more trees, the layer with the
+    largest held-out gain; a kind that gained nothing is not tried again. The stack is
+    cut back to its best prefix.
 
     Parameters
     ----------
@@ -149,14 +149,23 @@ class AutoDestructor(StartedDestructor):
             ("trees", BoostedTreeDestructor()),
         ]
 
-    def _find_starts(self, n_features):
-        n_starts = 4 if 1 < n_features <= _MOST_REGRESSED else 2
-        return list(range(n_starts))
+    def _find_starts(self):
+        return [0, 1]
+
+    def _try_turn(self, turn, names, candidates, folds):
+        fitted = super()._try_turn(turn, names, candidates, folds)
+        is_first = not self.layers_ and self._starts is None
+        if is_first and fitted and 1 < self.n_features_in_ <= _MOST_REGRESSED:
+            # Regressions cost most: they are tried behind the better start only.
+            best = max(fitted, key=lambda c: self._gain(fitted[c]))
+            behind = names.index(names[best].replace("mixture", "regression-mixture"))
+            fitted |= super()._try_turn([behind], names, candidates, folds)
+        return fitted
 
     def _turn(self, n_layers, n_candidates):
-        names = [name for name, _ in self._named_candidates()]
         if n_layers == 0:
-            return self._starts
+            return super()._turn(n_layers, n_candidates)
+        names = [name for name, _ in self._named_candidates()]
         if n_layers == 1:
             return [names.index("trees")]
         later = [names.index(name) for name in ("rotation", "mixture", "trees")]

@@ -39,22 +39,25 @@ class StartedDestructor(GreedyDestructor):
     }
     warm_start = False
 
-    def _find_starts(self, n_features: int) -> list[int]:
+    def _find_starts(self) -> list[int]:
         """Give the numbers of the candidates that can be the first layer."""
         raise NotImplementedError
 
     def _start(self, folds, entropy):
         super()._start(folds, entropy)
-        n_rows, n_features = folds[0].train.latent.shape
-        self._starts = self._find_starts(n_features)
-        costly = len(folds) > 1 or n_rows > 2 * _N_TRIAL_ROWS
-        if costly and len(self._starts) > 1:
+        # What is left of the starts once they were compared.
+        self._starts: list[int] | None = None
+        costly = len(folds) > 1 or len(folds[0].train.latent) > 2 * _N_TRIAL_ROWS
+        if costly and len(self._find_starts()) > 1:
             names, candidates = zip(*self._named_candidates(), strict=True)
             fold = [_shorten(folds[0])]
-            fitted = self._try_turn(self._starts, names, candidates, fold)
+            fitted = self._try_turn(self._find_starts(), names, candidates, fold)
             gains = {c: self._gain(trials) for c, trials in fitted.items()}
             enough = max(gains.values()) - _TRIAL_MARGIN
             self._starts = [c for c, gain in gains.items() if gain >= enough]
+
+    def _turn(self, n_layers, n_candidates):
+        return self._find_starts() if self._starts is None else self._starts
 
     def _get_cv(self, rows):
         if not isinstance(self.cv, str):

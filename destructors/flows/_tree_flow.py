@@ -196,11 +196,13 @@ class TreeFlow(StartedDestructor):
     def _max_layers(self):
         return 2
 
-    def _find_starts(self, n_features):
+    def _find_starts(self):
         return list(range(len(self._named_candidates()) - 1))
 
     def _turn(self, n_layers, n_candidates):
-        return self._starts if n_layers == 0 else [n_candidates - 1]
+        if n_layers:
+            return [n_candidates - 1]
+        return super()._turn(n_layers, n_candidates)
 
     def _has_converged(self):
         return False
