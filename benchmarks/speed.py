@@ -14,10 +14,18 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.generated import normal_mixture
 from benchmarks.report import describe_environment, write_json
+from benchmarks.scaling import make_rows
 from destructors.flows import RBIG
 from destructors.marginal import SplineGaussianizer
+from destructors.mixture import GaussianMixtureDestructor
 
-__all__ = ["add_arguments", "measure_marginal", "measure_rbig", "run"]
+__all__ = [
+    "add_arguments",
+    "measure_marginal",
+    "measure_mixture",
+    "measure_rbig",
+    "run",
+]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +53,12 @@ def run(args: argparse.Namespace) -> int:
             f"{rbig['n_features']}: fit {rbig['fit_seconds']:.3f} s, "
             f"score {rbig['score_seconds']:.3f} s"
         )
+        mixture = measure_mixture(100_000 // shrink, args.repeats)
+        print(
+            f"Mixture of {mixture['n_components']} normals in {mixture['n_features']} "
+            f"dimensions: forward {mixture['forward_rows_per_second']:,.0f}, inverse "
+            f"{mixture['inverse_rows_per_second']:,.0f} rows/s"
+        )
         marginal = measure_marginal(1_000_000 // shrink, args.repeats)
     print(
         f"np.sort(X, axis=0) of {marginal['n_samples']:,} × {marginal['n_features']}: "
@@ -59,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
     document = {
         "environment": describe_environment(1),
         "rbig": rbig,
+        "mixture": mixture,
         "marginal": marginal,
     }
     write_json(args.output / "speed.json", document)
@@ -97,6 +112,41 @@ def measure_rbig(n_samples: int, n_repeats: int) -> dict[str, Any]:
         "n_layers": model.n_iter_,
         "fit_seconds": median(fits),
         "score_seconds": median(scores),
+    }
+
+
+def measure_mixture(n_samples: int, n_repeats: int) -> dict[str, Any]:
+    """Time the map of 16 full normals in ten dimensions, both ways.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of rows that are mapped.
+    n_repeats : int
+        Number of runs, of which the median is taken.
+
+    Returns
+    -------
+    figures : dict
+        ``forward_rows_per_second``, ``inverse_rows_per_second`` and the sizes.
+    """
+    X = make_rows(n_samples, 10)
+    model = GaussianMixtureDestructor(16, max_iter=1000, random_state=0).fit(X[:5_000])
+    Z = model.transform(X)
+    model.inverse_transform(Z[:200])
+    works = {
+        "forward": lambda: model.transform(X),
+        "inverse": lambda: model.inverse_transform(Z),
+    }
+    seconds = {
+        name: median(_seconds(work) for _ in range(n_repeats))
+        for name, work in works.items()
+    }
+    return {
+        "n_samples": n_samples,
+        "n_features": X.shape[1],
+        "n_components": model.n_components_,
+        **{f"{name}_rows_per_second": n_samples / s for name, s in seconds.items()},
     }
 
 

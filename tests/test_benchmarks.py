@@ -392,9 +392,12 @@ def test_speed_prints_and_writes_its_figures(tmp_path, capsys):
     figures = json.loads((tmp_path / "speed.json").read_text())
     assert figures["rbig"]["n_layers"] == 12
     assert figures["rbig"]["fit_seconds"] > 0
+    assert figures["mixture"]["n_components"] == 16
+    assert figures["mixture"]["inverse_rows_per_second"] > 0
     assert figures["marginal"]["n_jobs_1_ratio"] == pytest.approx(
         figures["marginal"]["n_jobs_1_seconds"] / figures["marginal"]["sort_seconds"]
     )
     printed = capsys.readouterr().out
     assert "RBIG, 12 layers" in printed
+    assert "Mixture of 16 normals" in printed
     assert "times the sort" in printed

@@ -12,7 +12,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
-from destructors._compat import HasMethods, Interval, StrOptions
+from destructors._compat import HasMethods, Interval, StrOptions, limit_threadpools
 from destructors._splits import fold_rows, merge_repeats
 from destructors.base import Destructor
 
@@ -184,6 +184,7 @@ class RegressionDestructor(Destructor):
 
     # ------------------------------------------------------------------ one feature
 
+    @limit_threadpools(limits=1, user_api="openmp")
     def _predict(self, j: int, before: NDArray) -> tuple[NDArray, NDArray]:
         """Mean and log-scale of a feature, given those before it."""
         before = _seen(before)
@@ -193,6 +194,8 @@ class RegressionDestructor(Destructor):
             log_s += _bounded(self._log_scales[j].predict(before))
         return mean, log_s
 
+    # The threads of ``n_jobs`` are all there are: those of OpenMP would come on top.
+    @limit_threadpools(limits=1, user_api="openmp")
     def _fit_feature(self, X, weight, folds, k, seed) -> _Feature:
         """Fit the feature that stands at place ``k`` of the order."""
         j = self.order_[k]
@@ -227,7 +230,7 @@ class RegressionDestructor(Destructor):
         scaled = (part.residual / part.scale) * np.exp(-shape)
         # The regression of a logarithm is off by a constant, which the scale takes up.
         factor = np.sqrt(np.average(scaled**2, weights=weight))
-        gain = 0.5 - np.average(shape, weights=weight) - np.log(factor) - 0.5
+        gain = -np.average(shape, weights=weight) - np.log(factor)
         if not gain > 0:
             return part
         scale = part.scale * factor
@@ -288,6 +291,7 @@ class RegressionDestructor(Destructor):
 
     # ------------------------------------------------------------------ order
 
+    @limit_threadpools(limits=1, user_api="openmp")
     def _find_order(self, X, weight, folds, seed) -> NDArray:
         d = X.shape[1]
         if self.order is None or (isinstance(self.order, str) and d < 3):
@@ -304,12 +308,12 @@ class RegressionDestructor(Destructor):
         half = len(X) // 2
         if half < 2:
             return np.arange(d)
-        halves = [(np.arange(half), np.arange(half, len(X)))]
+        train, held_out = np.arange(half), np.arange(half, len(X))
         r2 = np.zeros(d)
         for j in range(d):
             y, others = X[:, j], _seen(np.delete(X, j, axis=1))
-            _, held_out = halves[0]
-            predicted, _ = self._cross_predict(others, y, weight, halves, seed)
+            split = [(train, held_out)]
+            predicted, _ = self._cross_predict(others, y, weight, split, seed)
             error = (y - predicted)[held_out]
             variance = np.var(y[held_out])
             r2[j] = 1.0 - np.mean(error**2) / variance if variance > 0 else 0.0
