@@ -7,11 +7,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, DensityMixin, TransformerMixin
 from sklearn.utils import check_array, check_random_state, gen_batches
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from destructors._compat import (
@@ -19,6 +17,7 @@ from destructors._compat import (
     check_sample_weight,
     fit_context,
 )
+from destructors._threads import map_threads
 from destructors.base_distributions import StandardNormal
 
 __all__ = ["Destructor", "check_weights", "drop_zero_weights"]
@@ -445,12 +444,7 @@ class Destructor(TransformerMixin, DensityMixin, BaseEstimator, metaclass=ABCMet
             Z[rows], log_det[rows] = hook(X[rows])
 
         batches = gen_batches(n_samples, n_rows)
-        if effective_n_jobs(n_jobs := getattr(self, "n_jobs", None)) == 1:
-            for rows in batches:
-                fill(rows)
-        else:
-            parallel = Parallel(n_jobs=n_jobs, require="sharedmem")
-            parallel(delayed(fill)(rows) for rows in batches)
+        map_threads(fill, batches, getattr(self, "n_jobs", None))
         return Z, log_det
 
 

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
 from destructors._compat import HasMethods, Interval, StrOptions, limit_threadpools
 from destructors._splits import fold_rows, merge_repeats
+from destructors._threads import map_threads
 from destructors.base import Destructor
 
 __all__ = ["RegressionDestructor"]
@@ -147,10 +147,10 @@ class RegressionDestructor(Destructor):
         folds = fold_rows(rows, weight, n_folds, seeds[0]) if n_folds > 1 else []
         d = X.shape[1]
         self.order_ = self._find_order(rows, weight, folds, seeds[1])
-        parallel = Parallel(n_jobs=self.n_jobs, require="sharedmem")
-        fitted = parallel(
-            delayed(self._fit_feature)(rows, weight, folds, k, seeds[1])
-            for k in range(d)
+        fitted = map_threads(
+            lambda k: self._fit_feature(rows, weight, folds, k, seeds[1]),
+            range(d),
+            self.n_jobs,
         )
         Z, log_det = np.empty_like(rows), np.zeros(len(rows))
         self.regressors_: list[Any] = [None] * d

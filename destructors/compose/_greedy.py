@@ -16,9 +16,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.parallel import Parallel, delayed
 
 from destructors._compat import CallbackSupportMixin, Interval, with_callbacks
+from destructors._threads import map_threads
 
 __all__ = ["GreedyStackMixin", "Trial"]
 
@@ -206,10 +206,10 @@ class GreedyStackMixin(CallbackSupportMixin):
 
     def _try_turn(self, turn, names, candidates, folds) -> dict[int, list[Trial]]:
         """Fit candidates on all folds; give the trials of those that did not fail."""
-        parallel = Parallel(n_jobs=self.n_jobs, require="sharedmem")
-        results = parallel(
-            delayed(self._try_on_folds)(c, candidates[c], folds, self._seed(c))
-            for c in turn
+        results = map_threads(
+            lambda c: self._try_on_folds(c, candidates[c], folds, self._seed(c)),
+            turn,
+            self.n_jobs,
         )
         errors = {
             c: error

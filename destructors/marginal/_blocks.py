@@ -7,11 +7,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.parallel import Parallel, delayed
 
 from destructors._compat import Interval, StrOptions
 from destructors._cube import CUTOFF, from_cube, to_cube
 from destructors._jit import jit
+from destructors._threads import map_threads
 from destructors._units import standard_units
 from destructors.base import Destructor
 
@@ -117,10 +117,10 @@ class BlockGaussianizer(Destructor):
     def _fit(self, X, sample_weight, random_state):
         self.center_, self.scale_ = standard_units(X, sample_weight)
         Z = (X - self.center_) / self.scale_
-        parallel = Parallel(n_jobs=self.n_jobs, require="sharedmem")
-        blocks = parallel(
-            delayed(_fit_column)(column, sample_weight, self.penalty, self.alpha)
-            for column in Z.T
+        blocks = map_threads(
+            lambda column: _fit_column(column, sample_weight, self.penalty, self.alpha),
+            Z.T,
+            self.n_jobs,
         )
         self.block_edges_, self.probabilities_ = map(list, zip(*blocks, strict=True))
         self.n_blocks_ = np.array([len(p) for p in self.probabilities_])

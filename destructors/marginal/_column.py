@@ -78,8 +78,10 @@ def compress(x, weight, n_points):
     weight : ndarray of shape (n_groups,)
     """
     total = len(x) if weight is None else weight.sum()
-    distinct = np.flatnonzero(np.diff(x, prepend=-np.inf) > 0)
-    if len(distinct) > n_points:
+    rises = x[1:] > x[:-1]
+    if np.count_nonzero(rises) < n_points:
+        distinct = np.r_[0, 1 + np.flatnonzero(rises)]
+    else:
         last_score = -ndtri(0.5 / max(total, 2.0))
         cuts = total * ndtr(np.linspace(-last_score, last_score, n_points + 1)[1:-1])
         if weight is None:

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
-from sklearn.utils.parallel import Parallel, delayed
 
 from destructors._splits import split_rows
+from destructors._threads import map_threads
 from destructors.base import Destructor
 from destructors.marginal._column import summarise
 from destructors.marginal._families import family, fit_family, normal_scores
@@ -118,9 +118,10 @@ class ParametricGaussianizer(Destructor):
         laws = [family(name) for name in names]
         if not laws:
             raise ValueError("families is empty: give at least one name.")
-        parallel = Parallel(n_jobs=self.n_jobs, require="sharedmem")
-        self._columns = parallel(
-            delayed(_fit_column)(column, sample_weight, laws) for column in X.T
+        self._columns = map_threads(
+            lambda column: _fit_column(column, sample_weight, laws),
+            X.T,
+            self.n_jobs,
         )
         self.families_ = [column.name for column in self._columns]
         self.parameters_ = [column.parameters for column in self._columns]

@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.parallel import Parallel, delayed
 
 from destructors._compat import Interval, StrOptions
+from destructors._threads import map_threads
 from destructors.base import Destructor
 from destructors.marginal._column import choose_knots, summarise
 from destructors.marginal._spline_fit import PENALTIES, fit_slopes
@@ -110,10 +110,10 @@ class SplineGaussianizer(Destructor):
 
     def _fit(self, X, sample_weight, random_state):
         penalties = PENALTIES if self.alpha == "auto" else np.array([float(self.alpha)])
-        parallel = Parallel(n_jobs=self.n_jobs, require="sharedmem")
-        splines = parallel(
-            delayed(_fit_column)(column, sample_weight, self.n_knots, penalties)
-            for column in X.T
+        splines = map_threads(
+            lambda column: _fit_column(column, sample_weight, self.n_knots, penalties),
+            X.T,
+            self.n_jobs,
         )
         self.knots_, self.values_, self.slopes_ = map(list, zip(*splines, strict=True))
         self._starts = np.cumsum([0, *map(len, self.knots_)])
