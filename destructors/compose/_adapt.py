@@ -17,9 +17,9 @@ from sklearn.preprocessing import (
 from sklearn.utils.validation import has_fit_parameter
 
 from destructors._compat import HasMethods
+from destructors._moments import repeat_rows
 from destructors.base import Destructor
 from destructors.compose._adapt_maps import MAPS, FunctionMap
-from destructors.linear._moments import repeat_rows
 from destructors.marginal import NormalCDF
 
 __all__ = ["TransformerDestructor", "as_destructor"]

@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 
 from destructors._compat import weighted_percentile
+from destructors._moments import mean_and_scale
 from destructors.base import Destructor
-from destructors.linear._moments import mean_and_scale
 
 __all__ = ["Standardize"]
 

@@ -11,8 +11,8 @@ from scipy.linalg import cholesky, eigh, solve_triangular
 from sklearn.base import clone
 
 from destructors._compat import HasMethods, Interval, StrOptions
+from destructors._moments import mean_and_scale, repeat_rows
 from destructors.base import Destructor
-from destructors.linear._moments import mean_and_scale, repeat_rows
 from destructors.linear._rotation import principal_axes
 
 __all__ = ["Whitening"]

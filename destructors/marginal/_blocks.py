@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from destructors._compat import Interval, StrOptions
 from destructors._cube import CUTOFF, from_cube, to_cube
 from destructors._jit import jit
+from destructors._moments import mean_and_scale
 from destructors._threads import map_threads
-from destructors._units import standard_units
 from destructors.base import Destructor
 
 __all__ = ["BlockGaussianizer"]
@@ -115,7 +115,7 @@ class BlockGaussianizer(Destructor):
         self.n_jobs = n_jobs
 
     def _fit(self, X, sample_weight, random_state):
-        self.center_, self.scale_ = standard_units(X, sample_weight)
+        self.center_, self.scale_, _ = mean_and_scale(X, sample_weight)
         Z = (X - self.center_) / self.scale_
         blocks = map_threads(
             lambda column: _fit_column(column, sample_weight, self.penalty, self.alpha),

@@ -13,8 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 
 from destructors._compat import Interval, StrOptions
+from destructors._moments import mean_and_scale
 from destructors._splits import merge_repeats, split_rows
-from destructors._units import standard_units
 from destructors.base import Destructor
 from destructors.mixture._covariance import COVARIANCES, full_covariances
 from destructors.mixture._em import EM
@@ -290,7 +290,7 @@ class GaussianMixtureDestructor(Destructor):
 
     def _fit_distinct(self, X, weight, random_state, validation) -> EM:
         """Fit to rows that are all different."""
-        center, scale = standard_units(X, weight)
+        center, scale, _ = mean_and_scale(X, weight)
         if self.covariance_type == "spherical":
             scale = np.full_like(scale, np.sqrt(np.mean(scale**2)))
         X = (X - center) / scale

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from destructors._compat import HasMethods, Interval, StrOptions
 from destructors._cube import from_cube, to_cube
-from destructors._units import standard_units
+from destructors._moments import mean_and_scale
 from destructors.base import Destructor
 from destructors.tree._apply import find_leaves, leaf_boxes, node_depths
 from destructors.tree._density_tree import Forest, GrowthRule, count_drawn
@@ -29,7 +29,7 @@ class CubeDestructor(Destructor):
 
     def _standardise(self, X: NDArray, sample_weight: NDArray | None) -> NDArray:
         """Learn location and scale; give the rows in standard units."""
-        self.center_, self.scale_ = standard_units(X, sample_weight)
+        self.center_, self.scale_, _ = mean_and_scale(X, sample_weight)
         return (X - self.center_) / self.scale_
 
     def _forward(self, X):
