@@ -73,8 +73,8 @@ class Whitening(Destructor):
     Warns
     -----
     UserWarning
-        If features are linear combinations of each other even after shrinkage; the
-        density is then regularised along those directions.
+        If features are linear combinations of each other, in more rows than there are
+        features; the density is regularised along those directions.
 
     References
     ----------
@@ -125,6 +125,10 @@ class Whitening(Destructor):
             self.shrinkage_ = _best_shrinkage(scaled, weighted, correlation, total)
         else:
             self.shrinkage_ = float(self.shrinkage)
+        # That few rows lie in a subspace says nothing of their columns: shrinkage is
+        # for them. If many do, it hides what the user should know.
+        if self.shrinkage_ == 0 or total > X.shape[1]:
+            self._warn_of_collinear(correlation)
         correlation *= 1.0 - self.shrinkage_
         np.fill_diagonal(correlation, 1.0)
         self._set_components(correlation)
@@ -152,31 +156,34 @@ class Whitening(Destructor):
         self.mean_, self.scale_ = mean + scale * location, scale * sd
         correlation = covariance / np.outer(sd, sd)
         np.fill_diagonal(correlation, 1.0)
+        self._warn_of_collinear(correlation)
         self._set_components(correlation)
 
-    def _set_components(self, correlation):
-        self.components_, self._inverse_components, log_root = _square_root(
-            self._regularise(correlation), self.method
-        )
-        self._log_det = log_root - np.log(self.scale_).sum()
-
-    def _regularise(self, correlation):
-        """Lift eigenvalues that are zero up to rounding; warn and name the columns."""
+    def _warn_of_collinear(self, correlation):
+        """Name the columns that are linear combinations of each other."""
         values, vectors = eigh(correlation)
-        floor = _SMALLEST_EIGENVALUE * values[-1]
-        null = values < floor
+        null = values < _SMALLEST_EIGENVALUE * values[-1]
         if not null.any():
-            return correlation
+            return
         weight = (vectors[:, null] ** 2).sum(axis=1)
         names = getattr(self, "feature_names_in_", np.arange(len(weight)))
         shown = ", ".join(str(name) for name in names[weight > 1e-3][:10])
         warnings.warn(
             f"Features are linear combinations of each other (columns {shown}): the "
             f"density is regularised along {null.sum()} direction(s). Drop the "
-            "redundant columns, or raise shrinkage.",
+            "redundant columns.",
             stacklevel=2,
         )
-        return (vectors * np.maximum(values, floor)) @ vectors.T
+
+    def _set_components(self, correlation):
+        values, vectors = eigh(correlation)
+        floor = _SMALLEST_EIGENVALUE * values[-1]
+        if values[0] < floor:
+            correlation = (vectors * np.maximum(values, floor)) @ vectors.T
+        self.components_, self._inverse_components, log_root = _square_root(
+            correlation, self.method
+        )
+        self._log_det = log_root - np.log(self.scale_).sum()
 
     def _forward(self, X):
         Z = ((X - self.mean_) / self.scale_) @ self.components_.T

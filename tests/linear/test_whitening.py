@@ -188,9 +188,18 @@ def test_collinear_columns_by_number(X):
         Whitening(shrinkage=0.0).fit(table)
 
 
-def test_shrinkage_resolves_collinear_columns(X):
-    model = Whitening(shrinkage=0.01).fit(np.c_[X, X[:, 0]])
-    assert np.isfinite(model.score(np.c_[X, X[:, 0]]))
+@pytest.mark.parametrize("shrinkage", [0.01, "auto"])
+def test_shrinkage_hides_no_collinear_columns(X, shrinkage):
+    table = np.c_[X, X[:, 0]]
+    model = Whitening(shrinkage=shrinkage)
+    with pytest.warns(UserWarning, match=rf"columns 0, {X.shape[1]}\)"):
+        model.fit(table)
+    assert np.isfinite(model.score(table))
+
+
+def test_few_rows_are_no_reason_to_warn(X):
+    model = Whitening().fit(X[: X.shape[1]])
+    assert np.isfinite(model.score(X))
 
 
 @pytest.mark.parametrize("value", [0.0, 7.3, -1e9])
