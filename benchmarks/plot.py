@@ -53,7 +53,7 @@ def plot_density(results: Sequence[Result], path: Path) -> None:
     axes = figure.subplots(
         n_rows, 2 * n_columns, squeeze=False, width_ratios=[2.4, 1.0] * n_columns
     )
-    seconds = [r.fit_seconds for r in results if r.fit_seconds > 0]
+    seconds = [r.fit_cpu_seconds for r in results if r.fit_cpu_seconds > 0]
     for i in range(n_rows * n_columns):
         row, column = divmod(i, n_columns)
         left, right = axes[row, 2 * column : 2 * column + 2]
@@ -69,7 +69,7 @@ def plot_density(results: Sequence[Result], path: Path) -> None:
         right.set_yticks(range(len(models)), [])
         if i + n_columns >= len(cells):
             left.set_xlabel("test log-likelihood, nats", fontsize=8.5)
-            right.set_xlabel("fit, seconds", fontsize=8.5)
+            right.set_xlabel("fit, CPU seconds", fontsize=8.5)
     _add_legend(figure, results, colors)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150, facecolor="white")
@@ -188,10 +188,10 @@ def _draw_seconds(
     axes.xaxis.set_major_locator(LogLocator(numticks=3))
     axes.xaxis.set_minor_formatter(NullFormatter())
     for result in group:
-        if result.model in models and result.fit_seconds > 0:
+        if result.model in models and result.fit_cpu_seconds > 0:
             y = models.index(result.model)
             axes.plot(
-                result.fit_seconds, y, "o", color=colors[result.group], markersize=5.5
+                result.fit_cpu_seconds, y, "o", color=colors[result.group], markersize=5.5
             )
 
 
