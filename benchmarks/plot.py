@@ -191,7 +191,11 @@ def _draw_seconds(
         if result.model in models and result.fit_cpu_seconds > 0:
             y = models.index(result.model)
             axes.plot(
-                result.fit_cpu_seconds, y, "o", color=colors[result.group], markersize=5.5
+                result.fit_cpu_seconds,
+                y,
+                "o",
+                color=colors[result.group],
+                markersize=5.5,
             )
 
 
