@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import ClassVar
 
 import numpy as np
@@ -39,9 +40,9 @@ class StartedDestructor(GreedyDestructor):
     }
     warm_start = False
 
+    @abstractmethod
     def _find_starts(self) -> list[int]:
         """Give the numbers of the candidates that can be the first layer."""
-        raise NotImplementedError
 
     def _start(self, folds, entropy):
         super()._start(folds, entropy)

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-__all__ = ["COVARIANCES", "Diagonal", "Full", "Spherical", "Tied", "full_covariances"]
+__all__ = ["COVARIANCES", "Diagonal", "Full", "Spherical", "Tied"]
 
 _LOG_2PI = np.log(2.0 * np.pi)
 
@@ -237,51 +237,6 @@ COVARIANCES: dict[str, Callable[[NDArray, NDArray], Full]] = {
     "diag": Diagonal,
     "spherical": Spherical,
 }
-
-
-def full_covariances(
-    covariances: ArrayLike, covariance_type: str, n_components: int, n_features: int
-) -> NDArray:
-    """Check covariances, and give one positive definite matrix for each component.
-
-    Parameters
-    ----------
-    covariances : array-like
-        Of the shape that scikit-learn gives them for the type.
-    covariance_type : {"full", "tied", "diag", "spherical"}
-    n_components, n_features : int
-
-    Returns
-    -------
-    full : ndarray of shape (n_components, n_features, n_features)
-
-    Raises
-    ------
-    ValueError
-        If the shape does not fit, or a covariance is not symmetric and positive
-        definite.
-    """
-    covariances = np.asarray(covariances, dtype=np.float64)
-    shape = {
-        "full": (n_components, n_features, n_features),
-        "tied": (n_features, n_features),
-        "diag": (n_components, n_features),
-        "spherical": (n_components,),
-    }[covariance_type]
-    if covariances.shape != shape:
-        raise ValueError(
-            f"{covariance_type!r} covariances must have the shape {shape}, got "
-            f"{covariances.shape}."
-        )
-    if covariance_type in ("diag", "spherical"):
-        covariances = covariances.reshape(n_components, -1)[:, :, None]
-        full = covariances * np.eye(n_features)
-    else:
-        full = np.broadcast_to(covariances, (n_components, n_features, n_features))
-    symmetric = np.allclose(full, np.swapaxes(full, 1, 2), rtol=1e-6, atol=0.0)
-    if not symmetric or not (np.linalg.eigvalsh(full) > 0).all():
-        raise ValueError("covariances must be symmetric and positive definite.")
-    return full
 
 
 def _invert(covariances: NDArray) -> tuple[NDArray, NDArray]:

@@ -8,16 +8,16 @@ from numbers import Integral, Real
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array
 
 from destructors._compat import Interval, StrOptions
 from destructors._moments import mean_and_scale
 from destructors._splits import merge_repeats, split_rows
 from destructors.base import Destructor
-from destructors.mixture._covariance import COVARIANCES, full_covariances
+from destructors.mixture._covariance import COVARIANCES
 from destructors.mixture._em import EM
+from destructors.mixture._given import check_mixture
 from destructors.mixture._normal import LARGEST
 from destructors.mixture._rosenblatt import Rosenblatt
 
@@ -235,16 +235,8 @@ class GaussianMixtureDestructor(Destructor):
         >>> bool(np.allclose(model.score_samples(X), peer.score_samples(X)))
         True
         """
-        mu: NDArray = check_array(means, dtype=np.float64, input_name="means")
-        pi = np.asarray(weights, dtype=np.float64)
+        pi, mu, full = check_mixture(weights, means, covariances, covariance_type)
         n_components, n_features = mu.shape
-        if pi.shape != (n_components,):
-            raise ValueError(
-                f"weights must have the shape ({n_components},), got {pi.shape}."
-            )
-        if not (pi > 0).all() or not np.isclose(pi.sum(), 1.0):
-            raise ValueError(f"weights must be positive and sum to 1, got {pi}.")
-        full = full_covariances(covariances, covariance_type, *mu.shape)
         model = cls(n_components, covariance_type=covariance_type, background=False)
         model.n_features_in_ = n_features
         model.base_distribution_ = model._make_base_distribution()
