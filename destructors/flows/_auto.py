@@ -12,9 +12,10 @@ from destructors._compat import Interval
 from destructors.autoregressive import RegressionDestructor
 from destructors.base import Destructor
 from destructors.compose import make_destructor_pipeline
-from destructors.flows._starts import StartedDestructor, make_marginal, make_mixture
+from destructors.flows._starts import StartedDestructor, make_marginal
 from destructors.linear import PCARotation
 from destructors.marginal import SplineGaussianizer
+from destructors.mixture import GaussianMixtureDestructor
 from destructors.tree import BoostedTreeDestructor
 
 __all__ = ["AutoDestructor"]
@@ -136,7 +137,7 @@ class AutoDestructor(StartedDestructor):
     # ------------------------------------------------------------------ portfolio
 
     def _named_candidates(self) -> list[tuple[str, Destructor]]:
-        mixture, marginal = make_mixture(), make_marginal()
+        mixture, marginal = GaussianMixtureDestructor(), make_marginal()
         regression = RegressionDestructor()
         chain = make_destructor_pipeline
         # Of equals the first is taken, so the cheaper stands before.

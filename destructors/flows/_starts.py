@@ -12,16 +12,14 @@ from destructors._splits import hash_roughly
 from destructors.compose import DestructorPipeline
 from destructors.compose._stack import Fold, GreedyDestructor, Rows
 from destructors.marginal import BlockGaussianizer, SplineGaussianizer
-from destructors.mixture import GaussianMixtureDestructor
 
-__all__ = ["StartedDestructor", "make_marginal", "make_mixture"]
+__all__ = ["StartedDestructor", "make_marginal"]
 
-_N_COMPONENTS = (1, 2, 4, 8, 16, 32, 64, 128)
 # A hold-out of fewer rows is too noisy to choose by; all rows take their turn then.
 _ENOUGH_HELD_OUT, _N_FOLDS = 1000, 5
 # Starts are compared on one fold and so many training rows first; those that fall
 # behind the best by more than the margin, in nats, are not fitted in full.
-_N_TRIAL_ROWS, _TRIAL_MARGIN = 2000, 0.5
+_N_TRIAL_ROWS, _TRIAL_MARGIN = 2000, 0.4
 
 
 class StartedDestructor(GreedyDestructor):
@@ -75,11 +73,6 @@ def make_marginal() -> DestructorPipeline:
     return DestructorPipeline(
         [("spline", SplineGaussianizer()), ("blocks", BlockGaussianizer())]
     )
-
-
-def make_mixture() -> GaussianMixtureDestructor:
-    """A mixture whose number of components is chosen on held-out rows."""
-    return GaussianMixtureDestructor(_N_COMPONENTS)
 
 
 def _shorten(fold: Fold) -> Fold:

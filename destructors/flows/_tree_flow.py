@@ -11,7 +11,8 @@ import numpy as np
 from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor
 from destructors.compose import DestructorPipeline
-from destructors.flows._starts import StartedDestructor, make_marginal, make_mixture
+from destructors.flows._starts import StartedDestructor, make_marginal
+from destructors.mixture import GaussianMixtureDestructor
 from destructors.tree import BoostedTreeDestructor
 
 __all__ = ["TreeFlow"]
@@ -34,7 +35,7 @@ class TreeFlow(StartedDestructor):
         nothing, whichever leads to the better mixture on held-out rows.
     n_components : int, list of int or "auto", default="auto"
         Number of components of the mixture, or numbers to choose from on held-out
-        rows; "auto" chooses from the powers of two up to 128.
+        rows; "auto" chooses from powers of two, as many as the rows allow.
     learning_rate : float, default=0.2
         Step of the root of each tree.
     scale_decay : float, default=1.0
@@ -170,9 +171,7 @@ class TreeFlow(StartedDestructor):
         self.verbose = verbose
 
     def _named_candidates(self) -> list[tuple[str, Destructor]]:
-        mixture = make_mixture()
-        if not isinstance(self.n_components, str):
-            mixture.set_params(n_components=self.n_components)
+        mixture = GaussianMixtureDestructor(self.n_components)
         starts: dict[str, Destructor] = {}
         if self.marginal is not None:
             marginal = make_marginal() if self.marginal == "auto" else self.marginal

@@ -28,8 +28,11 @@ __all__ = ["GaussianMixtureDestructor"]
 _TILT = 1e-7
 # Folds by which the rows of a stack are mapped, and steps of EM on the other folds.
 _N_FOLDS, _N_FOLD_STEPS = 5, 3
-# Candidates in a row that are worse than the best before the search ends.
-_N_WORSE = 2
+# Candidates in a row that are worse than the best before the search ends, and the
+# held-out nats for which a smaller number is taken.
+_N_WORSE, _NO_LOSS = 2, 0.01
+# What "auto" tries, and the rows for each feature that a component should have.
+_NUMBERS, _N_ROWS = 2 ** np.arange(10), 4
 
 
 class GaussianMixtureDestructor(Destructor):
@@ -41,10 +44,12 @@ class GaussianMixtureDestructor(Destructor):
 
     Parameters
     ----------
-    n_components : int or list of int, default=(1, 2, 4, 8, 16, 32, 64)
+    n_components : int, list of int or "auto", default="auto"
         Number of components, or numbers to choose from by the log-density of held-out
         rows. They are tried from the smallest on until two in a row are worse than the
-        best; numbers larger than that of different rows are passed over.
+        best; then the smallest within 0.01 nats of the best is taken. Numbers larger
+        than that of different rows are passed over. "auto" tries the powers of two up
+        to 512 that leave each component four rows a feature.
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
         Whether each component has a covariance matrix of its own, all share one, each
         has a variance for every feature, or one for all.
@@ -144,7 +149,12 @@ class GaussianMixtureDestructor(Destructor):
 
     _uses_validation = True
     _parameter_constraints: ClassVar[dict] = {
-        "n_components": [Interval(Integral, 1, None, closed="left"), list, tuple],
+        "n_components": [
+            Interval(Integral, 1, None, closed="left"),
+            list,
+            tuple,
+            StrOptions({"auto"}),
+        ],
         "covariance_type": [StrOptions(set(COVARIANCES))],
         "background": ["boolean"],
         "degrees_of_freedom_prior": [
@@ -162,7 +172,7 @@ class GaussianMixtureDestructor(Destructor):
 
     def __init__(
         self,
-        n_components: int | Sequence[int] = (1, 2, 4, 8, 16, 32, 64),
+        n_components: int | Sequence[int] | Literal["auto"] = "auto",
         *,
         covariance_type: Literal["full", "tied", "diag", "spherical"] = "full",
         background: bool = True,
@@ -318,7 +328,7 @@ class GaussianMixtureDestructor(Destructor):
 
     def _fit_em(self, X, weight, random_state, validation):
         """Fit in standard units, and choose the number of components."""
-        candidates = self._candidates(len(X))
+        candidates = self._candidates(*X.shape)
         if len(candidates) == 1:
             return self._start(X, weight, candidates[0], random_state)
         train = X, weight
@@ -327,16 +337,16 @@ class GaussianMixtureDestructor(Destructor):
             train_rows, held_out = split_rows(X, weight, self.validation_fraction, seed)
             train = X[train_rows], weight[train_rows]
             validation = X[held_out], weight[held_out]
-        best, best_score, n_worse = None, -np.inf, 0
+        fits: list[EM] = []
+        scores: list[float] = []
         for k in candidates:
-            em = self._start(*train, min(k, len(train[0])), random_state)
-            score = self.validation_score_[k] = em.score(*validation)
-            if best is None or score > best_score:
-                best, best_score, n_worse = em, score, 0
-            else:
-                n_worse += 1
+            fits.append(self._start(*train, min(k, len(train[0])), random_state))
+            scores.append(fits[-1].score(*validation))
+            self.validation_score_[k] = scores[-1]
+            n_worse = len(scores) - 1 - int(np.argmax(scores))
             if n_worse == _N_WORSE or k >= len(train[0]):
                 break
+        best = fits[int(np.argmax(np.array(scores) >= max(scores) - _NO_LOSS))]
         return self._make_em(X, weight).fit_from(best.mixture) if refit else best
 
     def _settled_params(self, fitted):
@@ -345,9 +355,12 @@ class GaussianMixtureDestructor(Destructor):
         typical = np.exp(np.mean([np.log(model.n_components_) for model in fitted]))
         return {"n_components": round(typical)}
 
-    def _candidates(self, n_rows: int) -> list[int]:
+    def _candidates(self, n_rows: int, n_features: int) -> list[int]:
         """Numbers of components to try, smallest first."""
         given = self.n_components
+        if isinstance(given, str):
+            enough = max(1, n_rows // (_N_ROWS * n_features))
+            return [int(number) for number in _NUMBERS if number <= enough]
         numbers = sorted(set(np.atleast_1d(np.asarray(given, dtype=object))))
         for number in numbers:
             if not isinstance(number, Integral) or number < 1:
