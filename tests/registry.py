@@ -33,7 +33,14 @@ from destructors.compose import (
     TransformerDestructor,
     make_destructor_pipeline,
 )
-from destructors.flows import RBIG, AutoDestructor, GaussianCopula, TreeFlow
+from destructors.discrete import CategoricalBase, TreePermutation
+from destructors.flows import (
+    RBIG,
+    AutoDestructor,
+    DiscreteTreeFlow,
+    GaussianCopula,
+    TreeFlow,
+)
 from destructors.linear import (
     FixedRotation,
     ICARotation,
@@ -101,6 +108,11 @@ FULL_RANK = {
 SEARCHED = {
     "check_sample_weight_equivalence_on_dense_data": (
         "scikit-learn searches the exponent to 1e-8, in the order of the rows"
+    )
+}
+NOTHING_GAINED = {
+    "check_transformer_n_iter": (
+        "permutations that bring nothing on held-out rows are not kept, if that is all"
     )
 }
 # What is rounded cannot come back, and samples are on the lattice.
@@ -212,6 +224,12 @@ REGISTRY: dict[str, Entry] = {
     "boosted-trees-subsample": Entry(
         BoostedTreeDestructor(max_iter=20, subsample=0.6, max_features=0.5), TINY_LOSS
     ),
+    # discrete
+    "permutation": Entry(TreePermutation()),
+    "permutation-chow-liu": Entry(TreePermutation(base="chow-liu")),
+    "permutation-random": Entry(TreePermutation(splitter="random", max_samples=0.7)),
+    "categorical-base": Entry(CategoricalBase()),
+    "chow-liu-tree": Entry(CategoricalBase(structure="chow-liu", alpha=1.0)),
     # compose
     "pipeline": Entry(
         DestructorPipeline(
@@ -262,6 +280,17 @@ REGISTRY: dict[str, Entry] = {
     ),
     "tree-flow-cv": Entry(TreeFlow(n_components=2, max_iter=5, cv=3), SMALL_LOSS),
     "auto": Entry(AutoDestructor(max_iter=2, cv=None), TINY_LOSS),
+    "discrete-tree-flow": Entry(DiscreteTreeFlow(), {}, NOTHING_GAINED),
+    "discrete-tree-flow-cv": Entry(
+        DiscreteTreeFlow(max_depth=[2, 4], cv=3, handle_missing="category"),
+        {},
+        NOTHING_GAINED,
+    ),
+    "discrete-tree-flow-random": Entry(
+        DiscreteTreeFlow(
+            splitter="random", base="independent", handle_unknown="error", max_iter=3
+        )
+    ),
     "gaussian-copula": Entry(GaussianCopula(), TINY_LOSS),
     "rbig": Entry(RBIG(max_iter=3), TINY_LOSS, ROUNDING_MAGNIFIED),
     "rbig-random": Entry(RBIG(rotation="random", max_iter=3), TINY_LOSS),
