@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from destructors._compat import BaseComposition
 from destructors.base import Destructor
+from destructors.base_distributions import JointDistribution
 from destructors.compose._adapt import as_destructor
 from destructors.compose._frame import FrameKeeper
 
@@ -191,6 +192,11 @@ class DestructorPipeline(BaseComposition, FrameKeeper):
                 total += log_det
             else:
                 step._fit_checked(X, sample_weight, validation)
+            if not last and isinstance(step.base_distribution_, JointDistribution):
+                raise ValueError(
+                    f"Step {name!r} has discrete columns, whose latent codes no other "
+                    "step can take: let it come last."
+                )
             if validation is not None and not last:
                 held_out, _ = step._by_rows(step._forward, validation[0])
                 validation = held_out, validation[1]
