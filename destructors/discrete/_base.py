@@ -59,6 +59,10 @@ class DiscreteDestructor(Destructor):
             smooth=self.handle_unknown == "smooth",
             missing=self.handle_missing == "category",
         )
+        if not isinstance(self.categories, str):
+            bad = (self._encoder.encode(X) < 0) & ~_missing(X)
+            if bad.any():
+                self._refuse(bad, "values that are not among the categories", _DECLARE)
         self.categories_ = self._encoder.known()
         self.n_categories_ = self._encoder.sizes
 
@@ -102,9 +106,9 @@ class DiscreteDestructor(Destructor):
         bad = codes < 0
         # In training, values without a code are those of rows without weight.
         if bad.any():
-            missing = np.stack([is_missing(column) for column in columns_of(X)], axis=1)
-            if (missing & bad).any():
-                self._refuse(missing & bad, "NaN or another missing value", _ALLOW)
+            missing = bad & _missing(X)
+            if missing.any():
+                self._refuse(missing, "NaN or another missing value", _ALLOW)
             if not reset:
                 self._refuse(bad, "categories that were not seen in fit", _SMOOTH)
             codes[bad] = 0
@@ -246,6 +250,11 @@ class DiscreteDestructor(Destructor):
         return tags
 
 
+def _missing(X: Any) -> NDArray:
+    return np.stack([is_missing(column) for column in columns_of(X)], axis=1)
+
+
+_DECLARE = "Declare them, or drop such rows."
 _ALLOW = 'Impute or drop such rows, or set handle_missing="category".'
 _SMOOTH = 'Drop such rows, or set handle_unknown="smooth".'
 

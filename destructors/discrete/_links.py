@@ -88,7 +88,8 @@ def count_links(
         _count_loops(places, weight, rows, counts)
         return counts
     spread = np.repeat(weight[rows], places.shape[1])
-    return np.bincount(places[rows].ravel(), spread, n_places)
+    np.add.at(counts, places[rows].ravel(), spread)
+    return counts
 
 
 @jit
