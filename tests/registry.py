@@ -27,6 +27,7 @@ from sklearn.preprocessing import (
 from destructors.autoregressive import RegressionDestructor
 from destructors.base import Destructor
 from destructors.compose import (
+    CategoryDequantizer,
     ColumnDestructor,
     DestructorPipeline,
     IterativeDestructor,
@@ -123,6 +124,19 @@ ONE_WAY = {
     "check_latent_distribution": "noise is uniform in a cell, the base is not",
     "check_sample_density": "samples are rounded, the density is not",
 }
+# A category is a point, and noise makes an interval of it.
+ONE_WAY_CATEGORIES = dict.fromkeys(
+    [
+        "check_inverse",
+        "check_log_det",
+        "check_log_det_of_inverse",
+        "check_far_rows",
+        "check_integral",
+        "check_sample_density",
+        "check_standard_normal",
+    ],
+    "a category is a point, not an interval: it has a probability, and no density",
+)
 
 
 def portfolio() -> list[tuple[str, Destructor]]:
@@ -240,6 +254,14 @@ REGISTRY: dict[str, Entry] = {
     "columns": Entry(
         ColumnDestructor([("first", SplineGaussianizer(), [0])], Standardize()),
         TINY_LOSS,
+    ),
+    "categories-none": Entry(CategoryDequantizer(), LOSS_FREE),
+    "categories": Entry(
+        CategoryDequantizer(columns=[0]),
+        {
+            "X": np.random.default_rng(0).geometric(0.5, size=(900, 2)),
+            "expected_failed_checks": ONE_WAY_CATEGORIES,
+        },
     ),
     "standard-scaler": Entry(TransformerDestructor(StandardScaler()), TINY_LOSS),
     "min-max-scaler": Entry(TransformerDestructor(MinMaxScaler()), ANY_LOSS),

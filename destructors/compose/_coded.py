@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from destructors.base import Destructor
+from destructors.base_distributions import JointDistribution
 from destructors.compose._frame import FrameKeeper
 from destructors.discrete._base import DiscreteDestructor, check_codes
 
@@ -69,7 +71,7 @@ class CodedGroups:
         return values
 
     def check(self, Z: NDArray) -> None:
-        """Check that latent rows have codes where they should."""
+        """Check that latent rows have codes."""
         for destructor, columns in self.groups.values():
             check_codes(Z[:, columns], destructor.n_categories_, "Z")
 
@@ -99,6 +101,8 @@ class CodedKeeper(FrameKeeper):
 
     def _check_fit_input(self, X, sample_weight):
         self._coded = CodedGroups({})
+        if issparse(X):
+            return super()._check_fit_input(X, sample_weight)
         X = _as_table(X)
         if groups := self._discrete_groups(X):
             coded = CodedGroups(groups)
@@ -107,7 +111,7 @@ class CodedKeeper(FrameKeeper):
         return super()._check_fit_input(X, sample_weight)
 
     def _check_rows(self, X, *, reset):
-        if self._coded:
+        if self._coded and not issparse(X):
             X = _as_table(X)
             # Of another width, it is refused below.
             if reset or X.shape[1] == self.n_features_in_:
@@ -131,7 +135,8 @@ class CodedKeeper(FrameKeeper):
             `transform_and_log_det` at ``X``.
         """
         check_is_fitted(self)
-        if self._coded and (rows := np.asarray(Z)).shape[1:] == (self.n_features_in_,):
+        has_codes = isinstance(self.base_distribution_, JointDistribution)
+        if has_codes and (rows := np.asarray(Z)).shape[1:] == (self.n_features_in_,):
             self._coded.check(rows)
         return super().inverse_and_log_det(Z)
 
@@ -181,7 +186,7 @@ class CodedKeeper(FrameKeeper):
 
 
 def _as_table(X: Any) -> Any:
-    """Give a DataFrame as it is, an array of two dimensions, or what is refused."""
-    if hasattr(X, "iloc") or hasattr(X, "toarray"):
+    """Give a DataFrame as it is, or else an array of two dimensions."""
+    if hasattr(X, "iloc"):
         return X
     return check_array(X, dtype=None, ensure_all_finite=False)
