@@ -294,7 +294,11 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
         folds = [self._judge(*part) for part in parts]
         first = self._choose_base([fold.scores for fold in folds])
         self._start(folds, entropy)
-        self._grow(folds, all_rows)
+        self._growing = rows, first
+        try:
+            self._grow(folds, all_rows)
+        finally:
+            del self._growing
         self._fit_bases(rows, first)
 
     def _judge(self, train: CodedRows, validation: CodedRows | None) -> CodedFold:
@@ -350,6 +354,12 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
 
     def _settled_layers(self, layers):
         return self._choose_base([layer._base_scores for layer in layers])
+
+    def _reconstruction_attributes(self):
+        # A copy that is made on the way needs the bases of the layers there are.
+        self._fit_bases(*self._growing)
+        coding = {"_encoder": self._encoder} if hasattr(self, "_encoder") else {}
+        return {**super()._reconstruction_attributes(), **coding}
 
     def _settled_params(self, fitted):
         last = {"base": fitted[0].structure_, "alpha": fitted[0].alpha_}

@@ -268,3 +268,37 @@ def test_a_line_for_each_layer(capsys):
         warnings.simplefilter("error")
         DiscreteTreeFlow(random_state=0, verbose=1).fit(parity(500))
     assert "[DiscreteTreeFlow] layer 1 (depth-8): train" in capsys.readouterr().out
+
+
+class Collector:
+    """A callback that keeps the models of all layers."""
+
+    def __init__(self):
+        self.models = []
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        self.models.append(fitted_estimator)
+
+
+def test_callbacks_get_a_flow_that_works():
+    X = parity(1000).astype(str)
+    collector = Collector()
+    model = DiscreteTreeFlow(random_state=0).set_callbacks(collector).fit(X)
+    assert len(collector.models) > len(model) > 0
+    for depth in range(1, len(model) + 1):
+        on_the_way = collector.models[depth - 1]
+        expected = model[:depth].score_samples(X)
+        np.testing.assert_allclose(on_the_way.score_samples(X), expected)
+    assert (
+        collector.models[-1].sample(5, random_state=0)
+        == model.sample(5, random_state=0)
+    ).all()
