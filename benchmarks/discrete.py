@@ -13,9 +13,9 @@ from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits
 
 from benchmarks.report import describe_environment, write_json
+from destructors.base import Destructor
 from destructors.datasets import load_cop, load_mushroom, make_discrete_gaussian_grid
 from destructors.discrete import CategoricalBase
-from destructors.discrete._base import DiscreteDestructor
 from destructors.flows import DiscreteTreeFlow
 
 __all__ = ["CASES", "MODELS", "Case", "evaluate", "measure_speed", "run"]
@@ -90,7 +90,7 @@ def _as_published(splitter: str, case: Case) -> DiscreteTreeFlow:
     )
 
 
-MODELS: dict[str, Callable[[Case], DiscreteDestructor]] = {
+MODELS: dict[str, Callable[[Case], Destructor]] = {
     "RND": lambda case: _as_published("random", case),
     "GLP": lambda case: _as_published("glp", case),
     "Chow-Liu": lambda case: CategoricalBase(structure="chow-liu", random_state=0),
@@ -159,7 +159,7 @@ def _compile() -> None:
 
 
 def evaluate(
-    make: Callable[[Case], DiscreteDestructor], case: Case, n_folds: int
+    make: Callable[[Case], Destructor], case: Case, n_folds: int
 ) -> dict[str, float]:
     """Fit and score on the published folds.
 

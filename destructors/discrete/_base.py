@@ -102,6 +102,9 @@ class DiscreteDestructor(Destructor):
     def _check_rows(self, X: Any, *, reset: bool) -> NDArray:
         """Validate a table; give its codes."""
         X = self._check_table(X, reset=reset)
+        if not hasattr(self, "_encoder"):
+            # A layer of a stack: codes are what it knows.
+            return check_codes(np.asarray(X), self.n_categories_, "X")
         codes = self._encoder.encode(X)
         bad = codes < 0
         # In training, values without a code are those of rows without weight.

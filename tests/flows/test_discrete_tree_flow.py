@@ -6,7 +6,6 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import KFold
 
@@ -140,12 +139,23 @@ def test_without_held_out_rows_all_is_given():
     assert len(model) == 3
     assert len(model.validation_score_) == 0
     assert (model.structure_, model.alpha_) == ("independent", 0.3)
-    layers = TreePermutation(base="independent")
+    # Each layer is fitted on what the last made of all rows.
     Z = X
-    for fitted in model.layers_:
-        expected = clone(layers).fit(Z).transform(Z)
-        Z = fitted._forward(Z)[0]
-        np.testing.assert_array_equal(Z, expected)
+    for layer in model:
+        expected = TreePermutation(categories=model.n_categories_.tolist()).fit(Z)
+        np.testing.assert_array_equal(layer.transform(Z), expected.transform(Z))
+        Z = layer.transform(Z)
+    np.testing.assert_array_equal(model.transform(X), Z)
+
+
+def test_layers_are_permutations_of_codes(flow, grid):
+    layer = flow[0]
+    Z = layer.transform(grid)
+    np.testing.assert_array_equal(layer.inverse_transform(Z), grid)
+    with pytest.raises(
+        ValueError, match="X must be integer codes; column 1 has 0 … 91"
+    ):
+        layer.transform([[0, 92]])
 
 
 def test_held_out_rows_can_be_given():
