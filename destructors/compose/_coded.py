@@ -189,4 +189,11 @@ def _as_table(X: Any) -> Any:
     """Give a DataFrame as it is, or else an array of two dimensions."""
     if hasattr(X, "iloc"):
         return X
-    return check_array(X, dtype=None, ensure_all_finite=False)
+    # What is too small is refused later, under the right name.
+    return check_array(
+        X,
+        dtype=None,
+        ensure_all_finite=False,
+        ensure_min_samples=0,
+        ensure_min_features=0,
+    )
