@@ -103,7 +103,7 @@ class CodedKeeper(FrameKeeper):
         self._coded = CodedGroups({})
         if issparse(X):
             return super()._check_fit_input(X, sample_weight)
-        X = _as_table(X)
+        X = _as_table(X, self)
         if groups := self._discrete_groups(X):
             coded = CodedGroups(groups)
             coded.learn(X, sample_weight)
@@ -112,7 +112,7 @@ class CodedKeeper(FrameKeeper):
 
     def _check_rows(self, X, *, reset):
         if self._coded and not issparse(X):
-            X = _as_table(X)
+            X = _as_table(X, self)
             # Of another width, it is refused below.
             if reset or X.shape[1] == self.n_features_in_:
                 X = self._coded.encode(X, reset=reset)
@@ -185,15 +185,15 @@ class CodedKeeper(FrameKeeper):
         return given
 
 
-def _as_table(X: Any) -> Any:
+def _as_table(X: Any, estimator: Destructor) -> Any:
     """Give a DataFrame as it is, or else an array of two dimensions."""
     if hasattr(X, "iloc"):
         return X
-    # What is too small is refused later, under the right name.
     return check_array(
         X,
         dtype=None,
         ensure_all_finite=False,
+        # How many rows there must be is said later.
         ensure_min_samples=0,
-        ensure_min_features=0,
+        estimator=estimator,
     )
