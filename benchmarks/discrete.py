@@ -143,9 +143,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _line(case: Case, found: dict[str, dict[str, float]]) -> str:
     rnd, glp, seconds = case.published
+    truth = "-" if np.isnan(case.truth) else f"{case.truth:.3f}"
     return (
         f"{rnd:6.3f} {glp:6.3f} {seconds:5.0f} {case.chow_liu:7.3f}   "
-        f"{case.truth:7.3f} {found['RND']['loss']:6.3f} {found['GLP']['loss']:6.3f} "
+        f"{truth:>7} {found['RND']['loss']:6.3f} {found['GLP']['loss']:6.3f} "
         f"{found['GLP']['cpu_seconds']:5.2f} {found['Chow-Liu']['loss']:7.3f} "
         f"{found['flow']['loss']:6.3f} {found['flow']['cpu_seconds']:5.2f}  "
         f"{case.target:6.3f}"

@@ -46,9 +46,11 @@ class TreePermutation(DiscreteDestructor):
         Least weight of rows that a node needs to be split.
     min_samples_leaf : float, default=1
         Least weight of rows on each side of a split.
-    min_gain : float, default=3.0
+    min_gain : "auto" or float, default="auto"
         Nats of likelihood of all training rows that a category must bring to change
-        its place. Larger values learn less, and less noise.
+        its place. Larger values learn less, and less noise. "auto" is the logarithm of
+        the number (or weight) of rows: what the Bayesian information criterion asks for
+        two parameters.
     max_candidates : int, default=8
         Number of splits of a node that are scored in full, by "glp"; they are the best
         of all by a quick score.
@@ -139,7 +141,7 @@ class TreePermutation(DiscreteDestructor):
         "max_depth": [Interval(Integral, 0, None, closed="left")],
         "min_samples_split": [Interval(Real, 0, None, closed="left")],
         "min_samples_leaf": [Interval(Real, 0, None, closed="left")],
-        "min_gain": [Interval(Real, 0, None, closed="left")],
+        "min_gain": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "max_candidates": [Interval(Integral, 1, None, closed="left")],
         "max_samples": [
             Interval(Integral, 1, None, closed="left"),
@@ -158,7 +160,7 @@ class TreePermutation(DiscreteDestructor):
         max_depth: int = 8,
         min_samples_split: float = 2,
         min_samples_leaf: float = 1,
-        min_gain: float = 3.0,
+        min_gain: float | Literal["auto"] = "auto",
         max_candidates: int = 8,
         max_samples: float | int | None = None,
         alpha: float = 1.0,
@@ -186,6 +188,9 @@ class TreePermutation(DiscreteDestructor):
         self._set_sizes(X)
         layout = Layout.of(self.n_categories_)
         sample, sample_weight = self._draw_rows(X, weight, random_state)
+        min_gain = self.min_gain
+        if isinstance(min_gain, str):
+            min_gain = max(0.0, float(np.log(weight.sum())))
         growth = Growth(
             sample,
             sample_weight,
@@ -196,7 +201,7 @@ class TreePermutation(DiscreteDestructor):
                 self.max_depth,
                 self.min_samples_split,
                 self.min_samples_leaf,
-                self.min_gain,
+                min_gain,
                 self.max_candidates,
             ),
             random_state,

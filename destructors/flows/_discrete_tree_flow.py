@@ -178,7 +178,7 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
         max_depth: int | Sequence[int] = 8,
         min_samples_split: float = 2,
         min_samples_leaf: float = 1,
-        min_gain: float = 3.0,
+        min_gain: float | Literal["auto"] = "auto",
         max_candidates: int = 8,
         max_samples: float | int | None = None,
         max_iter: int = 20,

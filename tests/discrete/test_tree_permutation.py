@@ -130,6 +130,13 @@ def test_depth_and_weights_bound_the_tree():
     assert len(fit(X, min_gain=1e6).tree_) == 1
 
 
+def test_a_change_of_place_costs_the_logarithm_of_the_rows():
+    X = wide(1500, [5, 5, 5, 5])
+    auto, told = fit(X), fit(X, min_gain=np.log(1500.0))
+    np.testing.assert_array_equal(auto.transform(X), told.transform(X))
+    assert len(fit(X, min_gain=0.5).tree_) > len(auto.tree_) > 1
+
+
 def test_importances_name_the_column_that_others_follow():
     rng = np.random.default_rng(0)
     lead = rng.integers(0, 3, size=1000)
@@ -209,7 +216,7 @@ def test_a_thousand_categories(base):
     rng = np.random.default_rng(0)
     many = rng.permutation(np.repeat(np.arange(1000), 5))
     X = np.stack([many, many % 2, rng.integers(0, 3, size=5000)], axis=1)
-    model = fit(X, base=base, max_depth=3)
+    model = fit(X, base=base, max_depth=3, min_gain=3.0)
     assert (model.inverse_transform(model.transform(X)) == X).all()
     alone = CategoricalBase(structure="independent", alpha=1e-6).fit(X)
     assert model.score(X) > alone.score(X) + 0.1

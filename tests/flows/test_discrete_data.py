@@ -25,7 +25,7 @@ def test_figures_are_reached(name):
 
 @needs_data
 def test_one_fold_of_the_sorted_table():
-    # 15.0; the reference code has 17.4 there, and a tree of pairs 28.
+    # Smoothing makes the difference: many rows have what training rows have not.
     assert evaluate(MODELS["flow"], CASES["Mushroom"], 1)["loss"] <= 15.5
 
 

@@ -30,7 +30,9 @@ def grid():
 
 @pytest.fixture(scope="module")
 def flow(grid):
-    return DiscreteTreeFlow(max_depth=3, categories=[91, 91], random_state=0).fit(grid)
+    return DiscreteTreeFlow(
+        max_depth=3, min_gain=3.0, categories=[91, 91], random_state=0
+    ).fit(grid)
 
 
 # ---------------------------------------------------------------- densities
