@@ -226,3 +226,30 @@ class LosesNames(Gaussian):
 class SumsScores(Gaussian):
     def score(self, X, y=None, sample_weight=None):
         return float(self.score_samples(X).sum())
+
+
+class LosesACell(SwappedCodes):
+    """Two codes go to one."""
+
+    def _forward(self, X):
+        return np.where(X == 1, 0.0, X), np.zeros(len(X))
+
+    def _inverse(self, Z):
+        return Z, np.zeros(len(Z))
+
+
+class CountsACellTwice(SwappedCodes):
+    """The first row of codes is twice as likely as it should be."""
+
+    def score_samples(self, X):
+        first = (np.asarray(X) == 0).all(axis=1)
+        return super().score_samples(X) + np.where(first, np.log(2.0), 0.0)
+
+
+class SamplesEvenly(SwappedCodes):
+    """All cells are as likely among samples."""
+
+    def sample(self, n_samples=1, random_state=None):
+        rng = np.random.RandomState(random_state)
+        columns = [rng.randint(size, size=n_samples) for size in self.sizes_]
+        return np.stack(columns, axis=1).astype(float)

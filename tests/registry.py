@@ -27,13 +27,21 @@ from sklearn.preprocessing import (
 from destructors.autoregressive import RegressionDestructor
 from destructors.base import Destructor
 from destructors.compose import (
+    CategoryDequantizer,
     ColumnDestructor,
     DestructorPipeline,
     IterativeDestructor,
     TransformerDestructor,
     make_destructor_pipeline,
 )
-from destructors.flows import RBIG, AutoDestructor, GaussianCopula, TreeFlow
+from destructors.discrete import CategoricalBase, TreePermutation
+from destructors.flows import (
+    RBIG,
+    AutoDestructor,
+    DiscreteTreeFlow,
+    GaussianCopula,
+    TreeFlow,
+)
 from destructors.linear import (
     FixedRotation,
     ICARotation,
@@ -103,6 +111,11 @@ SEARCHED = {
         "scikit-learn searches the exponent to 1e-8, in the order of the rows"
     )
 }
+NOTHING_GAINED = {
+    "check_transformer_n_iter": (
+        "permutations that bring nothing on held-out rows are not kept, if that is all"
+    )
+}
 # What is rounded cannot come back, and samples are on the lattice.
 ONE_WAY = {
     "check_inverse": "the inverse rounds, so no latent comes back",
@@ -111,6 +124,19 @@ ONE_WAY = {
     "check_latent_distribution": "noise is uniform in a cell, the base is not",
     "check_sample_density": "samples are rounded, the density is not",
 }
+# A category is a point, and noise makes an interval of it.
+ONE_WAY_CATEGORIES = dict.fromkeys(
+    [
+        "check_inverse",
+        "check_log_det",
+        "check_log_det_of_inverse",
+        "check_far_rows",
+        "check_integral",
+        "check_sample_density",
+        "check_standard_normal",
+    ],
+    "a category is a point, not an interval: it has a probability, and no density",
+)
 
 
 def portfolio() -> list[tuple[str, Destructor]]:
@@ -212,6 +238,12 @@ REGISTRY: dict[str, Entry] = {
     "boosted-trees-subsample": Entry(
         BoostedTreeDestructor(max_iter=20, subsample=0.6, max_features=0.5), TINY_LOSS
     ),
+    # discrete
+    "permutation": Entry(TreePermutation()),
+    "permutation-chow-liu": Entry(TreePermutation(base="chow-liu")),
+    "permutation-random": Entry(TreePermutation(splitter="random", max_samples=0.7)),
+    "categorical-base": Entry(CategoricalBase()),
+    "chow-liu-tree": Entry(CategoricalBase(structure="chow-liu", alpha=1.0)),
     # compose
     "pipeline": Entry(
         DestructorPipeline(
@@ -222,6 +254,14 @@ REGISTRY: dict[str, Entry] = {
     "columns": Entry(
         ColumnDestructor([("first", SplineGaussianizer(), [0])], Standardize()),
         TINY_LOSS,
+    ),
+    "categories-none": Entry(CategoryDequantizer(), LOSS_FREE),
+    "categories": Entry(
+        CategoryDequantizer(columns=[0]),
+        {
+            "X": np.random.default_rng(0).geometric(0.5, size=(900, 2)),
+            "expected_failed_checks": ONE_WAY_CATEGORIES,
+        },
     ),
     "standard-scaler": Entry(TransformerDestructor(StandardScaler()), TINY_LOSS),
     "min-max-scaler": Entry(TransformerDestructor(MinMaxScaler()), ANY_LOSS),
@@ -262,6 +302,17 @@ REGISTRY: dict[str, Entry] = {
     ),
     "tree-flow-cv": Entry(TreeFlow(n_components=2, max_iter=5, cv=3), SMALL_LOSS),
     "auto": Entry(AutoDestructor(max_iter=2, cv=None), TINY_LOSS),
+    "discrete-tree-flow": Entry(DiscreteTreeFlow(), {}, NOTHING_GAINED),
+    "discrete-tree-flow-cv": Entry(
+        DiscreteTreeFlow(max_depth=[2, 4], cv=3, handle_missing="category"),
+        {},
+        NOTHING_GAINED,
+    ),
+    "discrete-tree-flow-random": Entry(
+        DiscreteTreeFlow(
+            splitter="random", base="independent", handle_unknown="error", max_iter=3
+        )
+    ),
     "gaussian-copula": Entry(GaussianCopula(), TINY_LOSS),
     "rbig": Entry(RBIG(max_iter=3), TINY_LOSS, ROUNDING_MAGNIFIED),
     "rbig-random": Entry(RBIG(rotation="random", max_iter=3), TINY_LOSS),

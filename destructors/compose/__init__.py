@@ -1,11 +1,13 @@
 """Compose destructors: chains, and the greedy stack."""
 
 from destructors.compose._adapt import TransformerDestructor, as_destructor
+from destructors.compose._categories import CategoryDequantizer
 from destructors.compose._columns import ColumnDestructor
 from destructors.compose._iterative import IterativeDestructor
 from destructors.compose._pipeline import DestructorPipeline, make_destructor_pipeline
 
 __all__ = [
+    "CategoryDequantizer",
     "ColumnDestructor",
     "DestructorPipeline",
     "IterativeDestructor",

@@ -19,14 +19,15 @@ from destructors._compat import (
     get_column_indices,
 )
 from destructors.base import Destructor
-from destructors.base_distributions import StandardNormal
+from destructors.base_distributions import JointDistribution, StandardNormal
 from destructors.compose._adapt import as_destructor
-from destructors.compose._frame import FrameKeeper
+from destructors.compose._coded import CodedKeeper
+from destructors.discrete._base import DiscreteDestructor
 
 __all__ = ["ColumnDestructor"]
 
 
-class ColumnDestructor(BaseComposition, FrameKeeper):
+class ColumnDestructor(BaseComposition, CodedKeeper):
     """Apply destructors to groups of columns, side by side.
 
     The groups are independent of each other as far as this layer goes: its score is the
@@ -56,15 +57,15 @@ class ColumnDestructor(BaseComposition, FrameKeeper):
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen in `fit`, if all are strings.
-    base_distribution_ : StandardNormal
-        The base distribution.
+    base_distribution_ : StandardNormal or JointDistribution
+        The base distribution: the latter with groups of discrete columns.
 
     Raises
     ------
     ValueError
         In `fit`, if a column does not exist or is in two groups, ``remainder="drop"``
-        (which could not be undone), or a destructor does not end on the standard
-        normal.
+        (which could not be undone), or a destructor of continuous columns does not end
+        on the standard normal.
     TypeError
         In `fit`, if something is neither a destructor nor can be made one.
 
@@ -78,6 +79,11 @@ class ColumnDestructor(BaseComposition, FrameKeeper):
     the same names and dtypes; so does a pipeline that begins with this. Numbers are
     then rounded to what an integer dtype can hold. ``inverse_and_log_det`` gives plain
     arrays.
+
+    Groups of discrete columns (strings, categories, codes) can have a destructor of
+    such data, like `destructors.flows.DiscreteTreeFlow`. The score of a row is then one
+    log density: with respect to lengths in continuous columns and counts in discrete
+    ones. Their latent columns are codes, and nothing can follow in a pipeline.
 
     Examples
     --------
@@ -191,11 +197,25 @@ class ColumnDestructor(BaseComposition, FrameKeeper):
     def _fit_forward(self, X, sample_weight, random_state, validation=None):
         return self._fit_groups(X, sample_weight, validation, forward=True)
 
+    def _discrete_groups(self, X):
+        pairs = self._pairs if isinstance(self._pairs, list) else []
+        given = [destructor for _, destructor in pairs] + [self.remainder]
+        if not any(isinstance(destructor, DiscreteDestructor) for destructor in given):
+            return {}
+        return {
+            name: (clone(destructor), columns)
+            for name, destructor, columns in self._resolve_groups(X)
+            if isinstance(destructor, DiscreteDestructor)
+        }
+
     def _fit_groups(self, X, sample_weight, validation, *, forward):
         fitted, total = [], np.zeros(len(X))
         Z = X.copy() if forward else None
         for name, destructor, columns in self._resolve_groups(X):
-            destructor = clone(destructor)
+            if name in self._coded.groups:
+                destructor = self._coded.groups[name][0]
+            else:
+                destructor = clone(destructor)
             destructor._validate_params()
             names = getattr(self, "feature_names_in_", None)
             if names is not None:
@@ -210,7 +230,8 @@ class ColumnDestructor(BaseComposition, FrameKeeper):
             else:
                 destructor._fit_checked(part, sample_weight, held_out)
             base = destructor.base_distribution_
-            if not isinstance(base, StandardNormal):
+            discrete = isinstance(destructor, DiscreteDestructor)
+            if not discrete and not isinstance(base, StandardNormal):
                 raise ValueError(
                     f"The destructor of group {name!r} ends on {base!r}, not on the "
                     "standard normal: let what maps to the cube come after all groups."
@@ -252,8 +273,10 @@ class ColumnDestructor(BaseComposition, FrameKeeper):
 
     def _as_seen(self, X: NDArray) -> Any:
         """Give the rows as they came, for those who choose columns by them."""
+        if hasattr(X, "iloc"):
+            return X
         if self._schema is not None:
-            return self._schema.rebuild(X)
+            return self._schema.rebuild(X, self._coded.decode(X))
         names = getattr(self, "feature_names_in_", None)
         pandas = sys.modules.get("pandas")
         if names is None or pandas is None:
@@ -300,6 +323,14 @@ class ColumnDestructor(BaseComposition, FrameKeeper):
             X[:, columns], log_det = destructor._inverse(part)
             total += log_det
         return X, total
+
+    def _make_base_distribution(self):
+        parts = [(d.base_distribution_, columns) for _, d, columns in self.destructors_]
+        if all(isinstance(base, StandardNormal) for base, _ in parts):
+            return StandardNormal(self.n_features_in_)
+        grouped = np.concatenate([columns for _, columns in parts])
+        left = np.setdiff1d(np.arange(self.n_features_in_), grouped)
+        return JointDistribution([*parts, (StandardNormal(len(left)), left)])
 
     def get_feature_names_out(self, input_features=None) -> NDArray:
         """Get the names of the latent features.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,13 +35,15 @@ class FrameSchema(NamedTuple):
             return None
         return cls(X.columns, list(X.dtypes))
 
-    def rebuild(self, X: NDArray) -> Any:
+    def rebuild(self, X: NDArray, values: Mapping[int, Any] | None = None) -> Any:
         """Make a DataFrame like the one remembered.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
             Rows.
+        values : dict of int to pandas.Series, default=None
+            Columns that are as they should be already, by position.
 
         Returns
         -------
@@ -50,8 +53,9 @@ class FrameSchema(NamedTuple):
         """
         pandas = sys.modules["pandas"]
         frame = pandas.DataFrame(X, columns=self.columns)
+        made = values or {}
         parts = [
-            _convert(frame.iloc[:, j], dtype, pandas)
+            made[j] if j in made else _convert(frame.iloc[:, j], dtype, pandas)
             for j, dtype in enumerate(self.dtypes)
         ]
         frame = pandas.concat(parts, axis=1)

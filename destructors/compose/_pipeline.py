@@ -12,13 +12,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from destructors._compat import BaseComposition
 from destructors.base import Destructor
+from destructors.base_distributions import JointDistribution
 from destructors.compose._adapt import as_destructor
+from destructors.compose._coded import CodedKeeper
 from destructors.compose._frame import FrameKeeper
 
 __all__ = ["DestructorPipeline", "make_destructor_pipeline"]
 
 
-class DestructorPipeline(BaseComposition, FrameKeeper):
+class DestructorPipeline(BaseComposition, CodedKeeper):
     """Chain destructors: each is fitted on the output of those before it.
 
     Unlike :class:`sklearn.pipeline.Pipeline`, whose score is that of its last step in
@@ -174,6 +176,11 @@ class DestructorPipeline(BaseComposition, FrameKeeper):
     def _fit_forward(self, X, sample_weight, random_state, validation=None):
         return self._fit_steps(X, sample_weight, validation, forward=True)
 
+    def _discrete_groups(self, X):
+        self._check_steps()
+        first = self.steps[0][1]
+        return first._discrete_groups(X) if isinstance(first, CodedKeeper) else {}
+
     def _fit_steps(self, X, sample_weight, validation, *, forward):
         self._check_steps()
         steps, total = [], np.zeros(len(X))
@@ -183,6 +190,8 @@ class DestructorPipeline(BaseComposition, FrameKeeper):
             if i == 0 and isinstance(step, FrameKeeper):
                 # It sees the training data as they came; an array tells no names.
                 step._schema = self._schema
+                if isinstance(step, CodedKeeper):
+                    step._coded = self._coded
                 if hasattr(self, "feature_names_in_"):
                     step.feature_names_in_ = self.feature_names_in_
             last = i + 1 == len(self.steps)
@@ -191,6 +200,11 @@ class DestructorPipeline(BaseComposition, FrameKeeper):
                 total += log_det
             else:
                 step._fit_checked(X, sample_weight, validation)
+            if not last and isinstance(step.base_distribution_, JointDistribution):
+                raise ValueError(
+                    f"Step {name!r} has discrete columns, whose latent codes no other "
+                    "step can take: let it come last."
+                )
             if validation is not None and not last:
                 held_out, _ = step._by_rows(step._forward, validation[0])
                 validation = held_out, validation[1]

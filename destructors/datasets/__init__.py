@@ -1,5 +1,6 @@
 """Toy densities and loaders of public data sets."""
 
+from destructors.datasets._discrete import make_discrete_gaussian_grid
 from destructors.datasets._generated import (
     make_autoregressive,
     make_banana,
@@ -31,6 +32,7 @@ __all__ = [
     "make_banana",
     "make_checkerboard",
     "make_concentric_circles",
+    "make_discrete_gaussian_grid",
     "make_gaussian_grid",
     "make_pinwheel",
     "make_rings",

@@ -32,7 +32,8 @@ class Case:
     destructor : Destructor
         Never fitted itself: checks fit clones.
     X : array-like of shape (n_samples, n_features) or None
-        Data of continuous features; by default generated.
+        Data; by default generated: continuous features, or codes for a destructor
+        whose tags say that it takes categories.
     random_state : int
         Seed of everything that is drawn.
     max_normal_loss : float
@@ -68,9 +69,8 @@ class Case:
     def _parts(self) -> tuple[NDArray, NDArray]:
         rng = self.rng("data")
         if self._X is None:
-            if get_tags(self.destructor).input_tags.categorical:
-                raise SkipTest("Data are generated for continuous features: give X.")
-            return _draw(_N_TRAIN, rng), _draw(_N_TEST, rng)
+            draw = _draw_codes if self.is_discrete else _draw
+            return draw(_N_TRAIN, rng), draw(_N_TEST, rng)
         X = rng.permutation(check_array(self._X, dtype=np.float64))
         n_train = 2 * len(X) // 3
         return X[:n_train], X[n_train:]
@@ -135,6 +135,11 @@ class Case:
         """Whether the latent space is unbounded."""
         return isinstance(self.model.base_distribution_, StandardNormal)
 
+    @property
+    def is_discrete(self) -> bool:
+        """Whether rows are codes of categories."""
+        return get_tags(self.destructor).input_tags.categorical
+
     def require_continuous(self) -> None:
         """Skip what makes sense with a density only: the categorical base has none."""
         base = self.model.base_distribution_
@@ -158,6 +163,14 @@ def _draw(n_samples: int, rng: np.random.RandomState) -> NDArray:
     b = 0.5 * a**2 + 0.5 * rng.standard_normal(n_samples) - 1.0
     c = 10.0 * np.exp(0.2 * a + 0.4 * rng.standard_normal(n_samples))
     return np.stack([a, b, c], axis=1)
+
+
+def _draw_codes(n_samples: int, rng: np.random.RandomState) -> NDArray:
+    """Draw rows of codes, three columns of which no two are independent."""
+    a = rng.choice(3, n_samples, p=[0.5, 0.3, 0.2])
+    b = (a > 0) ^ (rng.uniform(size=n_samples) < 0.15)
+    c = (a + 2 * b + rng.choice(4, n_samples, p=[0.7, 0.1, 0.1, 0.1])) % 4
+    return np.stack([a, b, c], axis=1).astype(np.float64)
 
 
 def require(condition: bool | np.bool_, message: str) -> None:

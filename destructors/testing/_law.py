@@ -10,7 +10,12 @@ from unittest import SkipTest
 from numpy.typing import ArrayLike
 
 from destructors.base import Destructor
-from destructors.testing import _density_checks, _estimator_checks, _map_checks
+from destructors.testing import (
+    _density_checks,
+    _discrete_checks,
+    _estimator_checks,
+    _map_checks,
+)
 from destructors.testing._case import Case
 
 __all__ = [
@@ -20,6 +25,19 @@ __all__ = [
 ]
 
 # Cheap and basic first: the first failure then tells most.
+_FOR_CONTINUOUS: tuple[Callable[[Case], None], ...] = (
+    _map_checks.check_log_det,
+    _map_checks.check_far_rows,
+    _density_checks.check_latent_distribution,
+    _density_checks.check_integral,
+    _density_checks.check_sample_density,
+    _density_checks.check_standard_normal,
+)
+_FOR_DISCRETE: tuple[Callable[[Case], None], ...] = (
+    _discrete_checks.check_permutation,
+    _discrete_checks.check_total_probability,
+    _discrete_checks.check_sample_probability,
+)
 _CHECKS: tuple[Callable[[Case], None], ...] = (
     _estimator_checks.check_outputs,
     _map_checks.check_inverse,
@@ -31,6 +49,7 @@ _CHECKS: tuple[Callable[[Case], None], ...] = (
     _density_checks.check_integral,
     _density_checks.check_sample_density,
     _density_checks.check_standard_normal,
+    *_FOR_DISCRETE,
     _estimator_checks.check_sample_weight,
     _estimator_checks.check_input_untouched,
     _estimator_checks.check_clone_and_pickle,
@@ -55,7 +74,9 @@ def check_destructor(
     The law is what users and the other parts of the library rely on: an exact inverse
     and log-determinant, a density that integrates to one and that `sample` follows,
     finite values for all finite input, weights that count rows, and the conventions of
-    an estimator. It comes on top of `sklearn.utils.estimator_checks.check_estimator`.
+    an estimator. Of discrete destructors, which their tags tell, cells are counted: the
+    map is a permutation of them and probabilities sum to one. It comes on top of
+    `sklearn.utils.estimator_checks.check_estimator`.
 
     Parameters
     ----------
@@ -64,7 +85,8 @@ def check_destructor(
     X : array-like of shape (n_samples, n_features), default=None
         Rows to check it on, some 500 or more of continuous features, for a destructor
         that needs a certain width or domain. By default rows of 3 features are
-        generated, and integrals are taken in 2 dimensions.
+        generated, and integrals are taken in 2 dimensions; codes are generated for
+        discrete destructors, and all their cells are gone through.
     expected_failed_checks : dict of str to str, default=None
         Names of checks that may fail, each with the reason.
     random_state : int, default=0
@@ -180,7 +202,8 @@ def destructor_checks_generator(
             f"{sorted(known)}."
         )
     case = Case(destructor, X, random_state, max_normal_loss)
-    for check in _CHECKS:
+    others = _FOR_CONTINUOUS if case.is_discrete else _FOR_DISCRETE
+    for check in (check for check in _CHECKS if check not in others):
         yield check.__name__, partial(check, case)
 
 

@@ -1,0 +1,139 @@
+"""CategoryDequantizer: intervals of the right size, a bound, and the way back."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from sklearn.compose import make_column_selector
+
+from destructors.compose import CategoryDequantizer, make_destructor_pipeline
+from destructors.flows import RBIG, TreeFlow
+from destructors.linear import Standardize
+
+SHARES = np.array([0.5, 0.3, 0.2])
+
+
+def table(n_samples, seed=0):
+    """A category, a number that depends on it, and the mean log density of both."""
+    rng = np.random.default_rng(seed)
+    kind = rng.choice(3, n_samples, p=SHARES)
+    center = 3.0 * np.array([-1.0, 0.0, 1.0])[kind]
+    x = rng.normal(center)
+    log_density = np.log(SHARES)[kind] + stats.norm.logpdf(x - center)
+    frame = pd.DataFrame(
+        {"x": x, "kind": pd.Categorical(np.array(["a", "b", "c"])[kind])}
+    )
+    return frame, log_density
+
+
+def chain(flow, **settings):
+    return make_destructor_pipeline(
+        CategoryDequantizer(random_state=0, **settings), flow
+    )
+
+
+def test_alone_it_gives_each_category_its_probability():
+    frame, _ = table(500)
+    model = CategoryDequantizer(alpha=0.5, random_state=0).fit(frame[["kind"]])
+    counts = frame["kind"].value_counts()
+    expected = np.log((counts + 0.5) / (500.0 + 4 * 0.5))
+    scores = model.score_samples(frame[["kind"]])
+    np.testing.assert_allclose(scores, expected[frame["kind"]].to_numpy())
+    unseen = model.score_samples(pd.DataFrame({"kind": ["q", "r"]}))
+    np.testing.assert_allclose(unseen, np.log(0.5 / 502.0))
+
+
+def test_latents_are_normal_and_ordered_by_frequency():
+    frame, _ = table(3000)
+    model = CategoryDequantizer(handle_unknown="error", random_state=0)
+    Z = model.fit(frame).transform(frame)
+    assert (Z[:, 0] == frame["x"]).all()
+    assert stats.kstest(Z[:, 1], stats.norm.cdf).pvalue > 1e-3
+    order = frame["kind"].value_counts().index
+    tops = [Z[frame["kind"] == kind, 1].max() for kind in order]
+    assert tops == sorted(tops)
+    assert (np.diff(model.probabilities_[0]) <= 0).all()
+    assert model.columns_.tolist() == [1]
+
+
+def test_log_det_is_the_size_of_the_interval_over_the_density():
+    frame, _ = table(400)
+    model = CategoryDequantizer(handle_unknown="error", random_state=0).fit(frame)
+    Z, log_det = model.transform_and_log_det(frame)
+    shares = (frame["kind"].value_counts() + 1.0) / 403.0
+    expected = np.log(shares[frame["kind"]].to_numpy()) - stats.norm.logpdf(Z[:, 1])
+    np.testing.assert_allclose(log_det, expected)
+    np.testing.assert_allclose(model.inverse_and_log_det(Z)[1], -expected)
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [TreeFlow(n_components=[4, 8], cv=None, random_state=0), RBIG(random_state=0)],
+    ids=["TreeFlow", "RBIG"],
+)
+def test_scores_are_a_bound_that_comes_near(flow):
+    frame, _ = table(3000)
+    test, log_density = table(10_000, seed=1)
+    model = chain(flow).fit(frame)
+    gap = log_density - model.score_samples(test)
+    error = gap.std() / np.sqrt(len(gap))
+    assert -3.0 * error < gap.mean() < 0.25
+    # Without the relation it would be the information between the columns.
+    apart = chain(Standardize()).fit(frame).score(test)
+    assert model.score(test) > apart + 0.3
+
+
+def test_rows_come_back_with_their_dtypes():
+    frame, _ = table(800)
+    frame["mark"] = np.where(frame["x"] > 0, "up", "down")
+    frame["open"] = frame["x"] > 1
+    model = chain(RBIG(max_iter=5, random_state=0)).fit(frame)
+    back = model.inverse_transform(model.transform(frame))
+    pd.testing.assert_frame_equal(back, frame, rtol=1e-9)
+    samples = model.sample(500, random_state=0)
+    assert (samples.dtypes == frame.dtypes).all()
+    agree = (samples["x"] > 0) == (samples["mark"] == "up")
+    assert agree.mean() > 0.8
+
+
+def test_ways_to_choose_columns():
+    frame, _ = table(300)
+    for columns in (["kind"], [1], make_column_selector(dtype_include="category")):
+        model = CategoryDequantizer(columns, random_state=0).fit(frame)
+        assert model.columns_.tolist() == [1]
+    codes = frame.assign(kind=frame["kind"].cat.codes).to_numpy()
+    by_place = CategoryDequantizer([1], random_state=0).fit(codes)
+    assert (by_place.inverse_transform(by_place.transform(codes)) == codes).all()
+    assert CategoryDequantizer().fit(codes).columns_.tolist() == []
+
+
+def test_wrong_columns_and_values():
+    frame, _ = table(300)
+    with pytest.raises(ValueError, match=r"columns=\['sort'\] are not in X"):
+        CategoryDequantizer(["sort"]).fit(frame)
+    model = chain(Standardize(), handle_unknown="error").fit(frame)
+    with pytest.raises(ValueError, match="not seen in fit in 300 row"):
+        model.score_samples(frame.assign(kind="q"))
+    frame.loc[3, "kind"] = None
+    with pytest.raises(ValueError, match=r"missing value in 1 row.*kind"):
+        CategoryDequantizer().fit(frame)
+    kept = CategoryDequantizer(handle_missing="category", random_state=0).fit(frame)
+    back = kept.inverse_transform(kept.transform(frame))
+    assert (back["kind"].isna() == frame["kind"].isna()).all()
+
+
+def test_weights_count_rows():
+    frame, _ = table(300)
+    weight = np.random.default_rng(0).integers(0, 3, size=300)
+    weighted = CategoryDequantizer().fit(frame, sample_weight=weight)
+    repeated = CategoryDequantizer().fit(frame.loc[frame.index.repeat(weight)])
+    np.testing.assert_allclose(weighted.probabilities_, repeated.probabilities_)
+
+
+def test_noise_is_of_the_row_alone_but_fits_see_whole_intervals():
+    frame = pd.DataFrame({"kind": ["a"] * 500 + ["b"] * 500})
+    model = chain(RBIG(max_iter=2, early_stopping=False, random_state=0)).fit(frame)
+    assert len(np.unique(model.transform(frame))) == 2
+    # Had the fit seen two points only, samples would be no mixture of both.
+    share = (model.sample(2000, random_state=0)["kind"] == "a").mean()
+    assert share == pytest.approx(0.5, abs=0.05)
