@@ -1,8 +1,9 @@
 """Ready-made stacks: what most people import."""
 
+from destructors.flows._alignment import AlignmentFlow
 from destructors.flows._auto import AutoDestructor
 from destructors.flows._gaussian_copula import GaussianCopula
 from destructors.flows._rbig import RBIG
 from destructors.flows._tree_flow import TreeFlow
 
-__all__ = ["RBIG", "AutoDestructor", "GaussianCopula", "TreeFlow"]
+__all__ = ["RBIG", "AlignmentFlow", "AutoDestructor", "GaussianCopula", "TreeFlow"]
