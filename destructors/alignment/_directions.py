@@ -53,7 +53,7 @@ def find_directions(
     n_directions: int,
     max_iter: int,
     random_state: np.random.RandomState,
-) -> NDArray:
+) -> tuple[NDArray, int]:
     """Find orthonormal directions along which domains are far from their barycenter.
 
     Riemannian gradient ascent with a QR retraction: a step that does not raise the
@@ -68,7 +68,7 @@ def find_directions(
     n_directions : int
         Number of directions.
     max_iter : int
-        Number of evaluations.
+        Number of steps, at most.
     random_state : RandomState
         Source of the start, uniform among all frames.
 
@@ -76,13 +76,16 @@ def find_directions(
     -------
     directions : ndarray of shape (n_features, n_directions)
         Orthonormal columns.
+    n_iter : int
+        Number of steps.
     """
     d = samples.rows[0].shape[1]
     start = random_state.standard_normal((d, n_directions))
     best = _retract(start)
     value, gradient = _sliced_distance(samples, domain_weights, best)
-    size = 1.0
-    for _ in range(max_iter):
+    size, n_iter = 1.0, 0
+    while n_iter < max_iter:
+        n_iter += 1
         norm = np.sqrt((gradient**2).sum(axis=0).mean())
         if not norm > 0.0 or size < _SHORTEST_STEP:
             break
@@ -92,7 +95,7 @@ def find_directions(
             best, value, gradient = trial, trial_value, trial_gradient
         else:
             size *= 0.5
-    return best
+    return best, n_iter
 
 
 def _retract(matrix: NDArray) -> NDArray:
@@ -108,7 +111,7 @@ def _sliced_distance(
     mean, and its gradient along the manifold.
     """
     projections = [X @ directions for X in samples.rows]
-    n_levels = min(_N_LEVELS, max(2, min(map(len, samples.rows))))
+    n_levels = min(_N_LEVELS, max(2, int(min(samples.totals()))))
     quantiles = np.stack(
         [
             group_means(P, weight, n_levels)

@@ -124,7 +124,7 @@ class DomainMap(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         """
         name = type(self).__name__
         rows = self._check_rows(X, reset=True)
-        labels = check_labels(sample_domain, len(rows), name)
+        labels = self._check_labels(sample_domain, rows)
         weight = None
         if sample_weight is not None:
             weight = check_sample_weight(
@@ -329,13 +329,15 @@ class DomainMap(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
             Minus the `destructors.metrics.energy_coefficient` among the domains: larger
             is better, at best about minus one over the number of rows of a domain.
         """
-        Z = self.transform(X, sample_domain=sample_domain)
-        labels = check_labels(sample_domain, len(Z), type(self).__name__)
+        check_is_fitted(self)
+        rows = self._check_rows(X, reset=False)
+        labels = self._check_labels(sample_domain, rows)
+        codes = encode_labels(labels, self.domains_)
+        Z = self._by_domain(self._forward, rows, codes)[0]
         weight = None
         if sample_weight is not None:
-            Z_kept, weight = check_weights(Z, sample_weight)
-            kept = np.asarray(sample_weight) > 0
-            Z, labels = Z_kept, labels[kept]
+            Z, weight = check_weights(Z, sample_weight)
+            labels = labels[np.asarray(sample_weight) > 0]
         _, samples = split_domains(Z, weight, labels, 1, type(self).__name__)
         return -energy_coefficient(*samples)
 
@@ -369,8 +371,10 @@ class DomainMap(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         return rows
 
     def _encode(self, sample_domain: ArrayLike | None, rows: NDArray) -> NDArray:
-        labels = check_labels(sample_domain, len(rows), type(self).__name__)
-        return encode_labels(labels, self.domains_)
+        return encode_labels(self._check_labels(sample_domain, rows), self.domains_)
+
+    def _check_labels(self, sample_domain: ArrayLike | None, rows: NDArray) -> NDArray:
+        return check_labels(sample_domain, len(rows), type(self).__name__)
 
     def _number(self, label: Any) -> int:
         return int(encode_labels(np.asarray([label]), self.domains_)[0])

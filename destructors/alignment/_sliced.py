@@ -37,7 +37,7 @@ class SlicedBarycenter(BarycenterMap):
         Directions are looked for among the leading principal axes of all rows. With
         more, they fit what is special of the training rows, and take longer.
     max_iter : int, default=10
-        Number of steps of the search for directions.
+        Number of steps of the search for directions, at most.
     n_knots : int or "auto", default="auto"
         Number of groups of rows that a map goes through. "auto" takes twice the cube
         root of the size of the smallest domain, and at most 64.
@@ -55,6 +55,8 @@ default="uniform"
     ----------
     directions_ : ndarray of shape (n_features, n_directions)
         Orthonormal columns.
+    n_iter_ : int
+        Number of steps of the search.
     step_ : float
         Share of the way to the barycenter that the maps go.
     maps_ : tuple of ndarray of shape (n_domains, n_directions, n_knots)
@@ -99,7 +101,7 @@ default="uniform"
         **BarycenterMap._parameter_constraints,
         "n_directions": [Interval(Integral, 1, None, closed="left"), None],
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
         "n_knots": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
     }
 
@@ -131,7 +133,7 @@ default="uniform"
             within = samples._replace(rows=[X @ basis for X in samples.rows])
         d = within.rows[0].shape[1]
         n_directions = min(self.n_directions or _N_DIRECTIONS, d)
-        directions = find_directions(
+        directions, self.n_iter_ = find_directions(
             within, self.domain_weights_, n_directions, self.max_iter, random_state
         )
         projected = [X @ directions for X in within.rows]

@@ -152,7 +152,8 @@ default="uniform"
     >>> X[:, 1] += np.where(domain == 0, X[:, 0], -X[:, 0])
     >>> layer = TreeBarycenter(random_state=0).fit(X, sample_domain=domain)
     >>> Z = layer.transform(X, sample_domain=domain)
-    >>> bool(abs(np.corrcoef(Z[:2000].T)[0, 1] - np.corrcoef(Z[2000:].T)[0, 1]) < 0.2)
+    >>> correlation = [np.corrcoef(part.T)[0, 1] for part in (Z[:2000], Z[2000:])]
+    >>> bool(np.ptp(correlation) < 0.3)  # 1.4 before
     True
     """
 

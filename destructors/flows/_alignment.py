@@ -14,12 +14,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from destructors._compat import Interval, StrOptions
+from destructors._splits import hash_roughly
 from destructors.alignment import (
     DomainMap,
     GaussianBarycenter,
-    MarginalBarycenter,
     SlicedBarycenter,
-    TreeBarycenter,
 )
 from destructors.alignment._domains import Samples, hold_out, hold_out_in_turn
 from destructors.alignment._layer import BarycenterMap
@@ -34,8 +33,6 @@ __all__ = ["AlignmentFlow"]
 _MOST_COMPARED, _MOST_COMPARED_IN_TRAINING = 2000, 500
 # A hold-out of fewer rows is too noisy to stop by; all rows take their turn then.
 _ENOUGH_HELD_OUT, _N_FOLDS = 1000, 3
-# Trees look at every feature in every cell.
-_MOST_FEATURES_OF_A_TREE = 20
 
 
 class _Fold(NamedTuple):
@@ -57,13 +54,14 @@ class AlignmentFlow(GreedyStackMixin, DomainMap):
     Parameters
     ----------
     layers : list of (str, DomainMap) tuples, default=None
-        What a layer can be. None stands for `GaussianBarycenter`, `MarginalBarycenter`,
-        `SlicedBarycenter` and, of at most 20 features, `TreeBarycenter`.
+        The portfolio: what a layer can be, such as any of `destructors.alignment`. None
+        stands for `GaussianBarycenter` and `SlicedBarycenter`, with which held-out rows
+        end closest in most cases.
     n_directions : int, default=None
         Number of directions of a sliced layer. None takes all, and at most 30.
-    learning_rate : float, default=0.5
-        Share of the way to the barycenter that the sliced and tree layers go at most.
-        Many small steps follow the training rows less closely than few large ones.
+    learning_rate : float, default=0.6
+        Share of the way to the barycenter that a sliced layer goes. Many small steps
+        follow the training rows less closely than few large ones.
     domain_weights : {"uniform", "proportional", "target"}, dict or array-like, \
 default="uniform"
         Share of each domain in the shared space: the same, as the numbers of rows, or
@@ -149,7 +147,7 @@ default="uniform"
     >>> X = np.vstack([moons, circles])
     >>> domain = np.repeat(["moons", "circles"], 500)
     >>> flow = AlignmentFlow(max_iter=10, random_state=0).fit(X, sample_domain=domain)
-    >>> bool(flow.divergence_[1, -1] < 0.1 * flow.divergence_[1, 0])
+    >>> bool(flow.divergence_[1, -1] < 0.2 * flow.divergence_[1, 0])
     True
     >>> flow.translate(moons, source="moons", target="circles").shape
     (500, 2)
@@ -180,7 +178,7 @@ default="uniform"
         layers: list[tuple[str, DomainMap]] | None = None,
         *,
         n_directions: int | None = None,
-        learning_rate: float = 0.5,
+        learning_rate: float = 0.6,
         domain_weights: str | Mapping | ArrayLike = "uniform",
         density: Destructor | None = None,
         max_iter: int = 100,
@@ -213,6 +211,7 @@ default="uniform"
     def _fit(self, samples, validation, random_state):
         entropy, split_seed = random_state.randint(2**31 - 1, size=2)
         self._check_layers()
+        samples = _shuffle(samples)
         self._tired: set[int] = set()
         folds, all_rows = self._make_folds(samples, validation, int(split_seed))
         self._start(folds, int(entropy))
@@ -236,6 +235,8 @@ default="uniform"
         return folds, _Fold(samples, None)
 
     def _check_layers(self) -> None:
+        if self.layers is not None and not self.layers:
+            raise ValueError("layers is empty: give at least one (name, layer) tuple.")
         for entry in self.layers or []:
             if not (isinstance(entry, tuple) and isinstance(entry[-1], DomainMap)):
                 raise TypeError(
@@ -260,15 +261,10 @@ default="uniform"
             return self.layers
         # The flow decides by held-out rows whether to take a layer. That each should
         # choose its step by them too would only add noise, where steps are small.
-        small: dict[str, Any] = {"learning_rate": self.learning_rate, "shrinkage": 0.0}
-        sliced = SlicedBarycenter(self.n_directions, **small)
-        named: list[tuple[str, DomainMap]] = [
-            ("gaussian", GaussianBarycenter()),
-            ("marginal", MarginalBarycenter()),
-        ]
-        if self.n_features_in_ <= _MOST_FEATURES_OF_A_TREE:
-            named.append(("tree", TreeBarycenter(**small)))
-        return [*named, ("sliced", sliced)]
+        sliced = SlicedBarycenter(
+            self.n_directions, learning_rate=self.learning_rate, shrinkage=0.0
+        )
+        return [("gaussian", GaussianBarycenter()), ("sliced", sliced)]
 
     def _turn(self, n_layers, n_candidates):
         return [c for c in range(n_candidates) if c not in self._tired]
@@ -385,6 +381,20 @@ default="uniform"
         number = self._number(domain)
         Z = self.density_.sample(n_samples, random_state=random_state)
         return self._inverse(Z, number)[0]
+
+
+def _shuffle(samples: Samples) -> Samples:
+    """Order rows by a hash, so that the first are as good as any and the order in which
+    they came does not matter.
+    """
+    orders = [np.argsort(hash_roughly(X, 0), kind="stable") for X in samples.rows]
+    return Samples(
+        [X[order] for X, order in zip(samples.rows, orders, strict=True)],
+        [
+            None if weight is None else weight[order]
+            for weight, order in zip(samples.weights, orders, strict=True)
+        ],
+    )
 
 
 def _divergence(samples: Samples, most: int) -> float:
