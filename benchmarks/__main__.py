@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks import density, marginals, scaling, speed
+from benchmarks import density, marginals, paper, scaling, speed
 from benchmarks.registry import ChoiceError
 
 # A job is a module with a docstring, `add_arguments(parser)` and `run(args)`, which
@@ -16,6 +16,7 @@ JOBS = {
     "speed": speed,
     "scaling": scaling,
     "marginals": marginals,
+    "paper": paper,
 }
 
 
