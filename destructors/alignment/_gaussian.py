@@ -40,8 +40,7 @@ class GaussianBarycenter(BarycenterMap):
     n_components : int, default=200
         Covariances are aligned within the span of so many leading principal axes of all
         rows. Beyond it rows are only shifted.
-    domain_weights : {"uniform", "proportional", "target"}, dict or array-like, \
-default="uniform"
+    domain_weights : str, dict or array-like, default="uniform"
         Share of each domain in the barycenter, as in `MarginalBarycenter`.
     learning_rate : float, default=1.0
         Share of the way to the barycenter to go, at most.

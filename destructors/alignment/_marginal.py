@@ -28,12 +28,11 @@ class MarginalBarycenter(BarycenterMap):
     n_knots : int or "auto", default="auto"
         Number of groups of rows that a map goes through. "auto" takes twice the cube
         root of the size of the smallest domain, and at most 64.
-    domain_weights : {"uniform", "proportional", "target"}, dict or array-like, \
-default="uniform"
-        Share of each domain in the barycenter: the same, as the numbers of rows, or all
-        for the targets, whose labels are negative. A dict gives weights by label (a
-        label that is not there has none: ``{"b": 1}`` aligns everything to "b"), an
-        array in the order of ``domains_``.
+    domain_weights : str, dict or array-like, default="uniform"
+        Share of each domain in the barycenter: the same ("uniform"), as the numbers of
+        rows ("proportional"), or all for the targets, whose labels are negative
+        ("target"). A dict gives weights by label (a label that is not there has none:
+        ``{"b": 1}`` aligns everything to "b"), an array in the order of ``domains_``.
     learning_rate : float, default=1.0
         Share of the way to the barycenter to go, at most.
     shrinkage : float or "auto", default="auto"

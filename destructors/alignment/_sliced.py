@@ -41,8 +41,7 @@ class SlicedBarycenter(BarycenterMap):
     n_knots : int or "auto", default="auto"
         Number of groups of rows that a map goes through. "auto" takes twice the cube
         root of the size of the smallest domain, and at most 64.
-    domain_weights : {"uniform", "proportional", "target"}, dict or array-like, \
-default="uniform"
+    domain_weights : str, dict or array-like, default="uniform"
         Share of each domain in the barycenter, as in `MarginalBarycenter`.
     learning_rate : float, default=1.0
         Share of the way to the barycenter to go, at most.

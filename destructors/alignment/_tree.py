@@ -100,8 +100,7 @@ class TreeBarycenter(BarycenterMap):
         Number of cells that a feature is cut in, at most.
     min_samples_leaf : float, default=50
         Smallest number (total weight) of rows of each domain in a cell.
-    domain_weights : {"uniform", "proportional", "target"}, dict or array-like, \
-default="uniform"
+    domain_weights : str, dict or array-like, default="uniform"
         Share of each domain in the barycenter, as in `MarginalBarycenter`.
     learning_rate : float, default=1.0
         Share of the way to the barycenter to go, at most.

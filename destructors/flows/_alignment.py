@@ -62,12 +62,11 @@ class AlignmentFlow(GreedyStackMixin, DomainMap):
     learning_rate : float, default=0.6
         Share of the way to the barycenter that a sliced layer goes. Many small steps
         follow the training rows less closely than few large ones.
-    domain_weights : {"uniform", "proportional", "target"}, dict or array-like, \
-default="uniform"
-        Share of each domain in the shared space: the same, as the numbers of rows, or
-        all for the targets, whose labels are negative. A dict gives weights by label,
-        and those that are not there have none: ``{"b": 1}`` leaves "b" as it is and
-        aligns everything to it.
+    domain_weights : str, dict or array-like, default="uniform"
+        Share of each domain in the shared space: the same ("uniform"), as the numbers
+        of rows ("proportional"), or all for the targets, whose labels are negative
+        ("target"). A dict gives weights by label, and those that are not there have
+        none: ``{"b": 1}`` leaves "b" as it is and aligns everything to it.
     density : Destructor, default=None
         If given, a clone of it is fitted on the training rows in the shared space, and
         `score_samples` and `sample` give the density of each domain.

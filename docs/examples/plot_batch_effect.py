@@ -103,12 +103,13 @@ axes[1, 0].set_ylabel("aligned")
 # %%
 # How it came about
 # -----------------
-# The divergence between the batches after each layer. It stops by the held-out rows.
+# The divergence between the batches before and after each layer, of held-out rows. One
+# Gaussian layer does nearly all of it; the flow stops by itself where more layers would
+# learn what is special of the training rows.
 
-fig, axis = plt.subplots(figsize=(6, 3), layout="constrained")
-train, held_out = alignment.divergence_
-axis.semilogy(train, label="training rows")
-axis.semilogy(held_out, label="held-out rows")
-axis.set(xlabel="layers", ylabel="energy coefficient")
-axis.legend(frameon=False)
+print(alignment.layer_names_, alignment.divergence_[1].round(4))
+fig, axis = plt.subplots(figsize=(6, 2.5), layout="constrained")
+bars = axis.barh(list(results)[::-1], list(results.values())[::-1])
+axis.bar_label(bars, fmt="%.3f", padding=3)
+axis.set(xlabel="accuracy on new rows of the second batch", xlim=(0, 1.1))
 plt.show()

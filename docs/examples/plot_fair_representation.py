@@ -3,9 +3,9 @@ A fair representation
 =====================
 
 Features that carry a protected attribute hand it on to every model trained on them.
-Mapped so that the groups have one distribution, they do not: whatever a model makes of
-them, it cannot tell the groups apart. How much of the task is left depends on how far
-one goes, which the shrinkage of the map decides.
+Mapped so that the groups have one distribution, they hardly do: whatever a model makes
+of them, it can hardly tell the groups apart. How much of the task is left depends on
+how far one goes, which the shrinkage of the map decides.
 """
 
 # %%
@@ -79,19 +79,20 @@ print(f"flow of {flow.n_iter_:2} layers{'':9} {complete[0]:6.3f}  {complete[1]:5
 # %%
 # Privacy against use
 # -------------------
-# To the left a model can no longer tell the groups apart, and what it still knows of
-# the task does not come from the group.
+# To the left a model can hardly tell the groups apart any more, and what it still knows
+# of the task does not come from the group.
 
 fig, axis = plt.subplots(figsize=(6, 4), layout="constrained")
 for name, curve in curves.items():
     axis.plot(*np.transpose(curve), "o-", label=f"{name}, by shrinkage")
     for shrinkage, place in zip(shares, curve, strict=True):
-        axis.annotate(f"{shrinkage:g}", place, (5, -11), textcoords="offset points")
+        axis.annotate(f"{shrinkage:g}", place, (-4, 7), textcoords="offset points")
 axis.plot(*complete, "s", color="tab:red", label="alignment flow")
 axis.axvline(0.5, color="0.7", linewidth=1)
 axis.set(
     xlabel="predictability of the group (AUC)",
     ylabel="predictability of the task (AUC)",
+    ylim=(0.8, 0.9),
 )
 axis.legend(frameon=False, loc="lower right")
 
