@@ -13,7 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
-from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn import get_config
+from sklearn.utils import (
+    check_array,
+    check_consistent_length,
+    check_random_state,
+    gen_batches,
+)
 
 __all__ = [
     "energy_coefficient",
@@ -164,8 +170,9 @@ def energy_distance(X: ArrayLike, Y: ArrayLike) -> float:
     6.0
     """
     X, Y = _check_samples(X, Y)
-    within = cdist(X, X).mean() + cdist(Y, Y).mean()
-    return float(max(2.0 * cdist(X, Y).mean() - within, 0.0))
+    distance = lambda A, B: _mean_of_pairs(A, B, lambda block: cdist(block, B))
+    within = distance(X, X) + distance(Y, Y)
+    return float(max(2.0 * distance(X, Y) - within, 0.0))
 
 
 def energy_coefficient(
@@ -218,27 +225,26 @@ def energy_coefficient(
             samples, sample_weights or [None] * len(samples), strict=True
         )
     ]
-    X, weight = np.vstack(samples), np.concatenate(weights)
+    X, ends = np.vstack(samples), np.cumsum([0, *map(len, samples)])
+    shares = np.zeros((len(X), len(samples)))
+    for k, weight in enumerate(weights):
+        shares[ends[k] : ends[k + 1], k] = weight
     # Distances by a matrix product, about a common centre for the sake of the digits.
-    X = X - weight @ X / weight.sum()
+    X = X - shares.mean(axis=1) @ X
     square = (X**2).sum(axis=1)
-    # The factor keeps NumPy from a routine for symmetric products that is slow here.
-    distance = X @ (-2.0 * X).T
-    distance += square[:, None]
-    distance += square
-    np.maximum(distance, 0.0, out=distance)
-    # What rounding leaves between equal rows would count at a small exponent.
-    distance[distance <= _ROUNDING * square.max()] = 0.0
-    np.power(distance, 0.5 * exponent, out=distance)
-    total = weight @ distance @ weight / len(samples) ** 2
-    ends = np.cumsum([0, *map(len, samples)])
-    within = np.mean(
-        [
-            w @ distance[start:stop, start:stop] @ w
-            for w, start, stop in zip(weights, ends[:-1], ends[1:], strict=True)
-        ]
-    )
-    return float(1.0 - within / total) if total > 0.0 else 0.0
+    distances = np.zeros((len(samples), len(samples)))
+    for rows in gen_batches(len(X), _n_rows_of_a_block(len(X))):
+        # The factor keeps NumPy from a routine for symmetric products, slow here.
+        block = X[rows] @ (-2.0 * X).T
+        block += square[rows, None]
+        block += square
+        np.maximum(block, 0.0, out=block)
+        # What rounding leaves between equal rows would count at a small exponent.
+        block[block <= _ROUNDING * square.max()] = 0.0
+        np.power(block, 0.5 * exponent, out=block)
+        distances += shares[rows].T @ (block @ shares)
+    total = distances.mean()
+    return float(1.0 - np.diag(distances).mean() / total) if total > 0.0 else 0.0
 
 
 def maximum_mean_discrepancy(
@@ -281,9 +287,12 @@ def maximum_mean_discrepancy(
         )
     elif not bandwidth > 0.0:
         raise ValueError(f"bandwidth must be positive, got {bandwidth}.")
-    kernel = lambda A, B: np.exp(-0.5 * cdist(A, B, "sqeuclidean") / bandwidth**2)
-    both = kernel(X, X).mean() + kernel(Y, Y).mean()
-    return float(max(both - 2.0 * kernel(X, Y).mean(), 0.0))
+    scale = -0.5 / bandwidth**2
+    kernel = lambda A, B: _mean_of_pairs(
+        A, B, lambda block: np.exp(scale * cdist(block, B, "sqeuclidean"))
+    )
+    both = kernel(X, X) + kernel(Y, Y)
+    return float(max(both - 2.0 * kernel(X, Y), 0.0))
 
 
 def transport_cost(X: ArrayLike, Z: ArrayLike) -> float:
@@ -374,6 +383,19 @@ def floor(
             ]
         )
     )
+
+
+def _mean_of_pairs(
+    A: NDArray, B: NDArray, value: Callable[[NDArray], NDArray]
+) -> float:
+    """Mean over all pairs of rows of what is given for blocks of rows of A."""
+    blocks = gen_batches(len(A), _n_rows_of_a_block(len(B)))
+    return sum(float(value(A[rows]).sum()) for rows in blocks) / (len(A) * len(B))
+
+
+def _n_rows_of_a_block(n_columns: int) -> int:
+    """Rows of a matrix of float64 that fit into the working memory."""
+    return max(1, int(get_config()["working_memory"] * 2**20 / (8 * n_columns)))
 
 
 def _thin(X: NDArray) -> NDArray:

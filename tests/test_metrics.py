@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn import config_context
 
 from destructors.metrics import (
     energy_coefficient,
@@ -104,6 +105,14 @@ def test_energy_coefficient_has_no_unit_and_counts_weights(rows):
         energy_coefficient(repeated)
     )
     assert energy_coefficient([np.ones((3, 2))] * 2) == 0.0
+
+
+@each_distance
+def test_blocks_of_rows_give_the_same(distance, rows):
+    other = rows[:150] + 0.5 if distance is not DISTANCES[0] else rows + 0.5
+    expected = distance(rows, other)
+    with config_context(working_memory=0.01):
+        assert distance(rows, other) == pytest.approx(expected, rel=1e-10)
 
 
 def test_mmd_of_two_points():

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
-from destructors._splits import fold_rows, split_rows
+from destructors._splits import fold_rows, hash_roughly, split_rows
 
 __all__ = [
     "Samples",
@@ -37,6 +37,17 @@ class Samples(NamedTuple):
             float(len(X)) if weight is None else float(weight.sum())
             for X, weight in zip(self.rows, self.weights, strict=True)
         ]
+
+    def shuffle(self) -> Samples:
+        """Order rows by a hash, so that the first are as good as any and the order in
+        which they came does not matter.
+        """
+        shuffled = Samples([], [])
+        for X, weight in zip(self.rows, self.weights, strict=True):
+            order = np.argsort(hash_roughly(X, 0), kind="stable")
+            shuffled.rows.append(X[order])
+            shuffled.weights.append(None if weight is None else weight[order])
+        return shuffled
 
     def pooled_weight(self) -> NDArray:
         """Weights of all rows together, by which each domain counts as much."""

@@ -14,7 +14,6 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from destructors._compat import Interval, StrOptions
-from destructors._splits import hash_roughly
 from destructors.alignment import (
     DomainMap,
     GaussianBarycenter,
@@ -210,7 +209,7 @@ class AlignmentFlow(GreedyStackMixin, DomainMap):
     def _fit(self, samples, validation, random_state):
         entropy, split_seed = random_state.randint(2**31 - 1, size=2)
         self._check_layers()
-        samples = _shuffle(samples)
+        samples = samples.shuffle()
         self._tired: set[int] = set()
         folds, all_rows = self._make_folds(samples, validation, int(split_seed))
         self._start(folds, int(entropy))
@@ -380,20 +379,6 @@ class AlignmentFlow(GreedyStackMixin, DomainMap):
         number = self._number(domain)
         Z = self.density_.sample(n_samples, random_state=random_state)
         return self._inverse(Z, number)[0]
-
-
-def _shuffle(samples: Samples) -> Samples:
-    """Order rows by a hash, so that the first are as good as any and the order in which
-    they came does not matter.
-    """
-    orders = [np.argsort(hash_roughly(X, 0), kind="stable") for X in samples.rows]
-    return Samples(
-        [X[order] for X, order in zip(samples.rows, orders, strict=True)],
-        [
-            None if weight is None else weight[order]
-            for weight, order in zip(samples.weights, orders, strict=True)
-        ],
-    )
 
 
 def _divergence(samples: Samples, most: int) -> float:

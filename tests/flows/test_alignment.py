@@ -89,7 +89,7 @@ def test_three_normal_domains_of_unequal_sizes(layer):
             for n, mean, root in zip(sizes, means, roots, strict=True)
         ]
     )
-    flow = AlignmentFlow(layer and [("layer", layer)], random_state=0)
+    flow = AlignmentFlow(layer and [("layer", layer)], cv=None, random_state=0)
     Z = flow.fit_transform(X, sample_domain=domain)
     parts = [Z[domain == k] for k in range(3)]
     pooled = np.mean([np.cov(part.T) for part in parts], axis=0)
