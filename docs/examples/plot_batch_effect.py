@@ -78,7 +78,9 @@ except ImportError:
 else:
     linear = ot.da.LinearTransport(reg=1e-3).fit(Xs=fitted, Xt=first)
     results["POT, linear"] = accuracy(linear.transform(Xs=new))
-    entropic = ot.da.SinkhornTransport(reg_e=0.05).fit(Xs=fitted, Xt=first)
+    entropic = ot.da.SinkhornTransport(reg_e=0.2, max_iter=5000).fit(
+        Xs=fitted, Xt=first
+    )
     results["POT, entropic"] = accuracy(entropic.transform(Xs=new))
 for name, value in results.items():
     print(f"{name:22} {value:.3f}")

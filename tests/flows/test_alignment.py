@@ -201,6 +201,48 @@ def test_one_hold_out_and_portfolio():
     assert flow.divergence_[1, -1] < 0.3 * flow.divergence_[1, 0]
 
 
+class Stopper:
+    """A callback that ends the growth after two layers."""
+
+    def __init__(self):
+        self.n_layers = 0
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        self.n_layers += context.task_name == "layer"
+        return self.n_layers == 2
+
+
+def test_callbacks_of_scikit_learn():
+    X = np.vstack([part[::4] for part in draw(0)])
+    flow = AlignmentFlow(random_state=0).set_callbacks(Stopper())
+    assert flow.fit(X, sample_domain=np.repeat([0, 1], 250)).n_iter_ == 2
+
+
+class Failing(MarginalBarycenter):
+    """A layer that cannot be fitted."""
+
+    def _fit_maps(self, samples, random_state):
+        raise ArithmeticError("no luck")
+
+
+def test_a_layer_that_fails_is_passed_over():
+    X = np.vstack([part[::4] for part in draw(0)])
+    layers = [("failing", Failing()), ("sliced", SlicedBarycenter())]
+    flow = AlignmentFlow(layers, max_iter=1, random_state=0)
+    with pytest.warns(RuntimeWarning, match="'failing' failed at layer 1 .* no luck"):
+        flow.fit(X, sample_domain=np.repeat([0, 1], 250))
+    assert flow.layer_names_ == ["sliced"]
+
+
 def test_result_depends_on_the_seed_alone():
     X = np.vstack([part[::4] for part in draw(0)])
     domain = np.repeat([0, 1], 250)
