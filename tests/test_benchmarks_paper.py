@@ -27,11 +27,11 @@ def test_digits_are_drawn(tmp_path, capsys, monkeypatch):
     """With random images, as the real ones may not be there."""
     rng = np.random.default_rng(0)
     draw = lambda quick: tuple(
-        [np.clip(rng.normal(0.3 + 0.2 * k, 0.2, size=(40, 784)), 0, 1) for k in (0, 1)]
+        [rng.uniform(0.01, 0.5 + 0.4 * k, size=(40, 784)) for k in (0, 1)]
         for _ in range(3)
     )
     experiment = paper_iaf.Experiment(
-        "noise", draw, {"max_iter": 1, "cv": None}, in_range=True
+        "noise", draw, {"max_iter": 1, "cv": None}, images=True
     )
     monkeypatch.setitem(paper_iaf.EXPERIMENTS, "digits-2", experiment)
     main(["paper", "iaf", "--only", "digits-2", "--output", str(tmp_path)])
