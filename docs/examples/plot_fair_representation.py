@@ -85,8 +85,8 @@ print(f"flow of {flow.n_iter_:2} layers{'':9} {complete[0]:6.3f}  {complete[1]:5
 fig, axis = plt.subplots(figsize=(6, 4), layout="constrained")
 for name, curve in curves.items():
     axis.plot(*np.transpose(curve), "o-", label=f"{name}, by shrinkage")
-    for shrinkage, place in zip(shares, curve, strict=True):
-        axis.annotate(f"{shrinkage:g}", place, (-4, 7), textcoords="offset points")
+for shrinkage, place in zip(shares, curves["tree layer"], strict=True):
+    axis.annotate(f"{shrinkage:g}", place, (-4, -14), textcoords="offset points")
 axis.plot(*complete, "s", color="tab:red", label="alignment flow")
 axis.axvline(0.5, color="0.7", linewidth=1)
 axis.set(
