@@ -1,31 +1,34 @@
-"""Tables of papers, with their protocols, beside what this package reaches."""
+"""Papers: their experiments run again, their figures beside ours."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from benchmarks import discrete
+from benchmarks import paper_dtf, paper_iaf
 
 __all__ = ["add_arguments", "run"]
 
-# A study is a module with a docstring and `run(args)`, which gives the exit code.
-STUDIES = {"dtf": discrete}
+# A paper is a module with a docstring and `run(args)`, which gives the exit code.
+PAPERS = {"dtf": paper_dtf, "iaf": paper_iaf}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this job."""
-    about = "; ".join(
-        f"{name}: {(study.__doc__ or '').splitlines()[0]}"
-        for name, study in STUDIES.items()
+    about = ", ".join(
+        f"{name}: {(paper.__doc__ or '').splitlines()[0]}"
+        for name, paper in PAPERS.items()
     )
-    parser.add_argument("study", choices=STUDIES, help=about)
-    parser.add_argument("--quick", action="store_true", help="one fold: only a try")
+    parser.add_argument("paper", choices=list(PAPERS), help=about)
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", help="only these experiments"
+    )
+    parser.add_argument("--quick", action="store_true", help="few rows: only a try")
     parser.add_argument(
         "--output", type=Path, default=Path("results"), metavar="DIR", help="where to"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the study that is asked for."""
-    return STUDIES[args.study].run(args)
+    """Run the experiments of a paper."""
+    return PAPERS[args.paper].run(args)

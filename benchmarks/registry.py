@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["ChoiceError", "Entry", "by_name", "choose", "modules"]
+__all__ = ["ChoiceError", "Entry", "by_name", "choose", "choose_names", "modules"]
 
 
 class ChoiceError(ValueError):
@@ -57,6 +57,21 @@ def by_name(entries: Sequence[Entry]) -> dict[str, Entry]:
     return {entry.name: entry for entry in entries}
 
 
+def choose_names(known: Iterable[str], names: Sequence[str] | None) -> list[str]:
+    """Check names against those there are; None stands for all.
+
+    Raises
+    ------
+    ChoiceError
+        If a name does not exist.
+    """
+    known = list(known)
+    for name in names or ():
+        if name not in known:
+            raise ChoiceError(f"{name!r} is unknown; choose from {', '.join(known)}.")
+    return list(dict.fromkeys(names)) if names else known
+
+
 def choose(
     entries: dict[str, Entry], names: Sequence[str] | None, also: Sequence[str] = ()
 ) -> tuple[list[Entry], list[Entry]]:
@@ -83,11 +98,7 @@ def choose(
     """
     if names is None:
         names = [entry.name for entry in entries.values() if entry.by_default]
-    names = list(dict.fromkeys([*names, *also]))
-    for name in names:
-        if name not in entries:
-            raise ChoiceError(f"{name!r} is unknown; choose from {', '.join(entries)}.")
-    asked = [entries[name] for name in names]
+    asked = [entries[name] for name in choose_names(entries, [*names, *also])]
     left_out = [entry for entry in asked if entry.missing()]
     chosen = [entry for entry in asked if entry not in left_out]
     if not chosen:

@@ -63,8 +63,9 @@ from destructors.marginal import (
 )
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.tree import BoostedTreeDestructor, TreeDestructor
+from tests import domains
 
-__all__ = ["REGISTRY", "Entry", "entry_of"]
+__all__ = ["ALIGNMENT", "REGISTRY", "Entry", "entry_of"]
 
 
 @dataclass(frozen=True)
@@ -321,6 +322,31 @@ REGISTRY: dict[str, Entry] = {
     ),
 }
 
+# Maps that depend on a domain: the density of each domain keeps the law, and labels are
+# given to scikit-learn's checks.
+NULL_SPACE = {
+    "check_sample_weight_equivalence_on_dense_data": (
+        "fewer rows than features: rounding noise where a domain does not vary"
+    )
+}
+ONE_DISTRIBUTION = {
+    "check_sample_weight_equivalence_on_dense_data": "cv takes a number of folds only",
+    "check_transformer_n_iter": "labels by hash make equal domains: no layer is right",
+}
+ALIGNMENT: dict[str, tuple[Any, Entry]] = {
+    name: (from_rows, Entry(domains.OneDomain(from_rows), SMALL_LOSS, failures))
+    for name, from_rows, failures in [
+        ("marginal-barycenter", domains.MarginalFromRows(), {}),
+        ("sliced-barycenter", domains.SlicedFromRows(), {}),
+        ("gaussian-barycenter", domains.GaussianFromRows(), NULL_SPACE),
+        ("tree-barycenter", domains.TreeFromRows(), {}),
+        (
+            "alignment-flow",
+            domains.FlowFromRows(max_iter=4, cv=None),
+            ONE_DISTRIBUTION,
+        ),
+    ]
+}
 _BY_DESTRUCTOR = {id(entry.destructor): entry for entry in REGISTRY.values()}
 
 

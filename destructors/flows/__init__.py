@@ -1,9 +1,17 @@
 """Ready-made stacks: what most people import."""
 
+from destructors.flows._alignment import AlignmentFlow
 from destructors.flows._auto import AutoDestructor
 from destructors.flows._discrete_tree_flow import DiscreteTreeFlow
 from destructors.flows._gaussian_copula import GaussianCopula
 from destructors.flows._rbig import RBIG
 from destructors.flows._tree_flow import TreeFlow
 
-__all__ = ["RBIG", "AutoDestructor", "DiscreteTreeFlow", "GaussianCopula", "TreeFlow"]
+__all__ = [
+    "RBIG",
+    "AlignmentFlow",
+    "AutoDestructor",
+    "DiscreteTreeFlow",
+    "GaussianCopula",
+    "TreeFlow",
+]

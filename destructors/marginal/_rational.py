@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from destructors._compat import Interval, StrOptions
+from destructors._rational_kernels import rational_forward, rational_inverse
 from destructors.base import Destructor
 from destructors.marginal._column import summarise
-from destructors.marginal._rational_kernels import rational_forward, rational_inverse
 
 __all__ = ["RationalQuadraticGaussianizer"]
 

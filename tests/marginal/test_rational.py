@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from destructors import _rational_kernels as kernels
 from destructors.marginal import RationalQuadraticGaussianizer
-from destructors.marginal import _rational_kernels as kernels
 
 KNOTS = np.array([-1.0, 0.0, 0.5, 2.0])
 VALUES = np.array([-2.0, -0.5, 1.0, 1.5])

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import discrete
+from benchmarks import paper_dtf
 from benchmarks.__main__ import main
 from destructors.datasets import make_discrete_gaussian_grid
 
@@ -13,9 +13,9 @@ from destructors.datasets import make_discrete_gaussian_grid
 def small(monkeypatch):
     """One case of few rows, and no file needed."""
     grid = lambda: make_discrete_gaussian_grid(600, random_state=0)
-    case = discrete.CASES["8 Gaussians"]._replace(load=grid)
-    monkeypatch.setattr(discrete, "CASES", {"COP-H": case, "Mushroom": case})
-    monkeypatch.setattr(discrete, "_mushroom", grid)
+    case = paper_dtf.CASES["8 Gaussians"]._replace(load=grid)
+    monkeypatch.setattr(paper_dtf, "CASES", {"COP-H": case, "Mushroom": case})
+    monkeypatch.setattr(paper_dtf, "_mushroom", grid)
 
 
 def test_dtf(small, tmp_path, capsys):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits
 
+from benchmarks.registry import choose_names
 from benchmarks.report import describe_environment, write_json
 from destructors.base import Destructor
 from destructors.datasets import load_cop, load_mushroom, make_discrete_gaussian_grid
@@ -100,6 +101,7 @@ MODELS: dict[str, Callable[[Case], Destructor]] = {
 
 def run(args: argparse.Namespace) -> int:
     """Print the tables and write ``dtf.json``."""
+    names = choose_names(CASES, args.only)
     n_folds = 1 if args.quick else _N_FOLDS
     print("Mean negative log-likelihood of test rows, in nats; folds of n // 5 rows in")
     print(
@@ -119,7 +121,8 @@ def run(args: argparse.Namespace) -> int:
     figures: dict[str, Any] = {}
     with threadpool_limits(1):
         _compile()
-        for name, case in CASES.items():
+        for name in names:
+            case = CASES[name]
             figures[name] = {
                 model: evaluate(make, case, n_folds) for model, make in MODELS.items()
             }

@@ -1,0 +1,226 @@
+"""Means and covariances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import eigh
+
+from destructors._compat import Interval
+from destructors.alignment._directions import principal_basis
+from destructors.alignment._layer import BarycenterMap
+
+__all__ = ["GaussianBarycenter", "barycenter_covariance"]
+
+# The maps stretch and squeeze by no more than this: rows of a domain that is constant
+# in a direction come back to full precision.
+_STEEPEST = 30.0
+# A variance below this share of that of its feature is a rounding error.
+_RIDGE = 1e-12
+_MAX_ITER, _TOLERANCE = 100, 1e-10
+
+
+class GaussianBarycenter(BarycenterMap):
+    r"""Bring means and covariances of the domains together.
+
+    Between normal distributions optimal transport is linear: with the covariance
+    :math:`\bar\Sigma` and the mean :math:`\bar m` of their barycenter,
+
+    .. math:: z = \bar m + A (x - m), \qquad
+        A = \Sigma^{-1/2} (\Sigma^{1/2} \bar\Sigma \Sigma^{1/2})^{1/2} \Sigma^{-1/2}.
+
+    Applied to any data, it makes means and covariances of the domains equal.
+
+    Parameters
+    ----------
+    n_components : int, default=200
+        Covariances are aligned within the span of so many leading principal axes of all
+        rows. Beyond it rows are only shifted.
+    domain_weights : str, dict or array-like, default="uniform"
+        Share of each domain in the barycenter, as in `MarginalBarycenter`.
+    learning_rate : float, default=1.0
+        Share of the way to the barycenter to go, at most.
+    shrinkage : float or "auto", default="auto"
+        Share of that way not to go. "auto" takes what brings held-out rows closest.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the hold-out.
+
+    Attributes
+    ----------
+    means_ : ndarray of shape (n_domains, n_features)
+        Mean of each domain.
+    barycenter_mean_ : ndarray of shape (n_features,)
+        Mean of the barycenter.
+    step_ : float
+        Share of the way to the barycenter that the maps go.
+    domains_ : ndarray of shape (n_domains,)
+        Labels of the domains.
+    domain_weights_ : ndarray of shape (n_domains,)
+        Share of each in the barycenter.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (``n_features_in_``,)
+        Names of features seen in `fit`, if all are strings.
+
+    References
+    ----------
+    P. C. Álvarez-Esteban, E. del Barrio, J. A. Cuesta-Albertos and C. Matrán, *A
+    fixed-point approach to barycenters in Wasserstein space*, Journal of Mathematical
+    Analysis and Applications 441, 2016, theorem 4.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from destructors.alignment import GaussianBarycenter
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.r_[rng.normal(0, 1, (500, 2)), rng.normal(4, 3, (500, 2))]
+    >>> domain = np.repeat([0, 1], 500)
+    >>> layer = GaussianBarycenter(random_state=0).fit(X, sample_domain=domain)
+    >>> Z = layer.transform(X, sample_domain=domain)
+    >>> [round(float(part.std()), 1) for part in (Z[:500], Z[500:])]
+    [2.0, 2.0]
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BarycenterMap._parameter_constraints,
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        *,
+        n_components: int = 200,
+        domain_weights: str | Mapping | ArrayLike = "uniform",
+        learning_rate: float = 1.0,
+        shrinkage: float | Literal["auto"] = "auto",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.n_components = n_components
+        self.domain_weights = domain_weights
+        self.learning_rate = learning_rate
+        self.shrinkage = shrinkage
+        self.random_state = random_state
+
+    def _fit_maps(self, samples, random_state):
+        self.means_ = np.stack(
+            [
+                np.average(X, axis=0, weights=weight)
+                for X, weight in zip(*samples, strict=True)
+            ]
+        )
+        self.barycenter_mean_ = self.domain_weights_ @ self.means_
+        basis = principal_basis(samples, self.n_components, random_state)
+        self._basis = basis
+        covariances = []
+        for X, weight, mean in zip(*samples, self.means_, strict=True):
+            centred = X - mean
+            if basis is not None:
+                centred = centred @ basis
+            scaled = centred if weight is None else centred * weight[:, None]
+            total = len(X) if weight is None else weight.sum()
+            covariances.append(centred.T @ scaled / total)
+        self._full = _maps_to(
+            barycenter_covariance(np.stack(covariances), self.domain_weights_),
+            covariances,
+        )
+
+    def _set_step(self, step):
+        self._shifts = step * (self.barycenter_mean_ - self.means_)
+        self._stretches = []
+        for values, axes in self._full:
+            if self._basis is not None:
+                axes = self._basis @ axes
+            # The eigenvalues of a mean with the identity are such means.
+            stretch = 1.0 + step * (values - 1.0)
+            self._stretches.append((stretch, axes, np.log(stretch).sum()))
+
+    def _forward(self, X, domain):
+        stretch, axes, log_det = self._stretches[domain]
+        centred = X - self.means_[domain]
+        Z = _stretch(centred, stretch - 1.0, axes)
+        Z += self.means_[domain] + self._shifts[domain]
+        return Z, np.full(len(X), log_det)
+
+    def _inverse(self, Z, domain):
+        stretch, axes, log_det = self._stretches[domain]
+        centred = Z - (self.means_[domain] + self._shifts[domain])
+        X = _stretch(centred, 1.0 / stretch - 1.0, axes)
+        X += self.means_[domain]
+        return X, np.full(len(Z), -log_det)
+
+
+def _stretch(centred: NDArray, excess: NDArray, axes: NDArray) -> NDArray:
+    """Stretch along orthonormal axes by one plus the excess."""
+    return centred + ((centred @ axes) * excess) @ axes.T
+
+
+def barycenter_covariance(covariances: NDArray, weights: NDArray) -> NDArray:
+    """Give the covariance of the barycenter of centred normal distributions.
+
+    Parameters
+    ----------
+    covariances : ndarray of shape (n_domains, n_features, n_features)
+        Covariance of each.
+    weights : ndarray of shape (n_domains,)
+        Share of each; they sum to 1.
+
+    Returns
+    -------
+    covariance : ndarray of shape (n_features, n_features)
+        The fixed point that the mean of the maps to it leaves where it is.
+    """
+    present = np.flatnonzero(weights)
+    if len(present) == 1:
+        return covariances[present[0]]
+    mean = np.einsum("k,kij->ij", weights, covariances)
+    ridge = _ridge(covariances)
+    barycenter = mean + ridge
+    for _ in range(_MAX_ITER):
+        root, inverse_root = _roots(barycenter)
+        inner = sum(
+            weights[k] * _root(root @ (covariances[k] + ridge) @ root) for k in present
+        )
+        step = inverse_root @ inner
+        updated = step @ step.T
+        change = np.abs(updated - barycenter).max()
+        barycenter = 0.5 * (updated + updated.T)
+        if change <= _TOLERANCE * np.abs(barycenter).max():
+            break
+    return barycenter
+
+
+def _maps_to(
+    barycenter: NDArray, covariances: list[NDArray]
+) -> list[tuple[NDArray, NDArray]]:
+    """Eigenvalues and axes of the optimal map of each covariance to the barycenter."""
+    ridge = _ridge(np.stack([barycenter, *covariances]))
+    target = barycenter + ridge
+    maps = []
+    for covariance in covariances:
+        root, inverse_root = _roots(covariance + ridge)
+        matrix = inverse_root @ _root(root @ target @ root) @ inverse_root
+        values, axes = eigh(0.5 * (matrix + matrix.T))
+        maps.append((np.clip(values, 1.0 / _STEEPEST, _STEEPEST), axes))
+    return maps
+
+
+def _ridge(covariances: NDArray) -> NDArray:
+    """Keep every covariance positive, however few rows or constant features."""
+    largest = np.diagonal(covariances, axis1=1, axis2=2).max(axis=0)
+    return np.diag(_RIDGE * np.where(largest > 0.0, largest, 1.0))
+
+
+def _root(matrix: NDArray) -> NDArray:
+    values, axes = eigh(0.5 * (matrix + matrix.T))
+    return (axes * np.sqrt(np.maximum(values, 0.0))) @ axes.T
+
+
+def _roots(matrix: NDArray) -> tuple[NDArray, NDArray]:
+    """Symmetric root and its inverse."""
+    values, axes = eigh(matrix)
+    roots = np.sqrt(np.maximum(values, np.finfo(float).eps * values.max()))
+    return (axes * roots) @ axes.T, (axes / roots) @ axes.T
