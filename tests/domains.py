@@ -6,10 +6,10 @@ made of the same rows.
 """
 
 import numpy as np
-from destructors._units import standard_units
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
+from destructors._moments import mean_and_scale
 from destructors._splits import hash_roughly
 from destructors.alignment import (
     GaussianBarycenter,
@@ -57,7 +57,7 @@ class OneDomain(Destructor):
         self.random_state = random_state
 
     def _fit(self, X, sample_weight, random_state):
-        center, scale = standard_units(X, sample_weight)
+        center, scale, _ = mean_and_scale(X, sample_weight)
         units = (X - center) / scale
         other = center + scale * (1.0 + units + 0.3 * np.tanh(units))
         samples = Samples([X, other], [sample_weight, sample_weight])

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.discrete import CASES, MODELS, evaluate
+from benchmarks.paper_dtf import CASES, MODELS, evaluate
 
 needs_data = pytest.mark.skipif(
     not Path(os.environ.get("DESTRUCTORS_DATA", ""), "discrete").is_dir(),
