@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from functools import partial
+from typing import TypeVar
 
 from joblib import effective_n_jobs
-from sklearn import config_context, get_config
+from sklearn import get_config, set_config
 
 __all__ = ["map_threads"]
 
@@ -42,15 +43,11 @@ def map_threads(
     n_threads = min(effective_n_jobs(n_jobs), len(items))
     if n_threads <= 1:
         return [function(item) for item in items]
-    config: dict[str, Any] = get_config()
-
-    def configured(item: Item) -> Result:
-        # The configuration of scikit-learn is one of each thread.
-        with config_context(**config):
-            return function(item)
-
-    pool = ThreadPoolExecutor(n_threads)
+    # The configuration of scikit-learn is one of each thread.
+    pool = ThreadPoolExecutor(
+        n_threads, initializer=partial(set_config, **get_config())
+    )
     try:
-        return list(pool.map(configured, items))
+        return list(pool.map(function, items))
     finally:
         pool.shutdown(cancel_futures=True)
