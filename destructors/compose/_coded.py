@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -95,9 +96,9 @@ class CodedKeeper(FrameKeeper):
 
     _coded = CodedGroups({})
 
+    @abstractmethod
     def _discrete_groups(self, X: Any) -> dict[str, tuple[DiscreteDestructor, NDArray]]:
         """Give the discrete destructors for a table, unfitted, and their columns."""
-        raise NotImplementedError
 
     def _check_fit_input(self, X, sample_weight):
         self._coded = CodedGroups({})
