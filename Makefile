@@ -5,7 +5,7 @@ PYTHON ?= python3
 ARGS ?=
 
 # What each virtual environment holds: the extras of pyproject.toml.
-EXTRAS_demo = plot
+EXTRAS_demo = demo
 EXTRAS_test = test
 EXTRAS_docs = docs
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from benchmarks import density, marginals, paper, scaling, speed
 from benchmarks.registry import ChoiceError
 
 # A job is a module with a docstring, `add_arguments(parser)` and `run(args)`, which
-# gives the exit code. The first is the main job: what runs if none is named.
+# returns the exit code. The first is the main job: what runs if none is named.
 JOBS = {
     "density": density,
     "speed": speed,
@@ -44,6 +45,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         about = (job.__doc__ or "").splitlines()[0]
         parsers[name] = jobs.add_parser(name, help=about, description=about)
         job.add_arguments(parsers[name])
+        parsers[name].add_argument(
+            "--output",
+            type=Path,
+            default=Path("results"),
+            metavar="DIR",
+            help="where to",
+        )
         parsers[name].set_defaults(job=name)
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help")):
         words.insert(0, next(iter(JOBS)))

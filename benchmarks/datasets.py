@@ -1,16 +1,14 @@
-"""Data for density estimation: train, validation and test rows, mostly standardised.
+"""Data for density estimation, by name.
 
 What scikit-learn bundles and what is generated is always there. The five larger sets
-are read from the folder that the environment variable ``DESTRUCTORS_DATA`` names.
+are read from the folder that the environment variable ``DESTRUCTORS_DATA`` names, and
+only from there: figures are of the rows in it, not of another split of the source.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,102 +20,57 @@ from sklearn.datasets import (
     load_wine,
 )
 
-from benchmarks import generated
+from benchmarks.generated import (
+    gaussian_copula,
+    neal_funnel,
+    normal_mixture,
+    student_t,
+)
 from benchmarks.registry import Entry, by_name, modules
+from benchmarks.split import Split, split
+from destructors.datasets import load_density, make_concentric_circles, make_rings
+from destructors.datasets._fetch import find_local
+from destructors.datasets._prepare import dequantize
 
-__all__ = ["DATASETS", "QUICK", "Split"]
+__all__ = ["DATASETS", "QUICK"]
 
 _N_GENERATED = 10_000
 _N_PIXELS = 20_000
 
 
-@dataclass(frozen=True)
-class Split:
-    """The three parts; in units of the training mean and deviation but for circles.
-
-    Attributes
-    ----------
-    train, val, test : ndarray of shape (n_samples, n_features)
-        Fit on the first, choose on the second, report on the third. Where the second
-        is empty, models hold out some of their training rows instead.
-    truth : ndarray of shape (n_test_samples,) or None
-        True log density of the test rows, in nats, where it is known.
-    """
-
-    train: NDArray
-    val: NDArray
-    test: NDArray
-    truth: NDArray | None = None
-
-    def head(self, n_samples: int) -> Split:
-        """Keep the first rows: ``n_samples`` to train on, a third of that elsewhere."""
-        n_held_out = n_samples // 3
-        truth = None if self.truth is None else self.truth[:n_held_out]
-        return replace(
-            self,
-            train=self.train[:n_samples],
-            val=self.val[:n_held_out],
-            test=self.test[:n_held_out],
-            truth=truth,
-        )
-
-
-# ------------------------------------------------------------------ preparation
-
-
-def _split(
-    X: NDArray, log_density: Callable[[NDArray], NDArray] | None = None
-) -> Split:
-    """Shuffle, part 60/20/20 and standardise."""
-    X = np.random.default_rng(0).permutation(X)
-    train, val, test = np.split(X, [int(0.6 * len(X)), int(0.8 * len(X))])
-    mean, scale = train.mean(axis=0), train.std(axis=0)
-    # Densities change with the unit of measurement, by the Jacobian of the scaling.
-    truth = None if log_density is None else log_density(test) + np.log(scale).sum()
-    train, val, test = ((part - mean) / scale for part in (train, val, test))
-    return Split(train, val, test, truth)
-
-
-def _dequantize(X: NDArray) -> NDArray:
-    """Add uniform noise, as wide as the smallest gap, to columns with ties."""
-    rng = np.random.default_rng(0)
-    X = np.array(X, dtype=np.float64)
-    for column in X.T:
-        values = np.unique(column)
-        if len(values) < len(column):
-            column += np.diff(values).min() * rng.uniform(size=len(column))
-    return X
-
-
 # ------------------------------------------------------------------ bundled
+
+
+def _dequantize_and_split(X: NDArray) -> Split:
+    return split(dequantize(X, np.random.default_rng(0)))
 
 
 def _diabetes() -> Split:
     data = load_diabetes(scaled=False)
     # sex has two values, and s4 is the ratio of two other columns.
     kept = [j for j, name in enumerate(data.feature_names) if name not in ("sex", "s4")]
-    return _split(_dequantize(data.data[:, kept]))
+    return _dequantize_and_split(data.data[:, kept])
 
 
 def _breast_cancer() -> Split:
     X = load_breast_cancer().data
     # Where no concavity was seen, six columns are exactly zero.
-    return _split(_dequantize(X[(X > 0).all(axis=1)]))
+    return _dequantize_and_split(X[(X > 0).all(axis=1)])
 
 
 def _wine() -> Split:
-    return _split(_dequantize(load_wine().data))
+    return _dequantize_and_split(load_wine().data)
 
 
 def _digits() -> Split:
     images = load_digits().data.reshape(-1, 4, 2, 4, 2)
-    return _split(_dequantize(images.sum(axis=(2, 4)).reshape(-1, 16)))
+    return _dequantize_and_split(images.sum(axis=(2, 4)).reshape(-1, 16))
 
 
 def _image_colors() -> Split:
     pixels = load_sample_image("china.jpg").reshape(-1, 3)
     rows = np.random.default_rng(0).choice(len(pixels), _N_PIXELS, replace=False)
-    return _split(_dequantize(pixels[rows]))
+    return _dequantize_and_split(pixels[rows])
 
 
 def _image_patches() -> Split:
@@ -126,37 +79,46 @@ def _image_patches() -> Split:
     patches = grey[:height, :width].reshape(height // 3, 3, width // 3, 3)
     patches = patches.swapaxes(1, 2).reshape(-1, 9)
     rows = np.random.default_rng(0).choice(len(patches), _N_PIXELS, replace=False)
-    return _split(_dequantize(patches[rows]))
+    return _dequantize_and_split(patches[rows])
 
 
 # ------------------------------------------------------------------ other sources
 
 
-def _generate(make: Callable[..., generated.Generated]) -> Split:
-    return _split(*make(np.random.default_rng(0), _N_GENERATED))
+_GENERATED: dict[str, tuple[Callable[..., tuple[NDArray, NDArray]], str]] = {
+    "rings": (
+        partial(make_rings, return_log_density=True),
+        "three rings, 10,000 × 2",
+    ),
+    "neal_funnel": (neal_funnel, "Neal's funnel, 10,000 × 5"),
+    "student_t": (student_t, "Student t, 3 degrees of freedom, 10,000 × 5"),
+    "normal_mixture": (normal_mixture, "six normals, 10,000 × 8"),
+    "gaussian_copula": (gaussian_copula, "skew marginals, 10,000 × 6"),
+}
+
+
+def _generate(make: Callable[..., tuple[NDArray, NDArray]]) -> Split:
+    return split(*make(_N_GENERATED, random_state=0))
 
 
 def _circles() -> Split:
     """Split as published: 1,000 rows for all of the fit, in their own units."""
-    X, log_density = generated.circles(np.random.default_rng(0), 2000)
-    train, test = X[:1000], X[1000:]
-    return Split(train, X[:0], test, log_density(test))
+    X, log_density = make_concentric_circles(
+        2000, random_state=0, return_log_density=True
+    )
+    return Split(X[:1000], X[:0], X[1000:], log_density[1000:])
 
 
 def _read(name: str) -> Split:
-    with np.load(_folder() / f"{name}.npz") as parts:
-        return Split(parts["train"], parts["val"], parts["test"])
+    data = load_density(name)
+    return Split(data.train, data.val, data.test)
 
 
-def _folder() -> Path:
-    return Path(os.environ.get("DESTRUCTORS_DATA", "")) / "density"
-
-
-def _file_missing(name: str) -> str:
-    if not os.environ.get("DESTRUCTORS_DATA"):
-        return f"needs DESTRUCTORS_DATA set to a folder with density/{name}.npz"
-    path = _folder() / f"{name}.npz"
-    return "" if path.is_file() else f"needs {path}"
+def _miss_file(name: str) -> str:
+    path = f"density/{name}.npz"
+    if find_local(path):
+        return ""
+    return f"needs DESTRUCTORS_DATA set to a folder with {path}"
 
 
 _needs_pillow = modules("PIL", install="pillow")
@@ -182,14 +144,8 @@ DATASETS = by_name(
             _needs_pillow,
         ),
         *(
-            Entry(make.__name__, partial(_generate, make), about, "generated")
-            for make, about in [
-                (generated.rings, "three rings, 10,000 × 2"),
-                (generated.neal_funnel, "Neal's funnel, 10,000 × 5"),
-                (generated.student_t, "Student t, 3 degrees of freedom, 10,000 × 5"),
-                (generated.normal_mixture, "six normals, 10,000 × 8"),
-                (generated.gaussian_copula, "skew marginals, 10,000 × 6"),
-            ]
+            Entry(name, partial(_generate, make), about, "generated")
+            for name, (make, about) in _GENERATED.items()
         ),
         Entry(
             "circles",
@@ -203,7 +159,7 @@ DATASETS = by_name(
                 partial(_read, name),
                 about,
                 "DESTRUCTORS_DATA",
-                partial(_file_missing, name),
+                partial(_miss_file, name),
             )
             for name, about in [
                 ("wilt", "UCI Wilt, 4,821 × 5"),

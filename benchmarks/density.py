@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from benchmarks.datasets import DATASETS, QUICK
+from benchmarks.environment import describe_environment
 from benchmarks.evaluate import Result, evaluate, evaluate_truth, warm_up
+from benchmarks.files import write_csv, write_json
 from benchmarks.models import MODELS
+from benchmarks.plot import plot_density
 from benchmarks.registry import Entry, choose
-from benchmarks.report import (
-    describe_environment,
-    format_line,
-    format_table,
-    write_results,
-)
+from benchmarks.report import format_line, format_table
+from benchmarks.timing import time_once
 
 __all__ = ["add_arguments", "run"]
 
@@ -57,9 +59,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"{_QUICK_ROWS:,} training rows at most",
     )
     parser.add_argument(
-        "--output", type=Path, default=Path("results"), metavar="DIR", help="where to"
-    )
-    parser.add_argument(
         "--random-state", type=int, default=0, metavar="SEED", help="seed of the models"
     )
     parser.add_argument(
@@ -74,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the job; give the exit code: 1 if something failed.
+    """Run the job; return the exit code: 1 if something failed.
 
     Raises
     ------
@@ -114,7 +113,9 @@ def run(args: argparse.Namespace) -> int:
             if results:
                 print(f"\n{format_table(results)}\n")
                 print(f"Results are in {args.output / 'density'}.csv and .json.")
-                _draw(results, args.output / "density.png")
+                path = args.output / "density.png"
+                plot_density(results, path)
+                print(f"The figure is {path}.")
     failed = [f"{r.model} on {r.dataset}" for r in results if r.error]
     if failed:
         print(f"{len(failed)} failed: {', '.join(failed)}.", file=sys.stderr)
@@ -132,11 +133,11 @@ def _evaluate_all(
 
     def keep(result: Result) -> None:
         results.append(result)
-        write_results(args.output, "density", results, about)
+        _write(args.output, results, about)
 
     print(f"Threads of BLAS and OpenMP: {args.threads}.")
     print("Warm-up, so that no compilation is timed ...", end=" ", flush=True)
-    print(f"{warm_up(models):.1f} s")
+    print(f"{time_once(partial(warm_up, models)).wall:.1f} s")
     n_done = 0
     for dataset in datasets:
         try:
@@ -161,14 +162,12 @@ def _evaluate_all(
             keep(result)
 
 
-def _draw(results: list[Result], path: Path) -> None:
-    try:
-        from benchmarks.plot import plot_density
-    except ImportError as error:
-        print(f"No figure: {error}. Install it with: pip install matplotlib")
-        return
-    plot_density(results, path)
-    print(f"The figure is {path}.")
+def _write(folder: Path, results: list[Result], about: dict[str, Any]) -> None:
+    # A number of layers that is missing must not make floats of the others.
+    table = pd.DataFrame(results).astype({"n_layers": "Int64"})
+    write_csv(folder / "density.csv", table)
+    rows = [asdict(result) for result in results]
+    write_json(folder / "density.json", {**about, "results": rows})
 
 
 def _list(title: str, entries: dict[str, Entry]) -> None:

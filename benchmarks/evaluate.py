@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import nan
 from typing import Any
 
@@ -13,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import has_fit_parameter
 
-from benchmarks.datasets import Split
 from benchmarks.registry import Entry
+from benchmarks.split import Split
+from benchmarks.timing import calls_per_second, time_once
 
 __all__ = ["Result", "evaluate", "evaluate_truth", "warm_up"]
 
-# Rows of the batch, and least time, over which rows per second are measured.
+# Rows of the batch on which rows per second are measured.
 _N_BATCH = 2000
-_MIN_SECONDS = 0.2
 
 
 @dataclass
@@ -81,7 +80,7 @@ class Result:
 
     @classmethod
     def of(cls, dataset: str, model: str, group: str, data: Split) -> Result:
-        """Begin a result."""
+        """Return a result that knows the shape of the data alone."""
         n_train, n_features = data.train.shape
         sizes = (n_train, len(data.val), len(data.test), n_features)
         return cls(dataset, model, group, *sizes)
@@ -102,7 +101,7 @@ def evaluate(
     random_state: int,
     max_time: float | None = None,
 ) -> Result:
-    """Fit and measure a model.
+    """Return what is measured of a model that is fitted.
 
     An error is recorded, with all that was measured before it; it is not raised.
 
@@ -137,27 +136,19 @@ def evaluate(
 
 
 def evaluate_truth(dataset: str, data: Split) -> Result:
-    """Summarise the true log densities of the test rows, which must be known."""
+    """Return a summary of the test rows' true log densities, which must be known."""
     assert data.truth is not None
     result = Result.of(dataset, "true density", "truth", data)
     result.set_likelihood(data.truth)
     return result
 
 
-def warm_up(entries: list[Entry]) -> float:
-    """Use each model once on a few rows, so that compiled kernels are there.
-
-    Returns
-    -------
-    seconds : float
-        Wall time that it took.
-    """
+def warm_up(entries: list[Entry]) -> None:
+    """Use each model once on a few rows, so that compiled kernels are there."""
     rows = np.random.default_rng(0).standard_normal((300, 3))
     data = Split(rows[:200], rows[200:250], rows[250:])
-    start = time.perf_counter()
     for entry in entries:
         evaluate(entry, "warm-up", data, random_state=0)
-    return time.perf_counter() - start
 
 
 def _measure(
@@ -170,10 +161,9 @@ def _measure(
     """Fill in the result, the most important figures first."""
     offered = {"X_val": data.val if len(data.val) else None, "max_time": max_time}
     taken = {k: v for k, v in offered.items() if has_fit_parameter(model, k)}
-    wall, cpu = time.perf_counter(), time.process_time()
-    model.fit(data.train, **taken)
-    result.fit_seconds = time.perf_counter() - wall
-    result.fit_cpu_seconds = time.process_time() - cpu
+    result.fit_seconds, result.fit_cpu_seconds = time_once(
+        partial(model.fit, data.train, **taken)
+    )
     if hasattr(model, "layers_"):
         result.n_layers = len(model.layers_)
         result.size = f"{result.n_layers} layer" + "s" * (result.n_layers != 1)
@@ -182,9 +172,11 @@ def _measure(
 
     result.set_likelihood(model.score_samples(data.test))
     batch = np.resize(data.test, (_N_BATCH, result.n_features))
-    result.score_rows_per_second = _rows_per_second(lambda: model.score_samples(batch))
-    result.sample_rows_per_second = _rows_per_second(
-        lambda: model.sample(_N_BATCH, random_state=random_state)
+    result.score_rows_per_second = _N_BATCH * calls_per_second(
+        partial(model.score_samples, batch)
+    )
+    result.sample_rows_per_second = _N_BATCH * calls_per_second(
+        partial(model.sample, _N_BATCH, random_state=random_state)
     )
     if hasattr(model, "inverse_transform"):
         errors = _round_trip_errors(model, data.test)
@@ -196,15 +188,5 @@ def _measure(
 
 
 def _round_trip_errors(model: Any, X: NDArray) -> NDArray:
-    """Largest coordinate of ``|T⁻¹(T(x)) − x|`` of each row."""
+    """Return the largest coordinate of ``|T⁻¹(T(x)) − x|`` of each row."""
     return np.abs(model.inverse_transform(model.transform(X)) - X).max(axis=1)
-
-
-def _rows_per_second(work: Callable[[], Any]) -> float:
-    """Repeat work on a batch until the clock can measure it."""
-    start, n_calls, seconds = time.perf_counter(), 0, 0.0
-    while seconds < _MIN_SECONDS:
-        work()
-        n_calls += 1
-        seconds = time.perf_counter() - start
-    return n_calls * _N_BATCH / seconds

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from benchmarks.report import describe_environment, write_json
+from benchmarks.environment import describe_environment
+from benchmarks.files import write_json
 from destructors.base import Destructor
 from destructors.marginal import (
     HistogramGaussianizer,
@@ -72,42 +73,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", type=int, default=5, metavar="N", help="mean over so many draws"
     )
-    parser.add_argument(
-        "--output", type=Path, default=Path("results"), metavar="DIR", help="where to"
-    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print a table and write ``marginals.json``."""
     n_seeds = 1 if args.quick else args.seeds
-    rule = " ".join(["=" * 29, *["=" * 12] * len(LAWS)])
     print("Nats per feature that are lost on new rows, against the true density;")
     print(f"mean of {n_seeds} draws of {_N_FEATURES} features.\n")
-    print(rule)
-    print(" ".join([f"{'':29}", *[f"{name:12}" for name in LAWS]]).rstrip())
-    print(rule)
-    losses: dict[str, dict[str, float]] = {}
-    for marginal in MARGINALS:
-        name = type(marginal).__name__
-        losses[name] = {
-            law_name: float(
+    losses = {
+        type(marginal).__name__: {
+            name: float(
                 np.mean([measure(marginal, law, seed) for seed in range(n_seeds)])
             )
-            for law_name, law in LAWS.items()
+            for name, law in LAWS.items()
         }
-        cells = [f"{loss:<12.4f}" for loss in losses[name].values()]
-        print(" ".join([f"{name:29}", *cells]).rstrip(), flush=True)
-    print(rule)
+        for marginal in MARGINALS
+    }
+    table = pd.DataFrame.from_dict(losses, orient="index")
+    print(table.to_string(float_format="{:.4f}".format))
     write_json(
         args.output / "marginals.json",
-        {"environment": describe_environment(1), "losses": losses},
+        {"environment": describe_environment(), "losses": losses},
     )
     print(f"\nThe figures are in {args.output / 'marginals.json'}.")
     return 0
 
 
 def measure(marginal: Destructor, law: Law, seed: int) -> float:
-    """Fit a marginal to a draw of a law, and compare it with the truth on another.
+    """Return what a marginal that is fitted to a draw of a law loses on another.
 
     Parameters
     ----------

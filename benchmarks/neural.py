@@ -177,11 +177,11 @@ class NeuralFlow:
         return torch.cat(blocks).double()
 
     def score_samples(self, X: NDArray) -> NDArray:
-        """Log density of each row, in nats."""
+        """Return the log density of each row, in nats."""
         return self._log_prob(_tensor(X)).numpy()
 
     def sample(self, n_samples: int, random_state: int) -> NDArray:
-        """Draw rows."""
+        """Return rows that are drawn."""
         with torch.random.fork_rng(devices=[]), torch.inference_mode():
             torch.manual_seed(random_state)
             return self.flow_().sample((n_samples,)).double().numpy()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from benchmarks import paper_dtf, paper_iaf
 
 __all__ = ["add_arguments", "run"]
 
-# A paper is a module with a docstring and `run(args)`, which gives the exit code.
+# A paper is a module with a docstring and `run(args)`, which returns the exit code.
 PAPERS = {"dtf": paper_dtf, "iaf": paper_iaf}
 
 
@@ -24,9 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--only", nargs="+", metavar="NAME", help="only these experiments"
     )
     parser.add_argument("--quick", action="store_true", help="few rows: only a try")
-    parser.add_argument(
-        "--output", type=Path, default=Path("results"), metavar="DIR", help="where to"
-    )
 
 
 def run(args: argparse.Namespace) -> int:

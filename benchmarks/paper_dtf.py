@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits
 
+from benchmarks.environment import describe_environment
+from benchmarks.files import write_json
 from benchmarks.registry import choose_names
-from benchmarks.report import describe_environment, write_json
+from benchmarks.timing import Work, time_by_turns, time_once
 from destructors.base import Destructor
 from destructors.datasets import load_cop, load_mushroom, make_discrete_gaussian_grid
 from destructors.discrete import CategoricalBase
@@ -42,7 +45,7 @@ class Case(NamedTuple):
 
 
 def _mushroom() -> NDArray:
-    """Give all columns but stalk-root, where values are missing."""
+    """Return all columns but stalk-root, where values are missing."""
     data = load_mushroom()
     return np.delete(data.data, data.feature_names.index("stalk-root"), axis=1)
 
@@ -80,7 +83,7 @@ CASES = {
 
 
 def _as_published(splitter: str, case: Case) -> DiscreteTreeFlow:
-    """Ten permutations over independent columns, on all rows, whatever they bring."""
+    """Return ten permutations over independent columns, whatever they bring."""
     return DiscreteTreeFlow(
         splitter=splitter,  # type: ignore[arg-type]
         base="independent",
@@ -111,30 +114,26 @@ def run(args: argparse.Namespace) -> int:
         "8; length and base of the flow by held-out training rows. CPU seconds are of"
     )
     print(f"fitting, compiled before, on {n_folds} fold(s); published on {_N_FOLDS}.\n")
-    width = max(map(len, CASES))
-    header = (
-        f"{'':{width}}  {'published':^29}  {'true or':7}  {'here':^39}\n"
-        f"{'':{width}}  {'RND':>6} {'GLP':>6} {'CPU':>5} {'tree':>7}   {'joint':>7} "
-        f"{'RND':>6} {'GLP':>6} {'CPU':>5} {'tree':>7} {'flow':>6} {'CPU':>5}  target"
-    )
-    print(header)
-    figures: dict[str, Any] = {}
+    figures: dict[str, dict[str, Any]] = {}
     with threadpool_limits(1):
         _compile()
-        for name in names:
-            case = CASES[name]
+        for i, name in enumerate(names, start=1):
+            print(f"[{i}/{len(names)}] {name} ...", end=" ", flush=True)
             figures[name] = {
-                model: evaluate(make, case, n_folds) for model, make in MODELS.items()
+                model: evaluate(make, CASES[name], n_folds)
+                for model, make in MODELS.items()
             }
-            print(f"{name:{width}}  {_line(case, figures[name])}", flush=True)
+            losses = (f"{m} {each['loss']:.3f}" for m, each in figures[name].items())
+            print(f"{', '.join(losses)} nats", flush=True)
         speed = measure_speed()
+    print(f"\n{_format_table(figures)}")
     print(
         f"\nThrough {speed['n_layers']} permutations of {speed['n_samples']:,} × "
         f"{speed['n_features']} (Mushroom): {speed['forward']:,.0f} rows a second "
         f"forward, {speed['inverse']:,.0f} back."
     )
     document = {
-        "environment": describe_environment(1),
+        "environment": describe_environment(),
         "n_folds": n_folds,
         "figures": figures,
         "speed": speed,
@@ -144,16 +143,28 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _line(case: Case, found: dict[str, dict[str, float]]) -> str:
-    rnd, glp, seconds = case.published
-    truth = "-" if np.isnan(case.truth) else f"{case.truth:.3f}"
-    return (
-        f"{rnd:6.3f} {glp:6.3f} {seconds:5.0f} {case.chow_liu:7.3f}   "
-        f"{truth:>7} {found['RND']['loss']:6.3f} {found['GLP']['loss']:6.3f} "
-        f"{found['GLP']['cpu_seconds']:5.2f} {found['Chow-Liu']['loss']:7.3f} "
-        f"{found['flow']['loss']:6.3f} {found['flow']['cpu_seconds']:5.2f}  "
-        f"{case.target:6.3f}"
-    )
+def _format_table(figures: dict[str, dict[str, Any]]) -> str:
+    rows = {name: _row(CASES[name], found) for name, found in figures.items()}
+    # Each column has its own number of digits, so cells are text already.
+    return pd.DataFrame.from_dict(rows, orient="index").to_string()
+
+
+def _row(case: Case, found: dict[str, dict[str, float]]) -> dict[Any, str]:
+    rnd, glp, published_seconds = case.published
+    return {
+        ("published", "RND"): f"{rnd:.3f}",
+        ("published", "GLP"): f"{glp:.3f}",
+        ("published", "CPU"): f"{published_seconds:.0f}",
+        ("published", "tree"): f"{case.chow_liu:.3f}",
+        ("true or", "joint"): "-" if np.isnan(case.truth) else f"{case.truth:.3f}",
+        ("here", "RND"): f"{found['RND']['loss']:.3f}",
+        ("here", "GLP"): f"{found['GLP']['loss']:.3f}",
+        ("here", "CPU"): f"{found['GLP']['cpu_seconds']:.2f}",
+        ("here", "tree"): f"{found['Chow-Liu']['loss']:.3f}",
+        ("here", "flow"): f"{found['flow']['loss']:.3f}",
+        ("here", "flow CPU"): f"{found['flow']['cpu_seconds']:.2f}",
+        ("", "target"): f"{case.target:.3f}",
+    }
 
 
 def _compile() -> None:
@@ -165,12 +176,12 @@ def _compile() -> None:
 def evaluate(
     make: Callable[[Case], Destructor], case: Case, n_folds: int
 ) -> dict[str, float]:
-    """Fit and score on the published folds.
+    """Return loss and cost of a model on the published folds.
 
     Parameters
     ----------
     make : callable
-        Gives the model for a case.
+        Returns the model for a case.
     case : Case
         The data set.
     n_folds : int
@@ -190,15 +201,13 @@ def evaluate(
     for fold in range(n_folds):
         test = np.arange(fold * fold_size, (fold + 1) * fold_size)
         model = make(case).set_params(categories=sizes, handle_unknown="error")
-        start = time.process_time()
-        model.fit(np.delete(X, test, axis=0))
-        seconds += time.process_time() - start
+        seconds += time_once(partial(model.fit, np.delete(X, test, axis=0))).cpu
         losses.append(-model.score(X[test]))
     return {"loss": float(np.mean(losses)), "cpu_seconds": seconds}
 
 
 def measure_speed(n_samples: int = 100_000) -> dict[str, float]:
-    """Measure rows a second through ten permutations.
+    """Return rows a second through ten permutations.
 
     Parameters
     ----------
@@ -215,20 +224,14 @@ def measure_speed(n_samples: int = 100_000) -> dict[str, float]:
     model = _as_published("glp", CASES["Mushroom"])
     model.set_params(categories=sizes, handle_unknown="error").fit(X)
     rows = np.resize(X, (n_samples, X.shape[1]))
-    Z = model.transform(rows)
+    works: dict[str, Work] = {
+        "forward": partial(model.transform, rows),
+        "inverse": partial(model.inverse_transform, model.transform(rows)),
+    }
+    times = time_by_turns(works, 3, min)
     return {
         "n_samples": n_samples,
         "n_features": X.shape[1],
         "n_layers": len(model),
-        "forward": n_samples / _best_of_three(lambda: model.transform(rows)),
-        "inverse": n_samples / _best_of_three(lambda: model.inverse_transform(Z)),
+        **{way: n_samples / time.cpu for way, time in times.items()},
     }
-
-
-def _best_of_three(work: Callable[[], Any]) -> float:
-    times = []
-    for _ in range(3):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return min(times)

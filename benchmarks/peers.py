@@ -16,7 +16,7 @@ __all__ = ["KernelDensityByValidation", "MixtureByValidation", "hold_out"]
 
 
 def hold_out(X: NDArray, X_val: NDArray | None) -> tuple[NDArray, NDArray]:
-    """Give rows to train on and rows to choose by: a fifth of ``X`` if none are given.
+    """Return rows to train on and rows to choose by: a fifth of ``X`` if none given.
 
     Parameters
     ----------
@@ -86,11 +86,11 @@ class MixtureByValidation:
             return mixture.fit(X)
 
     def score_samples(self, X: NDArray) -> NDArray:
-        """Log density of each row, in nats."""
+        """Return the log density of each row, in nats."""
         return self.mixture_.score_samples(X)
 
     def sample(self, n_samples: int, random_state: int) -> NDArray:
-        """Draw rows."""
+        """Return rows that are drawn."""
         self.mixture_.random_state = random_state
         return self.mixture_.sample(n_samples)[0]
 
@@ -125,9 +125,9 @@ class KernelDensityByValidation:
         return self
 
     def score_samples(self, X: NDArray) -> NDArray:
-        """Log density of each row, in nats."""
+        """Return the log density of each row, in nats."""
         return self.kernel_density_.score_samples(X)
 
     def sample(self, n_samples: int, random_state: int) -> NDArray:
-        """Draw rows."""
+        """Return rows that are drawn."""
         return self.kernel_density_.sample(n_samples, random_state=random_state)

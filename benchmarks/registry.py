@@ -23,13 +23,13 @@ class Entry:
     name : str
         Name on the command line and in the results.
     make : callable
-        Gives the data set (no arguments) or the model (of a random state).
+        Returns the data set (no arguments) or the model (of a random state).
     about : str
         One line for ``--list``.
     group : str
         What it stands beside in figures.
     missing : callable
-        Gives what has to be there first, in words; empty if nothing is missing.
+        Returns what has to be there first, in words; empty if nothing is missing.
     by_default : bool
         Whether it is meant where nothing is asked for by name.
     """
@@ -43,7 +43,7 @@ class Entry:
 
 
 def modules(*names: str, install: str) -> Callable[[], str]:
-    """Ask for modules: what `Entry.missing` may be."""
+    """Return what `Entry.missing` may be: a function that asks for modules."""
 
     def missing() -> str:
         absent = [name for name in names if importlib.util.find_spec(name) is None]
@@ -53,12 +53,12 @@ def modules(*names: str, install: str) -> Callable[[], str]:
 
 
 def by_name(entries: Sequence[Entry]) -> dict[str, Entry]:
-    """Key entries by their names."""
+    """Return entries by their names."""
     return {entry.name: entry for entry in entries}
 
 
 def choose_names(known: Iterable[str], names: Sequence[str] | None) -> list[str]:
-    """Check names against those there are; None stands for all.
+    """Return names after a check that they exist; None stands for all.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def choose_names(known: Iterable[str], names: Sequence[str] | None) -> list[str]
 def choose(
     entries: dict[str, Entry], names: Sequence[str] | None, also: Sequence[str] = ()
 ) -> tuple[list[Entry], list[Entry]]:
-    """Select entries.
+    """Return the entries that are asked for.
 
     Parameters
     ----------

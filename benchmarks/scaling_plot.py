@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
@@ -18,14 +18,14 @@ _NAMES = {"n_samples": "rows", "n_features": "columns", "n_trees": "trees"}
 
 
 def plot_scaling(
-    points: Sequence[Any], exponents: Mapping[str, float], path: Path
+    points: pd.DataFrame, exponents: Mapping[str, float], path: Path
 ) -> None:
     """Draw the points to a PNG file, beside lines of linear growth.
 
     Parameters
     ----------
-    points : sequence of Point
-        What was measured.
+    points : DataFrame
+        What was measured: the size that is ``varied``, all sizes and ``seconds``.
     exponents : mapping of str to float
         For each size that is varied, the power with which the cost grows.
     path : Path
@@ -34,8 +34,7 @@ def plot_scaling(
     figure = Figure(figsize=(9.6, 3.6), layout="constrained")
     panels = figure.subplots(1, len(exponents), sharey=True)
     for axes, (varied, power) in zip(panels, exponents.items(), strict=True):
-        own = [point for point in points if point.varied == varied]
-        _draw(axes, varied, power, own)
+        _draw(axes, varied, power, points[points["varied"] == varied])
     panels[0].set_ylabel("seconds of a fit, one core")
     figure.suptitle(
         "Boosted trees: cost is linear in rows and trees, and at most so in columns",
@@ -47,16 +46,15 @@ def plot_scaling(
     figure.savefig(path, dpi=150, facecolor="white")
 
 
-def _draw(axes: Axes, varied: str, power: float, own: Sequence[Any]) -> None:
-    sizes = np.array([getattr(point, varied) for point in own], dtype=float)
-    seconds = np.array([point.seconds for point in own])
+def _draw(axes: Axes, varied: str, power: float, points: pd.DataFrame) -> None:
+    sizes, seconds = points[[varied, "seconds"]].to_numpy().T
     # The line of slope one that lies nearest.
     level = np.exp(np.mean(np.log(seconds) - np.log(sizes)))
     ends = np.array([sizes[0] / 1.4, sizes[-1] * 1.4])
     axes.loglog(ends, level * ends, "--", color=_GUIDE, linewidth=1, label="linear")
     axes.loglog(sizes, seconds, "o-", color=_COLOR, markersize=5, label="measured")
     fixed = [
-        f"{getattr(own[0], name):,} {word}"
+        f"{points[name].iloc[0]:,} {word}"
         for name, word in _NAMES.items()
         if name != varied
     ]

@@ -17,7 +17,7 @@ def sinkhorn_cost(
     max_iter: int = 100,
     tol: float = 0.1,
 ) -> float:
-    """Squared transport cost of an entropic plan that few iterations give.
+    """Return the squared transport cost of an entropic plan that few iterations give.
 
     The defaults are those of the paper's code. With them the plan does not converge on
     images, so the cost lies below the exact one.

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable
-from pathlib import Path
-from statistics import median
+from functools import partial
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from benchmarks.environment import describe_environment
+from benchmarks.files import write_json
 from benchmarks.generated import normal_mixture
-from benchmarks.report import describe_environment, write_json
 from benchmarks.scaling import make_rows
+from benchmarks.timing import Work, time_by_turns
 from destructors.flows import RBIG
 from destructors.marginal import SplineGaussianizer
 from destructors.mixture import GaussianMixtureDestructor
@@ -35,9 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--repeats", type=int, default=5, metavar="N", help="median of so many"
-    )
-    parser.add_argument(
-        "--output", type=Path, default=Path("results"), metavar="DIR", help="where to"
     )
 
 
@@ -71,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
             f"{marginal[f'n_jobs_{n_jobs}_ratio']:.2f} times the sort"
         )
     document = {
-        "environment": describe_environment(1),
+        "environment": describe_environment(),
         "rbig": rbig,
         "mixture": mixture,
         "marginal": marginal,
@@ -82,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def measure_rbig(n_samples: int, n_repeats: int) -> dict[str, Any]:
-    """Time 12 layers of RBIG in eight dimensions.
+    """Return the time of 12 layers of RBIG in eight dimensions.
 
     Parameters
     ----------
@@ -96,27 +92,24 @@ def measure_rbig(n_samples: int, n_repeats: int) -> dict[str, Any]:
     figures : dict
         ``fit_seconds``, ``score_seconds``, ``n_layers`` and the shape of the data.
     """
-    X = normal_mixture(np.random.default_rng(0), n_samples).X
+    X, _ = normal_mixture(n_samples, random_state=0)
     model = RBIG(max_iter=12, early_stopping=False, random_state=0)
     model.fit(X[:200]).score(X[:200])
-    fits, scores = zip(
-        *(
-            (_seconds(lambda: model.fit(X)), _seconds(lambda: model.score(X)))
-            for _ in range(n_repeats)
-        ),
-        strict=True,
-    )
+    works: dict[str, Work] = {
+        "fit": partial(model.fit, X),
+        "score": partial(model.score, X),
+    }
+    times = time_by_turns(works, n_repeats)
     return {
         "n_samples": n_samples,
         "n_features": X.shape[1],
         "n_layers": model.n_iter_,
-        "fit_seconds": median(fits),
-        "score_seconds": median(scores),
+        **{f"{name}_seconds": time.wall for name, time in times.items()},
     }
 
 
 def measure_mixture(n_samples: int, n_repeats: int) -> dict[str, Any]:
-    """Time the map of 16 full normals in ten dimensions, both ways.
+    """Return the speed of the map of 16 full normals in ten dimensions, both ways.
 
     Parameters
     ----------
@@ -134,26 +127,21 @@ def measure_mixture(n_samples: int, n_repeats: int) -> dict[str, Any]:
     model = GaussianMixtureDestructor(16, max_iter=1000, random_state=0).fit(X[:5_000])
     Z = model.transform(X)
     model.inverse_transform(Z[:200])
-    works = {
-        "forward": lambda: model.transform(X),
-        "inverse": lambda: model.inverse_transform(Z),
+    works: dict[str, Work] = {
+        "forward": partial(model.transform, X),
+        "inverse": partial(model.inverse_transform, Z),
     }
-    seconds = {
-        name: median(_seconds(work) for _ in range(n_repeats))
-        for name, work in works.items()
-    }
+    times = time_by_turns(works, n_repeats)
     return {
         "n_samples": n_samples,
         "n_features": X.shape[1],
         "n_components": model.n_components_,
-        **{f"{name}_rows_per_second": n_samples / s for name, s in seconds.items()},
+        **{f"{name}_rows_per_second": n_samples / t.wall for name, t in times.items()},
     }
 
 
 def measure_marginal(n_samples: int, n_repeats: int) -> dict[str, Any]:
-    """Time ten marginals beside a sort of the same ten columns.
-
-    The runs of the three alternate, so that what else the machine does meets them all.
+    """Return the time of ten marginals beside a sort of the same ten columns.
 
     Parameters
     ----------
@@ -170,16 +158,13 @@ def measure_marginal(n_samples: int, n_repeats: int) -> dict[str, Any]:
     """
     X = np.random.default_rng(0).standard_normal((n_samples, 10))
     SplineGaussianizer().fit_transform(X[:200])
-    works: dict[str, Callable[[], Any]] = {
-        "sort": lambda: np.sort(X, axis=0),
-        "n_jobs_1": lambda: SplineGaussianizer(n_jobs=1).fit_transform(X),
-        "n_jobs_2": lambda: SplineGaussianizer(n_jobs=2).fit_transform(X),
+    works: dict[str, Work] = {
+        "sort": partial(np.sort, X, axis=0),
+        "n_jobs_1": partial(SplineGaussianizer(n_jobs=1).fit_transform, X),
+        "n_jobs_2": partial(SplineGaussianizer(n_jobs=2).fit_transform, X),
     }
-    runs: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(n_repeats):
-        for name, work in works.items():
-            runs[name].append(_seconds(work))
-    seconds = {name: median(times) for name, times in runs.items()}
+    times = time_by_turns(works, n_repeats)
+    seconds = {name: time.wall for name, time in times.items()}
     return {
         "n_samples": n_samples,
         "n_features": X.shape[1],
@@ -187,9 +172,3 @@ def measure_marginal(n_samples: int, n_repeats: int) -> dict[str, Any]:
         "n_jobs_1_ratio": seconds["n_jobs_1"] / seconds["sort"],
         "n_jobs_2_ratio": seconds["n_jobs_2"] / seconds["sort"],
     }
-
-
-def _seconds(work: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start

@@ -1,8 +1,45 @@
 """Density destructors: invertible maps from data to a known base distribution.
 
-Import from the subpackages: ready-made stacks from :mod:`destructors.flows`, the means
-to compose one's own from :mod:`destructors.compose`, layers from
-:mod:`destructors.marginal` and :mod:`destructors.linear`.
+The ready-made stacks are here; layers and the means to compose one's own are in the
+subpackages :mod:`destructors.compose`, :mod:`destructors.marginal`,
+:mod:`destructors.linear` and so on. Nothing is imported before it is used.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "AlignmentFlow": "destructors.flows",
+    "AutoDestructor": "destructors.flows",
+    "DiscreteTreeFlow": "destructors.flows",
+    "GaussianCopula": "destructors.flows",
+    "RBIG": "destructors.flows",
+    "TreeFlow": "destructors.flows",
+    "load": "destructors.maps",
+    "save": "destructors.maps",
+}
+
+__all__ = [*sorted(_HOMES), "__version__"]
+
+if TYPE_CHECKING:
+    from destructors.flows import (
+        RBIG,
+        AlignmentFlow,
+        AutoDestructor,
+        DiscreteTreeFlow,
+        GaussianCopula,
+        TreeFlow,
+    )
+    from destructors.maps import load, save
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_HOMES]

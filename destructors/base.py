@@ -3,56 +3,73 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from inspect import signature
+from numbers import Integral
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, DensityMixin, TransformerMixin
-from sklearn.utils import check_array, check_random_state, gen_batches
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from destructors._compat import (
+    CallbackSupportMixin,
     check_feature_names_in,
     check_sample_weight,
-    fit_context,
+    fit_scope,
 )
-from destructors._threads import map_threads
 from destructors.base_distributions import StandardNormal
+from destructors.maps import Density, Map, Schema
+from destructors.maps._blocks import in_blocks
+from destructors.rows import Fold, Rows, as_interrupt, map_threads, time_limit
+from destructors.table import Categorical, learn_schema, read_latent, read_rows
 
-__all__ = ["Destructor", "check_weights", "drop_zero_weights"]
-
-# Rows are transformed in blocks of about this many numbers (1 MiB of float64), so that
-# a chain of layers works inside the cache and temporaries never grow with n_samples.
-_BLOCK_SIZE = 2**17
+__all__ = ["Destructor", "HoldoutDestructor"]
 
 
-class Destructor(TransformerMixin, DensityMixin, BaseEstimator, metaclass=ABCMeta):
-    r"""Base class of all density destructors.
+class Destructor(
+    CallbackSupportMixin,
+    TransformerMixin,
+    DensityMixin,
+    BaseEstimator,
+    metaclass=ABCMeta,
+):
+    r"""Base class of all density destructors: what learns a map.
 
-    A destructor is an invertible map :math:`T` from data to the samples of a known base
-    distribution. It defines a density by the change of variables,
+    A destructor learns an invertible map :math:`T` from data to the samples of a known
+    base distribution. The two define a density by the change of variables,
 
     .. math:: \log p(x) = \log p_{base}(T(x)) + \log |\det J_T(x)|.
 
-    A subclass implements three private hooks on plain float64 arrays and nothing else;
-    validation, weights, scoring and sampling are done here.
+    A subclass implements one private hook and nothing else; validation, weights,
+    scoring, sampling and saving are done here.
 
-    ``_fit(X, sample_weight, random_state)``
-        sets the fitted attributes; keeps no copy of the training data
-    ``_forward(X)``
-        gives ``(Z, log_det)``
-    ``_inverse(Z)``
-        gives ``(X, log_det)``, ``log_det`` that of the inverse map
-    ``_fit_forward(X, sample_weight, random_state)``
-        optional: fits and gives the ``(Z, log_det)`` of the training rows, where
-        fitting already produced it, or cross-fitted; only a stack calls it
+    ``_fit(fold, random_state) -> Map``
+        learns from `destructors.rows.Fold`, sets the fitted attributes that a user
+        wants to read, and returns the map; keeps no copy of the training rows
+    ``_honest(fold, map_, random_state) -> Fold``
+        optional: the rows as the next layer of a stack should see them. By default the
+        map is applied. A flexible layer destroys its own training rows more than it
+        will destroy new ones; it returns rows mapped by copies that did not see them
 
-    In ``_fit``, ``sample_weight`` is None or a positive array of shape ``(n_samples,)``
-    (rows of weight zero are already gone); ``random_state`` is a ``RandomState``, or
-    None for a destructor without that parameter. A class that chooses or stops by
-    held-out rows sets ``_uses_validation``; its fit hooks then take ``validation``, a
-    pair ``(X, sample_weight)`` from a stack that has such rows, or None.
+    Weights in a fold are positive (rows of weight zero are already gone) or None;
+    ``random_state`` is a ``RandomState``, or None for a destructor without that
+    parameter. A map that does not end on the standard normal sets
+    ``base_distribution_`` in ``_fit``.
+
+    Attributes
+    ----------
+    map_ : Map
+        What was learned.
+    base_distribution_ : Distribution
+        What latent rows follow, as far as the model is right.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen in `fit`, if all are strings.
 
     See Also
     --------
@@ -68,13 +85,12 @@ class Destructor(TransformerMixin, DensityMixin, BaseEstimator, metaclass=ABCMet
 
     >>> import numpy as np
     >>> from destructors.base import Destructor
+    >>> from destructors.maps import Affine
     >>> class Shift(Destructor):
-    ...     def _fit(self, X, sample_weight, random_state):
-    ...         self.mean_ = np.average(X, axis=0, weights=sample_weight)
-    ...     def _forward(self, X):
-    ...         return X - self.mean_, np.zeros(len(X))
-    ...     def _inverse(self, Z):
-    ...         return Z + self.mean_, np.zeros(len(Z))
+    ...     def _fit(self, fold, random_state):
+    ...         rows = fold.train
+    ...         mean = np.average(rows.values, axis=0, weights=rows.weight)
+    ...         return Affine(mean, np.ones_like(mean))
     >>> X = np.random.default_rng(0).normal(5.0, 1.0, size=(100, 2))
     >>> round(Shift().fit(X).score(X), 2)
     -2.75
@@ -84,58 +100,45 @@ class Destructor(TransformerMixin, DensityMixin, BaseEstimator, metaclass=ABCMet
     # Smallest input a fit makes sense on; stated in the error message otherwise.
     _min_samples: ClassVar[int] = 2
     _min_features: ClassVar[int] = 1
-    # Whether the fit hooks take ``validation``.
-    _uses_validation: ClassVar[bool] = False
-    # Whether an output feature depends on one input feature alone, and so keeps its
-    # name.
-    _feature_wise: bool = False
+
+    # Whether the map may be a `Surjection`, or begin with one.
+    _dequantizes: bool = False
+
+    map_: Map
+    base_distribution_: Any
+    n_features_in_: int
+    _schema: Schema | None = None
+    # While a fit runs: whether `_honest` will be called, and what `_fit` leaves for it.
+    _onwards: bool = False
+    _leftover: Any = None
 
     # ------------------------------------------------------------------ hooks
 
     @abstractmethod
-    def _fit(
-        self,
-        X: NDArray,
-        sample_weight: NDArray | None,
-        random_state: np.random.RandomState | None,
-    ) -> None:
-        """Set the fitted attributes."""
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        """Learn the map."""
 
-    @abstractmethod
-    def _forward(self, X: NDArray) -> tuple[NDArray, NDArray]:
-        """Map data to the latent space: ``(Z, log_det)``."""
+    def _honest(
+        self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
+    ) -> Fold:
+        """Return the rows as the next layer should see them."""
+        return fold.through(map_)
 
-    @abstractmethod
-    def _inverse(self, Z: NDArray) -> tuple[NDArray, NDArray]:
-        """Map the latent space to data: ``(X, log_det)`` of the inverse map."""
-
-    def _fit_forward(
-        self,
-        X: NDArray,
-        sample_weight: NDArray | None,
-        random_state: np.random.RandomState | None,
-        **held_out: Any,
-    ) -> tuple[NDArray, NDArray]:
-        """Fit, and give ``(Z, log_det)`` of the training rows."""
-        self._fit(X, sample_weight, random_state, **held_out)
-        return self._by_rows(self._forward, X)
-
-    def _settled_params(self, fitted: list[Any]) -> dict[str, Any]:
-        """Parameters by which a fit without held-out rows does what fits with such rows
-        (``fitted``, destructors of this class) have found best.
+    def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
+        """Return the parameters by which a fit without held-out rows does what fits
+        with such rows (``fitted``, destructors of this class) have found best.
         """
         return {}
 
-    def _make_base_distribution(self) -> Any:
-        """Give the base distribution of this destructor's latent space."""
-        return StandardNormal(self.n_features_in_)
+    def _categorical(self, X: Any) -> Mapping[int, Categorical]:
+        """Return which columns of a table are categories, and how they are coded."""
+        return {}
 
     # ------------------------------------------------------------------ fitting
 
-    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: ArrayLike, y: Any = None, *, sample_weight: ArrayLike | None = None
-    ) -> Destructor:
+    ) -> Self:
         """Fit the map to data.
 
         Parameters
@@ -150,7 +153,8 @@ class Destructor(TransformerMixin, DensityMixin, BaseEstimator, metaclass=ABCMet
         Returns
         -------
         self : object
-            The fitted destructor.
+            The fitted destructor. Where a fit fails or is interrupted before anything
+            is learned, the destructor is what it was before.
 
         Raises
         ------
@@ -160,57 +164,66 @@ class Destructor(TransformerMixin, DensityMixin, BaseEstimator, metaclass=ABCMet
         TypeError
             If ``X`` is sparse.
         """
-        X, sample_weight = self._check_fit_input(X, sample_weight)
-        self._fit_checked(X, sample_weight)
+        with self._fitting() as learner:
+            learner._fit_rows(Fold(learner._read_training(X, sample_weight)))
         return self
 
-    def _check_fit_input(
-        self, X: ArrayLike, sample_weight: ArrayLike | None
-    ) -> tuple[NDArray, NDArray | None]:
-        """Validate what `fit` is given; drop the rows of weight zero."""
-        X = self._check_rows(X, reset=True)
-        return check_weights(X, sample_weight)
+    @contextmanager
+    def _fitting(self) -> Iterator[Self]:
+        """Yield a copy to fit, and become it once it is fitted.
 
-    def _fit_checked(
-        self,
-        X: NDArray,
-        sample_weight: NDArray | None,
-        validation: tuple[NDArray, NDArray | None] | None = None,
-    ) -> None:
-        """Fit on checked input: what `fit` does, and what a stack calls on a layer."""
-        self._call_fit_hook(self._fit, X, sample_weight, validation)
+        So a fit that fails leaves nothing behind: neither half a model where there was
+        none, nor a mixture of two where there was one.
+        """
+        learner = object.__new__(type(self))
+        vars(learner).update(vars(self))
+        if not getattr(self, "warm_start", False):
+            learner._forget()
+        try:
+            with fit_scope(self), time_limit(None):
+                yield learner
+        except SystemError as error:
+            raise as_interrupt(error) from None
+        self.__dict__ = learner.__dict__
 
-    def _fit_forward_checked(
-        self,
-        X: NDArray,
-        sample_weight: NDArray | None,
-        validation: tuple[NDArray, NDArray | None] | None = None,
-    ) -> tuple[NDArray, NDArray]:
-        """Do the same, and give ``(Z, log_det)`` of the training rows."""
-        return self._call_fit_hook(self._fit_forward, X, sample_weight, validation)
+    def _forget(self) -> None:
+        """Drop what fits have set."""
+        params = signature(type(self).__init__).parameters
+        kept = ("_sklearn", "_skl", "_metadata_request", "_parent_callback_ctx")
+        for name in list(vars(self)):
+            learned = name.startswith("_") or name.endswith("_")
+            if learned and name not in params and not name.startswith(kept):
+                delattr(self, name)
 
-    def _call_fit_hook(
-        self,
-        hook: Callable[..., Any],
-        X: NDArray,
-        sample_weight: NDArray | None,
-        validation: tuple[NDArray, NDArray | None] | None,
-    ) -> Any:
-        self.n_features_in_ = X.shape[1]
-        self._check_width(self.n_features_in_)
-        seed = getattr(self, "random_state", _NO_SEED)
-        random_state = None if seed is _NO_SEED else check_random_state(seed)
-        held_out = {"validation": validation} if self._uses_validation else {}
-        result = hook(X, sample_weight, random_state, **held_out)
-        self.base_distribution_ = self._make_base_distribution()
-        return result
+    def _fit_rows(self, fold: Fold, *, onwards: bool = False) -> Fold | None:
+        """Fit to checked rows: what `fit` does, and what composites call on a layer.
 
-    def _check_width(self, n_features: int) -> None:
-        if n_features < self._min_features:
+        Parameters
+        ----------
+        fold : Fold
+            Rows to fit on, and to judge by.
+        onwards : bool, default=False
+            Whether to return the rows as the next layer should see them.
+        """
+        d = fold.train.n_features
+        if d < self._min_features:
             raise ValueError(
                 f"{type(self).__name__} needs at least {self._min_features} features "
-                f"(columns), got {n_features} feature(s)."
+                f"(columns), got {d} feature(s)."
             )
+        self.n_features_in_ = d
+        self.base_distribution_ = StandardNormal(d)
+        seed = getattr(self, "random_state", _NO_SEED)
+        random_state = None if seed is _NO_SEED else check_random_state(seed)
+        self._onwards = onwards
+        try:
+            with time_limit(getattr(self, "max_time", None)):
+                self.map_ = self._fit(fold, random_state)
+            return self._honest(fold, self.map_, random_state) if onwards else None
+        finally:
+            # No training rows are kept.
+            self.__dict__.pop("_leftover", None)
+            del self._onwards
 
     # ------------------------------------------------------------------ mapping
 
@@ -230,7 +243,7 @@ class Destructor(TransformerMixin, DensityMixin, BaseEstimator, metaclass=ABCMet
         """
         return self.transform_and_log_det(X)[0]
 
-    def inverse_transform(self, X: ArrayLike) -> NDArray:
+    def inverse_transform(self, X: ArrayLike) -> Any:
         """Map latent rows back to data: the exact inverse of `transform`.
 
         Parameters
@@ -240,8 +253,8 @@ class Destructor(TransformerMixin, DensityMixin, BaseEstimator, metaclass=ABCMet
 
         Returns
         -------
-        X_original : ndarray of shape (n_samples, n_features)
-            Data.
+        X_original : ndarray or DataFrame of shape (n_samples, n_features)
+            Data: a frame with the names and dtypes of the training data if it was one.
         """
         return self.inverse_and_log_det(X)[0]
 
@@ -260,10 +273,9 @@ class Destructor(TransformerMixin, DensityMixin, BaseEstimator, metaclass=ABCMet
         log_det : ndarray of shape (n_samples,)
             ``log |det J|`` of the map at each row, in nats.
         """
-        check_is_fitted(self)
-        return self._by_rows(self._forward, self._check_rows(X, reset=False))
+        return self._forward(X)
 
-    def inverse_and_log_det(self, Z: ArrayLike) -> tuple[NDArray, NDArray]:
+    def inverse_and_log_det(self, Z: ArrayLike) -> tuple[Any, NDArray]:
         """Map latent rows back to data, with the log-determinant of that map.
 
         Parameters
@@ -273,20 +285,13 @@ class Destructor(TransformerMixin, DensityMixin, BaseEstimator, metaclass=ABCMet
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features)
-            Data.
+        X : ndarray or DataFrame of shape (n_samples, n_features)
+            Data, as from `inverse_transform`.
         log_det : ndarray of shape (n_samples,)
             ``log |det J|`` of the inverse map at each row, in nats: minus that of
             `transform_and_log_det` at ``X``.
         """
-        check_is_fitted(self)
-        rows: NDArray = check_array(Z, dtype=np.float64, order="C", input_name="Z")
-        if rows.shape[1] != self.n_features_in_:
-            raise ValueError(
-                f"Z has {rows.shape[1]} features, but {type(self).__name__} is "
-                f"expecting {self.n_features_in_} features as input."
-            )
-        return self._by_rows(self._inverse, rows)
+        return self._backward(Z)
 
     # ------------------------------------------------------------------ density
 
@@ -303,8 +308,7 @@ class Destructor(TransformerMixin, DensityMixin, BaseEstimator, metaclass=ABCMet
         log_density : ndarray of shape (n_samples,)
             ``log p(x)``; the score of a row does not depend on the other rows.
         """
-        Z, log_det = self.transform_and_log_det(X)
-        return self.base_distribution_.logpdf(Z) + log_det
+        return self._logpdf(X)
 
     def score(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
@@ -337,7 +341,7 @@ class Destructor(TransformerMixin, DensityMixin, BaseEstimator, metaclass=ABCMet
         self,
         n_samples: int = 1,
         random_state: int | np.random.RandomState | None = None,
-    ) -> NDArray:
+    ) -> Any:
         """Draw rows from the learned density.
 
         Parameters
@@ -349,20 +353,35 @@ class Destructor(TransformerMixin, DensityMixin, BaseEstimator, metaclass=ABCMet
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features)
-            Samples.
+        X : ndarray or DataFrame of shape (n_samples, n_features)
+            Samples: a frame with the names and dtypes of the training data if it was
+            one. Categories that were not seen are not drawn.
 
         Raises
         ------
         ValueError
-            If ``n_samples`` is less than 1.
+            If ``n_samples`` is no integer of at least 1.
+        """
+        return self._draw(n_samples, random_state)
+
+    def to_density(self) -> Density:
+        """Return what was learned, without the learner.
+
+        Returns
+        -------
+        density : destructors.maps.Density
+            It scores, samples, transforms and inverts as this destructor does, needs
+            NumPy and SciPy only, and is what `destructors.save` writes.
         """
         check_is_fitted(self)
-        if n_samples < 1:
-            raise ValueError(f"n_samples must be at least 1, got {n_samples}.")
-        rng = check_random_state(random_state)
-        Z = self.base_distribution_.sample(n_samples, rng)
-        return self._by_rows(self._inverse, Z)[0]
+        return Density(
+            self.map_,
+            self.base_distribution_,
+            self.n_features_in_,
+            self._schema,
+            getattr(self, "domains_", None),
+            type(self).__name__,
+        )
 
     # ------------------------------------------------------------------ scikit-learn
 
@@ -380,118 +399,171 @@ class Destructor(TransformerMixin, DensityMixin, BaseEstimator, metaclass=ABCMet
             The input names where each output feature comes from one input feature;
             else the lower-case class name with a number.
         """
-        check_is_fitted(self, "n_features_in_")
+        check_is_fitted(self)
         names = check_feature_names_in(self, input_features)
-        if self._feature_wise:
+        if self.map_.feature_wise:
             return names
         prefix = type(self).__name__.lower()
         return np.asarray([f"{prefix}{j}" for j in range(len(names))], dtype=object)
 
-    # ------------------------------------------------------------------ helpers
+    def __sklearn_is_fitted__(self) -> bool:
+        return "map_" in vars(self)
 
-    def _check_rows(self, X: ArrayLike, *, reset: bool) -> NDArray:
-        """Validate data; give a finite C-ordered float64 array."""
-        try:
-            rows = validate_data(
-                self,
-                X,
-                reset=reset,
-                dtype=np.float64,
-                order="C",
-                ensure_all_finite=False,
-                ensure_min_samples=self._min_samples if reset else 1,
-            )
-        except (TypeError, ValueError) as error:
-            if columns := _columns_without_numbers(X):
-                raise ValueError(
-                    f"{type(self).__name__} needs numbers, but {columns} not numeric. "
-                    "Encode (for example with sklearn.preprocessing.OrdinalEncoder) or "
-                    f"drop such columns. ({error})"
-                ) from error
-            raise
-        self._check_finite(rows)
-        return rows
+    # ------------------------------------------------------------------ steps
 
-    def _check_finite(self, X: NDArray) -> None:
-        with np.errstate(over="ignore", invalid="ignore"):
-            # The sum is finite for nearly all valid input and needs no temporary.
-            if np.isfinite(X.sum()) or np.isfinite(X).all():
-                return
-        bad = ~np.isfinite(X)
-        kind = "NaN" if np.isnan(X).any() else "infinity (inf)"
-        columns = np.flatnonzero(bad.any(axis=0))
-        names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
-        shown = ", ".join(str(name) for name in names[columns[:5]])
-        if len(columns) > 5:
-            shown += f" and {len(columns) - 5} more"
-        raise ValueError(
-            f"Input X contains {kind} in {bad.any(axis=1).sum()} row(s); column(s): "
-            f"{shown}. {type(self).__name__} needs finite numbers: impute (for example "
-            "with sklearn.impute.SimpleImputer) or drop such rows."
+    def _read_training(
+        self,
+        X: Any,
+        sample_weight: ArrayLike | None,
+        context: NDArray | None = None,
+    ) -> Rows:
+        """Validate what `fit` is given; drop the rows of weight zero."""
+        resumes = getattr(self, "warm_start", False) and "map_" in vars(self)
+        if not resumes:
+            self._schema = learn_schema(self, X, self._categorical(X), sample_weight)
+        values = read_rows(self, X, self._schema, reset=not resumes)
+        return self._as_rows(values, sample_weight, context)
+
+    def _read_validation(
+        self,
+        X: Any,
+        sample_weight: ArrayLike | None,
+        context: NDArray | None = None,
+    ) -> Rows:
+        """Validate held-out rows."""
+        values = read_rows(self, X, self._schema, reset=False, name="X_val")
+        return self._as_rows(values, sample_weight, context, "sample_weight_val")
+
+    def _as_rows(
+        self,
+        values: NDArray,
+        sample_weight: ArrayLike | None,
+        context: NDArray | None,
+        name: str = "sample_weight",
+    ) -> Rows:
+        rows = Rows.of(
+            values,
+            context=context,
+            kinds=None if self._schema is None else self._schema.kinds,
+            names=getattr(self, "feature_names_in_", None),
+            n_jobs=getattr(self, "n_jobs", None),
         )
+        if sample_weight is None:
+            return rows
+        try:
+            weight = check_sample_weight(
+                sample_weight, values, dtype=np.float64, ensure_non_negative=True
+            )
+        except ValueError as error:
+            raise type(error)(str(error).replace("sample_weight", name)) from error
+        return rows.weighted(weight)
 
-    def _by_rows(
-        self, hook: Callable[[NDArray], tuple[NDArray, NDArray]], X: NDArray
-    ) -> tuple[NDArray, NDArray]:
-        """Apply a row-wise hook in blocks of rows, side by side under ``n_jobs``."""
-        n_samples, n_features = X.shape
-        n_rows = max(1024, _BLOCK_SIZE // n_features)
-        if n_samples <= n_rows:
-            return hook(X)
-        Z, log_det = np.empty_like(X), np.empty(n_samples)
+    def _read(self, X: Any, sample_weight: ArrayLike | None = None) -> Rows:
+        """Validate new rows."""
+        values = read_rows(self, X, self._schema, reset=False)
+        return self._as_rows(values, sample_weight, None)
 
-        def fill(rows: slice) -> None:
-            Z[rows], log_det[rows] = hook(X[rows])
+    def _adopt(self, outer: Destructor, columns: NDArray | None = None) -> Self:
+        """Know the columns of a table as an outer destructor does, whose rows, or some
+        columns of them, this one was fitted on.
+        """
+        names = getattr(outer, "feature_names_in_", None)
+        schema = outer._schema
+        if columns is not None:
+            names = None if names is None else names[columns]
+            schema = None if schema is None else schema.take(columns)
+        if names is not None:
+            self.feature_names_in_ = names
+        self._schema = schema
+        return self
 
-        batches = gen_batches(n_samples, n_rows)
-        map_threads(fill, batches, getattr(self, "n_jobs", None))
-        return Z, log_det
+    def _context(self, given: Any, values: NDArray) -> NDArray | None:
+        """Return what the map depends on beside rows, by what was given with them."""
+        return None
+
+    def _forward(self, X: Any, given: Any = None) -> tuple[NDArray, NDArray]:
+        check_is_fitted(self)
+        rows = read_rows(self, X, self._schema, reset=False)
+        return in_blocks(self.map_.forward, rows, self._context(given, rows), self._run)
+
+    def _backward(self, Z: Any, given: Any = None) -> tuple[Any, NDArray]:
+        check_is_fitted(self)
+        rows = read_latent(self, Z, self._schema, self.base_distribution_)
+        X, log_det = in_blocks(
+            self.map_.inverse, rows, self._context(given, rows), self._run
+        )
+        return self.to_density().decode(X), log_det
+
+    def _logpdf(self, X: Any, given: Any = None) -> NDArray:
+        Z, log_det = self._forward(X, given)
+        return self.base_distribution_.logpdf(Z) + log_det
+
+    def _draw(self, n_samples: Any, random_state: Any, given: Any = None) -> Any:
+        check_is_fitted(self)
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(
+                f"n_samples must be an integer of at least 1, got {n_samples!r}."
+            )
+        density, rng = self.to_density(), check_random_state(random_state)
+        X = density.sample_rows(int(n_samples), rng, given, self._run)
+        return density.decode(X)
+
+    def _run(self, function: Any, blocks: Any) -> Any:
+        return map_threads(function, blocks, getattr(self, "n_jobs", None))
+
+
+class HoldoutDestructor(Destructor):
+    """Base of the destructors that choose or stop by held-out rows.
+
+    They take such rows in `fit`; a stack gives them those it has.
+    """
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+        X_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the map to data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training data, finite.
+        y : Ignored
+            Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows. Integer weights equal repeated rows.
+        X_val : array-like of shape (n_val_samples, n_features), default=None
+            Held-out data, to choose and to stop by. If given, all of ``X`` is trained
+            on, and nothing is held out of it.
+        sample_weight_val : array-like of shape (n_val_samples,), default=None
+            Weights of the held-out rows.
+
+        Returns
+        -------
+        self : object
+            The fitted destructor. Where a fit fails or is interrupted before anything
+            is learned, the destructor is what it was before.
+
+        Raises
+        ------
+        ValueError
+            If an input is not a finite two-dimensional array of numbers with enough
+            rows and columns, or a weight is negative, or all are zero, or nothing can
+            be held out because all rows are equal.
+        TypeError
+            If ``X`` is sparse.
+        """
+        with self._fitting() as learner:
+            train, validation = learner._read_training(X, sample_weight), None
+            if X_val is not None:
+                validation = learner._read_validation(X_val, sample_weight_val)
+            learner._fit_rows(Fold(train, validation))
+        return self
 
 
 _NO_SEED = object()
-
-
-def check_weights(
-    X: NDArray, sample_weight: ArrayLike | None
-) -> tuple[NDArray, NDArray | None]:
-    """Validate weights; drop the rows of weight zero."""
-    if sample_weight is None:
-        return X, None
-    return drop_zero_weights(
-        X,
-        check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        ),
-    )
-
-
-def drop_zero_weights(
-    X: NDArray, weight: NDArray | None
-) -> tuple[NDArray, NDArray | None]:
-    """Keep the rows that count."""
-    if weight is None or (kept := weight > 0).all():
-        return X, weight
-    return X[kept], weight[kept]
-
-
-def _columns_without_numbers(X: Any) -> str:
-    """Name the columns of a frame that hold something else than numbers."""
-    if not hasattr(X, "dtypes") or not hasattr(X, "columns"):
-        return ""
-    bad = [
-        repr(name)
-        for name, dtype in zip(X.columns, X.dtypes, strict=True)
-        if not _is_numeric(X[name], getattr(dtype, "kind", "O"))
-    ]
-    return f"column(s) {', '.join(bad)} are" if bad else ""
-
-
-def _is_numeric(column: Any, kind: str) -> bool:
-    """Whether a column holds numbers, if only as objects or categories."""
-    if kind != "O":
-        return kind not in "mM"
-    try:
-        np.asarray(column, dtype=np.float64)
-    except (TypeError, ValueError):
-        return False
-    return True

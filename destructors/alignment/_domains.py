@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
-from destructors._splits import fold_rows, hash_roughly, split_rows
+from destructors.metrics import energy_coefficient
+from destructors.rows import Fold, Rows, make_splits
 
 __all__ = [
-    "Samples",
+    "by_domain",
     "check_labels",
-    "encode_labels",
-    "hold_out",
-    "hold_out_in_turn",
+    "divergence",
+    "find_domains",
+    "pooled_weight",
     "resolve_domain_weights",
+    "shuffle",
     "split_domains",
 ]
 
@@ -25,37 +27,7 @@ __all__ = [
 _FEWEST_TO_HOLD_OUT = 10
 
 
-class Samples(NamedTuple):
-    """The rows of each domain, and their weights."""
-
-    rows: list[NDArray]
-    weights: list[NDArray | None]
-
-    def totals(self) -> list[float]:
-        """Give the total weight of each domain."""
-        return [
-            float(len(X)) if weight is None else float(weight.sum())
-            for X, weight in zip(self.rows, self.weights, strict=True)
-        ]
-
-    def shuffle(self) -> Samples:
-        """Order rows by a hash, so that the first are as good as any and the order in
-        which they came does not matter.
-        """
-        shuffled = Samples([], [])
-        for X, weight in zip(self.rows, self.weights, strict=True):
-            order = np.argsort(hash_roughly(X, 0), kind="stable")
-            shuffled.rows.append(X[order])
-            shuffled.weights.append(None if weight is None else weight[order])
-        return shuffled
-
-    def pooled_weight(self) -> NDArray:
-        """Weights of all rows together, by which each domain counts as much."""
-        parts = [
-            np.full(len(X), 1.0 / len(X)) if weight is None else weight / weight.sum()
-            for X, weight in zip(self.rows, self.weights, strict=True)
-        ]
-        return np.concatenate(parts) / len(parts)
+# ---------------------------------------------------------------------- labels
 
 
 def check_labels(sample_domain: ArrayLike | None, n_samples: int, name: str) -> NDArray:
@@ -97,45 +69,18 @@ def check_labels(sample_domain: ArrayLike | None, n_samples: int, name: str) -> 
     return labels
 
 
-def encode_labels(labels: NDArray, domains: NDArray) -> NDArray:
-    """Replace labels by their places among the known ones."""
-    known, codes = np.unique(labels, return_inverse=True)
-    unknown = [label for label in known.tolist() if label not in domains.tolist()]
-    if unknown:
-        raise ValueError(
-            f"sample_domain contains the unknown label(s) {_show(unknown)}; the "
-            f"domains seen in fit are {_show(domains.tolist())}."
-        )
-    place = [domains.tolist().index(label) for label in known.tolist()]
-    return np.array(place, np.intp)[codes]
-
-
-def split_domains(
-    X: NDArray,
-    weight: NDArray | None,
-    labels: NDArray,
-    fewest: int,
-    name: str,
-) -> tuple[NDArray, Samples]:
-    """Sort rows by domain.
-
-    Returns
-    -------
-    domains : ndarray of shape (n_domains,)
-        The labels, in order.
-    samples : Samples
-    """
-    domains, codes = np.unique(labels, return_inverse=True)
+def find_domains(labels: Any, fewest: int, name: str) -> NDArray:
+    """Return the labels there are, in order."""
+    domains, sizes = np.unique(labels, return_counts=True)
     if len(domains) < 2:
         raise ValueError(
             f"{name} needs at least 2 domains, but sample_domain has 1 label: "
             f"{_show(domains.tolist())}."
         )
-    members = [np.flatnonzero(codes == k) for k in range(len(domains))]
     few = [
-        f"{domain!r} ({len(rows)})"
-        for domain, rows in zip(domains.tolist(), members, strict=True)
-        if len(rows) < fewest
+        f"{domain!r} ({size})"
+        for domain, size in zip(domains.tolist(), sizes, strict=True)
+        if size < fewest
     ]
     if few:
         raise ValueError(
@@ -143,47 +88,106 @@ def split_domains(
             f"zero), but of {', '.join(few)} there are fewer: drop or merge such "
             "domains."
         )
-    return domains, Samples(
-        [X[rows] for rows in members],
-        [None if weight is None else weight[rows] for rows in members],
+    return domains
+
+
+# ---------------------------------------------------------------------- rows
+
+
+def by_domain(rows: Rows, most: int | None = None) -> list[Rows]:
+    """Return the rows of each domain, or the first of them.
+
+    The context of the rows is the number of their domain.
+    """
+    return [rows.take(_members(rows, k)[:most]) for k in _numbers(rows)]
+
+
+def _numbers(rows: Rows) -> range:
+    return range(int(rows.context.max()) + 1)  # type: ignore[union-attr]
+
+
+def _members(rows: Rows, k: int) -> NDArray:
+    return np.flatnonzero(rows.context == k)
+
+
+def divergence(rows: Rows, most: int | None = None) -> float:
+    """Return the `destructors.metrics.energy_coefficient` among domains.
+
+    Parameters
+    ----------
+    rows : Rows
+        With the number of the domain as context.
+    most : int or None
+        About so many rows are compared, the first of each domain.
+    """
+    if most is not None:
+        most //= len(_numbers(rows))
+    parts = [part for part in by_domain(rows, most) if len(part)]
+    return energy_coefficient(
+        [part.values for part in parts], [part.weight for part in parts]
     )
 
 
-def hold_out(samples: Samples, fraction: float, seed: int) -> tuple[Samples, Samples]:
-    """Hold out a share of each domain, by content.
+def pooled_weight(parts: list[Rows]) -> NDArray:
+    """Return weights of all rows together, by which each domain counts as much."""
+    return np.concatenate([part.weights / part.total for part in parts]) / len(parts)
+
+
+def shuffle(rows: Rows) -> Rows:
+    """Return the rows of one domain after the other, in an order by content.
+
+    The first of each are as good as any then, and the order in which they came does not
+    matter.
+    """
+    order = [
+        _members(rows, k)[np.argsort(part.hashes(0), kind="stable")]
+        for k, part in enumerate(by_domain(rows))
+    ]
+    return rows.take(np.concatenate(order))
+
+
+def split_domains(
+    rows: Rows, cv: int | None, validation_fraction: float, seed: int
+) -> list[Fold]:
+    """Return folds that divide each domain alike, by content.
 
     Of a domain with very few different rows all are on both sides.
+
+    Parameters
+    ----------
+    rows : Rows
+        With the number of the domain as context.
+    cv : int or None
+        Number of folds; None holds out one part.
+    validation_fraction : float
+        Share of the total weight of each domain to hold out, for one part.
+    seed : int
+        Seed of the split.
     """
-    split = lambda X, weight: [split_rows(X, weight, fraction, seed)]
-    return _hold_out(samples, split, 1)[0]
+    n_folds = cv or 1
+    folds: list[tuple[list, list]] = [([], []) for _ in range(n_folds)]
+    for k in _numbers(rows):
+        members = _members(rows, k)
+        part = rows.take(members)
+        splits = [(np.arange(len(part)),) * 2] * n_folds
+        if len(part.unique()[0]) >= max(_FEWEST_TO_HOLD_OUT, n_folds):
+            splits = make_splits(part, cv, validation_fraction, seed)
+        for (train, held_out), split in zip(folds, splits, strict=True):
+            train.append(members[split[0]])
+            held_out.append(members[split[1]])
+    return [
+        Fold(rows.take(np.concatenate(train)), rows.take(np.concatenate(held_out)))
+        for train, held_out in folds
+    ]
 
 
-def hold_out_in_turn(
-    samples: Samples, n_folds: int, seed: int
-) -> list[tuple[Samples, Samples]]:
-    """Hold out every row once."""
-    split = lambda X, weight: fold_rows(X, weight, n_folds, seed)
-    return _hold_out(samples, split, n_folds)
-
-
-def _hold_out(samples: Samples, split: Callable, n_folds: int):
-    folds = [(Samples([], []), Samples([], [])) for _ in range(n_folds)]
-    for X, weight in zip(*samples, strict=True):
-        if len(np.unique(X, axis=0)) < max(_FEWEST_TO_HOLD_OUT, n_folds):
-            splits = [[slice(None)] * 2] * n_folds
-        else:
-            splits = split(X, weight)
-        for parts, sides in zip(folds, splits, strict=True):
-            for part, rows in zip(parts, sides, strict=True):
-                part.rows.append(X[rows])
-                part.weights.append(None if weight is None else weight[rows])
-    return folds
+# ---------------------------------------------------------------------- shares
 
 
 def resolve_domain_weights(
     domain_weights: Any, domains: NDArray, totals: list[float]
 ) -> NDArray:
-    """Give the share of each domain in the barycenter; the sum is 1."""
+    """Return the share of each domain in the barycenter; the sum is 1."""
     if isinstance(domain_weights, str):
         if domain_weights == "uniform":
             shares = np.ones(len(domains))
@@ -212,7 +216,9 @@ def resolve_domain_weights(
             "domain_weights must be finite and not negative, with one above zero; got "
             f"{shares.tolist()}."
         )
-    return shares / shares.sum()
+    total = shares.sum()
+    # Shares that a flow hands to its layers stay what they are to the last bit.
+    return shares if abs(total - 1.0) < 1e-12 else shares / total
 
 
 def _target_shares(domains: NDArray) -> NDArray:

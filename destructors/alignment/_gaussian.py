@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral
 from typing import ClassVar, Literal
 
@@ -12,7 +12,10 @@ from scipy.linalg import eigh
 
 from destructors._compat import Interval
 from destructors.alignment._directions import principal_basis
-from destructors.alignment._layer import BarycenterMap
+from destructors.alignment._layer import BarycenterDestructor
+from destructors.maps import Map, Switch
+from destructors.maps._stretch import Stretch
+from destructors.rows import Rows
 
 __all__ = ["GaussianBarycenter", "barycenter_covariance"]
 
@@ -24,7 +27,7 @@ _RIDGE = 1e-12
 _MAX_ITER, _TOLERANCE = 100, 1e-10
 
 
-class GaussianBarycenter(BarycenterMap):
+class GaussianBarycenter(BarycenterDestructor):
     r"""Bring means and covariances of the domains together.
 
     Between normal distributions optimal transport is linear: with the covariance
@@ -42,10 +45,8 @@ class GaussianBarycenter(BarycenterMap):
         rows. Beyond it rows are only shifted.
     domain_weights : str, dict or array-like, default="uniform"
         Share of each domain in the barycenter, as in `MarginalBarycenter`.
-    learning_rate : float, default=1.0
-        Share of the way to the barycenter to go, at most.
-    shrinkage : float or "auto", default="auto"
-        Share of that way not to go. "auto" takes what brings held-out rows closest.
+    learning_rate : float or "auto", default="auto"
+        Share of the way to the barycenter to go, as in `MarginalBarycenter`.
     random_state : int, RandomState instance or None, default=None
         Seed of the hold-out.
 
@@ -55,7 +56,7 @@ class GaussianBarycenter(BarycenterMap):
         Mean of each domain.
     barycenter_mean_ : ndarray of shape (n_features,)
         Mean of the barycenter.
-    step_ : float
+    learning_rate_ : float
         Share of the way to the barycenter that the maps go.
     domains_ : ndarray of shape (n_domains,)
         Labels of the domains.
@@ -86,7 +87,7 @@ class GaussianBarycenter(BarycenterMap):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **BarycenterMap._parameter_constraints,
+        **BarycenterDestructor._parameter_constraints,
         "n_components": [Interval(Integral, 1, None, closed="left")],
     }
 
@@ -95,71 +96,62 @@ class GaussianBarycenter(BarycenterMap):
         *,
         n_components: int = 200,
         domain_weights: str | Mapping | ArrayLike = "uniform",
-        learning_rate: float = 1.0,
-        shrinkage: float | Literal["auto"] = "auto",
+        learning_rate: float | Literal["auto"] = "auto",
         random_state: int | np.random.RandomState | None = None,
     ):
         self.n_components = n_components
         self.domain_weights = domain_weights
         self.learning_rate = learning_rate
-        self.shrinkage = shrinkage
         self.random_state = random_state
 
-    def _fit_maps(self, samples, random_state):
-        self.means_ = np.stack(
-            [
-                np.average(X, axis=0, weights=weight)
-                for X, weight in zip(*samples, strict=True)
-            ]
-        )
-        self.barycenter_mean_ = self.domain_weights_ @ self.means_
-        basis = principal_basis(samples, self.n_components, random_state)
-        self._basis = basis
-        covariances = []
-        for X, weight, mean in zip(*samples, self.means_, strict=True):
-            centred = X - mean
-            if basis is not None:
-                centred = centred @ basis
-            scaled = centred if weight is None else centred * weight[:, None]
-            total = len(X) if weight is None else weight.sum()
-            covariances.append(centred.T @ scaled / total)
-        self._full = _maps_to(
-            barycenter_covariance(np.stack(covariances), self.domain_weights_),
-            covariances,
-        )
+    def _fit_barycenter(
+        self, parts: list[Rows], random_state: np.random.RandomState
+    ) -> Callable[[float], Map]:
+        means = np.stack([part.sum(_weighted_sum) / part.total for part in parts])
+        self.means_ = means
+        self.barycenter_mean_ = self.domain_weights_ @ means
+        basis = principal_basis(parts, self.n_components, random_state)
+        covariances = [
+            part.sum(_second_moments, mean, basis) / part.total
+            for part, mean in zip(parts, means, strict=True)
+        ]
+        target = barycenter_covariance(np.stack(covariances), self.domain_weights_)
+        maps = _maps_to(target, covariances)
+        if basis is not None:
+            maps = [(values, basis @ axes) for values, axes in maps]
+        moves = self.barycenter_mean_ - means
 
-    def _set_step(self, step):
-        self._shifts = step * (self.barycenter_mean_ - self.means_)
-        self._stretches = []
-        for values, axes in self._full:
-            if self._basis is not None:
-                axes = self._basis @ axes
+        def at(share: float) -> Map:
             # The eigenvalues of a mean with the identity are such means.
-            stretch = 1.0 + step * (values - 1.0)
-            self._stretches.append((stretch, axes, np.log(stretch).sum()))
+            return Switch(
+                tuple(
+                    Stretch(
+                        axes, 1.0 + share * (values - 1.0), mean, mean + share * move
+                    )
+                    for (values, axes), mean, move in zip(
+                        maps, means, moves, strict=True
+                    )
+                )
+            )
 
-    def _forward(self, X, domain):
-        stretch, axes, log_det = self._stretches[domain]
-        centred = X - self.means_[domain]
-        Z = _stretch(centred, stretch - 1.0, axes)
-        Z += self.means_[domain] + self._shifts[domain]
-        return Z, np.full(len(X), log_det)
-
-    def _inverse(self, Z, domain):
-        stretch, axes, log_det = self._stretches[domain]
-        centred = Z - (self.means_[domain] + self._shifts[domain])
-        X = _stretch(centred, 1.0 / stretch - 1.0, axes)
-        X += self.means_[domain]
-        return X, np.full(len(Z), -log_det)
+        return at
 
 
-def _stretch(centred: NDArray, excess: NDArray, axes: NDArray) -> NDArray:
-    """Stretch along orthonormal axes by one plus the excess."""
-    return centred + ((centred @ axes) * excess) @ axes.T
+def _weighted_sum(block: Rows) -> NDArray:
+    weight = block.weight
+    return np.sum(block.values if weight is None else block.values * weight[:, None], 0)
+
+
+def _second_moments(block: Rows, mean: NDArray, basis: NDArray | None) -> NDArray:
+    centred = block.values - mean
+    if basis is not None:
+        centred = centred @ basis
+    weight = block.weight
+    return centred.T @ (centred if weight is None else centred * weight[:, None])
 
 
 def barycenter_covariance(covariances: NDArray, weights: NDArray) -> NDArray:
-    """Give the covariance of the barycenter of centred normal distributions.
+    """Return the covariance of the barycenter of centred normal distributions.
 
     Parameters
     ----------

@@ -3,66 +3,75 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from numbers import Real
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from sklearn.utils import check_random_state
 
 from destructors._compat import Interval, StrOptions
-from destructors.alignment._domain_map import DomainMap
-from destructors.alignment._domains import Samples, hold_out
-from destructors.metrics import energy_coefficient
+from destructors.alignment._base import DomainDestructor
+from destructors.alignment._domains import by_domain, divergence, split_domains
+from destructors.maps import Map
+from destructors.rows import Fold, Rows
 
-__all__ = ["BarycenterMap"]
+__all__ = ["BarycenterDestructor"]
 
 # Shares of the way that are compared on held-out rows.
-_STEPS = (1.0, 0.75, 0.5, 0.25, 0.0)
+_RATES = (1.0, 0.75, 0.5, 0.25, 0.0)
 _VALIDATION_FRACTION = 0.2
 
 
-class BarycenterMap(DomainMap):
-    """Base of the layers.
-
-    A subclass gives `_fit_maps` and `_set_step` beside `_forward` and `_inverse`.
-    """
+class BarycenterDestructor(DomainDestructor):
+    """Base of the layers. A subclass gives `_fit_barycenter`."""
 
     _parameter_constraints: ClassVar[dict] = {
-        **DomainMap._parameter_constraints,
-        "learning_rate": [Interval(Real, 0, 1, closed="right")],
-        "shrinkage": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
+        **DomainDestructor._parameter_constraints,
+        "learning_rate": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
     }
 
-    @abstractmethod
-    def _fit_maps(self, samples: Samples, random_state: np.random.RandomState) -> None:
-        """Fit the maps to the barycenter."""
+    learning_rate: float | Literal["auto"]
+    learning_rate_: float
 
     @abstractmethod
-    def _set_step(self, step: float) -> None:
-        """Let the maps go this share of the way from the identity."""
+    def _fit_barycenter(
+        self, parts: list[Rows], random_state: np.random.RandomState
+    ) -> Callable[[float], Map]:
+        """Fit to the rows of each domain.
 
-    def _fit(self, samples, validation, random_state):
+        Returns
+        -------
+        at : callable
+            Takes the share of the way to the barycenter to go, and returns that map.
+        """
+
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        assert random_state is not None
         seed = random_state.randint(2**31 - 1)
-        if self.shrinkage != "auto":
-            share = 1.0 - self.shrinkage
-        elif validation is not None:
-            self._fit_maps(samples, check_random_state(seed))
-            share = self._choose_share(validation)
-        else:
+        fit = lambda rows: self._fit_barycenter(
+            by_domain(rows), check_random_state(seed)
+        )
+        rate = self.learning_rate
+        if rate == "auto" and fold.validation is None:
             # What maps are worth to new rows, maps of some rows show on the others.
-            train, held_out = hold_out(samples, _VALIDATION_FRACTION, seed)
-            self._fit_maps(train, check_random_state(seed))
-            share = self._choose_share(held_out)
-        if validation is None or self.shrinkage != "auto":
-            self._fit_maps(samples, check_random_state(seed))
-        self.step_ = float(share * self.learning_rate)
-        self._set_step(self.step_)
+            [part] = split_domains(fold.train, None, _VALIDATION_FRACTION, seed)
+            rate = _best_rate(fit(part.train), part.validation)
+        at = fit(fold.train)
+        if rate == "auto":
+            rate = _best_rate(at, fold.validation)
+        self.learning_rate_ = float(rate)
+        return at(self.learning_rate_)
 
-    def _choose_share(self, validation: Samples) -> float:
-        """Give the share of the way that brings held-out rows closest."""
-        losses = []
-        for share in _STEPS:
-            self._set_step(share * self.learning_rate)
-            mapped = [self._forward(X, k)[0] for k, X in enumerate(validation.rows)]
-            losses.append(energy_coefficient(mapped, validation.weights))
-        return _STEPS[int(np.argmin(losses))]
+    def _refit_params(self, fitted: list[BarycenterDestructor]) -> dict[str, float]:
+        # Without held-out rows a layer goes as far as it did with them.
+        if self.learning_rate != "auto":
+            return {}
+        return {"learning_rate": float(np.mean([x.learning_rate_ for x in fitted]))}
+
+
+def _best_rate(at: Callable[[float], Map], held_out: Rows | None) -> float:
+    """Return the share of the way that brings held-out rows closest."""
+    assert held_out is not None
+    losses = [divergence(held_out.through(at(rate))) for rate in _RATES]
+    return _RATES[int(np.argmin(losses))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral
 from typing import ClassVar, Literal
 
@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from destructors._compat import Interval, StrOptions
-from destructors.alignment._layer import BarycenterMap
+from destructors.alignment._layer import BarycenterDestructor
 from destructors.alignment._monotone import choose_n_knots, fit_monotone
+from destructors.maps import Map, Switch
+from destructors.rows import Rows
 
 __all__ = ["MarginalBarycenter"]
 
 
-class MarginalBarycenter(BarycenterMap):
+class MarginalBarycenter(BarycenterDestructor):
     """Bring the domains together in each feature by itself.
 
     Each feature is mapped by univariate optimal transport to the barycenter of the
@@ -33,20 +35,17 @@ class MarginalBarycenter(BarycenterMap):
         rows ("proportional"), or all for the targets, whose labels are negative
         ("target"). A dict gives weights by label (a label that is not there has none:
         ``{"b": 1}`` aligns everything to "b"), an array in the order of ``domains_``.
-    learning_rate : float, default=1.0
-        Share of the way to the barycenter to go, at most.
-    shrinkage : float or "auto", default="auto"
-        Share of that way not to go: 1 leaves all rows where they are. "auto" takes what
-        brings held-out rows closest: a fifth, or those of a flow.
+    learning_rate : float or "auto", default="auto"
+        Share of the way to the barycenter to go: 0 leaves all rows where they are, 1
+        goes all the way. "auto" takes what brings held-out rows closest: those that are
+        given, or a fifth.
     random_state : int, RandomState instance or None, default=None
         Seed of the hold-out.
 
     Attributes
     ----------
-    step_ : float
+    learning_rate_ : float
         Share of the way to the barycenter that the maps go.
-    maps_ : tuple of ndarray of shape (n_domains, n_features, n_knots)
-        Knots, values and slopes of the maps.
     domains_ : ndarray of shape (n_domains,)
         Labels of the domains.
     domain_weights_ : ndarray of shape (n_domains,)
@@ -79,7 +78,7 @@ class MarginalBarycenter(BarycenterMap):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **BarycenterMap._parameter_constraints,
+        **BarycenterDestructor._parameter_constraints,
         "n_knots": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
     }
 
@@ -88,27 +87,17 @@ class MarginalBarycenter(BarycenterMap):
         *,
         n_knots: int | Literal["auto"] = "auto",
         domain_weights: str | Mapping | ArrayLike = "uniform",
-        learning_rate: float = 1.0,
-        shrinkage: float | Literal["auto"] = "auto",
+        learning_rate: float | Literal["auto"] = "auto",
         random_state: int | np.random.RandomState | None = None,
     ):
         self.n_knots = n_knots
         self.domain_weights = domain_weights
         self.learning_rate = learning_rate
-        self.shrinkage = shrinkage
         self.random_state = random_state
 
-    def _fit_maps(self, samples, random_state):
-        n_knots = self.n_knots
-        if n_knots == "auto":
-            n_knots = choose_n_knots(samples.totals())
-        self._full = fit_monotone(*samples, self.domain_weights_, n_knots)
-
-    def _set_step(self, step):
-        self.maps_ = self._full.shorten(step)
-
-    def _forward(self, X, domain):
-        return self.maps_.forward(X, domain)
-
-    def _inverse(self, Z, domain):
-        return self.maps_.inverse(Z, domain)
+    def _fit_barycenter(
+        self, parts: list[Rows], random_state: np.random.RandomState
+    ) -> Callable[[float], Map]:
+        n_knots = choose_n_knots(parts) if self.n_knots == "auto" else self.n_knots
+        maps = fit_monotone(parts, self.domain_weights_, n_knots)
+        return lambda share: Switch(maps.shorten(share).splines())

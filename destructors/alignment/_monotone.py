@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors._rational_kernels import rational_forward, rational_inverse
+from destructors.maps._rational_spline import RationalQuadraticSpline
+from destructors.rows import Rows
 
 __all__ = ["MonotoneMaps", "choose_n_knots", "fit_monotone", "group_means"]
 
@@ -28,7 +29,7 @@ _MOST_KNOTS = 64
 
 
 class MonotoneMaps(NamedTuple):
-    """One increasing map for each domain and column.
+    """Increasing maps, one for each domain and column.
 
     Attributes
     ----------
@@ -40,51 +41,39 @@ class MonotoneMaps(NamedTuple):
     values: NDArray
     slopes: NDArray
 
-    def shorten(self, step: float) -> MonotoneMaps:
-        """Go only a share of the way from the identity to these maps."""
-        values = self.knots + step * (self.values - self.knots)
-        return MonotoneMaps(self.knots, values, 1.0 + step * (self.slopes - 1.0))
+    def shorten(self, share: float) -> MonotoneMaps:
+        """Return maps that go only a share of the way from the identity to these."""
+        values = self.knots + share * (self.values - self.knots)
+        return MonotoneMaps(self.knots, values, 1.0 + share * (self.slopes - 1.0))
 
-    def forward(self, X: NDArray, domain: int) -> tuple[NDArray, NDArray]:
-        """Map columns: ``(Z, log_det)``."""
-        return self._evaluate(rational_forward, X, domain)
+    def column(self, j: int) -> MonotoneMaps:
+        """Return the maps of one column."""
+        return MonotoneMaps(*(part[:, j : j + 1] for part in self))
 
-    def inverse(self, Z: NDArray, domain: int) -> tuple[NDArray, NDArray]:
-        """Map them back."""
-        return self._evaluate(rational_inverse, Z, domain)
-
-    def _evaluate(self, kernel, points, domain):
-        parts = (part[domain].ravel() for part in self)
-        n_columns, n_knots = self.knots.shape[1:]
-        starts = np.arange(n_columns + 1) * n_knots
-        out, log_det = np.empty_like(points), np.empty(len(points))
-        kernel(np.ascontiguousarray(points), *parts, starts, out, log_det)
-        return out, log_det
+    def splines(self) -> tuple[RationalQuadraticSpline, ...]:
+        """Return a map for each domain."""
+        return tuple(map(RationalQuadraticSpline.of, *self))
 
 
-def choose_n_knots(sizes: list[float]) -> int:
-    """Give a number of knots for domains of these total weights.
+def choose_n_knots(parts: list[Rows]) -> int:
+    """Return a number of knots for maps of these domains.
 
     The error of a map is the bias of long groups and the noise of small ones: with a
     cube root both fall as the rows grow.
     """
-    return int(np.clip(round(2.0 * min(sizes) ** (1.0 / 3.0)), 2, _MOST_KNOTS))
+    smallest = min(part.total for part in parts)
+    return int(np.clip(round(2.0 * smallest ** (1.0 / 3.0)), 2, _MOST_KNOTS))
 
 
 def fit_monotone(
-    columns: list[NDArray],
-    sample_weights: list[NDArray | None],
-    domain_weights: NDArray,
-    n_knots: int,
+    parts: list[Rows], domain_weights: NDArray, n_knots: int
 ) -> MonotoneMaps:
     """Fit the maps of all domains to the barycenter of each column.
 
     Parameters
     ----------
-    columns : list of ndarray of shape (n_samples_k, n_columns)
+    parts : list of Rows
         Rows of each domain.
-    sample_weights : list of (ndarray of shape (n_samples_k,) or None)
-        Their weights.
     domain_weights : ndarray of shape (n_domains,)
         Share of each domain in the barycenter; they sum to 1.
     n_knots : int
@@ -94,12 +83,7 @@ def fit_monotone(
     -------
     maps : MonotoneMaps
     """
-    knots = np.stack(
-        [
-            group_means(X, weight, n_knots)
-            for X, weight in zip(columns, sample_weights, strict=True)
-        ]
-    )
+    knots = np.stack([group_means(part, n_knots) for part in parts])
     spread = np.ptp(knots, axis=(0, 2), keepdims=True)
     reach = np.abs(knots).max(axis=(0, 2), keepdims=True)
     gap = _SMALLEST_GAP * spread + _ROUNDING * reach
@@ -135,19 +119,14 @@ def _choose_slopes(runs: NDArray, rises: NDArray) -> NDArray:
     return np.concatenate([secants[..., :1], inner, secants[..., -1:]], axis=2)
 
 
-def group_means(
-    columns: NDArray, sample_weight: NDArray | None, n_groups: int
-) -> NDArray:
-    """Means of the rows between equally spaced quantile levels.
+def group_means(rows: Rows, n_groups: int) -> NDArray:
+    """Return means of the rows between equally spaced quantile levels.
 
     A row that lies across a level is divided, so that weights are repeated rows.
 
     Parameters
     ----------
-    columns : ndarray of shape (n_samples, n_columns)
-        Rows.
-    sample_weight : ndarray of shape (n_samples,) or None
-        Their weights.
+    rows : Rows
     n_groups : int
         Number of groups.
 
@@ -156,22 +135,22 @@ def group_means(
     means : ndarray of shape (n_columns, n_groups)
         Not decreasing along a row.
     """
-    n_samples = len(columns)
+    columns, weight, n_rows = rows.values, rows.weight, len(rows)
     levels = np.linspace(0.0, 1.0, n_groups + 1)
-    if sample_weight is None:
+    if weight is None:
         ordered = np.sort(columns, axis=0)
-        before = np.zeros((n_samples + 1, columns.shape[1]))
+        before = np.zeros((n_rows + 1, columns.shape[1]))
         np.cumsum(ordered, axis=0, out=before[1:])
-        place = levels * n_samples
-        whole = np.minimum(place.astype(np.intp), n_samples - 1)
+        place = levels * n_rows
+        whole = np.minimum(place.astype(np.intp), n_rows - 1)
         part = (place - whole)[:, None]
         passed = before[whole] + part * ordered[whole]
-        return (np.diff(passed, axis=0) * (n_groups / n_samples)).T
+        return (np.diff(passed, axis=0) * (n_groups / n_rows)).T
     means = np.empty((columns.shape[1], n_groups))
     for j, column in enumerate(columns.T):
         order = np.argsort(column)
-        mass = np.r_[0.0, sample_weight[order].cumsum()]
-        before = np.r_[0.0, (sample_weight[order] * column[order]).cumsum()]
+        mass = np.r_[0.0, weight[order].cumsum()]
+        before = np.r_[0.0, (weight[order] * column[order]).cumsum()]
         passed = np.interp(levels * mass[-1], mass, before)
         means[j] = np.diff(passed) * (n_groups / mass[-1])
     return means

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral
 from typing import ClassVar, Literal
 
@@ -10,16 +10,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from destructors._compat import Interval, StrOptions
-from destructors.alignment._directions import find_directions, principal_basis
-from destructors.alignment._layer import BarycenterMap
+from destructors.alignment._directions import find_directions, principal_basis, project
+from destructors.alignment._layer import BarycenterDestructor
 from destructors.alignment._monotone import choose_n_knots, fit_monotone
+from destructors.maps import Map, Switch
+from destructors.maps._along import Along
+from destructors.rows import Rows
 
 __all__ = ["SlicedBarycenter"]
 
 _N_DIRECTIONS = 30
 
 
-class SlicedBarycenter(BarycenterMap):
+class SlicedBarycenter(BarycenterDestructor):
     r"""Bring the domains together along the directions in which they differ most.
 
     Orthonormal directions :math:`W` are found that maximise the sliced Wasserstein
@@ -43,10 +46,8 @@ class SlicedBarycenter(BarycenterMap):
         root of the size of the smallest domain, and at most 64.
     domain_weights : str, dict or array-like, default="uniform"
         Share of each domain in the barycenter, as in `MarginalBarycenter`.
-    learning_rate : float, default=1.0
-        Share of the way to the barycenter to go, at most.
-    shrinkage : float or "auto", default="auto"
-        Share of that way not to go. "auto" takes what brings held-out rows closest.
+    learning_rate : float or "auto", default="auto"
+        Share of the way to the barycenter to go, as in `MarginalBarycenter`.
     random_state : int, RandomState instance or None, default=None
         Seed of the hold-out and of the first directions.
 
@@ -56,10 +57,8 @@ class SlicedBarycenter(BarycenterMap):
         Orthonormal columns.
     n_iter_ : int
         Number of steps of the search.
-    step_ : float
+    learning_rate_ : float
         Share of the way to the barycenter that the maps go.
-    maps_ : tuple of ndarray of shape (n_domains, n_directions, n_knots)
-        Knots, values and slopes of the maps along the directions.
     domains_ : ndarray of shape (n_domains,)
         Labels of the domains.
     domain_weights_ : ndarray of shape (n_domains,)
@@ -97,7 +96,7 @@ class SlicedBarycenter(BarycenterMap):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **BarycenterMap._parameter_constraints,
+        **BarycenterDestructor._parameter_constraints,
         "n_directions": [Interval(Integral, 1, None, closed="left"), None],
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -112,8 +111,7 @@ class SlicedBarycenter(BarycenterMap):
         max_iter: int = 10,
         n_knots: int | Literal["auto"] = "auto",
         domain_weights: str | Mapping | ArrayLike = "uniform",
-        learning_rate: float = 1.0,
-        shrinkage: float | Literal["auto"] = "auto",
+        learning_rate: float | Literal["auto"] = "auto",
         random_state: int | np.random.RandomState | None = None,
     ):
         self.n_directions = n_directions
@@ -122,37 +120,19 @@ class SlicedBarycenter(BarycenterMap):
         self.n_knots = n_knots
         self.domain_weights = domain_weights
         self.learning_rate = learning_rate
-        self.shrinkage = shrinkage
         self.random_state = random_state
 
-    def _fit_maps(self, samples, random_state):
-        basis = principal_basis(samples, self.n_components, random_state)
-        within = samples
-        if basis is not None:
-            within = samples._replace(rows=[X @ basis for X in samples.rows])
-        d = within.rows[0].shape[1]
-        n_directions = min(self.n_directions or _N_DIRECTIONS, d)
-        directions, self.n_iter_ = find_directions(
+    def _fit_barycenter(
+        self, parts: list[Rows], random_state: np.random.RandomState
+    ) -> Callable[[float], Map]:
+        basis = principal_basis(parts, self.n_components, random_state)
+        within = parts if basis is None else project(parts, basis)
+        n_directions = min(self.n_directions or _N_DIRECTIONS, within[0].n_features)
+        found, self.n_iter_ = find_directions(
             within, self.domain_weights_, n_directions, self.max_iter, random_state
         )
-        projected = [X @ directions for X in within.rows]
-        n_knots = self.n_knots
-        if n_knots == "auto":
-            n_knots = choose_n_knots(samples.totals())
-        self._full = fit_monotone(
-            projected, samples.weights, self.domain_weights_, n_knots
-        )
-        self.directions_ = directions if basis is None else basis @ directions
-
-    def _set_step(self, step):
-        self.maps_ = self._full.shorten(step)
-
-    def _forward(self, X, domain):
-        projected = X @ self.directions_
-        moved, log_det = self.maps_.forward(projected, domain)
-        return X + (moved - projected) @ self.directions_.T, log_det
-
-    def _inverse(self, Z, domain):
-        projected = Z @ self.directions_
-        moved, log_det = self.maps_.inverse(projected, domain)
-        return Z + (moved - projected) @ self.directions_.T, log_det
+        n_knots = choose_n_knots(parts) if self.n_knots == "auto" else self.n_knots
+        maps = fit_monotone(project(within, found), self.domain_weights_, n_knots)
+        directions = found if basis is None else basis @ found
+        self.directions_ = directions
+        return lambda share: Along(directions, Switch(maps.shorten(share).splines()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import ClassVar, Literal
@@ -11,79 +11,59 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from destructors._compat import Interval
-from destructors.alignment._domains import Samples
-from destructors.alignment._layer import BarycenterMap
+from destructors.alignment._layer import BarycenterDestructor
 from destructors.alignment._monotone import (
     MonotoneMaps,
     choose_n_knots,
     fit_monotone,
     group_means,
 )
+from destructors.maps import Map, Switch
+from destructors.maps._cells import Cells
+from destructors.rows import Rows
 
 __all__ = ["TreeBarycenter"]
 
 
 @dataclass
 class _Node:
-    """Features that are aligned here, and the cells that the first of them is cut in.
+    """Features that are aligned here, and the cells that one of them is cut in.
 
     Attributes
     ----------
-    features : ndarray of int
-        One in an inner node; in a leaf all that are not aligned above it.
-    full, maps : MonotoneMaps
-        Their maps to the barycenter, and those for the step in use.
+    maps : MonotoneMaps
+        The maps of one feature in an inner node; of all that are left in a leaf.
+    column : int
+        Place of the feature among those that are left.
     cuts : ndarray of shape (n_domains, n_cells - 1)
         Where cells end, in the feature of each domain.
-    images : ndarray of shape (n_domains, n_cells - 1)
-        What the maps in use make of the cuts.
     children : list of _Node
-        One for each cell.
+        One for each cell; none in a leaf.
     """
 
-    features: NDArray
-    full: MonotoneMaps
-    cuts: NDArray
+    maps: MonotoneMaps
+    column: int = 0
+    cuts: NDArray | None = None
     children: list[_Node] = field(default_factory=list)
 
-    def set_step(self, step: float) -> None:
-        self.maps = self.full.shorten(step)
-        self.images = np.empty_like(self.cuts)
-        for domain, cuts in enumerate(self.cuts):
-            if len(cuts):
-                self.images[domain] = self.maps.forward(cuts[:, None], domain)[0][:, 0]
-        for child in self.children:
-            child.set_step(step)
+    @property
+    def n_leaves(self) -> int:
+        return sum(child.n_leaves for child in self.children) or 1
 
-    def forward(self, X: NDArray, domain: int, log_det: NDArray, rows: NDArray) -> None:
-        """Map these rows of X in place, and add to their log-determinants."""
-        columns = np.ix_(rows, self.features)
-        before = X[columns]
-        X[columns], gained = self.maps.forward(before, domain)
-        log_det[rows] += gained
-        if self.children:
-            for child, part in self._cells(before, self.cuts[domain], rows):
-                child.forward(X, domain, log_det, part)
-
-    def inverse(self, Z: NDArray, domain: int, log_det: NDArray, rows: NDArray) -> None:
-        """Map these rows of Z back in place."""
-        columns = np.ix_(rows, self.features)
-        before = Z[columns]
-        Z[columns], gained = self.maps.inverse(before, domain)
-        log_det[rows] += gained
-        if self.children:
-            for child, part in self._cells(before, self.images[domain], rows):
-                child.inverse(Z, domain, log_det, part)
-
-    def _cells(self, values, cuts, rows):
-        cell = np.searchsorted(cuts, values[:, 0])
-        for number, child in enumerate(self.children):
-            part = rows[cell == number]
-            if len(part):
-                yield child, part
+    def to_maps(self, share: float) -> tuple[Map, ...]:
+        """Return the map of each domain that goes this share of the way."""
+        splines = self.maps.shorten(share).splines()
+        if self.cuts is None:
+            return splines
+        # A cell's maps, one a domain; transposed, a domain's maps, one a cell.
+        inside = zip(*(child.to_maps(share) for child in self.children), strict=True)
+        return tuple(
+            Cells(self.column, spline, cuts, maps)
+            for spline, cuts, maps in zip(splines, self.cuts, inside, strict=True)
+        )
 
 
-class TreeBarycenter(BarycenterMap):
+class TreeBarycenter(BarycenterDestructor):
     """Bring the domains together feature by feature, in the cells of a decision tree.
 
     At the root the feature in which the domains differ most is mapped to their
@@ -102,10 +82,8 @@ class TreeBarycenter(BarycenterMap):
         Smallest number (total weight) of rows of each domain in a cell.
     domain_weights : str, dict or array-like, default="uniform"
         Share of each domain in the barycenter, as in `MarginalBarycenter`.
-    learning_rate : float, default=1.0
-        Share of the way to the barycenter to go, at most.
-    shrinkage : float or "auto", default="auto"
-        Share of that way not to go. "auto" takes what brings held-out rows closest.
+    learning_rate : float or "auto", default="auto"
+        Share of the way to the barycenter to go, as in `MarginalBarycenter`.
     random_state : int, RandomState instance or None, default=None
         Seed of the hold-out.
 
@@ -113,7 +91,7 @@ class TreeBarycenter(BarycenterMap):
     ----------
     n_leaves_ : int
         Number of leaves of the tree.
-    step_ : float
+    learning_rate_ : float
         Share of the way to the barycenter that the maps go.
     domains_ : ndarray of shape (n_domains,)
         Labels of the domains.
@@ -157,7 +135,7 @@ class TreeBarycenter(BarycenterMap):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **BarycenterMap._parameter_constraints,
+        **BarycenterDestructor._parameter_constraints,
         "max_depth": [Interval(Integral, 0, None, closed="left")],
         "n_cells": [Interval(Integral, 2, None, closed="left")],
         "min_samples_leaf": [Interval(Real, 0, None, closed="neither")],
@@ -170,8 +148,7 @@ class TreeBarycenter(BarycenterMap):
         n_cells: int = 4,
         min_samples_leaf: float = 50,
         domain_weights: str | Mapping | ArrayLike = "uniform",
-        learning_rate: float = 1.0,
-        shrinkage: float | Literal["auto"] = "auto",
+        learning_rate: float | Literal["auto"] = "auto",
         random_state: int | np.random.RandomState | None = None,
     ):
         self.max_depth = max_depth
@@ -179,77 +156,53 @@ class TreeBarycenter(BarycenterMap):
         self.min_samples_leaf = min_samples_leaf
         self.domain_weights = domain_weights
         self.learning_rate = learning_rate
-        self.shrinkage = shrinkage
         self.random_state = random_state
 
-    def _fit_maps(self, samples, random_state):
-        features = np.arange(samples.rows[0].shape[1])
-        self.n_leaves_ = 0
-        self._root = self._grow(samples, features, 0)
+    def _fit_barycenter(
+        self, parts: list[Rows], random_state: np.random.RandomState
+    ) -> Callable[[float], Map]:
+        root = self._grow(parts, self.max_depth)
+        self.n_leaves_ = root.n_leaves
+        return lambda share: Switch(root.to_maps(share))
 
-    def _grow(self, samples: Samples, features: NDArray, depth: int) -> _Node:
-        totals = samples.totals()
-        maps = self._align(samples, features)
-        n_domains = len(totals)
-        n_cells = min(self.n_cells, int(min(totals) / self.min_samples_leaf))
-        if depth >= self.max_depth or n_cells < 2 or len(features) < 2:
-            self.n_leaves_ += 1
-            return _Node(features, maps, np.empty((n_domains, 0)))
+    def _grow(self, parts: list[Rows], depth: int) -> _Node:
+        maps = fit_monotone(parts, self.domain_weights_, choose_n_knots(parts))
+        leaf = _Node(maps)
+        n_features = parts[0].n_features
+        smallest = min(part.total for part in parts)
+        n_cells = min(self.n_cells, int(smallest / self.min_samples_leaf))
+        if depth == 0 or n_cells < 2 or n_features < 2:
+            return leaf
         first = _most_different(maps)
-        chosen = MonotoneMaps(*(part[:, first : first + 1] for part in maps))
-        rest = np.delete(features, first)
+        chosen = maps.column(first)
+        own = [part.columns(np.array([first])) for part in parts]
         # As much of each domain lies between levels of the barycenter.
+        means = np.stack([group_means(part, n_cells)[0] for part in own])
+        levels = self.domain_weights_ @ (0.5 * (means[:, 1:] + means[:, :-1]))
         cuts = np.stack(
-            [
-                group_means(X[:, features[[first]]], weight, n_cells)[0]
-                for X, weight in zip(*samples, strict=True)
-            ]
+            [spline.inverse(levels[:, None])[0][:, 0] for spline in chosen.splines()]
         )
-        levels = self.domain_weights_ @ (0.5 * (cuts[:, 1:] + cuts[:, :-1]))
-        cuts = np.stack(
-            [
-                chosen.inverse(levels[:, None], domain)[0][:, 0]
-                for domain in range(n_domains)
-            ]
-        )
-        cells = [Samples([], []) for _ in range(n_cells)]
-        for X, weight, ends in zip(*samples, cuts, strict=True):
-            cell = np.searchsorted(ends, X[:, features[first]])
-            for number, part in enumerate(cells):
-                rows = cell == number
-                part.rows.append(X[rows])
-                part.weights.append(None if weight is None else weight[rows])
-        if min(total for part in cells for total in part.totals()) < 2.0:
+        cells = [
+            _cut(part, np.searchsorted(ends, column.values[:, 0]), n_cells)
+            for part, column, ends in zip(parts, own, cuts, strict=True)
+        ]
+        if min(cell.total for domain in cells for cell in domain) < 2.0:
             # Ties, or domains that do not overlap even now.
-            self.n_leaves_ += 1
-            return _Node(features, maps, np.empty((n_domains, 0)))
-        children = [self._grow(part, rest, depth + 1) for part in cells]
-        return _Node(features[[first]], chosen, cuts, children)
+            return leaf
+        others = np.delete(np.arange(n_features), first)
+        children = [
+            self._grow([cell.columns(others) for cell in same], depth - 1)
+            for same in zip(*cells, strict=True)
+        ]
+        return _Node(chosen, first, cuts, children)
 
-    def _align(self, samples: Samples, features: NDArray) -> MonotoneMaps:
-        return fit_monotone(
-            [X[:, features] for X in samples.rows],
-            samples.weights,
-            self.domain_weights_,
-            choose_n_knots(samples.totals()),
-        )
 
-    def _set_step(self, step):
-        self._root.set_step(step)
-
-    def _forward(self, X, domain):
-        Z, log_det = X.copy(), np.zeros(len(X))
-        self._root.forward(Z, domain, log_det, np.arange(len(X)))
-        return Z, log_det
-
-    def _inverse(self, Z, domain):
-        X, log_det = Z.copy(), np.zeros(len(Z))
-        self._root.inverse(X, domain, log_det, np.arange(len(Z)))
-        return X, log_det
+def _cut(part: Rows, cell: NDArray, n_cells: int) -> list[Rows]:
+    return [part.take(cell == number) for number in range(n_cells)]
 
 
 def _most_different(maps: MonotoneMaps) -> int:
-    """Give the feature that is moved most, beside its spread."""
+    """Return the feature that is moved most, beside its spread."""
     moved = ((maps.values - maps.knots) ** 2).mean(axis=(0, 2))
     spread = maps.knots.var(axis=(0, 2))
     return int(np.argmax(moved / np.where(spread > 0.0, spread, 1.0)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -12,14 +13,17 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.validation import has_fit_parameter
 
 from destructors._compat import HasMethods, Interval, StrOptions, limit_threadpools
-from destructors._splits import fold_rows, merge_repeats
-from destructors._threads import map_threads
+from destructors.autoregressive._predictors import as_predictor
 from destructors.base import Destructor
+from destructors.maps._autoregressive import Autoregressive, bound_log_scale, round_seen
+from destructors.maps._map import Map
+from destructors.maps._predictors import Predictor
+from destructors.rows import Fold, Rows, fold_rows, is_over, map_threads
 
 __all__ = ["RegressionDestructor"]
 
-# A heteroscedastic scale stays within this factor of the constant one.
-_LARGEST_FACTOR = 20.0
+Split = tuple[NDArray, NDArray]
+
 # Rows on which an order of the features is looked for.
 _N_ORDER_ROWS = 3000
 
@@ -39,7 +43,8 @@ class RegressionDestructor(Destructor):
     regressor : estimator, default=None
         Any scikit-learn regressor. None stands for
         :class:`~sklearn.ensemble.HistGradientBoostingRegressor` whose number of
-        iterations is chosen on the held-out folds.
+        iterations is chosen on the held-out folds. `destructors.save` can save this one
+        and linear models; others pickle only.
     order : array-like of int, "auto" or None, default=None
         Order of the features; None takes them as they come, "auto" puts those first
         that the others predict least.
@@ -68,6 +73,9 @@ class RegressionDestructor(Destructor):
         Standard deviation of the held-out residuals; 1 for features left alone.
     r2_ : ndarray of shape (``n_features_in_``,)
         Share of the variance that is predicted on held-out rows; 0 for the first.
+    map_ : Autoregressive
+        What was learned; the models of ``regressors_`` are data in it where their kind
+        is known.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
@@ -135,75 +143,65 @@ class RegressionDestructor(Destructor):
 
     # ------------------------------------------------------------------ hooks
 
-    def _fit(self, X, sample_weight, random_state):
-        self._fit_forward(X, sample_weight, random_state)
-
-    def _fit_forward(self, X, sample_weight, random_state):
-        # Regressors draw and bin as they like: fitted on merged rows in a fixed order,
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        assert random_state is not None
+        # Regressors draw and bin as they like: fitted on unique rows in a fixed order,
         # they still take weights for repeated rows.
-        rows, weight, place = merge_repeats(X, sample_weight)
+        values, weight, place = fold.train.unique()
+        rows = Rows.of(values, weight)
         seeds = random_state.randint(2**31 - 1, size=2)
         n_folds = min(self.n_folds, len(rows))
-        folds = fold_rows(rows, weight, n_folds, seeds[0]) if n_folds > 1 else []
-        d = X.shape[1]
-        self.order_ = self._find_order(rows, weight, folds, seeds[1])
+        folds = fold_rows(values, weight, n_folds, seeds[0]) if n_folds > 1 else []
+        d = rows.n_features
+        self.order_ = self._find_order(rows, seeds[1])
         fitted = map_threads(
-            lambda k: self._fit_feature(rows, weight, folds, k, seeds[1]),
+            lambda k: self._fit_feature(rows, folds, k, seeds[1]),
             range(d),
-            self.n_jobs,
+            fold.train.n_jobs,
         )
-        Z, log_det = np.empty_like(rows), np.zeros(len(rows))
+        Z, log_det = np.empty_like(values), np.zeros(len(values))
         self.regressors_: list[Any] = [None] * d
-        self._log_scales: list[Any] = [None] * d
+        means: list[Predictor | None] = [None] * d
+        log_scales: list[Predictor | None] = [None] * d
         self.scale_, self.r2_ = np.ones(d), np.zeros(d)
         for j, part in zip(self.order_, fitted, strict=True):
-            self.regressors_[j] = part.regressor
-            self._log_scales[j] = part.log_scale
             self.scale_[j], self.r2_[j] = part.scale, part.r2
             Z[:, j] = part.residual / np.exp(part.log_s)
             log_det -= part.log_s
-        return Z[place], log_det[place]
+            if part.regressor is not None:
+                self.regressors_[j] = part.regressor
+                means[j] = as_predictor(part.regressor)
+            if part.log_scale is not None:
+                log_scales[j] = as_predictor(part.log_scale)
+        self._leftover = Z[place], log_det[place]
+        return Autoregressive(self.order_, tuple(means), tuple(log_scales), self.scale_)
 
-    def _forward(self, X):
-        Z, log_det = X.copy(), np.zeros(len(X))
-        for k, j in enumerate(self.order_):
-            if self.regressors_[j] is not None:
-                mean, log_s = self._predict(j, X[:, self.order_[:k]])
-                Z[:, j] = (X[:, j] - mean) * np.exp(-log_s)
-                log_det -= log_s
-        return Z, log_det
-
-    def _inverse(self, Z):
-        X, log_det = Z.copy(), np.zeros(len(Z))
-        for k, j in enumerate(self.order_):
-            if self.regressors_[j] is not None:
-                mean, log_s = self._predict(j, X[:, self.order_[:k]])
-                X[:, j] = Z[:, j] * np.exp(log_s) + mean
-                log_det += log_s
-        return X, log_det
+    def _honest(
+        self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
+    ) -> Fold:
+        """Return held-out residuals: those of regressors that did not see the row."""
+        Z, log_det = self._leftover
+        train, validation = fold.train, fold.validation
+        after = replace(train, values=Z, log_det=train.log_det + log_det, names=None)
+        return Fold(after, None if validation is None else validation.through(map_))
 
     # ------------------------------------------------------------------ one feature
 
-    @limit_threadpools(limits=1, user_api="openmp")
-    def _predict(self, j: int, before: NDArray) -> tuple[NDArray, NDArray]:
-        """Mean and log-scale of a feature, given those before it."""
-        before = _seen(before)
-        mean = self.regressors_[j].predict(before)
-        log_s = np.full(len(before), np.log(self.scale_[j]))
-        if self._log_scales[j] is not None:
-            log_s += _bounded(self._log_scales[j].predict(before))
-        return mean, log_s
-
     # The threads of ``n_jobs`` are all there are: those of OpenMP would come on top.
     @limit_threadpools(limits=1, user_api="openmp")
-    def _fit_feature(self, X, weight, folds, k, seed) -> _Feature:
+    def _fit_feature(
+        self, rows: Rows, folds: list[Split], k: int, seed: int
+    ) -> _Feature:
         """Fit the feature that stands at place ``k`` of the order."""
         j = self.order_[k]
-        y, before = X[:, j], _seen(X[:, self.order_[:k]])
+        y, weight = rows.values[:, j], rows.weights
+        before = round_seen(rows.values[:, self.order_[:k]])
         alone = _Feature(None, None, 1.0, 0.0, y, np.zeros(len(y)))
         center = np.average(y, weights=weight)
         variance = np.average((y - center) ** 2, weights=weight)
         if k == 0 or not folds or variance <= (1e-12 * np.abs(y).max()) ** 2:
+            return alone
+        if is_over():
             return alone
         held_out, n_iter = self._cross_predict(before, y, weight, folds, seed)
         residual = y - held_out
@@ -219,14 +217,21 @@ class RegressionDestructor(Destructor):
         )
         return self._add_scale(part, before, weight, folds, seed)
 
-    def _add_scale(self, part: _Feature, before, weight, folds, seed) -> _Feature:
+    def _add_scale(
+        self,
+        part: _Feature,
+        before: NDArray,
+        weight: NDArray,
+        folds: list[Split],
+        seed: int,
+    ) -> _Feature:
         """Let the scale vary, if held-out rows are for it."""
         if not self.heteroscedastic:
             return part
         size = np.abs(part.residual) / part.scale
         target = np.log(np.maximum(size, 1e-3))
         shape, n_iter = self._cross_predict(before, target, weight, folds, seed)
-        shape = _bounded(shape)
+        shape = bound_log_scale(shape)
         scaled = (part.residual / part.scale) * np.exp(-shape)
         # The regression of a logarithm is off by a constant, which the scale takes up.
         factor = np.sqrt(np.average(scaled**2, weights=weight))
@@ -240,14 +245,16 @@ class RegressionDestructor(Destructor):
             log_s=np.log(scale) + shape,
         )
 
-    def _cross_predict(self, X, y, weight, folds, seed) -> tuple[NDArray, int | None]:
+    def _cross_predict(
+        self, X: NDArray, y: NDArray, weight: NDArray, folds: list[Split], seed: int
+    ) -> tuple[NDArray, int | None]:
         """Predict each row by a regressor that did not see it."""
         predicted = np.empty(len(y))
         n_iter: list[int] = []
         for train, held_out in folds:
-            judges = (X[held_out], y[held_out], weight[held_out])
+            validation = (X[held_out], y[held_out], weight[held_out])
             model = self._fit_one(
-                X[train], y[train], weight[train], seed, judges=judges
+                X[train], y[train], weight[train], seed, validation=validation
             )
             predicted[held_out] = model.predict(X[held_out])
             if self.regressor is None:
@@ -256,8 +263,16 @@ class RegressionDestructor(Destructor):
             return predicted, None
         return predicted, max(1, int(np.round(np.mean(n_iter))))
 
-    def _fit_one(self, X, y, weight, seed, n_iter=None, judges=None) -> Any:
-        """Fit one regressor; the default one stops by judges, or at ``n_iter``."""
+    def _fit_one(
+        self,
+        X: NDArray,
+        y: NDArray,
+        weight: NDArray,
+        seed: int,
+        n_iter: int | None = None,
+        validation: tuple[NDArray, NDArray, NDArray] | None = None,
+    ) -> Any:
+        """Fit a regressor; the default one stops by held-out rows, or at ``n_iter``."""
         if self.regressor is not None:
             model = clone(self.regressor)
             if "random_state" in model.get_params(deep=False):
@@ -271,7 +286,7 @@ class RegressionDestructor(Destructor):
                     "regressor."
                 )
             return model.fit(X, y)
-        if judges is None:
+        if validation is None:
             model = HistGradientBoostingRegressor(
                 max_iter=n_iter, early_stopping=False, random_state=seed
             )
@@ -279,7 +294,7 @@ class RegressionDestructor(Destructor):
         model = HistGradientBoostingRegressor(
             max_iter=200, early_stopping=True, random_state=seed
         )
-        X_val, y_val, weight_val = judges
+        X_val, y_val, weight_val = validation
         return model.fit(
             X,
             y,
@@ -292,8 +307,8 @@ class RegressionDestructor(Destructor):
     # ------------------------------------------------------------------ order
 
     @limit_threadpools(limits=1, user_api="openmp")
-    def _find_order(self, X, weight, folds, seed) -> NDArray:
-        d = X.shape[1]
+    def _find_order(self, rows: Rows, seed: int) -> NDArray:
+        d = rows.n_features
         if self.order is None or (isinstance(self.order, str) and d < 3):
             return np.arange(d)
         if not isinstance(self.order, str):
@@ -304,14 +319,17 @@ class RegressionDestructor(Destructor):
                 )
             return order.astype(np.intp)
         # Rows stand in the order of their hashes, so the first are a random sample.
-        X, weight = X[:_N_ORDER_ROWS], weight[:_N_ORDER_ROWS]
+        few = rows.take(slice(_N_ORDER_ROWS))
+        X, weight = few.values, few.weights
         half = len(X) // 2
         if half < 2:
             return np.arange(d)
         train, held_out = np.arange(half), np.arange(half, len(X))
         r2 = np.zeros(d)
         for j in range(d):
-            y, others = X[:, j], _seen(np.delete(X, j, axis=1))
+            if is_over():
+                break
+            y, others = X[:, j], round_seen(np.delete(X, j, axis=1))
             split = [(train, held_out)]
             predicted, _ = self._cross_predict(others, y, weight, split, seed)
             error = (y - predicted)[held_out]
@@ -329,15 +347,3 @@ class _Feature(NamedTuple):
     r2: float
     residual: NDArray
     log_s: NDArray
-
-
-def _seen(before: NDArray) -> NDArray:
-    """Round features to single precision, as regressors see them."""
-    reach = np.finfo(np.float32).max
-    return np.clip(before, -reach, reach).astype(np.float32).astype(np.float64)
-
-
-def _bounded(log_factor: NDArray) -> NDArray:
-    """Keep a predicted log-scale within reason, smoothly."""
-    reach = np.log(_LARGEST_FACTOR)
-    return reach * np.tanh(log_factor / reach)

@@ -17,10 +17,11 @@ from sklearn.preprocessing import (
 from sklearn.utils.validation import has_fit_parameter
 
 from destructors._compat import HasMethods
-from destructors._moments import repeat_rows
 from destructors.base import Destructor
+from destructors.base_distributions import Uniform
 from destructors.compose._adapt_maps import MAPS, FunctionMap
-from destructors.marginal import NormalCDF
+from destructors.maps import Map
+from destructors.rows import Fold, repeat_rows
 
 __all__ = ["TransformerDestructor", "as_destructor"]
 
@@ -77,53 +78,24 @@ class TransformerDestructor(Destructor):
         self.transformer = transformer
         self.log_det = log_det
 
-    def _fit(self, X, sample_weight, random_state):
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         _refuse_unknown(self.transformer, self.log_det)
-        transformer = clone(self.transformer)
+        rows, transformer = fold.train, clone(self.transformer)
         if hasattr(transformer, "set_output"):
             transformer.set_output(transform="default")
-        if sample_weight is not None and has_fit_parameter(
-            transformer, "sample_weight"
-        ):
-            transformer.fit(X, sample_weight=sample_weight)
+        X = rows.values
+        if rows.weight is not None and has_fit_parameter(transformer, "sample_weight"):
+            transformer.fit(X, sample_weight=rows.weight)
         else:
             if not isinstance(transformer, _WEIGHT_FREE):
-                X = repeat_rows(X, sample_weight, type(transformer).__name__)
+                X = repeat_rows(rows, type(transformer).__name__)
             transformer.fit(X)
         self.transformer_ = transformer
-        if self.log_det is not None:
-            self._map = FunctionMap(transformer, self.log_det)
-        elif type(transformer) in MAPS:
-            self._map = MAPS[type(transformer)](transformer, X)
-        else:
-            self._map = FunctionMap(transformer, _no_change_of_volume)
-        self._to_cube = None
         if _is_uniform(transformer):
-            self._to_cube = NormalCDF()
-            self._to_cube._fit_checked(X, None)
-
-    def _forward(self, X):
-        Z, log_det = self._map.forward(X)
-        if self._to_cube is None:
-            return Z, log_det
-        U, log_density = self._to_cube._forward(Z)
-        return U, log_det + log_density
-
-    def _inverse(self, Z):
-        if self._to_cube is None:
-            return self._map.inverse(Z)
-        Z, log_det = self._to_cube._inverse(Z)
-        X, more = self._map.inverse(Z)
-        return X, log_det + more
-
-    def _make_base_distribution(self):
-        if self._to_cube is None:
-            return super()._make_base_distribution()
-        return self._to_cube.base_distribution_
-
-    @property
-    def _feature_wise(self) -> bool:  # type: ignore[override]
-        return self._map.feature_wise
+            self.base_distribution_ = Uniform(rows.n_features)
+        if self.log_det is not None:
+            return FunctionMap(transformer, self.log_det)
+        return MAPS[type(transformer)](transformer, X)
 
 
 def as_destructor(
@@ -170,6 +142,9 @@ def as_destructor(
     Weights are handed on to ``StandardScaler``; ``MinMaxScaler``, ``MaxAbsScaler`` and
     ``FunctionTransformer`` need none; others take integer weights, as repeated rows.
 
+    With ``log_det`` the transformer and the function are part of what is learned. They
+    are code, so such a destructor pickles, but `destructors.save` refuses it.
+
     Examples
     --------
     >>> import numpy as np
@@ -206,7 +181,9 @@ def _refuse_unknown(transformer: Any, log_det: Any) -> None:
                 "FunctionTransformer cannot be inverted: give it inverse_func as well "
                 "as func."
             )
-        if transformer.func is not None and log_det is None:
+        # A subclass may do anything.
+        known = transformer.func is None and kind is FunctionTransformer
+        if not known and log_det is None:
             raise TypeError(
                 "The Jacobian of a FunctionTransformer is not known: give its "
                 "logarithm, as_destructor(transformer, log_det=...)."
@@ -223,10 +200,6 @@ def _refuse_unknown(transformer: Any, log_det: Any) -> None:
             f"The Jacobian of {name} is not known: give its logarithm, "
             "as_destructor(transformer, log_det=...)."
         )
-
-
-def _no_change_of_volume(X: NDArray) -> NDArray:
-    return np.zeros(len(X))
 
 
 def _is_uniform(transformer: Any) -> bool:

@@ -1,21 +1,22 @@
 """The maps of fitted scikit-learn transformers, as bijections of the whole space.
 
-Each is made of a fitted transformer and the training rows, and has ``forward`` and
-``inverse`` as the hooks of a destructor have. Where the transformer itself is no
-bijection of the whole space (its range is bounded, or it clips), the map is exactly the
-transformer on the training range and somewhat beyond, and continues in a straight line.
+Each is made of a fitted transformer and the training rows. Where the transformer itself
+is no bijection of the whole space (its range is bounded, or it clips), the map is
+exactly the transformer on the training range and somewhat beyond, and continues in a
+straight line.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import boxcox, boxcox1p, inv_boxcox, inv_boxcox1p
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import (
+    FunctionTransformer,
     MaxAbsScaler,
     MinMaxScaler,
     PowerTransformer,
@@ -24,190 +25,108 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from destructors.marginal._histogram import HistogramMap
+from destructors.maps import Affine, Chain, Identity, Map
+from destructors.maps._histogram import HistogramColumns
+from destructors.maps._normal_cdf import NormalToUniform
+from destructors.maps._power import PowerColumns
 
-__all__ = ["MAPS", "ColumnMap", "FunctionMap"]
+__all__ = ["MAPS", "FunctionMap"]
 
 # scikit-learn clips quantiles at this distance from 0 and 1.
 _QUANTILE_TAIL = 1e-7
 
 
-class AffineMap:
-    """``z = (x - shift) / scale``, of any scaler."""
-
-    feature_wise = True
-
-    def __init__(self, transformer: Any, X: NDArray):
-        if getattr(transformer, "clip", False):
-            raise ValueError(
-                f"{type(transformer).__name__}(clip=True) cannot be inverted: set "
-                "clip=False."
-            )
-        d = X.shape[1]
-        if isinstance(transformer, MinMaxScaler):
-            self.scale = 1.0 / transformer.scale_
-            self.shift = -transformer.min_ * self.scale
-        else:
-            center = getattr(transformer, "mean_", None)
-            if isinstance(transformer, StandardScaler) and not transformer.with_mean:
-                center = None
-            center = getattr(transformer, "center_", center)
-            scale = getattr(transformer, "scale_", None)
-            self.shift = np.zeros(d) if center is None else center
-            self.scale = np.ones(d) if scale is None else scale
-        self.log_det = -np.log(self.scale).sum()
-
-    def forward(self, X: NDArray) -> tuple[NDArray, NDArray]:
-        return (X - self.shift) / self.scale, np.full(len(X), self.log_det)
-
-    def inverse(self, Z: NDArray) -> tuple[NDArray, NDArray]:
-        return Z * self.scale + self.shift, np.full(len(Z), -self.log_det)
-
-
-class PCAMap:
-    """Principal components, all of them."""
-
-    feature_wise = False
-
-    def __init__(self, transformer: PCA, X: NDArray):
-        d = X.shape[1]
-        n_components = transformer.n_components_
-        if n_components != d:
-            raise ValueError(
-                f"PCA keeps {n_components} of {d} components and cannot be inverted: "
-                "set n_components=None and give at least as many rows as features."
-            )
-        self.mean, self.components = transformer.mean_, transformer.components_
-        self.scale = np.ones(d)
-        if transformer.whiten:
-            variance = transformer.explained_variance_
-            if variance[-1] <= 1e-14 * variance[0]:
-                raise ValueError(
-                    "PCA(whiten=True) of features that are linear combinations of each "
-                    "other cannot be inverted: drop the redundant ones, or use "
-                    "destructors.linear.Whitening."
-                )
-            self.scale = np.sqrt(variance)
-        self.log_det = -np.log(self.scale).sum()
-
-    def forward(self, X: NDArray) -> tuple[NDArray, NDArray]:
-        Z = (X - self.mean) @ self.components.T / self.scale
-        return Z, np.full(len(X), self.log_det)
-
-    def inverse(self, Z: NDArray) -> tuple[NDArray, NDArray]:
-        X = (Z * self.scale) @ self.components + self.mean
-        return X, np.full(len(Z), -self.log_det)
-
-
-class ColumnMap:
-    """One map for each column."""
-
-    feature_wise = True
-
-    def __init__(self, columns: list):
-        self.columns = columns
-
-    def forward(self, X: NDArray) -> tuple[NDArray, NDArray]:
-        Z, log_det = np.empty_like(X), np.zeros(len(X))
-        for j, column in enumerate(self.columns):
-            Z[:, j], log_slope = column.forward(X[:, j])
-            log_det += log_slope
-        return Z, log_det
-
-    def inverse(self, Z: NDArray) -> tuple[NDArray, NDArray]:
-        X, log_det = np.empty_like(Z), np.zeros(len(Z))
-        for j, column in enumerate(self.columns):
-            X[:, j], log_slope = column.inverse(Z[:, j])
-            log_det -= log_slope
-        return X, log_det
-
-
-class _PowerColumn:
-    """A power transform on the training range and as far again, then linear.
-
-    Beyond, a power transform can have a bounded range, which would leave latents
-    without a row and the density short of mass.
-    """
-
-    def __init__(
-        self, x: NDArray, exponent: float, is_box_cox: bool, standardize: bool
-    ):
-        self.exponent, self.is_box_cox = exponent, is_box_cox
-        self.shift, self.scale = 0.0, 1.0
-        if standardize:
-            scaler = StandardScaler().fit(self._power(x)[:, None])
-            self.shift, self.scale = float(scaler.mean_[0]), float(scaler.scale_[0])
-        spread = np.ptp(x) or 1.0
-        lowest = 0.5 * x.min() if is_box_cox else -np.inf
-        ends = np.array([max(x.min() - spread, lowest), x.max() + spread])
-        values, log_slopes = self._inside(ends)
-        # Where powers over- or underflow, no farther than the data.
-        bad = ~(np.isfinite(values) & np.isfinite(log_slopes))
-        ends = np.where(bad, [x.min(), x.max()], ends)
-        self.ends = ends
-        self.values, self.log_slopes = self._inside(ends)
-        self.slopes = np.exp(self.log_slopes)
-
-    def _power(self, x: NDArray) -> NDArray:
-        if self.is_box_cox:
-            return boxcox(x, self.exponent)
-        return np.where(
-            x >= 0.0,
-            boxcox1p(np.maximum(x, 0.0), self.exponent),
-            -boxcox1p(np.maximum(-x, 0.0), 2.0 - self.exponent),
+def _affine(transformer: Any, X: NDArray) -> Map:
+    """Return ``z = (x - location) / scale``, of any scaler."""
+    if getattr(transformer, "clip", False):
+        raise ValueError(
+            f"{type(transformer).__name__}(clip=True) cannot be inverted: set "
+            "clip=False."
         )
-
-    def _root(self, y: NDArray) -> NDArray:
-        if self.is_box_cox:
-            return inv_boxcox(y, self.exponent)
-        return np.where(
-            y >= 0.0,
-            inv_boxcox1p(np.maximum(y, 0.0), self.exponent),
-            -inv_boxcox1p(np.maximum(-y, 0.0), 2.0 - self.exponent),
-        )
-
-    def _inside(self, x: NDArray) -> tuple[NDArray, NDArray]:
-        z = (self._power(x) - self.shift) / self.scale
-        if self.is_box_cox:
-            log_slope = (self.exponent - 1.0) * np.log(x)
-        else:
-            log_slope = (self.exponent - 1.0) * np.sign(x) * np.log1p(np.abs(x))
-        return z, log_slope - np.log(self.scale)
-
-    def forward(self, x: NDArray) -> tuple[NDArray, NDArray]:
-        inside = np.clip(x, *self.ends)
-        z, log_slope = self._inside(inside)
-        return z + (x - inside) * self._outer_slope(x, self.ends), log_slope
-
-    def inverse(self, z: NDArray) -> tuple[NDArray, NDArray]:
-        inside = np.clip(z, *self.values)
-        x = np.clip(self._root(inside * self.scale + self.shift), *self.ends)
-        log_slope = self._inside(x)[1]
-        return x + (z - inside) / self._outer_slope(z, self.values), log_slope
-
-    def _outer_slope(self, v: NDArray, ends: NDArray) -> NDArray:
-        return np.where(v < ends[0], self.slopes[0], self.slopes[1])
-
-
-def _power_map(transformer: PowerTransformer, X: NDArray) -> ColumnMap:
-    is_box_cox = transformer.method == "box-cox"
-    return ColumnMap(
-        [
-            _PowerColumn(x, exponent, is_box_cox, transformer.standardize)
-            for x, exponent in zip(X.T, transformer.lambdas_, strict=True)
-        ]
+    d = X.shape[1]
+    if isinstance(transformer, MinMaxScaler):
+        scale = 1.0 / transformer.scale_
+        return Affine(-transformer.min_ * scale, scale)
+    location = getattr(transformer, "mean_", None)
+    if isinstance(transformer, StandardScaler) and not transformer.with_mean:
+        location = None
+    location = getattr(transformer, "center_", location)
+    scale = getattr(transformer, "scale_", None)
+    return Affine(
+        np.zeros(d) if location is None else location,
+        np.ones(d) if scale is None else scale,
     )
 
 
-def _quantile_map(transformer: QuantileTransformer, X: NDArray) -> ColumnMap:
-    columns = []
-    for x, quantiles in zip(X.T, transformer.quantiles_.T, strict=True):
-        edges, first, counts = np.unique(
+def _pca(transformer: PCA, X: NDArray) -> Map:
+    d = X.shape[1]
+    if transformer.n_components_ != d:
+        raise ValueError(
+            f"PCA keeps {transformer.n_components_} of {d} components and cannot be "
+            "inverted: set n_components=None and give at least as many rows as "
+            "features."
+        )
+    turn = transformer.components_
+    rotation = Affine(transformer.mean_, np.ones(d), turn, turn.T)
+    if not transformer.whiten:
+        return rotation
+    variance = transformer.explained_variance_
+    if variance[-1] <= 1e-14 * variance[0]:
+        raise ValueError(
+            "PCA(whiten=True) of features that are linear combinations of each other "
+            "cannot be inverted: drop the redundant ones, or use "
+            "destructors.linear.Whitening."
+        )
+    return Chain((rotation, Affine(np.zeros(d), np.sqrt(variance))))
+
+
+def _power(transformer: PowerTransformer, X: NDArray) -> Map:
+    exponents, kind = transformer.lambdas_, transformer.method
+    columns = [
+        _power_column(x, exponent, kind, transformer.standardize)
+        for x, exponent in zip(X.T, exponents, strict=True)
+    ]
+    shift, scale, ends = map(np.array, zip(*columns, strict=True))
+    return PowerColumns(exponents, shift, scale, ends, kind)
+
+
+def _power_column(
+    x: NDArray, exponent: float, kind: Any, standardize: bool
+) -> tuple[float, float, NDArray]:
+    """Return shift and scale of a power, and the ends between which it is followed:
+    the training range, and as far again on each side.
+    """
+
+    def power(shift: float, scale: float, ends: NDArray) -> PowerColumns:
+        return PowerColumns(
+            np.array([exponent]), np.array([shift]), np.array([scale]), ends[None], kind
+        )
+
+    inner = np.array([x.min(), x.max()])
+    shift, scale = 0.0, 1.0
+    if standardize:
+        z, _ = power(shift, scale, inner).forward(x[:, None])
+        scaler = StandardScaler().fit(z)
+        shift, scale = float(scaler.mean_[0]), float(scaler.scale_[0])
+    spread = np.ptp(x) or 1.0
+    lowest = 0.5 * x.min() if kind == "box-cox" else -np.inf
+    outer = np.array([max(x.min() - spread, lowest), x.max() + spread])
+    with np.errstate(all="ignore"):
+        z, log_slopes = power(shift, scale, outer).forward(outer[:, None])
+    # Where powers over- or underflow, no farther than the data.
+    finite = np.isfinite(z[:, 0]) & np.isfinite(log_slopes)
+    return shift, scale, np.where(finite, outer, inner)
+
+
+def _quantile(transformer: QuantileTransformer, X: NDArray) -> Map:
+    edges, shares = [], []
+    for quantiles in transformer.quantiles_.T:
+        places, first, counts = np.unique(
             quantiles, return_index=True, return_counts=True
         )
-        if len(edges) == 1:
-            reach = max(1.0, 1e-6 * abs(edges[0]))
-            edges, shares = edges[0] + np.array([-reach, reach]), np.ones(1)
+        if len(places) == 1:
+            reach = max(1.0, 1e-6 * abs(places[0]))
+            places, rises = places[0] + np.array([-reach, reach]), np.ones(1)
         else:
             # A repeated quantile is where the distribution function jumps: the middle
             # is what scikit-learn gives.
@@ -215,31 +134,59 @@ def _quantile_map(transformer: QuantileTransformer, X: NDArray) -> ColumnMap:
             reference = transformer.references_
             levels = 0.5 * (reference[first] + reference[last])
             levels[[0, -1]] = 0.0, 1.0
-            shares = np.diff(levels)
-        columns.append(
-            HistogramMap(
-                edges,
-                shares * (1.0 - 2.0 * _QUANTILE_TAIL),
-                _QUANTILE_TAIL,
-                x.std() or 1.0,
-            )
-        )
-    return ColumnMap(columns)
+            rises = np.diff(levels)
+        edges.append(places)
+        shares.append(rises * (1.0 - 2.0 * _QUANTILE_TAIL))
+    d = X.shape[1]
+    spread = np.array([x.std() or 1.0 for x in X.T])
+    tails = np.full(d, _QUANTILE_TAIL)
+    scores = HistogramColumns(tuple(edges), tuple(shares), tails, spread)
+    if transformer.output_distribution == "uniform":
+        return Chain((scores, NormalToUniform()))
+    return scores
 
 
-class FunctionMap:
-    """A transformer with an inverse, whose log-determinant is given."""
+def _nothing(transformer: FunctionTransformer, X: NDArray) -> Map:
+    return Identity()
 
-    feature_wise = False
 
-    def __init__(self, transformer: Any, log_det: Callable[[NDArray], NDArray]):
-        self.transformer, self.log_det = transformer, log_det
+MAPS: dict[type, Callable[[Any, NDArray], Map]] = {
+    StandardScaler: _affine,
+    MinMaxScaler: _affine,
+    MaxAbsScaler: _affine,
+    RobustScaler: _affine,
+    PCA: _pca,
+    PowerTransformer: _power,
+    QuantileTransformer: _quantile,
+    # Without a function: those with one need the log-determinant too.
+    FunctionTransformer: _nothing,
+}
 
-    def forward(self, X: NDArray) -> tuple[NDArray, NDArray]:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FunctionMap(Map):
+    """A transformer with an inverse, and a function that gives its log-determinant.
+
+    It pickles if they do. No file of `destructors.save` holds it: they are code.
+
+    Parameters
+    ----------
+    transformer : transformer
+        Fitted.
+    log_det : callable
+        See `as_destructor`.
+    """
+
+    transformer: Any
+    log_det: Callable[[NDArray], Any]
+
+    def forward(self, X, context=None):
+        """Map rows; see `Map.forward`."""
         Z = self._apply(self.transformer.transform, X)
         return Z, self._log_det_at(X)
 
-    def inverse(self, Z: NDArray) -> tuple[NDArray, NDArray]:
+    def inverse(self, Z, context=None):
+        """Map rows back; see `Map.inverse`."""
         X = self._apply(self.transformer.inverse_transform, Z)
         return X, -self._log_det_at(X)
 
@@ -263,14 +210,3 @@ class FunctionMap:
                 f"all rows; got shape {log_det.shape}."
             )
         return np.broadcast_to(log_det, (len(X),)).copy()
-
-
-MAPS: dict[type, Callable[[Any, NDArray], Any]] = {
-    StandardScaler: AffineMap,
-    MinMaxScaler: AffineMap,
-    MaxAbsScaler: AffineMap,
-    RobustScaler: AffineMap,
-    PCA: PCAMap,
-    PowerTransformer: _power_map,
-    QuantileTransformer: _quantile_map,
-}

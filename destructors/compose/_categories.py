@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
-from scipy.stats import norm
 
-from destructors._compat import Interval, StrOptions, get_column_indices
-from destructors._splits import hash_again, hash_rows
-from destructors.compose._coded import CodedKeeper
-from destructors.discrete import CategoricalBase
-from destructors.discrete._base import DiscreteDestructor
+from destructors._compat import Interval, StrOptions
+from destructors.base import Destructor
+from destructors.compose._select import find_columns
+from destructors.maps import Identity, Map
+from destructors.maps._dequantize_categories import DequantizeCategories
+from destructors.rows import CONTINUOUS, Fold, Rows, hash_rows
+from destructors.table import Categorical, check_table
 
 __all__ = ["CategoryDequantizer"]
 
-# Noise stays off the edges of its interval by this share, so that rounding never
-# carries it across. It can make the bound too high by 0.001 nats a column.
-_GUARD = 5e-4
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
-class CategoryDequantizer(CodedKeeper):
+class CategoryDequantizer(Destructor):
     r"""Spread categories over intervals of the normal distribution, by noise.
 
     Each category gets an interval whose probability under N(0, 1) is its own, in the
     order of frequency, and each row a place in it. Other layers then see how categories
     depend on numbers and on one another. Numeric columns stay as they are. It comes
-    first, in a `DestructorPipeline`; the inverse gives the categories back.
+    first, in a `DestructorPipeline` or a group of a `ColumnDestructor`; the inverse
+    gives the categories back.
 
     Parameters
     ----------
@@ -86,7 +85,8 @@ class CategoryDequantizer(CodedKeeper):
 
     **The noise** is a hash of the row's values and the seed: `transform` gives a row
     the same latent each time. While a stack is fitted, repeated rows get noise of their
-    own.
+    own. Columns alike in two groups of a `ColumnDestructor` get noise alike, unless
+    each group has a seed of its own.
 
     Examples
     --------
@@ -115,7 +115,8 @@ class CategoryDequantizer(CodedKeeper):
         "handle_missing": [StrOptions({"error", "category"})],
         "random_state": ["random_state"],
     }
-    _feature_wise = True
+
+    _dequantizes = True
 
     def __init__(
         self,
@@ -132,85 +133,80 @@ class CategoryDequantizer(CodedKeeper):
         self.handle_missing = handle_missing
         self.random_state = random_state
 
-    # ------------------------------------------------------------------ fitting
+    def _categorical(self, X: Any) -> Mapping[int, Categorical]:
+        table = check_table(self, X)
+        if not table.shape[1]:
+            # Said later.
+            return {}
+        how = Categorical(None, self.handle_unknown, self.handle_missing)
+        return dict.fromkeys(self._find_columns(table), how)
 
-    def _discrete_groups(self, X: Any) -> dict[str, tuple[DiscreteDestructor, NDArray]]:
-        coder = CategoricalBase(
-            structure="independent",
-            alpha=self.alpha,
-            handle_unknown=self.handle_unknown,
-            handle_missing=self.handle_missing,
-        )
-        positions = self._find_columns(X)
-        return {"categories": (coder, positions)} if len(positions) else {}
-
-    def _find_columns(self, X: Any) -> NDArray:
+    def _find_columns(self, table: Any) -> list[int]:
         if isinstance(self.columns, str):
-            dtypes = X.dtypes if hasattr(X, "iloc") else []
-            kinds = [getattr(dtype, "kind", "O") for dtype in dtypes]
-            found = [j for j, kind in enumerate(kinds) if kind not in "iufM"]
-        else:
-            key = self.columns(X) if callable(self.columns) else list(self.columns)
-            try:
-                found = get_column_indices(X, key)
-            except (ValueError, IndexError, KeyError, TypeError) as error:
-                raise ValueError(f"columns={key!r} are not in X: {error}") from error
-        return np.unique(np.asarray(found, dtype=np.intp))
+            dtypes = table.dtypes if hasattr(table, "columns") else []
+            return [j for j, dtype in enumerate(dtypes) if not _holds_numbers(dtype)]
+        key = self.columns if callable(self.columns) else list(self.columns)
+        return find_columns(table, key, "The columns").tolist()
 
-    def _fit(self, X, sample_weight, random_state):
-        self._seed = random_state.randint(2**31 - 1)
-        self.columns_ = np.empty(0, dtype=np.intp)
-        self.probabilities_, self._ranks = [], []
-        if not self._coded:
-            return
-        coder, self.columns_ = self._coded.groups["categories"]
-        coder._fit_checked(X[:, self.columns_], sample_weight)
-        for p in coder.base_distribution_.probabilities:
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        assert random_state is not None
+        rows, seed = fold.train, random_state.randint(2**31 - 1)
+        kinds = np.zeros(0) if rows.kinds is None else rows.kinds
+        self.columns_, self.probabilities_ = np.flatnonzero(kinds > 0), []
+        if not len(self.columns_):
+            return Identity()
+        counts = rows.sum(_count_codes, self.columns_, kinds[self.columns_])
+        ranks = []
+        for n in counts:
+            p = (n + self.alpha) / (n.sum() + self.alpha * len(n))
             order = np.argsort(-p, kind="stable")
             self.probabilities_.append(p[order])
-            self._ranks.append(np.argsort(order))
+            ranks.append(np.argsort(order))
+        return DequantizeCategories(
+            seed, self.columns_, tuple(self.probabilities_), tuple(ranks)
+        )
 
-    def _fit_forward(self, X, sample_weight, random_state):
-        self._fit(X, sample_weight, random_state)
-        hashes = hash_rows(X, self._seed)
-        # Equal rows are numbered, so that each gets noise of its own.
-        order = np.argsort(hashes, kind="stable")
-        first = np.flatnonzero(np.diff(hashes[order], prepend=~hashes[order[:1]]) != 0)
-        lengths = np.diff(first, append=len(X))
-        number = np.empty(len(X), dtype=np.uint64)
-        number[order] = np.arange(len(X)) - np.repeat(first, lengths)
-        return self._spread(X, hashes + number * _ODD)
-
-    # ------------------------------------------------------------------ mapping
-
-    def _forward(self, X):
-        return self._spread(X, hash_rows(X, self._seed))
-
-    def _spread(self, X: NDArray, hashes: NDArray) -> tuple[NDArray, NDArray]:
-        Z, log_det = X.copy(), np.zeros(len(X))
-        for j, p, ranks in zip(
-            self.columns_, self.probabilities_, self._ranks, strict=True
-        ):
-            rank = ranks[X[:, j].astype(np.intp)]
-            share = _GUARD + (1.0 - 2.0 * _GUARD) * hash_again(hashes, self._seed + j)
-            z = ndtri(
-                np.concatenate([[0.0], np.cumsum(p)[:-1]])[rank] + p[rank] * share
-            )
-            Z[:, j] = z
-            log_det += np.log(p[rank]) - norm.logpdf(z)
-        return Z, log_det
-
-    def _inverse(self, Z):
-        X, log_det = Z.copy(), np.zeros(len(Z))
-        for j, p, ranks in zip(
-            self.columns_, self.probabilities_, self._ranks, strict=True
-        ):
-            rank = np.searchsorted(np.cumsum(p)[:-1], ndtr(Z[:, j]), side="right")
-            X[:, j] = np.argsort(ranks)[rank]
-            log_det += norm.logpdf(Z[:, j]) - np.log(p[rank])
-        return X, log_det
+    def _honest(
+        self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
+    ) -> Fold:
+        if not isinstance(map_, DequantizeCategories):
+            return fold
+        rows, held_out, kinds = fold.train, fold.validation, fold.train.kinds
+        if kinds is not None:
+            kinds = np.where(kinds > 0, CONTINUOUS, kinds)
+        Z, log_det = map_.spread(rows.values, _hash_each(rows.values, map_.seed))
+        train = replace(rows, values=Z, log_det=rows.log_det + log_det, kinds=kinds)
+        if held_out is not None:
+            held_out = replace(held_out.through(map_), kinds=kinds)
+        return Fold(train, held_out)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         return tags
+
+
+def _holds_numbers(dtype: Any) -> bool:
+    """Whether a column of this dtype is left alone, or refused if it holds dates."""
+    if hasattr(dtype, "is_numeric"):
+        # Of polars.
+        return dtype.is_numeric() or dtype.is_temporal()
+    return getattr(dtype, "kind", "O") in "iufM"
+
+
+def _count_codes(rows: Rows, columns: NDArray, sizes: NDArray) -> tuple[NDArray, ...]:
+    return tuple(
+        np.bincount(rows.values[:, j].astype(np.intp), rows.weight, minlength=size)
+        for j, size in zip(columns, sizes, strict=True)
+    )
+
+
+def _hash_each(X: NDArray, seed: int) -> NDArray:
+    """Return hashes of numbered rows: equal ones get different hashes."""
+    hashes = hash_rows(X, seed)
+    order = np.argsort(hashes, kind="stable")
+    first = np.flatnonzero(np.diff(hashes[order], prepend=~hashes[order[:1]]) != 0)
+    lengths = np.diff(first, append=len(X))
+    number = np.empty(len(X), dtype=np.uint64)
+    number[order] = np.arange(len(X)) - np.repeat(first, lengths)
+    return hashes + number * _ODD

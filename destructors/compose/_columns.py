@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
@@ -15,19 +17,31 @@ from destructors._compat import (
     BaseComposition,
     HasMethods,
     StrOptions,
+    VisualBlock,
     check_feature_names_in,
-    get_column_indices,
 )
-from destructors.base import Destructor
-from destructors.base_distributions import JointDistribution, StandardNormal
+from destructors.base import Destructor, HoldoutDestructor
+from destructors.base_distributions import (
+    ChowLiuTree,
+    Distribution,
+    IndependentCategorical,
+    JointDistribution,
+    StandardNormal,
+)
 from destructors.compose._adapt import as_destructor
-from destructors.compose._coded import CodedKeeper
-from destructors.discrete._base import DiscreteDestructor
+from destructors.compose._select import find_columns
+from destructors.greedy import Progress
+from destructors.maps import Columns, Map
+from destructors.rows import CONTINUOUS, Fold, Rows
+from destructors.table import Categorical, check_table, take_columns
 
 __all__ = ["ColumnDestructor"]
 
+# Where numbers end, where codes end, and both.
+_BASES = (StandardNormal, IndependentCategorical, ChowLiuTree, JointDistribution)
 
-class ColumnDestructor(BaseComposition, CodedKeeper):
+
+class ColumnDestructor(BaseComposition, HoldoutDestructor):
     """Apply destructors to groups of columns, side by side.
 
     The groups are independent of each other as far as this layer goes: its score is the
@@ -75,10 +89,9 @@ class ColumnDestructor(BaseComposition, CodedKeeper):
 
     Notes
     -----
-    Fitted on a pandas DataFrame, `inverse_transform` and `sample` give a DataFrame with
-    the same names and dtypes; so does a pipeline that begins with this. Numbers are
-    then rounded to what an integer dtype can hold. ``inverse_and_log_det`` gives plain
-    arrays.
+    Fitted on a DataFrame, of pandas or polars, `inverse_transform` and `sample` return
+    such a frame with the same names and dtypes. Numbers are then rounded to what an
+    integer dtype can hold.
 
     Groups of discrete columns (strings, categories, codes) can have a destructor of
     such data, like `destructors.flows.DiscreteTreeFlow`. The score of a row is then one
@@ -119,7 +132,6 @@ class ColumnDestructor(BaseComposition, CodedKeeper):
             HasMethods(["fit", "transform"]),
         ],
     }
-    _uses_validation = True
 
     def __init__(
         self,
@@ -191,57 +203,112 @@ class ColumnDestructor(BaseComposition, CodedKeeper):
 
     # ------------------------------------------------------------------ fitting
 
-    def _fit(self, X, sample_weight, random_state, validation=None):
-        self._fit_groups(X, sample_weight, validation, forward=False)
+    @property
+    def _dequantizes(self) -> bool:  # type: ignore[override]
+        given = [destructor for _, destructor in self._pairs] + [self.remainder]
+        return any(getattr(part, "_dequantizes", False) for part in given)
 
-    def _fit_forward(self, X, sample_weight, random_state, validation=None):
-        return self._fit_groups(X, sample_weight, validation, forward=True)
-
-    def _discrete_groups(self, X):
-        pairs = self._pairs if isinstance(self._pairs, list) else []
-        given = [destructor for _, destructor in pairs] + [self.remainder]
-        if not any(isinstance(destructor, DiscreteDestructor) for destructor in given):
+    def _categorical(self, X: Any) -> Mapping[int, Categorical]:
+        table = check_table(self, X)
+        if not table.shape[1]:
+            # Said later.
             return {}
         return {
-            name: (clone(destructor), columns)
-            for name, destructor, columns in self._resolve_groups(X)
-            if isinstance(destructor, DiscreteDestructor)
+            int(columns[i]): how
+            for _, destructor, columns in self._resolve_groups(table)
+            for i, how in destructor._categorical(take_columns(table, columns)).items()
         }
 
-    def _fit_groups(self, X, sample_weight, validation, *, forward):
-        fitted, total = [], np.zeros(len(X))
-        Z = X.copy() if forward else None
-        for name, destructor, columns in self._resolve_groups(X):
-            if name in self._coded.groups:
-                destructor = self._coded.groups[name][0]
-            else:
-                destructor = clone(destructor)
-            destructor._validate_params()
-            names = getattr(self, "feature_names_in_", None)
-            if names is not None:
-                destructor.feature_names_in_ = names[columns]
-            held_out = validation and (validation[0][:, columns], validation[1])
-            part = np.ascontiguousarray(X[:, columns])
-            if forward:
-                Z[:, columns], log_det = destructor._fit_forward_checked(
-                    part, sample_weight, held_out
-                )
-                total += log_det
-            else:
-                destructor._fit_checked(part, sample_weight, held_out)
-            base = destructor.base_distribution_
-            discrete = isinstance(destructor, DiscreteDestructor)
-            if not discrete and not isinstance(base, StandardNormal):
-                raise ValueError(
-                    f"The destructor of group {name!r} ends on {base!r}, not on the "
-                    "standard normal: let what maps to the cube come after all groups."
-                )
-            fitted.append((name, destructor, columns))
-        self.destructors_ = fitted
-        return (Z, total) if forward else None
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        groups = self._resolve_groups(self._as_seen(fold.train))
+        progress, parts = Progress(self, noun="group"), []
+        self.destructors_ = []
+        with progress.running(len(groups)):
+            for name, destructor, columns in groups:
+                destructor = clone(destructor)._adopt(self, columns)
+                destructor._validate_params()
+                progress.begin_step()
+                with progress.part(name, destructor):
+                    after = destructor._fit_rows(
+                        fold.columns(columns), onwards=self._onwards
+                    )
+                progress.close_step()
+                if not isinstance(destructor.base_distribution_, _BASES):
+                    raise ValueError(
+                        f"The destructor of group {name!r} ends on "
+                        f"{destructor.base_distribution_!r}, not on the standard "
+                        "normal: let what maps to the cube come after all groups."
+                    )
+                parts.append(after)
+                self.destructors_.append((name, destructor, columns))
+        self._leftover = parts
+        self.base_distribution_ = self._join_bases()
+        return Columns(
+            tuple(destructor.map_ for _, destructor, _ in self.destructors_),
+            tuple(columns for _, _, columns in self.destructors_),
+        )
 
-    def _resolve_groups(self, X: NDArray) -> list[tuple[str, Destructor, NDArray]]:
-        """Give names, destructors and the positions of their columns."""
+    def _honest(
+        self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
+    ) -> Fold:
+        parts = self._leftover
+        held_out = fold.validation
+        if held_out is not None:
+            held_out = self._join(held_out, [part.validation for part in parts])
+        return Fold(self._join(fold.train, [part.train for part in parts]), held_out)
+
+    def _join(self, rows: Rows, parts: list[Rows]) -> Rows:
+        """Return rows with the columns of each group as it has left them."""
+        dtype = np.result_type(rows.values, *(part.values for part in parts))
+        values, total = rows.values.astype(dtype), np.zeros(len(rows))
+        kinds = None if rows.kinds is None else rows.kinds.copy()
+        for (_, _, columns), part in zip(self.destructors_, parts, strict=True):
+            values[:, columns] = part.values
+            total += part.log_det
+            if kinds is not None:
+                kinds[columns] = CONTINUOUS if part.kinds is None else part.kinds
+        is_named = all(part.names is not None for part in parts)
+        return replace(
+            rows,
+            values=values,
+            log_det=rows.log_det + total,
+            kinds=kinds,
+            names=rows.names if is_named else None,
+        )
+
+    def _join_bases(self) -> Distribution:
+        bases: list[Distribution] = []
+        groups: list[NDArray] = []
+        for _, destructor, columns in self.destructors_:
+            base = destructor.base_distribution_
+            if isinstance(base, JointDistribution):
+                bases.extend(base.distributions)
+                groups.extend(columns[inner] for inner in base.groups)
+            else:
+                bases.append(base)
+                groups.append(columns)
+        d = self.n_features_in_
+        if all(isinstance(base, StandardNormal) for base in bases):
+            return StandardNormal(d)
+        left = np.setdiff1d(np.arange(d), np.concatenate(groups))
+        if len(left):
+            bases.append(StandardNormal(len(left)))
+            groups.append(left)
+        return JointDistribution(tuple(bases), tuple(groups))
+
+    def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
+        params = {}
+        for name, destructor, _ in fitted[0].destructors_:
+            # Where groups are chosen by the rows, not every fold need have each.
+            every = [columns.named_destructors_.get(name) for columns in fitted]
+            found = destructor._refit_params([d for d in every if d is not None])
+            params.update({f"{name}__{key}": value for key, value in found.items()})
+        return params
+
+    # ------------------------------------------------------------------ groups
+
+    def _resolve_groups(self, table: Any) -> list[tuple[str, Destructor, NDArray]]:
+        """Return names, destructors and the positions of their columns."""
         if isinstance(self.remainder, str) and self.remainder == "drop":
             raise ValueError(
                 'remainder="drop" cannot be undone: a destructor keeps every column. '
@@ -254,85 +321,39 @@ class ColumnDestructor(BaseComposition, CodedKeeper):
                     f"got {entry!r}."
                 )
         self._validate_names([name for name, _, _ in self.destructors])
-        frame = self._as_seen(X)
         owner: dict[int, str] = {}
         groups = []
         for name, destructor, key in self.destructors:
-            columns = self._positions(name, key(frame) if callable(key) else key, frame)
+            columns = find_columns(table, key, f"The columns of group {name!r}")
+            if len(np.unique(columns)) != len(columns):
+                raise ValueError(f"Group {name!r} has a column twice.")
             for j in columns:
                 if owner.setdefault(int(j), name) != name:
+                    label = table.columns[j] if hasattr(table, "columns") else j
                     raise ValueError(
-                        f"Column {self._column_name(j)} is in the groups {owner[j]!r} "
-                        f"and {name!r}: each column can be in one."
+                        f"Column {label} is in the groups {owner[j]!r} and {name!r}: "
+                        "each column can be in one."
                     )
-            groups.append((name, self._adapt(name, destructor), columns))
-        left = np.array([j for j in range(X.shape[1]) if j not in owner], dtype=np.intp)
+            groups.append((name, _adapt(name, destructor), columns))
+        left = [j for j in range(table.shape[1]) if j not in owner]
         if not isinstance(self.remainder, str):
-            groups.append(("remainder", self._adapt("remainder", self.remainder), left))
+            destructor = _adapt("remainder", self.remainder)
+            groups.append(("remainder", destructor, np.array(left, dtype=np.intp)))
         return [group for group in groups if len(group[2])]
 
-    def _as_seen(self, X: NDArray) -> Any:
-        """Give the rows as they came, for those who choose columns by them."""
-        if hasattr(X, "iloc"):
-            return X
+    def _as_seen(self, rows: Rows) -> Any:
+        """Return the rows as they came, for those who choose columns by them."""
+        if not any(callable(key) for *_, key in self.destructors):
+            # Names and positions are all that matters.
+            rows = rows.take(slice(1))
         if self._schema is not None:
-            return self._schema.rebuild(X, self._coded.decode(X))
-        names = getattr(self, "feature_names_in_", None)
+            return self._schema.decode(rows.values)
         pandas = sys.modules.get("pandas")
-        if names is None or pandas is None:
-            return X
-        return pandas.DataFrame(X, columns=names)
+        if rows.names is None or pandas is None:
+            return rows.values
+        return pandas.DataFrame(rows.values, columns=rows.names)
 
-    def _positions(self, name: str, key: Any, frame: Any) -> NDArray:
-        try:
-            positions = get_column_indices(frame, key)
-        except (ValueError, IndexError, KeyError, TypeError) as error:
-            shown = f"of group {name!r} ({key!r})"
-            raise ValueError(f"The columns {shown} are not in X: {error}") from error
-        positions = np.atleast_1d(np.asarray(positions, dtype=np.intp))
-        if len(np.unique(positions)) != len(positions):
-            raise ValueError(f"Group {name!r} has a column twice.")
-        return positions
-
-    def _adapt(self, name: str, destructor: Any) -> Destructor:
-        try:
-            return as_destructor(destructor)
-        except TypeError as error:
-            raise TypeError(
-                f"Group {name!r} must have a Destructor, or a transformer that can be "
-                f"one. {error}"
-            ) from error
-
-    def _column_name(self, j: int) -> str:
-        return str(getattr(self, "feature_names_in_", np.arange(j + 1))[j])
-
-    # ------------------------------------------------------------------ mapping
-
-    def _forward(self, X):
-        Z, total = X.copy(), np.zeros(len(X))
-        for _, destructor, columns in self.destructors_:
-            part = np.ascontiguousarray(X[:, columns])
-            Z[:, columns], log_det = destructor._forward(part)
-            total += log_det
-        return Z, total
-
-    def _inverse(self, Z):
-        X, total = Z.copy(), np.zeros(len(Z))
-        for _, destructor, columns in self.destructors_:
-            part = np.ascontiguousarray(Z[:, columns])
-            X[:, columns], log_det = destructor._inverse(part)
-            total += log_det
-        return X, total
-
-    def _make_base_distribution(self):
-        parts = [(d.base_distribution_, columns) for _, d, columns in self.destructors_]
-        if all(isinstance(base, StandardNormal) for base, _ in parts):
-            return StandardNormal(self.n_features_in_)
-        grouped = np.concatenate([columns for _, columns in parts])
-        left = np.setdiff1d(np.arange(self.n_features_in_), grouped)
-        return JointDistribution([*parts, (StandardNormal(len(left)), left)])
-
-    def get_feature_names_out(self, input_features=None) -> NDArray:
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
         """Get the names of the latent features.
 
         Parameters
@@ -346,14 +367,31 @@ class ColumnDestructor(BaseComposition, CodedKeeper):
             The input names; but in groups whose features are mixed, the name of the
             group and a number.
         """
-        check_is_fitted(self, "n_features_in_")
+        check_is_fitted(self)
         names = np.array(check_feature_names_in(self, input_features), dtype=object)
         for name, destructor, columns in self.destructors_:
-            if not destructor._feature_wise:
+            if not destructor.map_.feature_wise:
                 names[columns] = [f"{name}__{i}" for i in range(len(columns))]
         return names
 
-    @property
-    def _feature_wise(self) -> bool:  # type: ignore[override]
-        check_is_fitted(self)
-        return all(destructor._feature_wise for _, destructor, _ in self.destructors_)
+    def _sk_visual_block_(self) -> VisualBlock:
+        groups = list(getattr(self, "destructors_", self.destructors))
+        if "remainder" not in [name for name, _, _ in groups]:
+            groups.append(("remainder", self.remainder, ""))
+        names, destructors, columns = zip(*groups, strict=True)
+        return VisualBlock(
+            "parallel",
+            destructors,
+            names=names,
+            name_details=[str(key) for key in columns],
+        )
+
+
+def _adapt(name: str, destructor: Any) -> Destructor:
+    try:
+        return as_destructor(destructor)
+    except TypeError as error:
+        raise TypeError(
+            f"Group {name!r} must have a Destructor, or a transformer that can be "
+            f"one. {error}"
+        ) from error

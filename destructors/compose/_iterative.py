@@ -6,10 +6,16 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from destructors._compat import BaseComposition, HasMethods, StrOptions
+from destructors._compat import (
+    BaseComposition,
+    HasMethods,
+    StrOptions,
+    VisualBlock,
+)
 from destructors.base import Destructor
 from destructors.compose._pipeline import make_destructor_pipeline
 from destructors.compose._stack import GreedyDestructor
+from destructors.greedy import Cycle, Schedule, TryAll
 from destructors.linear import PCARotation, RandomRotation
 from destructors.marginal import SplineGaussianizer
 
@@ -35,6 +41,9 @@ class IterativeDestructor(BaseComposition, GreedyDestructor):
         ties to the first; "cycle" takes them in turn.
     max_iter : int, default=100
         Largest number of layers.
+    max_time : float, default=None
+        Seconds after which the fit ends with what there is, within one step of what is
+        being fitted. With None the result depends on nothing but data and seed.
     early_stopping : bool, default=True
         Whether to hold out rows, stop by them and cut back. Otherwise all rows are
         trained on and there are ``max_iter`` layers.
@@ -86,9 +95,10 @@ class IterativeDestructor(BaseComposition, GreedyDestructor):
     Notes
     -----
     ``stack[i]`` is a layer and ``stack[:k]`` a fitted `DestructorPipeline` of the first
-    layers. scikit-learn's callbacks work: one task a layer; one that returns True from
-    ``on_fit_task_end`` ends the growth. An interruption or an error in a later layer
-    ends it with a warning and keeps the layers before.
+    layers. scikit-learn's callbacks work: one task a layer, and in it one for each
+    candidate; a callback that returns True from ``on_fit_task_end`` of a layer ends the
+    growth. An interruption or an error in a later layer ends it with a warning and
+    keeps the layers before.
 
     References
     ----------
@@ -118,6 +128,7 @@ class IterativeDestructor(BaseComposition, GreedyDestructor):
         *,
         selection: Literal["best", "cycle"] = "best",
         max_iter: int = 100,
+        max_time: float | None = None,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 5,
@@ -131,6 +142,7 @@ class IterativeDestructor(BaseComposition, GreedyDestructor):
         self.candidates = candidates
         self.selection = selection
         self.max_iter = max_iter
+        self.max_time = max_time
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -200,7 +212,14 @@ class IterativeDestructor(BaseComposition, GreedyDestructor):
         self._validate_names([name for name, _ in self.candidates])
         return self.candidates
 
-    def _turn(self, n_layers, n_candidates):
-        if self.selection == "cycle":
-            return [n_layers % n_candidates]
-        return range(n_candidates)
+    def _schedule(self, names: list[str]) -> Schedule:
+        return Cycle(*names) if self.selection == "cycle" else TryAll(*names)
+
+    def _sk_visual_block_(self) -> VisualBlock:
+        names, candidates = zip(*self._named_candidates(), strict=True)
+        return VisualBlock(
+            "parallel",
+            candidates,
+            names=list(names),
+            name_details=[str(candidate) for candidate in candidates],
+        )

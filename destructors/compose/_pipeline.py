@@ -8,19 +8,19 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import Bunch
-from sklearn.utils.validation import check_is_fitted
 
-from destructors._compat import BaseComposition
-from destructors.base import Destructor
+from destructors._compat import BaseComposition, VisualBlock
+from destructors.base import Destructor, HoldoutDestructor
 from destructors.base_distributions import JointDistribution
 from destructors.compose._adapt import as_destructor
-from destructors.compose._coded import CodedKeeper
-from destructors.compose._frame import FrameKeeper
+from destructors.greedy import Progress
+from destructors.maps import Chain, Map
+from destructors.rows import Fold
 
 __all__ = ["DestructorPipeline", "make_destructor_pipeline"]
 
 
-class DestructorPipeline(BaseComposition, CodedKeeper):
+class DestructorPipeline(BaseComposition, HoldoutDestructor):
     """Chain destructors: each is fitted on the output of those before it.
 
     Unlike :class:`sklearn.pipeline.Pipeline`, whose score is that of its last step in
@@ -139,15 +139,16 @@ class DestructorPipeline(BaseComposition, CodedKeeper):
         part = DestructorPipeline(self.steps[index])
         if hasattr(self, "steps_"):
             part._share(self.steps_[index])
-            if part.steps[0] is self.steps[0] and hasattr(self, "feature_names_in_"):
-                part.feature_names_in_ = self.feature_names_in_
+            if part.steps[0] is self.steps[0]:
+                part._adopt(self)
         return part
 
     def _share(self, fitted: list[tuple[str, Destructor]]) -> DestructorPipeline:
         """Become fitted with steps that were fitted elsewhere."""
         self.steps_ = fitted
+        self.map_ = Chain(tuple(step.map_ for _, step in fitted))
         self.n_features_in_ = fitted[0][1].n_features_in_
-        self.base_distribution_ = self._make_base_distribution()
+        self.base_distribution_ = fitted[-1][1].base_distribution_
         return self
 
     def flatten(self) -> DestructorPipeline:
@@ -161,67 +162,58 @@ class DestructorPipeline(BaseComposition, CodedKeeper):
         """
         flat = DestructorPipeline(_flat(self.steps))
         if hasattr(self, "steps_"):
-            flat._share(_flat(self.steps_))
-            if hasattr(self, "feature_names_in_"):
-                flat.feature_names_in_ = self.feature_names_in_
+            flat._share(_flat(self.steps_))._adopt(self)
         return flat
 
     # ------------------------------------------------------------------ hooks
 
-    _uses_validation = True
+    @property
+    def _dequantizes(self) -> bool:  # type: ignore[override]
+        return any(getattr(step, "_dequantizes", False) for _, step in self.steps)
 
-    def _fit(self, X, sample_weight, random_state, validation=None):
-        self._fit_steps(X, sample_weight, validation, forward=False)
-
-    def _fit_forward(self, X, sample_weight, random_state, validation=None):
-        return self._fit_steps(X, sample_weight, validation, forward=True)
-
-    def _discrete_groups(self, X):
+    def _categorical(self, X: Any) -> Any:
         self._check_steps()
-        first = self.steps[0][1]
-        return first._discrete_groups(X) if isinstance(first, CodedKeeper) else {}
+        return as_destructor(self.steps[0][1])._categorical(X)
 
-    def _fit_steps(self, X, sample_weight, validation, *, forward):
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         self._check_steps()
-        steps, total = [], np.zeros(len(X))
-        for i, (name, step) in enumerate(self.steps):
-            step = as_destructor(clone(step))
-            step._validate_params()
-            if i == 0 and isinstance(step, FrameKeeper):
-                # It sees the training data as they came; an array tells no names.
-                step._schema = self._schema
-                if isinstance(step, CodedKeeper):
-                    step._coded = self._coded
-                if hasattr(self, "feature_names_in_"):
-                    step.feature_names_in_ = self.feature_names_in_
-            last = i + 1 == len(self.steps)
-            if forward or not last:
-                X, log_det = step._fit_forward_checked(X, sample_weight, validation)
-                total += log_det
-            else:
-                step._fit_checked(X, sample_weight, validation)
-            if not last and isinstance(step.base_distribution_, JointDistribution):
-                raise ValueError(
-                    f"Step {name!r} has discrete columns, whose latent codes no other "
-                    "step can take: let it come last."
-                )
-            if validation is not None and not last:
-                held_out, _ = step._by_rows(step._forward, validation[0])
-                validation = held_out, validation[1]
-            steps.append((name, step))
-        self.steps_ = steps
-        return (X, total) if forward else None
+        progress, steps = Progress(self, noun="step"), []
+        with progress.running(len(self.steps)):
+            for i, (name, step) in enumerate(self.steps):
+                step = as_destructor(clone(step))
+                step._validate_params()
+                last = i + 1 == len(self.steps)
+                if i == 0:
+                    # It sees the columns as they came, and may choose among them.
+                    step._adopt(self)
+                progress.begin_step()
+                with progress.part(name, step):
+                    after = step._fit_rows(fold, onwards=self._onwards or not last)
+                progress.close_step()
+                if not last and isinstance(step.base_distribution_, JointDistribution):
+                    raise ValueError(
+                        f"Step {name!r} has discrete columns, whose latent codes no "
+                        "other step can take: let it come last."
+                    )
+                steps.append((name, step))
+                fold = fold if after is None else after
+            self._share(steps)
+        self._leftover = fold
+        return self.map_
 
-    def _settled_params(self, fitted):
+    def _honest(
+        self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
+    ) -> Fold:
+        return self._leftover
+
+    def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
         params = {}
         for i, (name, step) in enumerate(fitted[0].steps_):
-            settled = step._settled_params(
-                [pipeline.steps_[i][1] for pipeline in fitted]
-            )
-            params.update({f"{name}__{key}": value for key, value in settled.items()})
+            found = step._refit_params([pipeline.steps_[i][1] for pipeline in fitted])
+            params.update({f"{name}__{key}": value for key, value in found.items()})
         return params
 
-    def _check_steps(self):
+    def _check_steps(self) -> None:
         if not self.steps:
             raise ValueError("steps is empty: give at least one (name, destructor).")
         for entry in self.steps:
@@ -239,32 +231,17 @@ class DestructorPipeline(BaseComposition, CodedKeeper):
                 ) from error
         self._validate_names([name for name, _ in self.steps])
 
-    @property
-    def _gives_frames(self) -> bool:
-        first = self.steps_[0][1]
-        return isinstance(first, FrameKeeper) and first._gives_frames
-
-    def _forward(self, X):
-        total = np.zeros(len(X))
-        for _, step in self.steps_:
-            X, log_det = step._forward(X)
-            total += log_det
-        return X, total
-
-    def _inverse(self, Z):
-        total = np.zeros(len(Z))
-        for _, step in reversed(self.steps_):
-            Z, log_det = step._inverse(Z)
-            total += log_det
-        return Z, total
-
-    def _make_base_distribution(self):
-        return self.steps_[-1][1].base_distribution_
-
-    @property
-    def _feature_wise(self) -> bool:  # type: ignore[override]
-        check_is_fitted(self)
-        return all(step._feature_wise for _, step in self.steps_)
+    def _sk_visual_block_(self) -> VisualBlock:
+        names, steps = zip(*self._current_steps(), strict=True)
+        return VisualBlock(
+            "serial",
+            steps,
+            names=[
+                f"{n}: {type(s).__name__}" for n, s in zip(names, steps, strict=True)
+            ],
+            name_details=[str(step) for step in steps],
+            dash_wrapped=False,
+        )
 
 
 def _flat(steps: list[tuple[str, Destructor]]) -> list[tuple[str, Destructor]]:

@@ -2,225 +2,290 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, ClassVar, NamedTuple
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from destructors._compat import check_sample_weight, fit_context
-from destructors._splits import make_splits
-from destructors.base import Destructor, check_weights, drop_zero_weights
+from destructors._compat import Interval
+from destructors.base import Destructor, HoldoutDestructor
 from destructors.base_distributions import StandardNormal
-from destructors.compose._greedy import GreedyStackMixin, Trial
 from destructors.compose._pipeline import DestructorPipeline
+from destructors.greedy import (
+    Greedy,
+    Never,
+    Progress,
+    Schedule,
+    Step,
+    Stopping,
+    Task,
+    Trial,
+    layer_seed,
+)
+from destructors.maps import Chain, Map
+from destructors.rows import Fold, Rows, is_over
 
-__all__ = ["Fold", "GreedyDestructor", "make_rows"]
-
-
-class Rows(NamedTuple):
-    """Rows on their way through the stack."""
-
-    latent: NDArray
-    log_det: NDArray
-    weight: NDArray | None
-
-    def score(self) -> float:
-        """Mean log density, in nats."""
-        base = StandardNormal(self.latent.shape[1])
-        log_density = base.logpdf(self.latent) + self.log_det
-        return float(np.average(log_density, weights=self.weight))
-
-
-class Fold(NamedTuple):
-    """Rows to fit on, and rows to judge by."""
-
-    train: Rows
-    validation: Rows | None
+__all__ = ["GreedyDestructor", "StackTask"]
 
 
-class GreedyDestructor(GreedyStackMixin, Destructor):
-    """Base of the stacks of destructors that grow while held-out likelihood grows.
+class StackTask(Task):
+    """Destructors as layers, mean log density as objective.
 
-    A subclass gives `_named_candidates`; see `IterativeDestructor` for the parameters
-    and attributes.
+    Parameters
+    ----------
+    candidates : sequence of (str, Destructor) tuples
+        What a layer can be.
+    seed : int
+        Of all layers.
     """
 
-    _uses_validation = True
+    def __init__(self, candidates: Sequence[tuple[str, Destructor]], seed: int):
+        self.candidates, self.seed = candidates, seed
+
+    def score(self, state: Fold) -> tuple[float, float]:
+        """Return mean log densities of the rows as they are, in nats."""
+        return state.score(StandardNormal(state.train.n_features))
+
+    def attempt(
+        self,
+        choice: int,
+        states: Sequence[Fold],
+        place: int,
+        params: dict[str, Any],
+        progress: Progress,
+    ) -> list[Trial]:
+        """Fit a clone of a candidate on each fold; see `Task.attempt`."""
+        name, candidate = self.candidates[choice]
+        trials: list[Trial] = []
+        for fold in states:
+            if trials and is_over():
+                break
+            layer = clone(candidate).set_params(**params)
+            _set_random_states(layer, layer_seed(self.seed, place, choice))
+            self.prepare(layer, fold)
+            layer._validate_params()
+            with progress.part(name, layer):
+                after = layer._fit_rows(fold, onwards=True)
+            scores = self.score(after)
+            self.check(layer, scores, after)
+            trials.append(Trial(layer, after, *scores))
+        return trials
+
+    def prepare(self, layer: Any, fold: Fold) -> None:
+        """Tell a layer what it should know of a fold."""
+
+    def check(self, layer: Any, scores: tuple[float, float], after: Fold) -> None:
+        """Refuse a layer on which no other can stand."""
+        name, base = type(layer).__name__, layer.base_distribution_
+        if not isinstance(base, StandardNormal):
+            raise ValueError(
+                f"A layer of a stack must end on the standard normal, but {name} ends "
+                f"on {base!r}. Put it after the stack, in a DestructorPipeline."
+            )
+        if np.isnan(scores[0]) or (
+            after.validation is not None and np.isnan(scores[1])
+        ):
+            raise FloatingPointError(f"{name} gives NaN.")
+
+    def refit_params(self, layers: list[Any]) -> dict[str, Any]:
+        """Return what the layers of the folds have found best."""
+        return layers[0]._refit_params(layers)
+
+    def size(self, state: Fold) -> int:
+        """Return the number of training rows."""
+        return len(state.train)
+
+    def shorten(self, state: Fold, n_rows: int) -> Fold:
+        """Return a fold with few training rows, chosen by content."""
+        train = state.train
+        few = np.argsort(train.hashes(0), kind="stable")[:n_rows]
+        return replace(state, train=train.take(few))
+
+
+class GreedyDestructor(HoldoutDestructor):
+    """Base of the stacks of destructors that grow while held-out rows gain.
+
+    A subclass gives `_named_candidates` and `_schedule`; see `IterativeDestructor` for
+    the parameters and attributes.
+    """
+
     _parameter_constraints: ClassVar[dict] = {
-        **GreedyStackMixin._greedy_constraints,
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
         "cv": ["cv_object"],
+        "warm_start": ["boolean"],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
     }
+    # Those that compare starts make each fit from scratch.
+    warm_start: bool = False
+    max_iter: int
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    tol: float
+    cv: Any
+    n_jobs: int | None
+    verbose: int
+
+    layers_: list[Any]
+    layer_names_: list[str]
+    # Seed, scores and choices: what a warm start goes on from.
+    _history: dict[str, Any]
+
+    # ------------------------------------------------------------------ hooks
+
+    @abstractmethod
+    def _named_candidates(self) -> list[tuple[str, Destructor]]:
+        """Return the (name, destructor) candidates."""
+
+    @abstractmethod
+    def _schedule(self, names: list[str]) -> Schedule:
+        """Return which of them are tried as the next layer."""
+
+    def _stopping(self) -> Stopping:
+        """Return when to end."""
+        if not self.early_stopping:
+            return Never()
+        return Stopping(self.n_iter_no_change, self.tol)
+
+    def _max_layers(self) -> int:
+        return self.max_iter
+
+    def _make_task(
+        self, candidates: list[tuple[str, Destructor]], seed: int, train: Rows
+    ) -> StackTask:
+        """Return how candidates are fitted and judged."""
+        return StackTask(candidates, seed)
+
+    def _get_cv(self, rows: Rows) -> Any:
+        """Return the splitter for these training rows, or None for one hold-out."""
+        return self.cv
 
     # ------------------------------------------------------------------ fitting
 
-    @fit_context(prefer_skip_nested_validation=False)
-    def fit(
-        self,
-        X: ArrayLike,
-        y: Any = None,
-        *,
-        sample_weight: ArrayLike | None = None,
-        X_val: ArrayLike | None = None,
-        sample_weight_val: ArrayLike | None = None,
-    ) -> GreedyDestructor:
-        """Grow the stack on data.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training data, finite.
-        y : Ignored
-            Not used, present for API consistency by convention.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows. Integer weights equal repeated rows.
-        X_val : array-like of shape (n_val_samples, n_features), default=None
-            Held-out data. If given, all of ``X`` is trained on, and
-            ``validation_fraction`` and ``cv`` are not used. Without ``early_stopping``
-            it chooses among candidates and is reported, but does not end the growth.
-        sample_weight_val : array-like of shape (n_val_samples,), default=None
-            Weights of the held-out rows.
-
-        Returns
-        -------
-        self : object
-            The fitted stack.
-
-        Raises
-        ------
-        ValueError
-            If an input is not a finite two-dimensional array of numbers with enough
-            rows and columns, or a weight is negative, or all are zero, or nothing can
-            be held out because all rows are equal.
-        TypeError
-            If ``X`` is sparse, or a candidate is not a destructor.
-        FloatingPointError
-            If the first layer gives NaN.
-        """
-        reset = not (self.warm_start and hasattr(self, "layers_"))
-        X = self._check_rows(X, reset=reset)
-        if sample_weight is not None:
-            sample_weight = check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-        held_out = None
-        if X_val is not None:
-            X_val = self._check_rows(X_val, reset=False)
-            held_out = make_rows(*check_weights(X_val, sample_weight_val))
-        random_state = check_random_state(self.random_state)
-        self._fit_stack(X, sample_weight, random_state, held_out)
-        return self
-
-    def _fit(self, X, sample_weight, random_state, validation=None):
-        held_out = validation and make_rows(*validation)
-        self._fit_stack(X, sample_weight, random_state, held_out)
-
-    def _fit_stack(self, X, sample_weight, random_state, held_out) -> None:
-        resume = self.warm_start and hasattr(self, "layers_")
-        entropy = self._entropy if resume else random_state.randint(2**31 - 1)
-        self.base_distribution_ = self._make_base_distribution()
-        self._check_candidates()
-        folds, all_rows = self._make_folds(X, sample_weight, held_out, entropy)
-        if not resume:
-            self._start(folds, entropy)
-        elif all_rows is not None:
-            depth = len(self._choices)
-            folds = [self._refit(fold, depth, settled=False) for fold in folds]
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        candidates = self._named_candidates()
+        self._check_candidates(candidates)
+        resume = self.warm_start and hasattr(self, "_history")
+        if resume:
+            seed = self._history["seed"]
         else:
-            [fold] = folds
-            validation = fold.validation and self._advance(fold.validation)
-            folds = [Fold(self._advance(fold.train), validation)]
-        self._grow(folds, all_rows)
+            assert random_state is not None
+            seed = int(random_state.randint(2**31 - 1))
+        names = [name for name, _ in candidates]
+        folds, all_rows = self._make_folds(fold, seed)
+        task = self._make_task(candidates, seed, fold.train)
+        progress = Progress(
+            self,
+            self.verbose,
+            snapshot=None if all_rows else lambda: self._as_if_ended(engine, seed),
+        )
+        engine = Greedy(
+            task,
+            names,
+            schedule=self._schedule(names),
+            stopping=self._stopping(),
+            max_iter=self._max_layers(),
+            progress=progress,
+            n_jobs=self.n_jobs,
+        )
+        if resume:
+            self._resume(engine)
+            if all_rows is None:
+                folds = [fold.through(self._chain(self.layers_)) for fold in folds]
+            else:
+                folds = [engine.refit(fold, settled=False)[1] for fold in folds]
+        progress.set_final(lambda: self._as_if_ended(engine, seed, layers))
+        layers: list[Any] = []
+        with progress.running(self._max_layers() + (all_rows is not None)):
+            engine.grow(folds)
+            engine.cut()
+            layers = [step.layer for step in engine.steps]
+            if all_rows is not None:
+                layers, _ = engine.refit(all_rows)
+            vars(self).update(self._attributes(engine, seed, layers))
+        return self._chain(layers)
 
-    def _make_folds(
-        self, X, sample_weight, held_out, entropy
-    ) -> tuple[list[Fold], Fold | None]:
-        """Give the folds to grow on; with ``cv`` all rows too, to fit on at last."""
-        all_rows = Fold(make_rows(*drop_zero_weights(X, sample_weight)), held_out)
-        if held_out is not None or not self.early_stopping:
-            return [all_rows], None
-        cv = self._get_cv(all_rows.train)
-        splits = make_splits(X, sample_weight, cv, self.validation_fraction, entropy)
-        folds = [
-            Fold(_take(X, sample_weight, train), _take(X, sample_weight, test))
-            for train, test in splits
-        ]
-        return folds, None if cv is None else all_rows
-
-    def _get_cv(self, rows: Rows) -> Any:
-        """Give the splitter for these training rows, or None for one hold-out."""
-        return self.cv
-
-    def _check_candidates(self) -> None:
-        for name, candidate in self._named_candidates():
+    def _check_candidates(self, candidates: list[tuple[str, Any]]) -> None:
+        for name, candidate in candidates:
             if not isinstance(candidate, Destructor):
                 raise TypeError(
                     f"Candidate {name!r} must be a Destructor, got "
                     f"{type(candidate).__name__}."
                 )
 
-    # ------------------------------------------------------------------ engine hooks
+    def _make_folds(self, fold: Fold, seed: int) -> tuple[list[Fold], Fold | None]:
+        """Return the folds to grow on; with ``cv`` all rows too, to fit on at last."""
+        if fold.validation is not None or not self.early_stopping:
+            return [fold], None
+        cv = self._get_cv(fold.train)
+        folds = fold.train.split(cv, self.validation_fraction, seed)
+        return folds, None if cv is None else fold
 
-    def _try_candidate(self, candidate: Destructor, fold: Fold) -> Trial:
-        train = fold.train
-        held_out = fold.validation and (fold.validation.latent, fold.validation.weight)
-        Z, log_det = candidate._fit_forward_checked(
-            train.latent, train.weight, held_out
-        )
-        base = candidate.base_distribution_
-        if not isinstance(base, StandardNormal):
-            raise ValueError(
-                f"A layer of a stack must end on the standard normal, but "
-                f"{type(candidate).__name__} ends on {base!r}. Put it after the stack, "
-                "in a DestructorPipeline."
-            )
-        train = Rows(Z, train.log_det + log_det, train.weight)
-        validation = fold.validation and _pass(candidate, fold.validation)
-        fold = Fold(train, validation)
-        scores = self._fold_scores(fold)
-        if np.isnan(scores[0]) or (validation is not None and np.isnan(scores[1])):
-            raise FloatingPointError(f"{type(candidate).__name__} gives NaN.")
-        return Trial(candidate, fold, *scores)
+    def _chain(self, layers: list[Any]) -> Map:
+        return Chain(tuple(layer.map_ for layer in layers))
 
-    def _settled_layers(self, layers: list[Any]) -> dict[str, Any]:
-        return layers[0]._settled_params(layers)
+    # ------------------------------------------------------------------ state
 
-    def _settled_params(self, fitted):
+    def _attributes(
+        self, engine: Greedy, seed: int, layers: list[Any]
+    ) -> dict[str, Any]:
+        """Return the fitted attributes that follow from the history."""
+        held_out = np.array(engine.validation_scores)
+        return {
+            "layers_": layers,
+            "layer_names_": [engine.names[step.choice] for step in engine.steps],
+            "n_iter_": len(layers),
+            "train_score_": np.array(engine.train_scores),
+            "validation_score_": held_out[~np.isnan(held_out)],
+            "_history": {
+                "seed": seed,
+                "start": engine.start,
+                # The layers themselves are in layers_.
+                "steps": [vars(replace(step, layer=None)) for step in engine.steps],
+            },
+        }
+
+    def _as_if_ended(
+        self, engine: Greedy, seed: int, layers: list[Any] | None = None
+    ) -> dict[str, Any]:
+        """Return what a copy needs to work as if fitting had ended now."""
+        if not layers:
+            layers = [step.layer for step in engine.steps]
+        return {
+            **self._attributes(engine, seed, layers),
+            "map_": self._chain(layers),
+            "base_distribution_": self.base_distribution_,
+        }
+
+    def _resume(self, engine: Greedy) -> None:
+        """Bring an engine to where the last fit ended."""
+        engine.start = self._history["start"]
+        engine.steps = [
+            Step(**{**step, "layer": layer})
+            for step, layer in zip(self._history["steps"], self.layers_, strict=True)
+        ]
+
+    def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
         n_iter = np.mean([stack.n_iter_ for stack in fitted])
         return {"max_iter": max(1, round(n_iter)), "early_stopping": False}
-
-    def _fold_scores(self, fold: Fold) -> tuple[float, float]:
-        held_out = np.nan if fold.validation is None else fold.validation.score()
-        return fold.train.score(), held_out
-
-    def _advance(self, rows: Rows) -> Rows:
-        """Pass rows through the layers that are there."""
-        for layer in self.layers_:
-            rows = _pass(layer, rows)
-        return rows
-
-    # ------------------------------------------------------------------ mapping
-
-    def _forward(self, X):
-        total = np.zeros(len(X))
-        for layer in self.layers_:
-            X, log_det = layer._forward(X)
-            total += log_det
-        return X, total
-
-    def _inverse(self, Z):
-        total = np.zeros(len(Z))
-        for layer in reversed(self.layers_):
-            Z, log_det = layer._inverse(Z)
-            total += log_det
-        return Z, total
 
     # ------------------------------------------------------------------ stages
 
     def staged_transform(self, X: ArrayLike) -> Iterator[NDArray]:
-        """Give the latent rows after each layer.
+        """Yield the latent rows after each layer.
 
         Parameters
         ----------
@@ -232,11 +297,11 @@ class GreedyDestructor(GreedyStackMixin, Destructor):
         Z : ndarray of shape (n_samples, n_features)
             Latent rows after 1, 2, … layers.
         """
-        for Z, _ in self._stages(X):
-            yield Z
+        for rows in self._stages(X):
+            yield rows.values
 
     def staged_score_samples(self, X: ArrayLike) -> Iterator[NDArray]:
-        """Give the log density of each row after each layer.
+        """Yield the log density of each row after each layer.
 
         Parameters
         ----------
@@ -248,15 +313,15 @@ class GreedyDestructor(GreedyStackMixin, Destructor):
         log_density : ndarray of shape (n_samples,)
             Log densities under the first 1, 2, … layers, in nats.
         """
-        for Z, log_det in self._stages(X):
-            yield self.base_distribution_.logpdf(Z) + log_det
+        for rows in self._stages(X):
+            yield self.base_distribution_.logpdf(rows.values) + rows.log_det
 
-    def _stages(self, X: ArrayLike) -> Iterator[tuple[NDArray, NDArray]]:
+    def _stages(self, X: Any) -> Iterator[Rows]:
         check_is_fitted(self)
-        rows = make_rows(self._check_rows(X, reset=False), None)
+        rows = self._read(X)
         for layer in self.layers_:
-            rows = _pass(layer, rows)
-            yield rows.latent, rows.log_det
+            rows = rows.through(layer.map_)
+            yield rows
 
     def score_layers(
         self, X: ArrayLike, sample_weight: ArrayLike | None = None
@@ -277,13 +342,11 @@ class GreedyDestructor(GreedyStackMixin, Destructor):
             minus the score of the untransformed rows under the standard normal.
         """
         check_is_fitted(self)
-        rows = make_rows(
-            *check_weights(self._check_rows(X, reset=False), sample_weight)
-        )
-        scores = [rows.score()]
+        rows = self._read(X, sample_weight)
+        scores = [rows.score(self.base_distribution_)]
         for layer in self.layers_:
-            rows = _pass(layer, rows)
-            scores.append(rows.score())
+            rows = rows.through(layer.map_)
+            scores.append(rows.score(self.base_distribution_))
         return np.diff(scores)
 
     # ------------------------------------------------------------------ sequence
@@ -310,20 +373,16 @@ class GreedyDestructor(GreedyStackMixin, Destructor):
                 f"{index} of the stack is not a run of at least one layer."
             )
         part = DestructorPipeline(named)._share(named)
-        if named[0][0] == "layer0" and hasattr(self, "feature_names_in_"):
-            part.feature_names_in_ = self.feature_names_in_
-        return part
+        return part._adopt(self) if named[0][0] == "layer0" else part
 
 
-def make_rows(X: NDArray, weight: NDArray | None) -> Rows:
-    return Rows(X, np.zeros(len(X)), weight)
-
-
-def _take(X: NDArray, weight: NDArray | None, index: NDArray) -> Rows:
-    weight = None if weight is None else weight[index]
-    return make_rows(X[index], weight)
-
-
-def _pass(layer: Destructor, rows: Rows) -> Rows:
-    Z, log_det = layer._by_rows(layer._forward, rows.latent)
-    return Rows(Z, rows.log_det + log_det, rows.weight)
+def _set_random_states(estimator: Any, seed: int) -> None:
+    """Give every ``random_state`` inside an estimator a seed of its own."""
+    rng = np.random.RandomState(seed)
+    names = sorted(
+        name
+        for name in estimator.get_params(deep=True)
+        if name == "random_state" or name.endswith("__random_state")
+    )
+    if names:
+        estimator.set_params(**{name: rng.randint(2**31 - 1) for name in names})

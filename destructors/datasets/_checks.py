@@ -11,20 +11,20 @@ Seed = int | np.random.RandomState | None
 
 
 def seeded(n_samples: int, random_state: Seed) -> np.random.RandomState:
-    """Check the number of rows, and give the source of randomness."""
+    """Return the source of randomness, after a check of the number of rows."""
     at_least("n_samples", n_samples, 1)
     return check_random_state(random_state)
 
 
 def at_least(name: str, value: int, least: int) -> int:
-    """Check that a number is an integer and not too small."""
+    """Return a number, after a check that it is an integer and not too small."""
     if value != int(value) or value < least:
         raise ValueError(f"{name} must be an integer of at least {least}, got {value}.")
     return int(value)
 
 
 def positive(name: str, value: float) -> float:
-    """Check that a number is positive."""
+    """Return a number, after a check that it is positive."""
     if not value > 0:
         raise ValueError(f"{name} must be positive, got {value}.")
     return float(value)

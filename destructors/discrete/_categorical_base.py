@@ -7,14 +7,16 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from destructors._compat import Interval, StrOptions
-from destructors._splits import merge_repeats
+from destructors.base import HoldoutDestructor
 from destructors.discrete._base import DiscreteDestructor
-from destructors.discrete._chow_liu import BaseCounts, Structure
+from destructors.discrete._base_counts import BaseCounts, Structure
 from destructors.discrete._counts import Layout
 from destructors.discrete._distinct import split_copies
+from destructors.maps import Identity
+from destructors.maps._checks import check_codes
+from destructors.rows import Fold
 
 __all__ = ["BaseGrid", "CategoricalBase"]
 
@@ -38,7 +40,7 @@ class BaseGrid(NamedTuple):
 
     @classmethod
     def of(cls, structure: str, alpha: float | str) -> BaseGrid:
-        """Give the grid that two parameters leave open: "auto" stands for all."""
+        """Return the grid that two parameters leave open: "auto" stands for all."""
         structures = _STRUCTURES if structure == "auto" else (structure,)
         alphas = _ALPHAS if isinstance(alpha, str) else (float(alpha),)
         return cls(structures, alphas)  # type: ignore[arg-type]
@@ -86,12 +88,12 @@ class BaseGrid(NamedTuple):
         return scores
 
     def best(self, scores: NDArray) -> tuple[Structure, float]:
-        """Give the structure and smoothing of the highest score."""
+        """Return the structure and smoothing of the highest score."""
         i, j = np.unravel_index(np.argmax(scores), scores.shape)
         return self.structures[i], self.alphas[j]
 
 
-class CategoricalBase(DiscreteDestructor):
+class CategoricalBase(DiscreteDestructor, HoldoutDestructor):
     """Learn the distribution of discrete data directly: no map, only a base.
 
     Columns are independent, or depend on one another along a tree of pairs (Chow–Liu
@@ -159,8 +161,6 @@ class CategoricalBase(DiscreteDestructor):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "random_state": ["random_state"],
     }
-    _uses_validation = True
-    _feature_wise = True
 
     def __init__(
         self,
@@ -181,22 +181,22 @@ class CategoricalBase(DiscreteDestructor):
         self.handle_missing = handle_missing
         self.random_state = random_state
 
-    def _fit(self, X, sample_weight, random_state, validation=None):
-        X, weight, _ = merge_repeats(X.astype(np.int64), sample_weight)
-        self._set_sizes(X)
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Identity:
+        assert random_state is not None
+        X, weight = self._read_codes(fold.train)
         layout = Layout.of(self.n_categories_)
         grid = BaseGrid.of(self.structure, self.alpha)
         chosen = grid.first
         if grid.is_open:
-            parts = self._hold_out(X, weight, check_random_state(random_state))
-            if validation is not None:
-                rows, row_weight = validation
-                if row_weight is None:
-                    row_weight = np.ones(len(rows))
-                parts = X, weight, rows.astype(np.int64), row_weight
+            parts = self._hold_out(X, weight, random_state)
+            if (held_out := fold.validation) is not None:
+                codes = check_codes(held_out.values, self.n_categories_, "X_val")
+                parts = X, weight, codes, held_out.weights
             chosen = grid.best(grid.score(*parts, layout))
         self.structure_, self.alpha_ = chosen
-        self._counts = BaseCounts.learn(X, weight, layout, self.structure_)
+        counts = BaseCounts.learn(X, weight, layout, self.structure_)
+        self.base_distribution_ = counts.base(self.alpha_)
+        return Identity()
 
     def _hold_out(
         self, X: NDArray, weight: NDArray, random_state: np.random.RandomState
@@ -208,12 +208,3 @@ class CategoricalBase(DiscreteDestructor):
             return X, weight, X, weight
         held_out, rest = split_copies(X, weight, [share, 1.0 - share], seed)
         return X[rest > 0], rest[rest > 0], X[held_out > 0], held_out[held_out > 0]
-
-    def _forward(self, X):
-        return X.astype(np.int64), np.zeros(len(X))
-
-    def _inverse(self, Z):
-        return Z.astype(np.int64), np.zeros(len(Z))
-
-    def _make_base_distribution(self):
-        return self._counts.base(self.alpha_)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
-from destructors._jit import HAS_NUMBA, jit
+from destructors.maps._jit import HAS_NUMBA, jit
 
 __all__ = [
     "Layout",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from destructors._splits import hash_again, hash_rows
+from destructors.rows import hash_again, hash_rows
 
 __all__ = ["split_copies"]
 

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from destructors.discrete._counts import Layout, code_counts, count_candidates
 from destructors.discrete._links import (
     Links,
+    add_counts,
     count_links,
     score_split,
-    settle,
     take_out,
 )
-from destructors.discrete._permutation import PermutationTree
 from destructors.discrete._screen import Lines, draw_candidate, propose, screen
+from destructors.maps._permutation import Permutation
+from destructors.rows import is_over
 
 __all__ = ["Growth", "GrowthRule"]
 
@@ -107,7 +108,7 @@ class Growth:
         self.lines = Lines.choose(code_counts(X, weight, layout), layout)
         self.importances = np.zeros(len(layout.sizes))
 
-    def grow(self) -> PermutationTree:
+    def grow(self) -> Permutation:
         """Grow the tree."""
         rows = np.arange(len(self.X))
         everywhere = np.ones(self.layout.total, dtype=bool)
@@ -116,6 +117,9 @@ class Growth:
         self.joint, self.alone = self._count(rows)
         waiting = deque([root])
         while waiting:
+            if is_over() and root.children is not None:
+                # Whoever waits stays a leaf.
+                break
             node = waiting.popleft()
             split = self._find_split(node)
             if split is not None:
@@ -124,7 +128,7 @@ class Growth:
                     self._divide_table(node, len(waiting))
                 waiting.extend(node.children)
             node.table = None
-        _merge(root, self.layout)
+        _prune(root, self.layout)
         return _assemble(root, self.layout)
 
     # ------------------------------------------------------------------ counts
@@ -179,7 +183,7 @@ class Growth:
     def _choose(
         self, node: Node, counts: NDArray
     ) -> list[tuple[int, NDArray, NDArray | None]]:
-        """Give the candidates that are worth a full score: the column, the codes that
+        """Return the candidates that are worth a full score: the column, the codes that
         go left and, where they are known, the counts of the rows that do.
         """
         least = self.rule.min_samples_leaf
@@ -243,11 +247,13 @@ class Growth:
         block = self.layout.block(split.feature)
         starts = self.layout.starts
         counts = self.joint, self.alone
-        settle(*self._count(node.rows), node.mapping, starts, self.links, *counts, -1.0)
+        add_counts(
+            *self._count(node.rows), node.mapping, starts, self.links, *counts, -1.0
+        )
         n_idle = 0 if split.gain > 0 else node.n_idle + 1
         children = []
         for rows, mapping, mine in zip(sides, split.maps, (left, ~left), strict=True):
-            settle(*self._count(rows), mapping, starts, self.links, *counts, 1.0)
+            add_counts(*self._count(rows), mapping, starts, self.links, *counts, 1.0)
             domain = node.domain.copy()
             domain[block] &= mine[block]
             children.append(Node(rows, mapping, domain, node.depth + 1, n_idle))
@@ -278,12 +284,12 @@ class Growth:
 # ------------------------------------------------------------------ the finished tree
 
 
-def _merge(node: Node, layout: Layout) -> None:
+def _prune(node: Node, layout: Layout) -> None:
     """Make a leaf of a node whose leaves treat all rows alike."""
     if node.children is None:
         return
     for child in node.children:
-        _merge(child, layout)
+        _prune(child, layout)
     left, right = node.children
     if left.children is not None or right.children is not None:
         return
@@ -293,7 +299,7 @@ def _merge(node: Node, layout: Layout) -> None:
         node.children = None
 
 
-def _assemble(root: Node, layout: Layout) -> PermutationTree:
+def _assemble(root: Node, layout: Layout) -> Permutation:
     """Put the nodes in arrays; children come after their parents."""
     nodes = [root]
     maps: list[NDArray] = []
@@ -316,11 +322,12 @@ def _assemble(root: Node, layout: Layout) -> PermutationTree:
             nodes.extend(node.children)
         before.append(masks[0])
         after.append(masks[1])
-    return PermutationTree(
-        layout,
+    own = np.repeat(layout.starts[:-1], layout.sizes)
+    return Permutation(
+        layout.sizes,
         np.array(features),
         np.array(children),
         np.array(before),
         np.array(after),
-        np.array(maps),
+        (np.array(maps) - own).astype(np.int32),
     )

@@ -14,12 +14,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors._jit import HAS_NUMBA, jit
 from destructors.discrete._counts import Layout
+from destructors.maps._jit import HAS_NUMBA, jit
 
-__all__ = ["Links", "count_links", "score_split", "settle", "take_out"]
+__all__ = ["Links", "add_counts", "count_links", "score_split", "take_out"]
 
-# Pseudo-count of a cell in the likelihood that exchanges are judged by.
+# Pseudo-count of a cell in the likelihood that exchanges are compared by.
 _EPS = 0.1
 # Rounds over the columns, in search of exchanges.
 _N_ROUNDS = 2
@@ -58,7 +58,7 @@ class Links(NamedTuple):
         )
 
     def cells(self, X: NDArray, layout: Layout) -> NDArray:
-        """Give the cell of each link that each row is in."""
+        """Return the cell of each link that each row is in."""
         inside = X[:, self.first] * layout.sizes[self.second] + X[:, self.second]
         return inside + self.starts[:-1]
 
@@ -100,7 +100,7 @@ def _count_loops(places, weight, rows, counts):  # pragma: no cover
 
 
 @jit
-def settle(joint, alone, mapping, starts, links, to_joint, to_alone, sign):
+def add_counts(joint, alone, mapping, starts, links, to_joint, to_alone, sign):
     """Add (or take away) the counts of a part, in the places its map gives.
 
     Parameters
@@ -133,9 +133,9 @@ def settle(joint, alone, mapping, starts, links, to_joint, to_alone, sign):
 
 
 def take_out(joint, alone, mapping, starts, links, from_joint, from_alone):
-    """Give counts by place without those of a part; rounding leaves no debris."""
+    """Return counts by place without those of a part; rounding leaves no debris."""
     joint_left, alone_left = from_joint.copy(), from_alone.copy()
-    settle(joint, alone, mapping, starts, links, joint_left, alone_left, -1.0)
+    add_counts(joint, alone, mapping, starts, links, joint_left, alone_left, -1.0)
     for counts, total in ((joint_left, from_joint), (alone_left, from_alone)):
         counts[counts < 1e-9 * total] = 0.0
     return joint_left, alone_left
@@ -157,11 +157,11 @@ def _likelihood(joint, alone, starts, links):
 
 @jit
 def _match(alone, mapping, domain, popularity, start, stop, codes, places):
-    """Give the r-th least frequent code the r-th least popular place.
+    """Return the r-th least frequent code the r-th least popular place.
 
     No other map of the column has a larger likelihood where columns are independent.
     Of equals, the order that there was is kept. Codes and their new places are listed;
-    their number is given.
+    their number is returned.
     """
     m = 0
     for c in range(start, stop):
@@ -359,7 +359,7 @@ def score_split(
         return gain
     rest_joint, rest_alone = at_joint.copy(), at_alone.copy()
     for side in range(2):
-        settle(
+        add_counts(
             joint[side],
             alone[side],
             mapping,
@@ -372,7 +372,7 @@ def score_split(
     gain = -_likelihood(rest_joint, rest_alone, starts, links)
     for side in range(2):
         rest_joint[:], rest_alone[:] = at_joint, at_alone
-        settle(
+        add_counts(
             joint[1 - side],
             alone[1 - side],
             maps[1 - side],
@@ -393,7 +393,7 @@ def score_split(
             links,
             min_gain,
         )
-    settle(joint[1], alone[1], maps[1], starts, links, rest_joint, rest_alone, 1.0)
+    add_counts(joint[1], alone[1], maps[1], starts, links, rest_joint, rest_alone, 1.0)
     gain += _likelihood(rest_joint, rest_alone, starts, links)
     for side in range(2):
         for c in range(len(mapping)):

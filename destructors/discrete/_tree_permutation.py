@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors._compat import Interval, StrOptions
-from destructors._splits import hash_again, hash_rows, merge_repeats
 from destructors.discrete._base import DiscreteDestructor
-from destructors.discrete._chow_liu import BaseCounts
+from destructors.discrete._base_counts import BaseCounts
 from destructors.discrete._counts import Layout, pair_information, spanning_tree
 from destructors.discrete._grow import Growth, GrowthRule
+from destructors.maps._permutation import Permutation
+from destructors.rows import Fold, hash_again, hash_rows
 
 __all__ = ["TreePermutation"]
 
@@ -73,9 +74,8 @@ class TreePermutation(DiscreteDestructor):
 
     Attributes
     ----------
-    tree_ : object
-        The fitted tree; ``len(tree_)`` is its number of leaves and ``tree_.depth`` its
-        depth.
+    tree_ : Permutation
+        The map: ``len(tree_)`` is its number of leaves and ``tree_.depth`` its depth.
     categories_ : list of ndarray
         Categories of each column, in the order of their codes.
     n_categories_ : ndarray of shape (``n_features_in_``,)
@@ -183,14 +183,16 @@ class TreePermutation(DiscreteDestructor):
         self.handle_missing = handle_missing
         self.random_state = random_state
 
-    def _fit(self, X, sample_weight, random_state):
-        X, weight, _ = merge_repeats(X.astype(np.int64), sample_weight)
-        self._set_sizes(X)
+    def _fit(
+        self, fold: Fold, random_state: np.random.RandomState | None
+    ) -> Permutation:
+        assert random_state is not None
+        X, weight = self._read_codes(fold.train)
         layout = Layout.of(self.n_categories_)
         sample, sample_weight = self._draw_rows(X, weight, random_state)
-        min_gain = self.min_gain
-        if isinstance(min_gain, str):
-            min_gain = max(0.0, float(np.log(weight.sum())))
+        min_gain = max(0.0, float(np.log(weight.sum())))
+        if not isinstance(self.min_gain, str):
+            min_gain = self.min_gain
         growth = Growth(
             sample,
             sample_weight,
@@ -209,8 +211,10 @@ class TreePermutation(DiscreteDestructor):
         self.tree_ = growth.grow()
         self._gains = growth.importances
         self.feature_importances_ = self._gains / (self._gains.sum() or 1.0)
-        Z = self.tree_.forward(X)
-        self._counts = BaseCounts.learn(Z, weight, layout, self.base)
+        Z = self.tree_.forward(X)[0]
+        counts = BaseCounts.learn(Z, weight, layout, self.base)
+        self.base_distribution_ = counts.base(self.alpha)
+        return self.tree_
 
     def _draw_rows(
         self, X: NDArray, weight: NDArray, random_state: np.random.RandomState
@@ -236,12 +240,3 @@ class TreePermutation(DiscreteDestructor):
         few[many] = few[:, many] = False
         information = pair_information(X, weight, layout, _MAX_CELLS)
         return spanning_tree(information, few)
-
-    def _forward(self, X):
-        return self.tree_.forward(X), np.zeros(len(X))
-
-    def _inverse(self, Z):
-        return self.tree_.inverse(Z), np.zeros(len(Z))
-
-    def _make_base_distribution(self):
-        return self._counts.base(self.alpha)

@@ -2,46 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterator, Mapping
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from destructors._compat import Interval, StrOptions
+from destructors._compat import BaseComposition, Interval, StrOptions
 from destructors.alignment import (
-    DomainMap,
+    DomainDestructor,
     GaussianBarycenter,
     SlicedBarycenter,
 )
-from destructors.alignment._domains import Samples, hold_out, hold_out_in_turn
-from destructors.alignment._layer import BarycenterMap
+from destructors.alignment._domains import (
+    by_domain,
+    divergence,
+    pooled_weight,
+    shuffle,
+    split_domains,
+)
 from destructors.base import Destructor
-from destructors.compose._greedy import GreedyStackMixin, Trial
-from destructors.metrics import energy_coefficient
+from destructors.compose._stack import GreedyDestructor, StackTask
+from destructors.greedy import Greedy, Retire, Schedule
+from destructors.maps import Map
+from destructors.rows import Fold, Rows
 
 __all__ = ["AlignmentFlow"]
 
 # Of the held-out and of the training rows at most about so many are compared: distances
 # between all rows would cost more than the layers.
 _MOST_COMPARED, _MOST_COMPARED_IN_TRAINING = 2000, 500
-# A hold-out of fewer rows is too noisy to stop by; all rows take their turn then.
+# A hold-out of fewer rows is too noisy to stop by; every row is held out once then.
 _ENOUGH_HELD_OUT, _N_FOLDS = 1000, 3
 
 
-class _Fold(NamedTuple):
-    """Rows to fit on, and rows to judge by."""
+class AlignmentTask(StackTask):
+    """Destructors of domains as layers, minus the divergence as objective.
 
-    train: Samples
-    validation: Samples | None
+    Parameters
+    ----------
+    candidates : sequence of (str, DomainDestructor) tuples
+        What a layer can be.
+    seed : int
+        Of all layers.
+    domains, domain_weights : ndarray of shape (n_domains,)
+        Label of each domain and its share in the barycenter, for all layers.
+    """
+
+    def __init__(
+        self,
+        candidates: list[tuple[str, Any]],
+        seed: int,
+        domains: NDArray,
+        domain_weights: NDArray,
+    ):
+        super().__init__(candidates, seed)
+        self.domains, self.domain_weights = domains, domain_weights
+
+    def score(self, state: Fold) -> tuple[float, float]:
+        """Return minus the divergences among the rows as they are."""
+        train = -divergence(state.train, _MOST_COMPARED_IN_TRAINING)
+        if state.validation is None:
+            return train, np.nan
+        return train, -divergence(state.validation, _MOST_COMPARED)
+
+    def prepare(self, layer: DomainDestructor, fold: Fold) -> None:
+        """Tell a layer of the domains."""
+        layer.domains_ = self.domains
+        if "domain_weights" in layer.get_params(deep=False):
+            layer.set_params(domain_weights=self.domain_weights)
+
+    def check(
+        self, layer: DomainDestructor, scores: tuple[float, float], after: Fold
+    ) -> None:
+        """Refuse a layer that gives NaN."""
+        if np.isnan(scores[0]) or (
+            after.validation is not None and np.isnan(scores[1])
+        ):
+            raise FloatingPointError(f"{type(layer).__name__} gives NaN.")
 
 
-class AlignmentFlow(GreedyStackMixin, DomainMap):
+class AlignmentFlow(BaseComposition, DomainDestructor, GreedyDestructor):
     r"""Map two or more domains into one shared space, invertibly.
 
     Layers that bring the domains closer are stacked greedily, without an adversary: in
@@ -52,10 +98,10 @@ class AlignmentFlow(GreedyStackMixin, DomainMap):
 
     Parameters
     ----------
-    layers : list of (str, DomainMap) tuples, default=None
+    layers : list of (str, DomainDestructor) tuples, default=None
         The portfolio: what a layer can be, such as any of `destructors.alignment`. None
         stands for `GaussianBarycenter` and `SlicedBarycenter`, with which held-out rows
-        end closest in most cases.
+        end closest in most cases. Their ``domain_weights`` are those of the flow.
     n_directions : int, default=None
         Number of directions of a sliced layer. None takes all, and at most 30.
     learning_rate : float, default=0.6
@@ -71,6 +117,9 @@ class AlignmentFlow(GreedyStackMixin, DomainMap):
         `score_samples` and `sample` give the density of each domain.
     max_iter : int, default=100
         Largest number of layers.
+    max_time : float, default=None
+        Seconds after which the fit ends with what there is, within one step of what is
+        being fitted. With None the result depends on nothing but data and seed.
     early_stopping : bool, default=True
         Whether to hold out rows, stop by them and cut back. Otherwise all rows are
         trained on and there are ``max_iter`` layers.
@@ -97,7 +146,7 @@ class AlignmentFlow(GreedyStackMixin, DomainMap):
 
     Attributes
     ----------
-    layers_ : list of DomainMap
+    layers_ : list of DomainDestructor
         The fitted layers. May be empty: where the domains are one already.
     layer_names_ : list of str
         Kind of each layer.
@@ -108,8 +157,12 @@ class AlignmentFlow(GreedyStackMixin, DomainMap):
         the training rows and in the second of the held-out ones (NaN without any): the
         `destructors.metrics.energy_coefficient`, of up to 500 and 2,000 rows in all.
         With folds it is the mean over them, from before the fit to all rows.
+    train_score_, validation_score_ : ndarray
+        Minus the rows of ``divergence_``, the second without NaN.
     density_ : Destructor
         The density of the shared space, if ``density`` is given.
+    base_distribution_ : Density or None
+        What was learned by it.
     domains_ : ndarray of shape (n_domains,)
         Labels of the domains.
     domain_weights_ : ndarray of shape (n_domains,)
@@ -128,6 +181,9 @@ class AlignmentFlow(GreedyStackMixin, DomainMap):
     -----
     Distances are taken in the units of the data: bring features of different kinds to
     one scale first, for instance with `sklearn.preprocessing.StandardScaler`.
+
+    ``flow[i]`` is a layer, ``flow[:k]`` the flow of the first layers, and
+    `staged_transform` goes through them.
 
     Requests of scikit-learn's metadata routing are set: inside a `Pipeline` or a search
     ``sample_domain`` arrives without further ado.
@@ -153,12 +209,8 @@ class AlignmentFlow(GreedyStackMixin, DomainMap):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **{
-            name: constraint
-            for name, constraint in GreedyStackMixin._greedy_constraints.items()
-            if name != "warm_start"
-        },
-        **DomainMap._parameter_constraints,
+        **GreedyDestructor._parameter_constraints,
+        **DomainDestructor._parameter_constraints,
         "layers": [list, None],
         "n_directions": [Interval(Integral, 1, None, closed="left"), None],
         "learning_rate": [Interval(Real, 0, 1, closed="right")],
@@ -174,13 +226,14 @@ class AlignmentFlow(GreedyStackMixin, DomainMap):
 
     def __init__(
         self,
-        layers: list[tuple[str, DomainMap]] | None = None,
+        layers: list[tuple[str, DomainDestructor]] | None = None,
         *,
         n_directions: int | None = None,
         learning_rate: float = 0.6,
         domain_weights: str | Mapping | ArrayLike = "uniform",
         density: Destructor | None = None,
         max_iter: int = 100,
+        max_time: float | None = None,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
         cv: int | Literal["auto"] | None = "auto",
@@ -196,6 +249,7 @@ class AlignmentFlow(GreedyStackMixin, DomainMap):
         self.domain_weights = domain_weights
         self.density = density
         self.max_iter = max_iter
+        self.max_time = max_time
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.cv = cv
@@ -205,193 +259,216 @@ class AlignmentFlow(GreedyStackMixin, DomainMap):
         self.random_state = random_state
         self.verbose = verbose
 
+    # ------------------------------------------------------------------ parameters
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get parameters; those of a layer in ``layers`` are named ``name__parameter``.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include the layers and their parameters.
+
+        Returns
+        -------
+        params : dict
+            Parameter names mapped to their values.
+        """
+        if self.layers is None:
+            return super().get_params(deep=deep)
+        return self._get_params("layers", deep=deep)
+
+    def set_params(self, **params: Any) -> AlignmentFlow:
+        """Set parameters; the name of one of ``layers`` sets the layer itself.
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values, such as ``name__n_knots=20``.
+
+        Returns
+        -------
+        self : object
+            The flow.
+        """
+        if params.get("layers", self.layers) is None:
+            super().set_params(**params)
+        else:
+            self._set_params("layers", **params)
+        return self
+
     # ------------------------------------------------------------------ fitting
 
-    def _fit(self, samples, validation, random_state):
-        entropy, split_seed = random_state.randint(2**31 - 1, size=2)
-        self._check_layers()
-        samples = samples.shuffle()
-        self._tired: set[int] = set()
-        folds, all_rows = self._make_folds(samples, validation, int(split_seed))
-        self._start(folds, int(entropy))
-        self._grow(folds, all_rows)
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        assert random_state is not None
+        self.base_distribution_ = None
+        self._leftover = random_state
+        # The first rows are then as good as any to compare domains by.
+        held_out = fold.validation
+        fold = Fold(
+            shuffle(fold.train), None if held_out is None else shuffle(held_out)
+        )
+        map_ = super()._fit(fold, random_state)
         if self.density is not None:
-            self._fit_density(samples, random_state)
+            self._fit_density(fold.through(map_), random_state)
+        return map_
 
-    def _make_folds(
-        self, samples: Samples, validation: Samples | None, seed: int
-    ) -> tuple[list[_Fold], _Fold | None]:
-        """Give the folds to grow on; with ``cv`` all rows too, to fit on at last."""
-        if validation is not None or not self.early_stopping:
-            return [_Fold(samples, validation)], None
-        n_folds = self.cv
-        if n_folds == "auto":
-            n_held_out = sum(samples.totals()) * self.validation_fraction
-            n_folds = None if n_held_out >= _ENOUGH_HELD_OUT else _N_FOLDS
-        if n_folds is None:
-            return [_Fold(*hold_out(samples, self.validation_fraction, seed))], None
-        folds = [_Fold(*parts) for parts in hold_out_in_turn(samples, n_folds, seed)]
-        return folds, _Fold(samples, None)
+    def _make_folds(self, fold: Fold, seed: int) -> tuple[list[Fold], Fold | None]:
+        split_seed = self._leftover.randint(2**31 - 1)
+        if fold.validation is not None or not self.early_stopping:
+            return [fold], None
+        cv = self.cv
+        if cv == "auto":
+            n_held_out = fold.train.total * self.validation_fraction
+            cv = None if n_held_out >= _ENOUGH_HELD_OUT else _N_FOLDS
+        folds = split_domains(fold.train, cv, self.validation_fraction, split_seed)
+        return folds, None if cv is None else fold
 
-    def _check_layers(self) -> None:
-        if self.layers is not None and not self.layers:
-            raise ValueError("layers is empty: give at least one (name, layer) tuple.")
-        for entry in self.layers or []:
-            if not (isinstance(entry, tuple) and isinstance(entry[-1], DomainMap)):
-                raise TypeError(
-                    f"Each of layers must be a (name, DomainMap) tuple, got {entry!r}."
-                )
-
-    def _fit_density(self, samples: Samples, random_state) -> None:
-        shared = [self._forward(X, k)[0] for k, X in enumerate(samples.rows)]
-        weight = samples.pooled_weight()
+    def _fit_density(self, fold: Fold, random_state: np.random.RandomState) -> None:
         density = clone(self.density)
         if "random_state" in density.get_params():
             density.set_params(random_state=random_state.randint(2**31 - 1))
-        # Every domain counts as much; weights sum to the number of rows they stand for.
-        self.density_ = density.fit(
-            np.vstack(shared), sample_weight=weight * sum(samples.totals())
+        density._validate_params()
+        held_out = fold.validation
+        density._fit_rows(
+            Fold(_pool(fold.train), None if held_out is None else _pool(held_out))
         )
+        self.density_ = density
+        self.base_distribution_ = density.to_density()
 
-    # ------------------------------------------------------------------ engine hooks
-
-    def _named_candidates(self) -> list[tuple[str, DomainMap]]:
+    def _named_candidates(self) -> list[tuple[str, Any]]:
         if self.layers is not None:
             return self.layers
         # The flow decides by held-out rows whether to take a layer. That each should
         # choose its step by them too would only add noise, where steps are small.
-        sliced = SlicedBarycenter(
-            self.n_directions, learning_rate=self.learning_rate, shrinkage=0.0
-        )
+        sliced = SlicedBarycenter(self.n_directions, learning_rate=self.learning_rate)
         return [("gaussian", GaussianBarycenter()), ("sliced", sliced)]
 
-    def _turn(self, n_layers, n_candidates):
-        return [c for c in range(n_candidates) if c not in self._tired]
+    def _check_candidates(self, candidates: list[tuple[str, Any]]) -> None:
+        if not candidates:
+            raise ValueError("layers is empty: give at least one (name, layer) tuple.")
+        for entry in candidates:
+            if not (
+                isinstance(entry, tuple) and isinstance(entry[-1], DomainDestructor)
+            ):
+                raise TypeError(
+                    "Each of layers must be a (name, DomainDestructor) tuple, got "
+                    f"{entry!r}."
+                )
+        self._validate_names([name for name, _ in candidates])
 
-    def _note_gains(self, gains):
-        last = len(self._named_candidates()) - 1
-        self._tired |= {c for c, gain in gains.items() if gain < self.tol and c != last}
+    def _make_task(
+        self, candidates: list[tuple[str, Any]], seed: int, train: Rows
+    ) -> AlignmentTask:
+        return AlignmentTask(candidates, seed, self.domains_, self.domain_weights_)
 
-    def _try_candidate(self, candidate: DomainMap, fold: _Fold) -> Trial:
-        random_state = check_random_state(getattr(candidate, "random_state", None))
-        candidate._fit_checked(*fold, self.domain_weights_, random_state)
-        fold = _Fold(
-            _pass(candidate, fold.train),
-            fold.validation and _pass(candidate, fold.validation),
-        )
-        return Trial(candidate, fold, *self._fold_scores(fold))
+    def _schedule(self, names: list[str]) -> Schedule:
+        return Retire(*names, tol=self.tol, keep=names[-1])
 
-    def _settled_layers(self, layers):
-        # Without held-out rows a layer goes as far as it did with them.
-        if not isinstance(layers[0], BarycenterMap):
-            return {}
-        shares = [layer.step_ / layer.learning_rate for layer in layers]
-        return {"shrinkage": float(np.clip(1.0 - np.mean(shares), 0.0, 1.0))}
+    def _attributes(
+        self, engine: Greedy, seed: int, layers: list[Any]
+    ) -> dict[str, Any]:
+        scores = np.array([engine.train_scores, engine.validation_scores])
+        return super()._attributes(engine, seed, layers) | {"divergence_": -scores}
 
-    def _fold_scores(self, fold: _Fold) -> tuple[float, float]:
-        validation = fold.validation
-        train = _divergence(fold.train, _MOST_COMPARED_IN_TRAINING)
-        if validation is None:
-            return -train, np.nan
-        return -train, -_divergence(validation, _MOST_COMPARED)
+    # ------------------------------------------------------------------ stages
 
-    def _set_scores(self):
-        super()._set_scores()
-        # The engine's scores are larger where they are better.
-        del self.train_score_, self.validation_score_
-        self.divergence_ = -np.array([self._train_scores, self._validation_scores])
-
-    # ------------------------------------------------------------------ mapping
-
-    def _forward(self, X, domain):
-        total = np.zeros(len(X))
-        for layer in self.layers_:
-            X, log_det = layer._forward(X, domain)
-            total += log_det
-        return X, total
-
-    def _inverse(self, Z, domain):
-        total = np.zeros(len(Z))
-        for layer in reversed(self.layers_):
-            Z, log_det = layer._inverse(Z, domain)
-            total += log_det
-        return Z, total
-
-    # ------------------------------------------------------------------ density
-
-    def _has_density(self) -> bool:
-        if self.density is None:
-            raise AttributeError(
-                "The flow has no density: give AlignmentFlow a destructor as density."
-            )
-        return True
-
-    @available_if(_has_density)
-    def score_samples(
+    def staged_transform(
         self, X: ArrayLike, *, sample_domain: ArrayLike | None = None
-    ) -> NDArray:
-        """Log density of each row given its domain, in nats.
+    ) -> Iterator[NDArray]:
+        """Yield the rows after each layer.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows of any of the domains.
+        sample_domain : array-like of shape (n_samples,)
+            Label of the domain of each row.
+
+        Yields
+        ------
+        Z : ndarray of shape (n_samples, n_features)
+            Rows after 1, 2, … layers.
+        """
+        for rows in self._stages(X, sample_domain):
+            yield rows.values
+
+    @available_if(DomainDestructor._has_density)
+    def staged_score_samples(
+        self, X: ArrayLike, *, sample_domain: ArrayLike | None = None
+    ) -> Iterator[NDArray]:
+        """Yield the log density of each row after each layer.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows of any of the domains.
+        sample_domain : array-like of shape (n_samples,)
+            Label of the domain of each row.
+
+        Yields
+        ------
+        log_density : ndarray of shape (n_samples,)
+            Log densities under the first 1, 2, … layers and the density of the shared
+            space, in nats.
+        """
+        for rows in self._stages(X, sample_domain):
+            yield self.base_distribution_.logpdf(rows.values) + rows.log_det
+
+    def score_layers(
+        self,
+        X: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        sample_domain: ArrayLike | None = None,
+    ) -> NDArray:
+        """Tell how much closer each layer brings the domains.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows of at least two domains.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
         sample_domain : array-like of shape (n_samples,)
             Label of the domain of each row.
 
         Returns
         -------
-        log_density : ndarray of shape (n_samples,)
-            ``log p(x | domain)``.
+        gains : ndarray of shape (``n_iter_``,)
+            Fall of the `destructors.metrics.energy_coefficient` by each layer.
         """
-        Z, log_det = self.transform_and_log_det(X, sample_domain=sample_domain)
-        return self.density_.score_samples(Z) + log_det
+        rows = self._read(X, sample_weight, sample_domain)
+        left = [divergence(rows)]
+        for layer in self.layers_:
+            rows = rows.through(layer.map_)
+            left.append(divergence(rows))
+        return -np.diff(left)
 
-    @available_if(_has_density)
-    def sample(
-        self,
-        n_samples: int = 1,
-        *,
-        domain: Any,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> NDArray:
-        """Draw rows from the learned density of a domain.
+    def _stages(self, X: Any, sample_domain: Any = None) -> Iterator[Rows]:
+        rows = self._read(X, None, sample_domain)
+        for layer in self.layers_:
+            rows = rows.through(layer.map_)
+            yield rows
 
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of rows.
-        domain : label
-            The domain to draw from.
-        random_state : int, RandomState instance or None, default=None
-            Pass an int for reproducible samples.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            Samples.
-
-        Raises
-        ------
-        ValueError
-            If ``n_samples`` is less than 1 or ``domain`` was not there in `fit`.
-        """
+    def __getitem__(self, index: int | slice) -> DomainDestructor:
         check_is_fitted(self)
-        number = self._number(domain)
-        Z = self.density_.sample(n_samples, random_state=random_state)
-        return self._inverse(Z, number)[0]
+        if not isinstance(index, slice):
+            return self.layers_[index]
+        start, stop, step = index.indices(self.n_iter_)
+        if step != 1 or start >= stop:
+            raise ValueError(f"{index} of the flow is not a run of at least one layer.")
+        part = copy.copy(self)
+        part.layers_, part.n_iter_ = self.layers_[index], stop - start
+        part.layer_names_ = self.layer_names_[index]
+        part.map_ = self._chain(part.layers_)
+        for name in ("divergence_", "train_score_", "validation_score_"):
+            setattr(part, name, getattr(self, name)[..., start : stop + 1])
+        return part
 
 
-def _divergence(samples: Samples, most: int) -> float:
-    """Divergence among the domains, by not too many rows of each."""
-    n_rows = most // len(samples.rows)
-    few = Samples(
-        [X[:n_rows] for X in samples.rows],
-        [None if weight is None else weight[:n_rows] for weight in samples.weights],
-    )
-    return energy_coefficient(*few)
-
-
-def _pass(layer: DomainMap, samples: Samples) -> Samples:
-    mapped = [layer._forward(X, k)[0] for k, X in enumerate(samples.rows)]
-    return samples._replace(rows=mapped)
+def _pool(rows: Rows) -> Rows:
+    """Return the rows of all domains as those of one, of which each is as much."""
+    parts = by_domain(rows)
+    values = np.vstack([part.values for part in parts])
+    return Rows.of(values, pooled_weight(parts) * rows.total, n_jobs=rows.n_jobs)

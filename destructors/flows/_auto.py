@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from numbers import Real
-from time import perf_counter
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from destructors._compat import Interval
 from destructors.autoregressive import RegressionDestructor
 from destructors.base import Destructor
 from destructors.compose import make_destructor_pipeline
-from destructors.flows._starts import StartedDestructor, make_marginal
+from destructors.flows._starts import StartedDestructor, make_marginal, race_starts
+from destructors.greedy import Retire, Schedule, Stages, TryAll
 from destructors.linear import PCARotation
 from destructors.marginal import SplineGaussianizer
 from destructors.mixture import GaussianMixtureDestructor
@@ -31,7 +29,7 @@ class AutoDestructor(StartedDestructor):
     held-out rows; if they gain more with regressions among the features in front of it,
     these come first (tried on 2 to 20 features). Boosted trees follow. Then each
     iteration takes, from rotated marginals, mixtures and more trees, the layer with the
-    largest held-out gain; a kind that gained nothing is not tried again. The stack is
+    largest held-out gain; a kind that gained nothing is retired. The stack is
     cut back to its best prefix.
 
     Parameters
@@ -39,9 +37,8 @@ class AutoDestructor(StartedDestructor):
     max_iter : int, default=10
         Largest number of layers.
     max_time : float, default=None
-        Seconds of wall time after which no further candidate is begun; a fit ends when
-        the one under way is done. With None there is no limit, and the result depends
-        on nothing but data and seed.
+        Seconds after which the fit ends with what there is, within one step of what is
+        being fitted. With None the result depends on nothing but data and seed.
     early_stopping : bool, default=True
         Whether rows are held out to choose and to stop by. Otherwise all rows are
         trained on, choices are by the training score, and there are ``max_iter``
@@ -104,11 +101,6 @@ class AutoDestructor(StartedDestructor):
     True
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        **StartedDestructor._parameter_constraints,
-        "max_time": [Interval(Real, 0, None, closed="neither"), None],
-    }
-
     def __init__(
         self,
         *,
@@ -150,56 +142,13 @@ class AutoDestructor(StartedDestructor):
             ("trees", BoostedTreeDestructor()),
         ]
 
-    def _find_starts(self):
-        return [0, 1]
-
-    def _try_turn(self, turn, names, candidates, folds):
-        fitted = super()._try_turn(turn, names, candidates, folds)
-        is_first = not self.layers_ and self._starts is None
-        if is_first and fitted and 1 < self.n_features_in_ <= _MOST_REGRESSED:
+    def _schedule(self, names: list[str]) -> Schedule:
+        behind = None
+        if 1 < self.n_features_in_ <= _MOST_REGRESSED:
             # Regressions cost most: they are tried behind the better start only.
-            best = max(fitted, key=lambda c: self._gain(fitted[c]))
-            behind = names.index(names[best].replace("mixture", "regression-mixture"))
-            fitted |= super()._try_turn([behind], names, candidates, folds)
-        return fitted
-
-    def _turn(self, n_layers, n_candidates):
-        if n_layers == 0:
-            return super()._turn(n_layers, n_candidates)
-        names = [name for name, _ in self._named_candidates()]
-        if n_layers == 1:
-            return [names.index("trees")]
-        later = [names.index(name) for name in ("rotation", "mixture", "trees")]
-        return [c for c in later if c not in self._helpless]
-
-    def _note_gains(self, gains):
-        if self.layers_:
-            self._helpless |= {c for c, gain in gains.items() if gain < self.tol}
-
-    def _has_converged(self):
-        n_layers = len(self.layers_)
-        return super()._has_converged() or not self._turn(n_layers, None)
-
-    # ------------------------------------------------------------------ economy
-
-    def _start(self, folds, entropy):
-        self._began = perf_counter()
-        self._helpless: set[int] = set()
-        self._n_begun = 0
-        super()._start(folds, entropy)
-        self._n_begun = 0
-
-    def _skips(self, candidate):
-        # The first candidate of all is always fitted: something must come out.
-        self._n_begun += 1
-        return self._n_begun > 1 and self._seconds_left() <= 0
-
-    def _try_seeded(self, candidate, fold, seed, **params):
-        if self.max_time is not None and isinstance(candidate, BoostedTreeDestructor):
-            params["max_time"] = max(self._seconds_left(), 1e-3)
-        return super()._try_seeded(candidate, fold, seed, **params)
-
-    def _seconds_left(self) -> float:
-        if self.max_time is None:
-            return np.inf
-        return self.max_time - (perf_counter() - self._began)
+            behind = lambda best: best.replace("mixture", "regression-mixture")
+        return Stages(
+            race_starts("mixture", "marginal-mixture", then=behind),
+            TryAll("trees"),
+            Retire("rotation", "mixture", "trees", tol=self.tol, since=1),
+        )

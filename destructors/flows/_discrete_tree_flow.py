@@ -9,18 +9,20 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted
 
-from destructors._compat import Interval, StrOptions, fit_context
-from destructors.base import check_weights
-from destructors.compose._greedy import Trial
-from destructors.compose._stack import GreedyDestructor
+from destructors._compat import Interval
+from destructors.base import Destructor
+from destructors.compose._stack import GreedyDestructor, StackTask
 from destructors.discrete import CategoricalBase, TreePermutation
 from destructors.discrete._base import DiscreteDestructor
+from destructors.discrete._base_counts import BaseCounts
 from destructors.discrete._categorical_base import BaseGrid
-from destructors.discrete._chow_liu import BaseCounts
 from destructors.discrete._counts import Layout
-from destructors.flows._discrete_fold import CodedFold, CodedRows, make_folds
+from destructors.flows._discrete_fold import CodedFold, split_codes, unique_codes
+from destructors.greedy import Greedy, Schedule, TryAll
+from destructors.maps import Map
+from destructors.maps._checks import check_codes
+from destructors.rows import Fold, Rows
 
 __all__ = ["DiscreteTreeFlow"]
 
@@ -33,6 +35,39 @@ _OF_LAYERS = (
     "max_candidates",
     "max_samples",
 )
+
+
+class _DiscreteTask(StackTask):
+    """Permutations as layers, mean log probability under the best base as objective."""
+
+    def __init__(
+        self, candidates: list[tuple[str, Destructor]], seed: int, grid: BaseGrid
+    ):
+        super().__init__(candidates, seed)
+        self.grid = grid
+
+    def score(self, state: Any) -> tuple[float, float]:
+        return state.train_score, state.validation_score
+
+    def prepare(self, layer: Any, fold: Any) -> None:
+        if fold.choice is not None:
+            layer.set_params(base=fold.choice[0])
+
+    def check(self, layer: Any, scores: tuple[float, float], after: Any) -> None:
+        layer._base_scores = after.scores
+
+    def refit_params(self, layers: list[Any]) -> dict[str, Any]:
+        return choose_base(self.grid, [layer._base_scores for layer in layers])
+
+
+def choose_base(grid: BaseGrid, scores: list[NDArray | None]) -> dict[str, Any]:
+    """Return the base of the best mean score over folds, each of one entry of a list,
+    as parameters of a permutation.
+    """
+    choice = grid.first
+    if scores[0] is not None:
+        choice = grid.best(np.mean(np.array(scores), axis=0))
+    return dict(zip(("base", "alpha"), choice, strict=True))
 
 
 class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
@@ -61,6 +96,9 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
         As in `TreePermutation`.
     max_iter : int, default=20
         Largest number of permutations.
+    max_time : float, default=None
+        Seconds after which the fit ends with what there is, within one step of what is
+        being fitted. With None the result depends on nothing but data and seed.
     early_stopping : bool, default=True
         Whether rows are held out to choose and to stop by. Otherwise all rows are
         trained on: ``base`` and ``alpha`` must then be given, and there are
@@ -164,10 +202,8 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
         "base": CategoricalBase._parameter_constraints["structure"],
         "alpha": CategoricalBase._parameter_constraints["alpha"],
         "max_depth": [Interval(Integral, 0, None, closed="left"), "array-like"],
-        "categories": [StrOptions({"auto"}), list, tuple, np.ndarray],
     }
     _min_samples = 2
-    warm_start = False
 
     def __init__(
         self,
@@ -182,6 +218,7 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
         max_candidates: int = 8,
         max_samples: float | int | None = None,
         max_iter: int = 20,
+        max_time: float | None = None,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 2,
@@ -204,6 +241,7 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
         self.max_candidates = max_candidates
         self.max_samples = max_samples
         self.max_iter = max_iter
+        self.max_time = max_time
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -218,157 +256,101 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
 
     # ------------------------------------------------------------------ fitting
 
-    @fit_context(prefer_skip_nested_validation=False)
-    def fit(
-        self,
-        X: ArrayLike,
-        y: Any = None,
-        *,
-        sample_weight: ArrayLike | None = None,
-        X_val: ArrayLike | None = None,
-        sample_weight_val: ArrayLike | None = None,
-    ) -> DiscreteTreeFlow:
-        """Grow the stack on data.
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        X, weight = self._read_codes(fold.train)
+        rows = Rows.of(X, weight, kinds=self.n_categories_, n_jobs=self.n_jobs)
+        # Kept until the end: the rows that all bases are fitted on, and the first base.
+        self._leftover = rows, {}
+        return super()._fit(fold, random_state)
 
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-            Training data: numbers, strings or categories.
-        y : Ignored
-            Not used, present for API consistency by convention.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows. Integer weights equal repeated rows.
-        X_val : array-like of shape (n_val_samples, n_features), default=None
-            Held-out data. If given, all of ``X`` is trained on, and
-            ``validation_fraction`` and ``cv`` are not used.
-        sample_weight_val : array-like of shape (n_val_samples,), default=None
-            Weights of the held-out rows.
-
-        Returns
-        -------
-        self : object
-            The fitted flow.
-
-        Raises
-        ------
-        ValueError
-            If an input is not a table with enough rows and columns, has missing values
-            or unseen categories that are not allowed, or a weight is negative, or all
-            are zero, or nothing is held out and ``base`` or ``alpha`` is left open.
-        TypeError
-            If ``X`` is sparse.
-        """
-        self._learn_categories(X, sample_weight)
-        super().fit(
-            X,
-            sample_weight=sample_weight,
-            X_val=X_val,
-            sample_weight_val=sample_weight_val,
-        )
-        return self
-
-    def _fit_stack(self, X, sample_weight, random_state, held_out) -> None:
-        rows = CodedRows.of(*check_weights(X, sample_weight))
-        self._set_sizes(rows.codes)
-        self._layout = Layout.of(self.n_categories_)
-        self._grid = BaseGrid.of(self.base, self.alpha)
-        entropy = random_state.randint(2**31 - 1)
-        all_rows = None
-        parts: list[tuple[CodedRows, CodedRows | None]]
-        if held_out is not None:
-            parts = [(rows, CodedRows.of(held_out.latent, held_out.weight))]
-        elif not self.early_stopping:
-            if self._grid.is_open:
-                raise ValueError(
-                    "early_stopping=False leaves no held-out rows to choose by: give "
-                    "base and alpha, or X_val."
-                )
-            parts = [(rows, None)]
-        else:
-            parts = [
-                *make_folds(
-                    X, sample_weight, self.cv, self.validation_fraction, entropy
-                )
-            ]
-            all_rows = None if self.cv is None else self._judge(rows, None)
-        folds = [self._judge(*part) for part in parts]
-        first = self._choose_base([fold.scores for fold in folds])
-        self._start(folds, entropy)
-        self._growing = rows, first
-        try:
-            self._grow(folds, all_rows)
-        finally:
-            del self._growing
-        self._fit_bases(rows, first)
-
-    def _judge(self, train: CodedRows, validation: CodedRows | None) -> CodedFold:
-        return CodedFold.judge(train, validation, self._grid, self._layout)
-
-    def _choose_base(self, scores: list[NDArray | None]) -> dict[str, Any]:
-        """Choose a base by its mean score over folds, each of one entry of a list."""
-        choice = self._grid.first
-        if scores[0] is not None:
-            choice = self._grid.best(np.mean(np.array(scores), axis=0))
-        return dict(zip(("base", "alpha"), choice, strict=True))
-
-    def _fit_bases(self, rows: CodedRows, first: dict[str, Any]) -> None:
-        """Fit the base after each permutation on all rows."""
-        self.bases_, gains = [], np.zeros(len(self.n_categories_))
-        choices = [first, *self._settings]
-        for layer, choice in zip([None, *self.layers_], choices, strict=True):
-            if layer is not None:
-                rows = rows.through(layer)
-                gains += layer._gains
-            counts = BaseCounts.learn(*rows, self._layout, choice["base"])
-            self.bases_.append(counts.base(choice["alpha"]))
-        self.structure_, self.alpha_ = choices[-1]["base"], choices[-1]["alpha"]
-        self.feature_importances_ = gains / (gains.sum() or 1.0)
-        self.base_distribution_ = self.bases_[-1]
-
-    def _make_base_distribution(self):
-        return self.bases_[-1]
-
-    # ------------------------------------------------------------------ engine hooks
-
-    def _named_candidates(self) -> list[tuple[str, TreePermutation]]:
-        shared = {name: getattr(self, name) for name in _OF_LAYERS}
-        sizes = getattr(self, "n_categories_", np.empty(0)).tolist()
-        return [
-            (
-                f"depth-{depth}",
-                TreePermutation(max_depth=depth, categories=sizes, **shared),
+    def _make_folds(self, fold: Fold, seed: int) -> tuple[list[Any], Any]:
+        rows, _ = self._leftover
+        folds, all_rows = [Fold(rows)], None
+        if (held_out := fold.validation) is not None:
+            check_codes(held_out.values, self.n_categories_, "X_val")
+            folds = [Fold(rows, unique_codes(held_out))]
+        elif self.early_stopping:
+            folds = split_codes(fold.train, self.cv, self.validation_fraction, seed)
+            all_rows = None if self.cv is None else self._coded(Fold(rows))
+        elif self._grid.is_open:
+            raise ValueError(
+                "early_stopping=False leaves no held-out rows to choose by: give base "
+                "and alpha, or X_val."
             )
+        coded = [self._coded(part) for part in folds]
+        first = choose_base(self._grid, [part.scores for part in coded])
+        self._leftover = rows, first
+        return coded, all_rows
+
+    @property
+    def _grid(self) -> BaseGrid:
+        return BaseGrid.of(self.base, self.alpha)
+
+    def _coded(self, fold: Fold) -> CodedFold:
+        layout = Layout.of(self.n_categories_)
+        return CodedFold(fold.train, fold.validation, grid=self._grid, layout=layout)
+
+    def _make_task(
+        self, candidates: list[tuple[str, Destructor]], seed: int, train: Rows
+    ) -> StackTask:
+        return _DiscreteTask(candidates, seed, self._grid)
+
+    def _schedule(self, names: list[str]) -> Schedule:
+        return TryAll(*names)
+
+    def _named_candidates(self) -> list[tuple[str, Destructor]]:
+        shared = {name: getattr(self, name) for name in _OF_LAYERS}
+        return [
+            (f"depth-{depth}", TreePermutation(max_depth=depth, **shared))
             for depth in np.atleast_1d(self.max_depth).tolist()
         ]
 
-    def _try_candidate(self, candidate, fold):
-        if fold.structure is not None:
-            candidate.set_params(base=fold.structure)
-        candidate._fit_checked(*fold.train)
-        fold = fold.through(candidate, self._grid, self._layout)
-        candidate._base_scores = fold.scores
-        return Trial(candidate, fold, *self._fold_scores(fold))
+    # ------------------------------------------------------------------ bases
 
-    def _fold_scores(self, fold):
-        return fold.train_score, fold.validation_score
+    def _attributes(
+        self, engine: Greedy, seed: int, layers: list[Any]
+    ) -> dict[str, Any]:
+        rows, first = self._leftover
+        choices = [first, *(step.params for step in engine.steps)]
+        found = {
+            **super()._attributes(engine, seed, layers),
+            "bases_": self._fit_bases(rows, layers, choices),
+            "_choices": choices,
+        }
+        gains = sum((layer._gains for layer in layers), np.zeros(len(rows.values.T)))
+        found["feature_importances_"] = gains / (gains.sum() or 1.0)
+        return {**found, **_last(found["bases_"], choices)}
 
-    def _settled_layers(self, layers):
-        return self._choose_base([layer._base_scores for layer in layers])
+    def _fit_bases(
+        self, rows: Rows, layers: list[Any], choices: list[dict[str, Any]]
+    ) -> list[Any]:
+        """Fit the base before and after each permutation on all rows."""
+        layout, bases = Layout.of(self.n_categories_), []
+        for layer, choice in zip([None, *layers], choices, strict=True):
+            if layer is not None:
+                rows = rows.through(layer.map_)
+            counts = BaseCounts.learn(rows.values, rows.weights, layout, choice["base"])
+            bases.append(counts.base(choice["alpha"]))
+        return bases
 
-    def _reconstruction_attributes(self):
-        # A copy that is made on the way needs the bases of the layers there are.
-        self._fit_bases(*self._growing)
-        coding = {"_encoder": self._encoder} if hasattr(self, "_encoder") else {}
-        return {**super()._reconstruction_attributes(), **coding}
+    def _as_if_ended(
+        self, engine: Greedy, seed: int, layers: list[Any] | None = None
+    ) -> dict[str, Any]:
+        state = super()._as_if_ended(engine, seed, layers)
+        return {
+            **state,
+            "base_distribution_": state["bases_"][-1],
+            "_leftover": None,
+        }
 
-    def _settled_params(self, fitted):
+    def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
         last = {"base": fitted[0].structure_, "alpha": fitted[0].alpha_}
-        return {**super()._settled_params(fitted), **last}
+        return {**super()._refit_params(fitted), **last}
 
     # ------------------------------------------------------------------ stages
 
     def staged_score_samples(self, X: ArrayLike) -> Iterator[NDArray]:
-        """Give the log probability of each row after each permutation.
+        """Yield the log probability of each row after each permutation.
 
         Parameters
         ----------
@@ -381,10 +363,8 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
             Log probabilities under the flow of the first 1, 2, … permutations and the
             base that was fitted after them, in nats.
         """
-        stages = self.staged_transform(X)
-        check_is_fitted(self)
-        for Z, base in zip(stages, self.bases_[1:], strict=True):
-            yield base.logpdf(Z)
+        for i, rows in enumerate(self._stages(X), 1):
+            yield self.bases_[i].logpdf(rows.values)
 
     def score_layers(
         self, X: ArrayLike, sample_weight: ArrayLike | None = None
@@ -405,7 +385,7 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
         """
         parts = [
             self[:depth].score(X, sample_weight=sample_weight)
-            for depth in range(self.n_iter_ + 1)
+            for depth in range(len(self) + 1)
         ]
         return np.diff(parts)
 
@@ -418,7 +398,22 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
             )
         depth = len(range(*index.indices(len(self))))
         part = copy.copy(self)
-        part._cut(depth)
+        part.layers_ = self.layers_[:depth]
+        part.layer_names_ = self.layer_names_[:depth]
+        part.n_iter_ = depth
+        part.train_score_ = self.train_score_[: depth + 1]
+        part.validation_score_ = self.validation_score_[: depth + 1]
         part.bases_ = self.bases_[: depth + 1]
-        part.base_distribution_ = part.bases_[-1]
+        part._choices = self._choices[: depth + 1]
+        part.map_ = self._chain(part.layers_)
+        part.__dict__.update(_last(part.bases_, part._choices))
         return part
+
+
+def _last(bases: list[Any], choices: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the attributes that tell of the last base."""
+    return {
+        "base_distribution_": bases[-1],
+        "structure_": choices[-1]["base"],
+        "alpha_": choices[-1]["alpha"],
+    }

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from destructors._compat import Interval, StrOptions
-from destructors.base import Destructor
+from destructors.base import Destructor, HoldoutDestructor
 from destructors.compose import DestructorPipeline
+from destructors.greedy import Progress
 from destructors.linear import Whitening
+from destructors.maps import Map
 from destructors.marginal import SplineGaussianizer
+from destructors.rows import Fold
 
 __all__ = ["GaussianCopula"]
 
 
-class GaussianCopula(Destructor):
+class GaussianCopula(HoldoutDestructor):
     """Features of any distribution, with the dependence of a Gaussian.
 
     Every feature is mapped to N(0, 1) by itself, and the result is whitened. The
@@ -30,6 +33,9 @@ class GaussianCopula(Destructor):
     shrinkage : float or "auto", default="auto"
         Factor in [0, 1] by which correlations are pulled to zero; see
         `destructors.linear.Whitening`.
+    max_time : float, default=None
+        Seconds after which marginals that are fitted step by step end with what there
+        is.
     n_jobs : int, default=None
         Number of threads that transform rows side by side. The result does not depend
         on it.
@@ -73,10 +79,10 @@ class GaussianCopula(Destructor):
     True
     """
 
-    _uses_validation = True
     _parameter_constraints: ClassVar[dict] = {
         "marginal": [Destructor, None],
         "shrinkage": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "n_jobs": [Integral, None],
     }
 
@@ -85,26 +91,39 @@ class GaussianCopula(Destructor):
         marginal: Destructor | None = None,
         *,
         shrinkage: float | Literal["auto"] = "auto",
+        max_time: float | None = None,
         n_jobs: int | None = None,
     ):
         self.marginal = marginal
         self.shrinkage = shrinkage
+        self.max_time = max_time
         self.n_jobs = n_jobs
 
-    def _fit(self, X, sample_weight, random_state, validation=None):
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         marginal = SplineGaussianizer() if self.marginal is None else self.marginal
         whitening = Whitening(method="zca", shrinkage=self.shrinkage)
         steps = [("marginal", marginal), ("whitening", whitening)]
-        self._pipeline = DestructorPipeline(steps)
-        self._pipeline._fit_checked(X, sample_weight, validation)
-        self.marginal_, self.whitening_ = self._pipeline
+        pipeline, progress = DestructorPipeline(steps), Progress(self, noun="chain")
+        pipeline._adopt(self)
+        with progress.running(1):
+            progress.begin_step()
+            with progress.part("chain", pipeline):
+                self._leftover = pipeline._fit_rows(fold, onwards=self._onwards)
+            progress.close_step()
+        self.marginal_, self.whitening_ = pipeline
         self.shrinkage_ = self.whitening_.shrinkage_
         # The inverse of a symmetric whitening is the root of the correlation.
         root = np.linalg.inv(self.whitening_.components_)
         self.correlation_ = root @ root.T
+        return pipeline.map_
 
-    def _forward(self, X):
-        return self._pipeline._forward(X)
+    def _honest(
+        self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
+    ) -> Fold:
+        return self._leftover
 
-    def _inverse(self, Z):
-        return self._pipeline._inverse(Z)
+    def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
+        if self.marginal is None:
+            return {}
+        found = self.marginal._refit_params([copula.marginal_ for copula in fitted])
+        return {f"marginal__{name}": value for name, value in found.items()}

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from destructors._compat import StrOptions
-from destructors.base import Destructor, drop_zero_weights
+from destructors.base import Destructor
+from destructors.base_distributions import StandardNormal
 from destructors.compose import DestructorPipeline
-from destructors.compose._stack import Fold, GreedyDestructor, make_rows
+from destructors.compose._stack import GreedyDestructor, StackTask
+from destructors.greedy import Cycle, Progress, Schedule, Stopping
 from destructors.linear import PCARotation, RandomRotation
 from destructors.marginal import SplineGaussianizer
+from destructors.rows import Fold, Rows
 
 __all__ = ["RBIG"]
 
@@ -42,6 +46,9 @@ class RBIG(GreedyDestructor):
         size; ``X_val``, ``validation_fraction``, ``cv`` and ``tol`` are not used.
     max_iter : int, default=50
         Largest number of layers. Large data sets go on gaining, more and more slowly.
+    max_time : float, default=None
+        Seconds after which the fit ends with what there is, within one step of what is
+        being fitted. With None the result depends on nothing but data and seed.
     early_stopping : bool, default=True
         Whether to stop by the rule and cut back. Otherwise all rows are trained on and
         there are ``max_iter`` layers.
@@ -123,6 +130,7 @@ class RBIG(GreedyDestructor):
         rotation: Literal["alternate", "pca", "random"] = "alternate",
         stopping: Literal["likelihood", "total_correlation"] = "likelihood",
         max_iter: int = 50,
+        max_time: float | None = None,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 5,
@@ -137,6 +145,7 @@ class RBIG(GreedyDestructor):
         self.rotation = rotation
         self.stopping = stopping
         self.max_iter = max_iter
+        self.max_time = max_time
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -157,39 +166,47 @@ class RBIG(GreedyDestructor):
             for name, rotation in rotations.items()
         ]
 
-    def _turn(self, n_layers, n_candidates):
-        return [n_layers % n_candidates]
+    def _schedule(self, names: list[str]) -> Schedule:
+        return Cycle(*names)
 
     def _by_total_correlation(self) -> bool:
         return self.early_stopping and self.stopping == "total_correlation"
 
-    def _make_folds(self, X, sample_weight, held_out, entropy):
-        if self._by_total_correlation():
-            X, sample_weight = drop_zero_weights(X, sample_weight)
-            total = len(X) if sample_weight is None else sample_weight.sum()
-            n_rows = int(np.clip(np.round(total), self._min_samples, _MAX_NULL_ROWS))
-            self._null_gain = self._spurious_gain((n_rows, X.shape[1]), entropy)
-            return [Fold(make_rows(X, sample_weight), None)], None
-        return super()._make_folds(X, sample_weight, held_out, entropy)
+    def _make_folds(self, fold: Fold, seed: int) -> tuple[list[Fold], Fold | None]:
+        if not self._by_total_correlation():
+            return super()._make_folds(fold, seed)
+        self._null_gain = self._spurious_gain(fold.train, seed)
+        return [Fold(fold.train)], None
 
-    def _spurious_gain(self, shape: tuple[int, int], seed: int) -> float:
-        """Largest gain of a layer on standard normal data, where there is none."""
+    def _stopping(self) -> Stopping:
+        if not self._by_total_correlation():
+            return super()._stopping()
+        return _AboveChance(self.n_iter_no_change, self._null_gain)
+
+    def _spurious_gain(self, rows: Rows, seed: int) -> float:
+        """Return the largest gain of a layer on normal data, where there is none."""
         rng = np.random.RandomState(seed)
-        layer = self._named_candidates()[0][1]
-        gains = []
+        n_rows = int(np.clip(np.round(rows.total), self._min_samples, _MAX_NULL_ROWS))
+        base = StandardNormal(rows.n_features)
+        candidates, gains = self._named_candidates(), []
         for _ in range(_N_NULL_DRAWS):
-            rows = make_rows(rng.standard_normal(shape), None)
-            trial = self._try_seeded(layer, Fold(rows, None), rng.randint(2**31 - 1))
-            gains.append(trial.train_score - rows.score())
+            fold = Fold(Rows.of(rng.standard_normal((n_rows, rows.n_features))))
+            task = StackTask(candidates, rng.randint(2**31 - 1))
+            [trial] = task.attempt(0, [fold], 0, {}, Progress(self))
+            gains.append(trial.train_score - fold.train.score(base))
         return max(gains)
 
-    def _has_converged(self):
-        if not self._by_total_correlation():
-            return super()._has_converged()
-        return len(self.layers_) - self._best_depth() >= self.n_iter_no_change
 
-    def _best_depth(self):
-        if not self._by_total_correlation():
-            return super()._best_depth()
-        real = np.flatnonzero(np.diff(self._train_scores) > self._null_gain)
+class _AboveChance(Stopping):
+    """End when layers gain no more than they would on normal data."""
+
+    def __init__(self, n_iter_no_change: int, chance: float):
+        super().__init__(n_iter_no_change, 0.0)
+        self.chance = chance
+
+    def ends(self, train: Sequence[float], validation: Sequence[float]) -> bool:
+        return len(train) - 1 - self.best(train, validation) >= self.n_iter_no_change
+
+    def best(self, train: Sequence[float], validation: Sequence[float]) -> int:
+        real = np.flatnonzero(np.diff(train) > self.chance)
         return int(real[-1]) + 1 if len(real) else 0

@@ -11,8 +11,10 @@ import numpy as np
 from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor
 from destructors.compose import DestructorPipeline
-from destructors.flows._starts import StartedDestructor, make_marginal
+from destructors.flows._starts import StartedDestructor, make_marginal, race_starts
+from destructors.greedy import Greedy, Never, Schedule, Stages, Stopping, TryAll
 from destructors.mixture import GaussianMixtureDestructor
+from destructors.rows import Fold
 from destructors.tree import BoostedTreeDestructor
 
 __all__ = ["TreeFlow"]
@@ -40,8 +42,11 @@ class TreeFlow(StartedDestructor):
         Step of the root of each tree.
     scale_decay : float, default=1.0
         How fast steps shrink with the volume of a node.
-    max_iter : int, default=3000
+    max_trees : int, default=3000
         Largest number of trees.
+    max_time : float, default=None
+        Seconds after which the fit ends with what there is, within one step of what is
+        being fitted. With None the result depends on nothing but data and seed.
     max_depth : int, default=20
         Largest depth of a tree; None sets no limit (beyond 64).
     min_samples_leaf : float, default=5
@@ -50,8 +55,8 @@ class TreeFlow(StartedDestructor):
         Number of bins of the unit interval at whose edges a feature can be cut.
     early_stopping : bool, default=True
         Whether rows are held out to choose and to stop by. Otherwise all rows are
-        trained on: ``n_components`` and ``marginal`` must then be given, and there are
-        ``max_iter`` trees.
+        trained on: ``n_components`` (one number) and ``marginal`` must then be given,
+        and there are ``max_trees`` trees.
     validation_fraction : float, default=0.1
         Share of the rows to hold out. Equal rows always go to the same part.
     n_iter_no_change : int, default=30
@@ -119,7 +124,12 @@ class TreeFlow(StartedDestructor):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **StartedDestructor._parameter_constraints,
+        **{
+            name: constraint
+            for name, constraint in StartedDestructor._parameter_constraints.items()
+            if name != "max_iter"
+        },
+        "max_trees": [Interval(Integral, 1, None, closed="left")],
         "marginal": [Destructor, StrOptions({"auto"}), None],
         "n_components": [
             Interval(Integral, 1, None, closed="left"),
@@ -140,7 +150,8 @@ class TreeFlow(StartedDestructor):
         n_components: int | Sequence[int] | Literal["auto"] = "auto",
         learning_rate: float = 0.2,
         scale_decay: float = 1.0,
-        max_iter: int = 3000,
+        max_trees: int = 3000,
+        max_time: float | None = None,
         max_depth: int | None = 20,
         min_samples_leaf: float = 5,
         max_bins: int = 32,
@@ -157,7 +168,8 @@ class TreeFlow(StartedDestructor):
         self.n_components = n_components
         self.learning_rate = learning_rate
         self.scale_decay = scale_decay
-        self.max_iter = max_iter
+        self.max_trees = max_trees
+        self.max_time = max_time
         self.max_depth = max_depth
         self.min_samples_leaf = min_samples_leaf
         self.max_bins = max_bins
@@ -182,7 +194,7 @@ class TreeFlow(StartedDestructor):
         trees = BoostedTreeDestructor(
             learning_rate=self.learning_rate,
             scale_decay=self.scale_decay,
-            max_iter=self.max_iter,
+            max_iter=self.max_trees,
             max_depth=self.max_depth,
             min_samples_leaf=self.min_samples_leaf,
             max_bins=self.max_bins,
@@ -192,26 +204,57 @@ class TreeFlow(StartedDestructor):
         )
         return [*starts.items(), ("trees", trees)]
 
-    def _max_layers(self):
+    def _schedule(self, names: list[str]) -> Schedule:
+        *starts, trees = names
+        return Stages(race_starts(*starts), TryAll(trees))
+
+    def _max_layers(self) -> int:
         return 2
 
-    def _find_starts(self):
-        return list(range(len(self._named_candidates()) - 1))
+    def _stopping(self) -> Stopping:
+        # Trees have their own rule; what is left is whether they helped at all.
+        return Stopping(2, self.tol) if self.early_stopping else Never()
 
-    def _turn(self, n_layers, n_candidates):
-        if n_layers:
-            return [n_candidates - 1]
-        return super()._turn(n_layers, n_candidates)
+    def _make_folds(self, fold: Fold, seed: int) -> tuple[list[Fold], Fold | None]:
+        if fold.validation is None and not self.early_stopping:
+            self._refuse_open_choices()
+        return super()._make_folds(fold, seed)
 
-    def _has_converged(self):
-        return False
+    def _refuse_open_choices(self) -> None:
+        is_open = (
+            np.ndim(self.n_components) > 0 and len(np.ravel(self.n_components)) > 1
+        )
+        for name, given, bad in (
+            ("n_components", self.n_components, is_open),
+            ("marginal", self.marginal, False),
+        ):
+            if bad or (isinstance(given, str) and given == "auto"):
+                raise ValueError(
+                    f"early_stopping=False leaves no held-out rows to choose {name} by "
+                    f"({given!r}): give one, or X_val."
+                )
 
-    def _set_scores(self):
-        super()._set_scores()
-        self.n_trees_ = 0
-        for layer in self.layers_:
+    def _attributes(
+        self, engine: Greedy, seed: int, layers: list[Any]
+    ) -> dict[str, Any]:
+        found = super()._attributes(engine, seed, layers)
+        found["n_trees_"] = 0
+        for layer in layers:
             if isinstance(layer, BoostedTreeDestructor):
-                self.n_trees_ = layer.n_iter_
+                found["n_trees_"] = layer.n_iter_
             else:
                 mixture = layer[-1] if isinstance(layer, DestructorPipeline) else layer
-                self.n_components_ = mixture.n_components_
+                found["n_components_"] = mixture.n_components_
+        return found
+
+    def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
+        n_trees = np.mean([flow.n_trees_ for flow in fitted])
+        n_components = [getattr(flow, "n_components_", 1) for flow in fitted]
+        behind = [flow.layer_names_[:1] == ["marginal-mixture"] for flow in fitted]
+        marginal = make_marginal() if self.marginal == "auto" else self.marginal
+        return {
+            "marginal": marginal if np.mean(behind) >= 0.5 else None,
+            "n_components": int(np.median(n_components)),
+            "max_trees": max(1, round(n_trees)),
+            "early_stopping": False,
+        }

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
-from destructors.linear._rotation import OrthogonalMap
+from destructors.base import Destructor
+from destructors.maps._affine import Affine
+from destructors.maps._map import Map
+from destructors.rows import Fold
 
 __all__ = ["FixedRotation"]
 
@@ -16,7 +19,7 @@ __all__ = ["FixedRotation"]
 _TOLERANCE = 1e-8
 
 
-class FixedRotation(OrthogonalMap):
+class FixedRotation(Destructor):
     """Rotate features by a given orthogonal matrix.
 
     Nothing is learned; the log-determinant is zero. Wavelets, Fourier and Hadamard
@@ -59,12 +62,16 @@ class FixedRotation(OrthogonalMap):
     def __init__(self, rotation: ArrayLike | None = None):
         self.rotation = rotation
 
-    def _fit(self, X, sample_weight, random_state):
-        d = X.shape[1]
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        self.rotation_ = self._read_rotation(fold.train.n_features)
+        return Affine.rotation(self.rotation_)
+
+    def _read_rotation(self, d: int) -> NDArray:
         if self.rotation is None:
-            self.rotation_ = np.eye(d)
-            return
-        rotation = check_array(self.rotation, dtype=np.float64, input_name="rotation")
+            return np.eye(d)
+        rotation: NDArray = check_array(
+            self.rotation, dtype=np.float64, input_name="rotation"
+        )
         if rotation.shape != (d, d):
             raise ValueError(
                 f"rotation must have shape ({d}, {d}), as X has {d} feature(s); got "
@@ -76,4 +83,4 @@ class FixedRotation(OrthogonalMap):
                 f"rotation is not orthogonal: the largest entry of |Q Qᵀ - I| is "
                 f"{error:.2g}, not below {_TOLERANCE:g}."
             )
-        self.rotation_ = rotation
+        return rotation

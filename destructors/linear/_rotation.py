@@ -8,24 +8,16 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh, qr
-from sklearn.utils import check_random_state
 
 from destructors.base import Destructor
+from destructors.maps._affine import Affine
+from destructors.maps._map import Map
+from destructors.rows import Fold, Rows, value_range
 
-__all__ = ["OrthogonalMap", "PCARotation", "RandomRotation", "principal_axes"]
-
-
-class OrthogonalMap(Destructor):
-    """Base of the maps ``z = Q x`` with ``Q`` orthogonal, in ``rotation_``."""
-
-    def _forward(self, X):
-        return X @ self.rotation_.T, np.zeros(len(X))
-
-    def _inverse(self, Z):
-        return Z @ self.rotation_, np.zeros(len(Z))
+__all__ = ["PCARotation", "RandomRotation", "principal_axes"]
 
 
-class RandomRotation(OrthogonalMap):
+class RandomRotation(Destructor):
     """Rotate features by a random orthogonal matrix, uniform among all (Haar).
 
     Its log-determinant is zero, so on its own it gains nothing; between marginal layers
@@ -69,15 +61,16 @@ class RandomRotation(OrthogonalMap):
     def __init__(self, *, random_state: int | np.random.RandomState | None = None):
         self.random_state = random_state
 
-    def _fit(self, X, sample_weight, random_state):
-        d = X.shape[1]
-        rng = check_random_state(random_state)
-        q, r = np.linalg.qr(rng.standard_normal((d, d)))
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        assert random_state is not None
+        d = fold.train.n_features
+        q, r = np.linalg.qr(random_state.standard_normal((d, d)))
         # QR alone is not uniform: its signs are those the algorithm prefers.
         self.rotation_ = q * np.sign(np.diag(r))
+        return Affine.rotation(self.rotation_)
 
 
-class PCARotation(OrthogonalMap):
+class PCARotation(Destructor):
     """Rotate features to their principal axes, largest variance first.
 
     Nothing is centred or scaled, so the log-determinant is zero. Among directions of
@@ -114,18 +107,30 @@ class PCARotation(OrthogonalMap):
     True
     """
 
-    def _fit(self, X, sample_weight, random_state):
-        centred = X - np.average(X, axis=0, weights=sample_weight)
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        rows = fold.train
+        mean = rows.sum(lambda block: _weighted(block.values, block).sum(axis=0))
+        mean /= rows.total
+        smallest, largest = value_range(rows)
+        reach = max((largest - mean).max(), (mean - smallest).max())
         # Powers of two change no digit, and keep squares inside float64.
-        centred *= 2.0 ** -np.ceil(np.log2(np.abs(centred).max() or 1.0))
-        weighted = (
-            centred if sample_weight is None else centred * sample_weight[:, None]
-        )
-        self.rotation_ = principal_axes(weighted.T @ centred)[1].T
+        unit = 2.0 ** -np.ceil(np.log2(reach or 1.0))
+        self.rotation_ = principal_axes(rows.sum(_products, mean, unit))[1].T
+        return Affine.rotation(self.rotation_)
+
+
+def _products(rows: Rows, mean: NDArray, unit: float) -> NDArray:
+    centred = rows.values - mean
+    centred *= unit
+    return _weighted(centred, rows).T @ centred
+
+
+def _weighted(values: NDArray, rows: Rows) -> NDArray:
+    return values if rows.weight is None else values * rows.weight[:, None]
 
 
 def principal_axes(matrix: NDArray) -> tuple[NDArray, NDArray]:
-    """Eigenvalues, largest first, and eigenvectors that rounding does not decide.
+    """Return eigenvalues, largest first, and eigenvectors free of rounding.
 
     An eigenvector has no sign, and equal eigenvalues leave a whole subspace free. The
     sign is made that of the largest entry, and a free subspace is spanned by the

@@ -7,8 +7,10 @@ from typing import ClassVar
 import numpy as np
 
 from destructors._compat import weighted_percentile
-from destructors._moments import mean_and_scale
 from destructors.base import Destructor
+from destructors.maps._affine import Affine
+from destructors.maps._map import Map
+from destructors.rows import Fold, mean_and_scale
 
 __all__ = ["Standardize"]
 
@@ -31,8 +33,10 @@ class Standardize(Destructor):
 
     Attributes
     ----------
-    location_ : ndarray of shape (n_features,)
-        Location of each feature.
+    mean_ : ndarray of shape (n_features,)
+        Mean of each feature, with ``robust=False``.
+    center_ : ndarray of shape (n_features,)
+        Median of each feature, with ``robust=True``.
     scale_ : ndarray of shape (n_features,)
         Scale of each feature, positive. Where more than half of the rows are equal,
         the robust scale is the standard deviation; a constant feature has scale 1.
@@ -52,32 +56,27 @@ class Standardize(Destructor):
     >>> import numpy as np
     >>> from destructors.linear import Standardize
     >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [1000.0]])
-    >>> Standardize(robust=True).fit(X).location_
+    >>> Standardize(robust=True).fit(X).center_
     array([3.])
     """
 
     _parameter_constraints: ClassVar[dict] = {"robust": ["boolean"]}
-    _feature_wise = True
 
     def __init__(self, *, robust: bool = False):
         self.robust = robust
 
-    def _fit(self, X, sample_weight, random_state):
-        self.location_, self.scale_, _ = mean_and_scale(X, sample_weight)
-        if self.robust:
-            weight = np.ones(len(X)) if sample_weight is None else sample_weight
-            low, self.location_, high = (
-                weighted_percentile(X, weight, percent, average=True)
-                for percent in (25.0, 50.0, 75.0)
-            )
-            spread = (high - low) / _NORMAL_IQR
-            # Where it is rounding noise, the middle half is one repeated value.
-            usable = spread > 1e-12 * self.scale_
-            self.scale_ = np.where(usable, spread, self.scale_)
-        self._log_det = -np.log(self.scale_).sum()
-
-    def _forward(self, X):
-        return (X - self.location_) / self.scale_, np.full(len(X), self._log_det)
-
-    def _inverse(self, Z):
-        return Z * self.scale_ + self.location_, np.full(len(Z), -self._log_det)
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        rows = fold.train
+        location, self.scale_, _ = mean_and_scale(rows)
+        if not self.robust:
+            self.mean_ = location
+            return Affine(location, self.scale_)
+        low, self.center_, high = (
+            weighted_percentile(rows.values, rows.weights, percent, average=True)
+            for percent in (25.0, 50.0, 75.0)
+        )
+        spread = (high - low) / _NORMAL_IQR
+        # Where it is rounding noise, the middle half is one repeated value.
+        usable = spread > 1e-12 * self.scale_
+        self.scale_ = np.where(usable, spread, self.scale_)
+        return Affine(self.center_, self.scale_)

@@ -7,13 +7,16 @@ from numbers import Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import cholesky, eigh, solve_triangular
 from sklearn.base import clone
 
 from destructors._compat import HasMethods, Interval, StrOptions
-from destructors._moments import mean_and_scale, repeat_rows
 from destructors.base import Destructor
 from destructors.linear._rotation import principal_axes
+from destructors.maps._affine import Affine
+from destructors.maps._map import Map
+from destructors.rows import Fold, Rows, mean_and_scale, repeat_rows
 
 __all__ = ["Whitening"]
 
@@ -48,7 +51,7 @@ class Whitening(Destructor):
     Attributes
     ----------
     mean_ : ndarray of shape (n_features,)
-        Mean of each feature.
+        Mean of each feature (what ``covariance_estimator`` takes for it).
     scale_ : ndarray of shape (n_features,)
         Standard deviation of each feature; 1 where it is constant.
     components_ : ndarray of shape (n_features, n_features)
@@ -99,6 +102,8 @@ class Whitening(Destructor):
         "covariance_estimator": [HasMethods("fit"), None],
     }
 
+    shrinkage_: float | None
+
     def __init__(
         self,
         *,
@@ -110,37 +115,47 @@ class Whitening(Destructor):
         self.shrinkage = shrinkage
         self.covariance_estimator = covariance_estimator
 
-    def _fit(self, X, sample_weight, random_state):
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        rows = fold.train
         if self.covariance_estimator is not None:
-            self._fit_by_estimator(X, sample_weight)
-            return
-        self.mean_, self.scale_, constant = mean_and_scale(X, sample_weight)
-        scaled = (X - self.mean_) / self.scale_
-        scaled[:, constant] = 0.0
-        weighted = scaled if sample_weight is None else scaled * sample_weight[:, None]
-        total = len(X) if sample_weight is None else sample_weight.sum()
-        correlation = weighted.T @ scaled / total
+            correlation = self._correlation_by_estimator(rows)
+        else:
+            correlation = self._shrunk_correlation(rows)
+        values, vectors = eigh(correlation)
+        floor = _SMALLEST_EIGENVALUE * values[-1]
+        if values[0] < floor:
+            correlation = (vectors * np.maximum(values, floor)) @ vectors.T
+        self.components_, inverse, log_root = _square_root(correlation, self.method)
+        return Affine(self.mean_, self.scale_, self.components_, inverse, log_root)
+
+    def _shrunk_correlation(self, rows: Rows) -> NDArray:
+        self.mean_, self.scale_, constant = mean_and_scale(rows)
+        total, with_squares = rows.total, self.shrinkage == "auto"
+        correlation, second = rows.sum(
+            _products, self.mean_, self.scale_, constant, with_squares
+        )
+        correlation = correlation / total
         np.fill_diagonal(correlation, 1.0)
         if self.shrinkage == "auto":
-            self.shrinkage_ = _best_shrinkage(scaled, weighted, correlation, total)
+            self.shrinkage_ = _best_shrinkage(correlation, second / total, total)
         else:
             self.shrinkage_ = float(self.shrinkage)
         # That few rows lie in a subspace says nothing of their columns: shrinkage is
         # for them. If many do, it hides what the user should know.
-        if self.shrinkage_ == 0 or total > X.shape[1]:
-            self._warn_of_collinear(correlation)
+        if self.shrinkage_ == 0 or total > rows.n_features:
+            _warn_of_collinear(correlation, rows)
         correlation *= 1.0 - self.shrinkage_
         np.fill_diagonal(correlation, 1.0)
-        self._set_components(correlation)
+        return correlation
 
-    def _fit_by_estimator(self, X, sample_weight):
+    def _correlation_by_estimator(self, rows: Rows) -> NDArray:
         if self.shrinkage != "auto":
             raise ValueError(
                 "covariance_estimator and shrinkage are both given: set one of them."
             )
         name = type(self.covariance_estimator).__name__
-        X = repeat_rows(X, sample_weight, name)
-        mean, scale, _ = mean_and_scale(X, None)
+        X = repeat_rows(rows, name)
+        mean, scale, _ = mean_and_scale(Rows.of(X))
         estimator = clone(self.covariance_estimator).fit((X - mean) / scale)
         covariance = getattr(estimator, "covariance_", None)
         if covariance is None:
@@ -156,64 +171,60 @@ class Whitening(Destructor):
         self.mean_, self.scale_ = mean + scale * location, scale * sd
         correlation = covariance / np.outer(sd, sd)
         np.fill_diagonal(correlation, 1.0)
-        self._warn_of_collinear(correlation)
-        self._set_components(correlation)
-
-    def _warn_of_collinear(self, correlation):
-        """Name the columns that are linear combinations of each other."""
-        values, vectors = eigh(correlation)
-        null = values < _SMALLEST_EIGENVALUE * values[-1]
-        if not null.any():
-            return
-        weight = (vectors[:, null] ** 2).sum(axis=1)
-        names = getattr(self, "feature_names_in_", np.arange(len(weight)))
-        shown = ", ".join(str(name) for name in names[weight > 1e-3][:10])
-        warnings.warn(
-            f"Features are linear combinations of each other (columns {shown}): the "
-            f"density is regularised along {null.sum()} direction(s). Drop the "
-            "redundant columns.",
-            stacklevel=2,
-        )
-
-    def _set_components(self, correlation):
-        values, vectors = eigh(correlation)
-        floor = _SMALLEST_EIGENVALUE * values[-1]
-        if values[0] < floor:
-            correlation = (vectors * np.maximum(values, floor)) @ vectors.T
-        self.components_, self._inverse_components, log_root = _square_root(
-            correlation, self.method
-        )
-        self._log_det = log_root - np.log(self.scale_).sum()
-
-    def _forward(self, X):
-        Z = ((X - self.mean_) / self.scale_) @ self.components_.T
-        return Z, np.full(len(X), self._log_det)
-
-    def _inverse(self, Z):
-        X = (Z @ self._inverse_components.T) * self.scale_ + self.mean_
-        return X, np.full(len(Z), -self._log_det)
+        _warn_of_collinear(correlation, rows)
+        return correlation
 
 
-def _best_shrinkage(scaled, weighted, correlation, total):
-    """Sum of the variances of the correlations over the sum of their squares."""
-    d = correlation.shape[0]
-    off = ~np.eye(d, dtype=bool)
+def _products(
+    rows: Rows, mean: NDArray, scale: NDArray, constant: NDArray, with_squares: bool
+) -> tuple[NDArray, NDArray | float]:
+    """Return sums of the products of two scaled columns, and of their squares."""
+    scaled = (rows.values - mean) / scale
+    scaled[:, constant] = 0.0
+    weighted = scaled if rows.weight is None else scaled * rows.weight[:, None]
+    products = weighted.T @ scaled
+    if not with_squares:
+        return products, 0.0
+    return products, (weighted * scaled).T @ (scaled * scaled)
+
+
+def _best_shrinkage(correlation: NDArray, second: NDArray, total: float) -> float:
+    """Return the sum of the variances of the correlations over that of their squares.
+
+    ``second`` are the mean squares of the products whose means are the correlations.
+    """
+    off = ~np.eye(len(correlation), dtype=bool)
     squares = (correlation**2)[off].sum()
     if total <= 1 or squares == 0:
         return 1.0
-    second = (weighted * scaled).T @ (scaled * scaled) / total
     variance = (second - correlation**2)[off].sum() / (total - 1.0)
     return float(np.clip(variance / squares, 0.0, 1.0))
 
 
-def _square_root(correlation, method):
-    """Give ``W`` with ``W R Wᵀ = I``, its inverse, and ``log |det W|``."""
+def _warn_of_collinear(correlation: NDArray, rows: Rows) -> None:
+    """Name the columns that are linear combinations of each other."""
+    values, vectors = eigh(correlation)
+    null = values < _SMALLEST_EIGENVALUE * values[-1]
+    if not null.any():
+        return
+    weight = (vectors[:, null] ** 2).sum(axis=1)
+    shown = ", ".join(map(rows.name, np.flatnonzero(weight > 1e-3)[:10]))
+    warnings.warn(
+        f"Features are linear combinations of each other (columns {shown}): the "
+        f"density is regularised along {null.sum()} direction(s). Drop the "
+        "redundant columns.",
+        stacklevel=2,
+    )
+
+
+def _square_root(correlation: NDArray, method: str) -> tuple[NDArray, NDArray, float]:
+    """Return ``W`` with ``W R Wᵀ = I``, its inverse, and ``log |det W|``."""
     if method == "cholesky":
         lower = cholesky(correlation, lower=True)
         whiten = solve_triangular(lower, np.eye(len(lower)), lower=True)
-        return whiten, lower, -np.log(np.diag(lower)).sum()
+        return whiten, lower, float(-np.log(np.diag(lower)).sum())
     values, vectors = principal_axes(correlation)
     root = np.sqrt(values)
     left = vectors if method == "zca" else np.eye(len(values))
     whiten = (left / root) @ vectors.T
-    return whiten, (vectors * root) @ left.T, -0.5 * np.log(values).sum()
+    return whiten, (vectors * root) @ left.T, float(-0.5 * np.log(values).sum())

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from destructors._compat import Interval, StrOptions
-from destructors._cube import CUTOFF, from_cube, to_cube
-from destructors._jit import jit
-from destructors._moments import mean_and_scale
-from destructors._threads import map_threads
 from destructors.base import Destructor
+from destructors.maps._affine import Affine
+from destructors.maps._combine import Chain
+from destructors.maps._cube import CUTOFF, to_cube
+from destructors.maps._cube_steps import CubeSteps
+from destructors.maps._jit import HAS_NUMBA, jit
+from destructors.maps._map import Map
+from destructors.rows import Fold, map_threads, mean_and_scale
 
 __all__ = ["BlockGaussianizer"]
 
@@ -53,7 +56,7 @@ class BlockGaussianizer(Destructor):
 
     Attributes
     ----------
-    center_, scale_ : ndarray of shape (``n_features_in_``,)
+    mean_, scale_ : ndarray of shape (``n_features_in_``,)
         Mean and standard deviation of each feature.
     n_blocks_ : ndarray of shape (``n_features_in_``,)
         Number of blocks of each feature.
@@ -99,9 +102,8 @@ class BlockGaussianizer(Destructor):
     _parameter_constraints: ClassVar[dict] = {
         "penalty": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "alpha": [Interval(Real, 0, None, closed="neither")],
-        "n_jobs": [None, int],
+        "n_jobs": [Integral, None],
     }
-    _feature_wise = True
 
     def __init__(
         self,
@@ -114,57 +116,19 @@ class BlockGaussianizer(Destructor):
         self.alpha = alpha
         self.n_jobs = n_jobs
 
-    def _fit(self, X, sample_weight, random_state):
-        self.center_, self.scale_, _ = mean_and_scale(X, sample_weight)
-        Z = (X - self.center_) / self.scale_
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        rows = fold.train
+        self.mean_, self.scale_, _ = mean_and_scale(rows)
+        Z = (rows.values - self.mean_) / self.scale_
         blocks = map_threads(
-            lambda column: _fit_column(column, sample_weight, self.penalty, self.alpha),
+            lambda column: _fit_column(column, rows.weight, self.penalty, self.alpha),
             Z.T,
             self.n_jobs,
         )
         self.block_edges_, self.probabilities_ = map(list, zip(*blocks, strict=True))
         self.n_blocks_ = np.array([len(p) for p in self.probabilities_])
-
-    def _forward(self, X):
-        Z = (X - self.center_) / self.scale_
-        U = to_cube(Z)
-        log_det = np.full(len(X), -np.log(self.scale_).sum())
-        for j in np.flatnonzero(self.n_blocks_ > 1):
-            knots, values = self.block_edges_[j], _distribution(self.probabilities_[j])
-            U[:, j], slope = _interpolate(U[:, j], knots, values)
-            log_det += slope
-        moved, log_det_cube = from_cube(U, Z)
-        return moved, log_det + log_det_cube
-
-    def _inverse(self, Z):
-        U = to_cube(Z)
-        log_det = np.full(len(Z), np.log(self.scale_).sum())
-        for j in np.flatnonzero(self.n_blocks_ > 1):
-            knots, values = self.block_edges_[j], _distribution(self.probabilities_[j])
-            U[:, j], slope = _interpolate(U[:, j], values, knots)
-            log_det += slope
-        moved, log_det_cube = from_cube(U, Z)
-        return moved * self.scale_ + self.center_, log_det + log_det_cube
-
-
-def _distribution(probabilities: NDArray) -> NDArray:
-    values = np.r_[0.0, np.cumsum(probabilities)]
-    values[-1] = 1.0
-    return values
-
-
-def _interpolate(
-    u: NDArray, knots: NDArray, values: NDArray
-) -> tuple[NDArray, NDArray]:
-    """Interpolate linearly; give values and log-slopes, the latter 0 at 0 and 1, where
-    coordinates beyond the cube stand.
-    """
-    k = np.clip(np.searchsorted(knots, u, side="right") - 1, 0, len(knots) - 2)
-    slope = (values[k + 1] - values[k]) / (knots[k + 1] - knots[k])
-    moved = np.clip(values[k] + slope * (u - knots[k]), values[k], values[k + 1])
-    inside = (u > 0.0) & (u < 1.0)
-    moved = np.where(inside, moved, u)
-    return moved, np.where(inside, np.log(slope), 0.0)
+        steps = CubeSteps(tuple(self.block_edges_), tuple(self.probabilities_))
+        return Chain((Affine(self.mean_, self.scale_), steps))
 
 
 def _fit_column(
@@ -173,7 +137,7 @@ def _fit_column(
     penalty: float | Literal["auto"],
     alpha: float,
 ) -> tuple[NDArray, NDArray]:
-    """Give edges and probabilities of the blocks of one standardised feature."""
+    """Return edges and probabilities of the blocks of one standardised feature."""
     inside = np.abs(column) < CUTOFF
     weight = np.ones(inside.sum()) if weight is None else weight[inside]
     u = to_cube(column[inside])
@@ -228,9 +192,8 @@ def _candidate_edges(u: NDArray, mass: NDArray) -> NDArray:
     return np.r_[0.0, edges, 1.0]
 
 
-@jit
-def _best_partition(edges, counts, penalty):
-    """Cells after which blocks end, in the partition of highest penalised likelihood.
+def _best_partition(edges: NDArray, counts: NDArray, penalty: float) -> NDArray:
+    """Return the partition of highest penalised likelihood.
 
     Parameters
     ----------
@@ -244,22 +207,45 @@ def _best_partition(edges, counts, penalty):
     Returns
     -------
     cuts : ndarray of shape (n_blocks + 1,)
-        Increasing, from 0 to n_cells.
+        Cells before which blocks begin and end: increasing, from 0 to n_cells.
     """
-    m = len(counts)
-    below = np.zeros(m + 1)
-    below[1:] = np.cumsum(counts)
-    best = np.zeros(m + 1)
-    previous = np.zeros(m + 1, np.int64)
-    for stop in range(1, m + 1):
+    search = _last_blocks_loops if HAS_NUMBA else _last_blocks_vectorised
+    previous = search(edges, np.r_[0.0, np.cumsum(counts)], penalty)
+    cuts = [len(counts)]
+    while cuts[-1] > 0:
+        cuts.append(int(previous[cuts[-1]]))
+    return np.array(cuts[::-1])
+
+
+@jit
+def _last_blocks_loops(edges, below, penalty):
+    """Where the last block begins in the best partition of the first cells.
+
+    ``below`` is the weight below each edge.
+    """
+    m = len(below)
+    best, previous = np.zeros(m), np.zeros(m, np.int64)
+    for stop in range(1, m):
+        best[stop] = -np.inf
+        for start in range(stop):
+            mass = below[stop] - below[start]
+            width = (edges[stop] - edges[start]) * below[m - 1]
+            # An empty block has likelihood 1; the maximum keeps the logarithm finite.
+            fit = mass * np.log(max(mass, 1e-300) / width)
+            value = best[start] + fit - penalty
+            if value > best[stop]:
+                best[stop], previous[stop] = value, start
+    return previous
+
+
+def _last_blocks_vectorised(edges: NDArray, below: NDArray, penalty: float) -> NDArray:
+    m = len(below)
+    best, previous = np.zeros(m), np.zeros(m, np.int64)
+    for stop in range(1, m):
         mass = below[stop] - below[:stop]
-        width = (edges[stop] - edges[:stop]) * below[m]
-        # An empty block has likelihood 1; the maximum keeps the logarithm finite.
+        width = (edges[stop] - edges[:stop]) * below[-1]
         fit = mass * np.log(np.maximum(mass, 1e-300) / width)
         value = best[:stop] + fit - penalty
         previous[stop] = np.argmax(value)
         best[stop] = value[previous[stop]]
-    cuts = [m]
-    while cuts[-1] > 0:
-        cuts.append(previous[cuts[-1]])
-    return np.array(cuts[::-1])
+    return previous

@@ -8,19 +8,14 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
 
 from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor
+from destructors.maps._bounded import BoundedColumns
+from destructors.maps._map import Map
+from destructors.rows import Fold, value_range
 
 __all__ = ["BoundedSupport"]
-
-_HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
-# A value on a bound counts as one at this (relative) distance: float64's smallest.
-_CLOSEST = np.finfo(np.float64).tiny
-_FARTHEST = np.finfo(np.float64).max / 4.0
-# Squares of larger latents would overflow.
-_LARGEST = 1e150
 
 
 class BoundedSupport(Destructor):
@@ -87,7 +82,6 @@ class BoundedSupport(Destructor):
         "margin": [Interval(Real, 0, None, closed="neither")],
         "out_of_bounds": [StrOptions({"raise", "clip"})],
     }
-    _feature_wise = True
 
     def __init__(
         self,
@@ -102,10 +96,9 @@ class BoundedSupport(Destructor):
         self.margin = margin
         self.out_of_bounds = out_of_bounds
 
-    # ------------------------------------------------------------------ fitting
-
-    def _fit(self, X, sample_weight, random_state):
-        smallest, largest = X.min(axis=0), X.max(axis=0)
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        rows = fold.train
+        smallest, largest = value_range(rows)
         spread = largest - smallest
         beyond = self.margin * np.where(spread > 0, spread, 1.0)
         # In units whose rounding is coarse the margin must still be one.
@@ -113,117 +106,18 @@ class BoundedSupport(Destructor):
         learned_high = np.maximum(largest + beyond, np.nextafter(largest, np.inf))
         self.low_ = _read_bounds("low", self.low, -np.inf, learned_low)
         self.high_ = _read_bounds("high", self.high, np.inf, learned_high)
-        if (wrong := self.low_ >= self.high_).any():
-            raise ValueError(f"low is not below high in column(s) {self._name(wrong)}.")
-        self._refuse_outside(X, "Training rows")
-        self._kinds = [
-            _KINDS[np.isfinite(low), np.isfinite(high)](low, high)
-            for low, high in zip(self.low_, self.high_, strict=True)
-        ]
-
-    def _refuse_outside(self, X: NDArray, what: str) -> None:
-        outside = ((self.low_ > X) | (self.high_ < X)).any(axis=0)
-        if outside.any():
-            bounds = ", ".join(
-                f"[{low:g}, {high:g}]"
-                for low, high in zip(
-                    self.low_[outside][:5], self.high_[outside][:5], strict=True
-                )
-            )
-            raise ValueError(
-                f"{what} lie beyond the bounds in column(s) {self._name(outside)}: "
-                f"{bounds}."
-            )
-
-    def _name(self, columns: NDArray) -> str:
-        names = getattr(self, "feature_names_in_", np.arange(len(columns)))
-        return ", ".join(str(name) for name in names[columns][:5])
-
-    # ------------------------------------------------------------------ mapping
-
-    def _forward(self, X):
-        if self.out_of_bounds == "raise":
-            self._refuse_outside(X, "Rows")
-        Z, log_det = np.empty_like(X), np.zeros(len(X))
-        for j, kind in enumerate(self._kinds):
-            Z[:, j] = kind.to_line(np.clip(X[:, j], self.low_[j], self.high_[j]))
-            log_det += kind.log_slope(Z[:, j])
-        log_det[((self.low_ > X) | (self.high_ < X)).any(axis=1)] = -np.inf
-        return Z, log_det
-
-    def _inverse(self, Z):
-        X, log_det = np.empty_like(Z), np.zeros(len(Z))
-        for j, kind in enumerate(self._kinds):
-            X[:, j] = np.clip(kind.from_line(Z[:, j]), self.low_[j], self.high_[j])
-            log_det -= kind.log_slope(Z[:, j])
-        return X, log_det
-
-
-class _Unbounded:
-    """No bound: nothing is done."""
-
-    def __init__(self, low: float, high: float):
-        pass
-
-    def to_line(self, x: NDArray) -> NDArray:
-        return x
-
-    from_line = to_line
-
-    def log_slope(self, z: NDArray) -> NDArray:
-        return np.zeros(len(z))
-
-
-class _OneSided:
-    """One bound: the logarithm of the distance, with the sign that keeps the order."""
-
-    def __init__(self, low: float, high: float):
-        self.sign = 1.0 if np.isfinite(low) else -1.0
-        self.bound = low if np.isfinite(low) else high
-
-    def to_line(self, x: NDArray) -> NDArray:
-        distance = self.sign * (x - self.bound)
-        return self.sign * np.log(np.clip(distance, _CLOSEST, _FARTHEST))
-
-    def from_line(self, z: NDArray) -> NDArray:
-        exponent = np.clip(self.sign * z, np.log(_CLOSEST), np.log(_FARTHEST))
-        return self.bound + self.sign * np.exp(exponent)
-
-    def log_slope(self, z: NDArray) -> NDArray:
-        return -self.sign * z
-
-
-class _TwoSided:
-    """Both bounds: normal scores of the share of the way, from the closer one."""
-
-    def __init__(self, low: float, high: float):
-        self.low, self.high, self.width = low, high, high - low
-
-    def to_line(self, x: NDArray) -> NDArray:
-        below = np.maximum((x - self.low) / self.width, _CLOSEST)
-        above = np.maximum((self.high - x) / self.width, _CLOSEST)
-        return np.where(below < above, ndtri(below), -ndtri(above))
-
-    def from_line(self, z: NDArray) -> NDArray:
-        share = self.width * ndtr(-np.abs(z))
-        return np.where(z < 0.0, self.low + share, self.high - share)
-
-    def log_slope(self, z: NDArray) -> NDArray:
-        z = np.clip(z, -_LARGEST, _LARGEST)
-        return 0.5 * z * z + _HALF_LOG_2PI - np.log(self.width)
-
-
-# By whether there is a lower and an upper bound.
-_KINDS: dict[tuple[bool, bool], Any] = {
-    (False, False): _Unbounded,
-    (True, False): _OneSided,
-    (False, True): _OneSided,
-    (True, True): _TwoSided,
-}
+        if len(wrong := np.flatnonzero(self.low_ >= self.high_)):
+            shown = ", ".join(map(rows.name, wrong[:5]))
+            raise ValueError(f"low is not below high in column(s) {shown}.")
+        names = None if rows.names is None else tuple(map(str, rows.names))
+        bounds = BoundedColumns(self.low_, self.high_, self.out_of_bounds, names)
+        outside = (self.low_ > smallest) | (self.high_ < largest)
+        bounds.refuse(outside, "Training rows")
+        return bounds
 
 
 def _read_bounds(name: str, given: Any, missing: float, learned: NDArray) -> NDArray:
-    """Give one bound a feature."""
+    """Return one bound a feature."""
     d = len(learned)
     entries = [given] * d if given is None or np.ndim(given) == 0 else list(given)
     if len(entries) != d:

@@ -46,17 +46,19 @@ def summarise(
         Robust location and (positive) scale.
     """
     if sample_weight is None:
-        x, mass = compress(np.sort(column), None, _N_POINTS)
+        x, mass = _compress(np.sort(column), None, _N_POINTS)
     else:
         order = np.argsort(column)
-        x, mass = compress(column[order], sample_weight[order], _N_POINTS)
+        x, mass = _compress(column[order], sample_weight[order], _N_POINTS)
     if x[-1] - x[0] < _SMALLEST_RANGE:
         return np.zeros(1), mass.sum(keepdims=True), x[0], 1.0
     center, scale = _location_scale(x, mass)
     return (x - center) / scale, mass, center, scale
 
 
-def compress(x, weight, n_points):
+def _compress(
+    x: NDArray, weight: NDArray | None, n_points: int
+) -> tuple[NDArray, NDArray]:
     """Replace a sorted sample by at most about ``n_points`` weighted points.
 
     Groups are equally wide in normal scores, so that the extremes stay single points;
@@ -100,7 +102,7 @@ def compress(x, weight, n_points):
     return means, mass
 
 
-def choose_knots(x, weight, n_knots):
+def choose_knots(x: NDArray, weight: NDArray, n_knots: int) -> NDArray:
     """Place knots from the smallest to the largest value.
 
     They are equally spaced in ``u + 1.5 asinh(z)``, where ``u`` is the normal score of

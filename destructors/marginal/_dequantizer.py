@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from destructors._compat import StrOptions
-from destructors._splits import hash_again, hash_rows
 from destructors.base import Destructor
-from destructors.marginal._lattice import Lattice, find_lattice
+from destructors.maps._dequantize import Dequantize, Lattice
+from destructors.maps._map import Map
+from destructors.marginal._lattice import find_lattice
+from destructors.rows import Fold, Rows, hash_rows
 
 __all__ = ["Dequantizer"]
 
-# Noise stays off the edges of its cell by this share, so that rounding never carries
-# it across.
-_GUARD = 5e-4
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -111,7 +110,6 @@ class Dequantizer(Destructor):
         "columns": [StrOptions({"auto"}), "array-like"],
         "random_state": ["random_state"],
     }
-    _feature_wise = True
 
     def __init__(
         self,
@@ -122,28 +120,30 @@ class Dequantizer(Destructor):
         self.columns = columns
         self.random_state = random_state
 
-    # ------------------------------------------------------------------ fitting
-
-    def _fit(self, X, sample_weight, random_state):
-        self._seed = random_state.randint(2**31 - 1)
-        self._columns = {}
-        self.lattice_ = [None] * X.shape[1]
-        for j in self._named_columns():
-            lattice = find_lattice(X[:, j], sample_weight)
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        assert random_state is not None
+        rows = fold.train
+        seed = random_state.randint(2**31 - 1)
+        lattices: list[Lattice | None] = [None] * rows.n_features
+        for j in self._named_columns(rows):
+            lattice = find_lattice(rows.values[:, j], rows.weight)
             if not lattice.is_trivial:
-                self._columns[j] = _Column(lattice)
-                self.lattice_[j] = lattice.describe()
+                lattices[j] = lattice
             elif not isinstance(self.columns, str):
                 raise ValueError(
-                    f"Column {self._name(j)} has neither a lattice nor repeated "
+                    f"Column {rows.name(j)} has neither a lattice nor repeated "
                     "values: leave it out of columns."
                 )
+        self.lattice_ = [
+            found if found is None else found.describe() for found in lattices
+        ]
+        return Dequantize(seed, tuple(lattices))
 
-    def _named_columns(self) -> list[int]:
-        d = self.n_features_in_
+    def _named_columns(self, rows: Rows) -> list[int]:
+        d = rows.n_features
         if isinstance(self.columns, str):
             return list(range(d))
-        names = list(getattr(self, "feature_names_in_", []))
+        names = [] if rows.names is None else list(rows.names)
         found = []
         for column in self.columns:
             known = column in names if isinstance(column, str) else -d <= column < d
@@ -156,89 +156,18 @@ class Dequantizer(Destructor):
             found.append(names.index(column) if is_name else int(column) % d)
         return sorted(set(found))
 
-    def _name(self, j: int) -> str:
-        return str(getattr(self, "feature_names_in_", np.arange(j + 1))[j])
-
-    def _fit_forward(self, X, sample_weight, random_state):
-        self._fit(X, sample_weight, random_state)
-        hashes = hash_rows(X, self._seed)
+    def _honest(
+        self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
+    ) -> Fold:
+        assert isinstance(map_, Dequantize)
+        X = fold.train.values
+        hashes = hash_rows(X, map_.seed)
         # Equal rows are numbered, so that each gets noise of its own.
         order = np.argsort(hashes, kind="stable")
         first = np.flatnonzero(np.diff(hashes[order], prepend=~hashes[order[:1]]) != 0)
         lengths = np.diff(first, append=len(X))
         number = np.empty(len(X), dtype=np.uint64)
         number[order] = np.arange(len(X)) - np.repeat(first, lengths)
-        return self._add_noise(X, hashes + number * _ODD)
-
-    # ------------------------------------------------------------------ mapping
-
-    def _forward(self, X):
-        return self._add_noise(X, hash_rows(X, self._seed))
-
-    def _add_noise(self, X: NDArray, hashes: NDArray) -> tuple[NDArray, NDArray]:
-        Z = X.copy()
-        for j, column in self._columns.items():
-            share = hash_again(hashes, self._seed + j)
-            noise = _GUARD + (1.0 - 2.0 * _GUARD) * share
-            Z[:, j] = column.spread(X[:, j], noise)
-        return Z, np.zeros(len(X))
-
-    def _inverse(self, Z):
-        X = Z.copy()
-        for j, column in self._columns.items():
-            X[:, j] = column.gather(Z[:, j])
-        return X, np.zeros(len(Z))
-
-
-class _Column:
-    """The map of one column."""
-
-    def __init__(self, lattice: Lattice):
-        self.lattice = lattice
-        # How far what lies below the first, between the first and second, … repeated
-        # value moves.
-        rise = np.cumsum(np.r_[0.0, lattice.widths])
-        self.shifts = rise - rise[lattice.first_up]
-
-    def spread(self, x: NDArray, noise: NDArray) -> NDArray:
-        repeated, widths = self.lattice.repeated, self.lattice.widths
-        below = np.searchsorted(repeated, x)
-        y = self._spread_on_lattice(x, noise) + self.shifts[below]
-        if len(repeated):
-            nearest = np.minimum(below, len(repeated) - 1)
-            hit = repeated[nearest] == x
-            y[hit] = (repeated + self.shifts[:-1])[nearest[hit]]
-            y[hit] += noise[hit] * widths[nearest[hit]]
-        return y
-
-    def gather(self, y: NDArray) -> NDArray:
-        repeated = self.lattice.repeated
-        below = np.searchsorted(repeated + self.shifts[1:], y)
-        x = self._floor(y - self.shifts[below])
-        if len(repeated):
-            nearest = np.minimum(below, len(repeated) - 1)
-            hit = (below < len(repeated)) & (
-                y >= (repeated + self.shifts[:-1])[nearest]
-            )
-            x[hit] = repeated[nearest[hit]]
-        return x
-
-    def _spread_on_lattice(self, x: NDArray, noise: NDArray) -> NDArray:
-        if self.lattice.step is None:
-            return x
-        width = self.lattice.step / self.lattice.denominator
-        # Off the lattice, and where float64 cannot tell places apart, there is none.
-        y = np.where(self._floor(x) == x, x + width * noise, x)
-        return np.where(self._floor(y) == self._floor(x), y, x)
-
-    def _floor(self, y: NDArray) -> NDArray:
-        step, offset = self.lattice.step, self.lattice.offset
-        if step is None:
-            return y.copy()
-        denominator = self.lattice.denominator
-        with np.errstate(over="ignore"):
-            place = (y * denominator - offset) / step
-        # Products of decimals fall short of the integer by rounding.
-        place = np.floor(place + 1e-6 + 1e-15 * np.abs(place))
-        on = np.abs(place) < 2.0**52
-        return np.where(on, (offset + np.where(on, place, 0.0) * step) / denominator, y)
+        train = replace(fold.train, values=map_.add_noise(X, hashes + number * _ODD))
+        held_out = None if fold.validation is None else fold.validation.through(map_)
+        return Fold(train, held_out)

@@ -6,32 +6,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 from scipy.optimize import minimize
-from scipy.special import ndtri_exp
 
-__all__ = ["family", "fit_family", "log_density", "normal_scores"]
+from destructors.maps._parametric import log_density
 
-_HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
+__all__ = ["fit_family"]
+
 # The likelihood is that of a mixture with this share of a Cauchy density: finite
 # wherever a step of the search leads, and robust.
 _CONTAMINATION = 1e-6
 # Shapes to start the search from.
 _STARTS = (1.0, 3.0, 0.3)
-
-
-def family(name: str) -> Any:
-    """Give a family by name.
-
-    Raises
-    ------
-    ValueError
-        If scipy.stats has no such continuous family.
-    """
-    law = getattr(stats, name, None)
-    if not isinstance(law, stats.rv_continuous):
-        raise ValueError(f"scipy.stats has no continuous family {name!r}.")
-    return law
 
 
 def fit_family(
@@ -126,23 +111,3 @@ def _start(law: Any, shapes: tuple, x: NDArray, share: NDArray) -> NDArray | Non
     elif np.isfinite(support[1]):
         location = max(location, x[-1] + reach - scale * support[1])
     return np.array([*shapes, location, np.log(scale)])
-
-
-def log_density(law: Any, x: NDArray, parameters: tuple) -> NDArray:
-    """Log density; minus infinity where scipy has none to give."""
-    with np.errstate(all="ignore"):
-        log_p = law.logpdf(x, *parameters)
-    return np.where(np.isnan(log_p), -np.inf, log_p)
-
-
-def normal_scores(law: Any, x: NDArray, parameters: tuple) -> tuple[NDArray, NDArray]:
-    """Normal score of the distribution function, and its log-slope.
-
-    The tail in which a value lies is taken in log space, so nothing saturates where
-    scipy's own logarithms do not.
-    """
-    with np.errstate(all="ignore"):
-        below, above = law.logcdf(x, *parameters), law.logsf(x, *parameters)
-        z = np.where(below < above, ndtri_exp(below), -ndtri_exp(above))
-        log_slope = log_density(law, x, parameters) + 0.5 * z * z + _HALF_LOG_2PI
-    return z, log_slope

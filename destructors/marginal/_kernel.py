@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from destructors._compat import Interval, StrOptions
-from destructors._rational_kernels import rational_forward, rational_inverse
 from destructors.base import Destructor
+from destructors.maps._map import Map
+from destructors.maps._rational_spline import RationalQuadraticSpline
 from destructors.marginal._column import summarise
 from destructors.marginal._kernel_density import GridDensity, estimate_density
 from destructors.marginal._rational import order_knots, relax_ends
+from destructors.rows import Fold
 
 __all__ = ["KernelGaussianizer"]
 
@@ -94,38 +96,25 @@ class KernelGaussianizer(Destructor):
     _parameter_constraints: ClassVar[dict] = {
         "bandwidth": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})]
     }
-    _feature_wise = True
 
     def __init__(self, *, bandwidth: float | Literal["auto"] = "auto"):
         self.bandwidth = bandwidth
 
-    def _fit(self, X, sample_weight, random_state):
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        rows = fold.train
         chosen = None if self.bandwidth == "auto" else float(self.bandwidth)
-        fitted = [_fit_column(column, sample_weight, chosen) for column in X.T]
+        fitted = [_fit_column(x, rows.weight, chosen) for x in rows.values.T]
         widths, self.knots_, self.values_, self.slopes_ = map(
             list, zip(*fitted, strict=True)
         )
         self.bandwidth_ = np.array(widths)
-        self._starts = np.cumsum([0, *map(len, self.knots_)])
-        self._flat = tuple(
-            np.concatenate(part) for part in (self.knots_, self.values_, self.slopes_)
-        )
-
-    def _forward(self, X):
-        Z, log_det = np.empty_like(X), np.empty(len(X))
-        rational_forward(X, *self._flat, self._starts, Z, log_det)
-        return Z, log_det
-
-    def _inverse(self, Z):
-        X, log_det = np.empty_like(Z), np.empty(len(Z))
-        rational_inverse(Z, *self._flat, self._starts, X, log_det)
-        return X, log_det
+        return RationalQuadraticSpline.of(self.knots_, self.values_, self.slopes_)
 
 
 def _fit_column(
     column: NDArray, weight: NDArray | None, bandwidth: float | None
 ) -> tuple[float, NDArray, NDArray, NDArray]:
-    """Give bandwidth, knots, values and slopes of one feature."""
+    """Return bandwidth, knots, values and slopes of one feature."""
     x, mass, center, scale = summarise(column, weight)
     if len(x) == 1:
         reach = max(1.0, 1e-6 * abs(center))

@@ -65,7 +65,9 @@ class GridDensity(NamedTuple):
     log_likelihood: float
 
 
-def estimate_density(x: NDArray, weight: NDArray, bandwidth: float | None):
+def estimate_density(
+    x: NDArray, weight: NDArray, bandwidth: float | None
+) -> GridDensity:
     """Estimate the density of weighted points.
 
     Parameters
@@ -104,7 +106,7 @@ def estimate_density(x: NDArray, weight: NDArray, bandwidth: float | None):
 def _best_bandwidth(
     y: NDArray, weight: NDArray, bandwidths: NDArray, reflected: bool
 ) -> tuple[NDArray, NDArray, float, float]:
-    """Give edges, mass, bandwidth and leave-one-out log-likelihood of the best."""
+    """Return edges, mass, bandwidth and leave-one-out log-likelihood of the best."""
     total = weight.sum()
     mean = weight @ y / total
     variance = weight @ (y - mean) ** 2 / total

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Lattice", "find_lattice"]
+from destructors.maps._dequantize import Lattice
+
+__all__ = ["find_lattice"]
 
 # Fractions whose multiples are recognised: decimals, and one over the smallest gap.
 _DECIMALS = 10.0 ** np.arange(9)
@@ -21,47 +21,6 @@ _LEAST_SHARE, _LEAST_ROWS = 0.01, 5.0
 _EXCESS = 20.0
 # Values that occur so often on average are all repeated.
 _ALL_REPEATED = 5.0
-
-
-class Lattice(NamedTuple):
-    """What a column consists of.
-
-    Attributes
-    ----------
-    step : float or None
-        Distance between neighbouring places of the lattice on which all values lie, as
-        the numerator of a fraction; None if there is none.
-    offset : float
-        Numerator of one of the places.
-    denominator : float
-        The places are ``(offset + k step) / denominator``, exactly.
-    repeated : ndarray of shape (n_repeated,)
-        Values that hold a point mass, sorted.
-    widths : ndarray of shape (n_repeated,)
-        Width of the interval that each is spread over.
-    first_up : int
-        Repeated values from this one on push what lies above them up; those before it
-        push what lies below them down.
-    """
-
-    step: float | None
-    offset: float
-    denominator: float
-    repeated: NDArray
-    widths: NDArray
-    first_up: int
-
-    @property
-    def is_trivial(self) -> bool:
-        """Whether there is nothing to dequantize."""
-        return self.step is None and not len(self.repeated)
-
-    def describe(self) -> dict | None:
-        """What is told to the user; None for a continuous column."""
-        if self.is_trivial:
-            return None
-        step = None if self.step is None else self.step / self.denominator
-        return {"step": step, "repeated": self.repeated}
 
 
 def find_lattice(column: NDArray, weight: NDArray | None) -> Lattice:
@@ -103,7 +62,7 @@ def find_lattice(column: NDArray, weight: NDArray | None) -> Lattice:
 
 
 def _find_step(values: NDArray) -> tuple[float | None, float, float]:
-    """Give step, offset and denominator of the coarsest lattice that holds all."""
+    """Return step, offset and denominator of the coarsest lattice that holds all."""
     gaps = np.diff(values)
     if not len(gaps):
         return None, 0.0, 1.0
@@ -122,7 +81,7 @@ def _find_step(values: NDArray) -> tuple[float | None, float, float]:
 
 
 def _choose_widths(values: NDArray, mass: NDArray, is_repeated: NDArray) -> NDArray:
-    """Give a repeated value about the density that is typical of the others."""
+    """Return widths that leave repeated values about the density of the others."""
     shares = mass[is_repeated] / mass.sum()
     others = values[~is_repeated]
     if len(others) > 1:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from destructors.base import Destructor
 from destructors.base_distributions import Uniform
+from destructors.maps._map import Map
+from destructors.maps._normal_cdf import NormalToUniform
+from destructors.rows import Fold
 
 __all__ = ["NormalCDF"]
-
-_HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
-# What the faces of the cube stand for: the numbers next to them.
-_LOWEST, _HIGHEST = np.finfo(np.float64).tiny, 1.0 - 2.0**-53
-# Squares of larger numbers would overflow.
-_LARGEST = 1e150
 
 
 class NormalCDF(Destructor):
@@ -61,30 +57,7 @@ class NormalCDF(Destructor):
            [0.841, 0.975]])
     """
 
-    _feature_wise = True
-
-    def _fit(self, X, sample_weight, random_state):
-        pass
-
-    def _forward(self, X):
-        return ndtr(X), _log_density(X)
-
-    def _inverse(self, Z):
-        outside = ((Z < 0.0) | (Z > 1.0)).any(axis=0)
-        if outside.any():
-            names = getattr(self, "feature_names_in_", np.arange(Z.shape[1]))
-            shown = ", ".join(str(name) for name in names[outside][:5])
-            raise ValueError(
-                f"The inverse of NormalCDF takes rows of the unit cube, but column(s) "
-                f"{shown} have values outside [0, 1]."
-            )
-        X = ndtri(np.clip(Z, _LOWEST, _HIGHEST))
-        return X, -_log_density(X)
-
-    def _make_base_distribution(self):
-        return Uniform(self.n_features_in_)
-
-
-def _log_density(X):
-    X = np.clip(X, -_LARGEST, _LARGEST)
-    return -0.5 * np.einsum("ij,ij->i", X, X) - X.shape[1] * _HALF_LOG_2PI
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        self.base_distribution_ = Uniform(fold.train.n_features)
+        names = fold.train.names
+        return NormalToUniform(None if names is None else tuple(map(str, names)))

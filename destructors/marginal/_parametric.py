@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from destructors._splits import split_rows
-from destructors._threads import map_threads
 from destructors.base import Destructor
+from destructors.maps._affine import Affine
+from destructors.maps._combine import Columns
+from destructors.maps._map import Map
+from destructors.maps._parametric import ParametricColumn, family, normal_scores
 from destructors.marginal._column import summarise
-from destructors.marginal._families import family, fit_family, normal_scores
+from destructors.marginal._families import fit_family
+from destructors.rows import Fold, is_over, map_threads, split_rows
 
 __all__ = ["ParametricGaussianizer"]
 
@@ -28,7 +31,6 @@ _DEFAULT_FAMILIES = (
     "beta",
     "uniform",
 )
-_HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 _VALIDATION_FRACTION = 1.0 / 3.0
 # Normal scores at which the inverse is tabulated, dense in the middle.
 _SCORES = np.r_[np.arange(0.0, 6.0, 0.125), np.arange(6.0, 24.5, 0.5)]
@@ -36,7 +38,6 @@ _SCORES = np.r_[np.arange(0.0, 6.0, 0.125), np.arange(6.0, 24.5, 0.5)]
 _ROWS_TO_EDGE = 1000.0
 # A family is not followed farther than this, in robust standard units.
 _FARTHEST = 1e60
-_N_NEWTON = 60
 
 
 class ParametricGaussianizer(Destructor):
@@ -105,7 +106,6 @@ class ParametricGaussianizer(Destructor):
         "families": ["array-like", None],
         "n_jobs": [Integral, None],
     }
-    _feature_wise = True
 
     def __init__(
         self, families: Sequence[str] | None = None, *, n_jobs: int | None = None
@@ -113,47 +113,48 @@ class ParametricGaussianizer(Destructor):
         self.families = families
         self.n_jobs = n_jobs
 
-    def _fit(self, X, sample_weight, random_state):
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        rows = fold.train
         names = _DEFAULT_FAMILIES if self.families is None else self.families
         laws = [family(name) for name in names]
         if not laws:
             raise ValueError("families is empty: give at least one name.")
-        self._columns = map_threads(
-            lambda column: _fit_column(column, sample_weight, laws),
-            X.T,
+        maps = map_threads(
+            lambda column: _fit_column(column, rows.weight, laws),
+            rows.values.T,
             self.n_jobs,
         )
-        self.families_ = [column.name for column in self._columns]
-        self.parameters_ = [column.parameters for column in self._columns]
-
-    def _forward(self, X):
-        Z, log_det = np.empty_like(X), np.zeros(len(X))
-        for j, column in enumerate(self._columns):
-            Z[:, j], log_slope = column.forward(X[:, j])
-            log_det += log_slope
-        return Z, log_det
-
-    def _inverse(self, Z):
-        X, log_det = np.empty_like(Z), np.zeros(len(Z))
-        for j, column in enumerate(self._columns):
-            X[:, j], log_slope = column.inverse(Z[:, j])
-            log_det -= log_slope
-        return X, log_det
+        self.families_, self.parameters_ = map(
+            list, zip(*map(_describe, maps), strict=True)
+        )
+        return Columns(tuple(maps), tuple(np.arange(rows.n_features)[:, None]))
 
 
-def _fit_column(column: NDArray, weight: NDArray | None, laws: list) -> Any:
+def _describe(map_: Map) -> tuple[str, tuple[float, ...]]:
+    """Return the family and its parameters in the units of the feature."""
+    if isinstance(map_, Affine):
+        return "constant", (float(map_.location[0]), 1.0)
+    assert isinstance(map_, ParametricColumn)
+    *shapes, location, width = map_.parameters
+    center, scale = map_.center, map_.scale
+    return map_.family, (*shapes, center + scale * location, scale * width)
+
+
+def _fit_column(column: NDArray, weight: NDArray | None, laws: list[Any]) -> Map:
     x, mass, center, scale = summarise(column, weight)
     if len(x) == 1:
-        return _Constant(center)
+        return Affine(np.array([center]), np.ones(1))
     law, start = laws[0], None
     if len(laws) > 1 and len(x) > 2 and (best := _best_law(column, weight, laws)):
-        law = best.law
-        *shapes, location, width = best.parameters
+        law = family(best.family)
+        *shapes, location, width = _describe(best)[1]
         start = (*shapes, (location - center) / scale, width / scale)
-    return _Law(law, fit_family(law, x, mass, start), mass.sum(), center, scale)
+    return _tabulate(law, fit_family(law, x, mass, start), mass.sum(), center, scale)
 
 
-def _best_law(column: NDArray, weight: NDArray | None, laws: list) -> Any:
+def _best_law(
+    column: NDArray, weight: NDArray | None, laws: list[Any]
+) -> ParametricColumn | None:
     """Fit each to a part of the rows, and choose by the likelihood of the others.
 
     Equal values stand on one side. None if those to fit to are all equal.
@@ -168,111 +169,58 @@ def _best_law(column: NDArray, weight: NDArray | None, laws: list) -> Any:
     new, new_mass, new_center, new_scale = take(held_out)
     new = new_center + new_scale * new
 
-    def score(law: _Law) -> float:
-        z, log_slope = law.forward(new)
+    def score(map_: ParametricColumn) -> float:
+        z, log_slope = map_.forward(new[:, None])
         # A law whose tails are that light for some row is out of the question.
         with np.errstate(over="ignore"):
-            return float(new_mass @ (log_slope - 0.5 * z * z))
+            return float(new_mass @ (log_slope - 0.5 * z[:, 0] * z[:, 0]))
 
-    fitted = [
-        _Law(law, fit_family(law, x, mass), mass.sum(), center, scale) for law in laws
-    ]
+    fitted: list[ParametricColumn] = []
+    for law in laws:
+        if fitted and is_over():
+            break
+        parameters = fit_family(law, x, mass)
+        fitted.append(_tabulate(law, parameters, mass.sum(), center, scale))
     return max(fitted, key=score)
 
 
-class _Constant:
-    """A feature that does not vary: shifted to zero with slope 1."""
+def _tabulate(
+    law: Any, parameters: tuple[float, ...], total: float, center: float, scale: float
+) -> ParametricColumn:
+    """Return the map of a family, as far as it is to be followed."""
+    bounded = np.isfinite(law.support(*parameters))
+    edge = ndtri(1.0 / (_ROWS_TO_EDGE * (total + 1.0)))
+    lower = _follow(law, parameters, -_SCORES, edge if bounded[0] else -np.inf)
+    upper = _follow(law, parameters, _SCORES, -edge if bounded[1] else np.inf)
+    points, scores, slopes = (
+        np.r_[below[::-1], above[1:]] for below, above in zip(lower, upper, strict=True)
+    )
+    least, most = 1e-100, np.where(bounded, 1.0, 1e6)
+    end_slopes = np.clip(slopes[[0, -1]], least, most)
+    return ParametricColumn(
+        law.name, parameters, float(center), float(scale), points, scores, end_slopes
+    )
 
-    name = "constant"
 
-    def __init__(self, center: float):
-        self.parameters = (float(center), 1.0)
-
-    def forward(self, x: NDArray) -> tuple[NDArray, NDArray]:
-        return x - self.parameters[0], np.zeros(len(x))
-
-    def inverse(self, z: NDArray) -> tuple[NDArray, NDArray]:
-        return z + self.parameters[0], np.zeros(len(z))
-
-
-class _Law:
-    """A fitted family as a map, linear beyond where it can be followed."""
-
-    def __init__(
-        self, law: Any, parameters: tuple, total: float, center: float, scale: float
-    ):
-        self.law, self.name = law, law.name
-        self._standard = parameters
-        self._center, self._scale = center, scale
-        *shapes, location, width = parameters
-        self.parameters = (*shapes, center + scale * location, scale * width)
-        bounded = np.isfinite(law.support(*parameters))
-        edge = ndtri(1.0 / (_ROWS_TO_EDGE * (total + 1.0)))
-        lower = self._follow(-_SCORES, edge if bounded[0] else -np.inf)
-        upper = self._follow(_SCORES, -edge if bounded[1] else np.inf)
-        self.x, self.z, slopes = (
-            np.r_[below[::-1], above[1:]]
-            for below, above in zip(lower, upper, strict=True)
-        )
-        least, most = 1e-100, np.where(bounded, 1.0, 1e6)
-        self.end_slopes = np.clip(slopes[[0, -1]], least, most)
-
-    def _follow(self, scores: NDArray, edge: float) -> tuple[NDArray, ...]:
-        """Tabulate from the median outwards, as far as scipy is to be trusted."""
-        if np.isfinite(edge):
-            scores = np.r_[scores[np.abs(scores) < abs(edge)], edge]
-        outwards = np.sign(scores[-1])
-        with np.errstate(all="ignore"):
-            quantile = self.law.ppf if outwards < 0 else self.law.isf
-            x = quantile(ndtr(-np.abs(scores)), *self._standard)
-            z, log_slope = normal_scores(self.law, x, self._standard)
-            good = np.isfinite(x) & np.isfinite(z) & np.isfinite(log_slope)
-            good &= np.abs(x) < _FARTHEST
-            good &= np.abs(z - scores) < 1e-3
-            good[1:] &= outwards * np.diff(x) > 0
-            # The slope must be that of the table, or it is that of rounding noise.
-            rise = np.abs(np.diff(z)) / np.abs(np.diff(x))
-            ends = np.exp(log_slope)
-            good[1:] &= rise > 0.3 * np.minimum(ends[1:], ends[:-1])
-            good[1:] &= rise < 3.0 * np.maximum(ends[1:], ends[:-1])
-        n_good = len(good) if good.all() else max(int(good.argmin()), 1)
-        return x[:n_good], z[:n_good], ends[:n_good]
-
-    def forward(self, x: NDArray) -> tuple[NDArray, NDArray]:
-        x = (x - self._center) / self._scale
-        inside = np.clip(x, self.x[0], self.x[-1])
-        z, log_slope = normal_scores(self.law, inside, self._standard)
-        for end, outside in ((0, x < self.x[0]), (-1, x > self.x[-1])):
-            slope = self.end_slopes[end]
-            z[outside] = self.z[end] + slope * (x[outside] - self.x[end])
-            log_slope[outside] = np.log(slope)
-        return z, log_slope - np.log(self._scale)
-
-    def inverse(self, z: NDArray) -> tuple[NDArray, NDArray]:
-        x, log_slope = self._solve(np.clip(z, self.z[0], self.z[-1]))
-        for end, outside in ((0, z < self.z[0]), (-1, z > self.z[-1])):
-            slope = self.end_slopes[end]
-            x[outside] = self.x[end] + (z[outside] - self.z[end]) / slope
-            log_slope[outside] = np.log(slope)
-        return x * self._scale + self._center, log_slope - np.log(self._scale)
-
-    def _solve(self, z: NDArray) -> tuple[NDArray, NDArray]:
-        """Invert by Newton steps in an interval of the table, halved if they leave."""
-        k = np.clip(np.searchsorted(self.z, z, side="right") - 1, 0, len(self.z) - 2)
-        low, high = self.x[k], self.x[k + 1]
-        x = np.interp(z, self.z, self.x)
-        left = np.arange(len(z))
-        for _ in range(_N_NEWTON):
-            score, log_slope = normal_scores(self.law, x[left], self._standard)
-            miss = score - z[left]
-            low = np.where(miss < 0, x[left], low)
-            high = np.where(miss > 0, x[left], high)
-            with np.errstate(all="ignore"):
-                step = x[left] - miss / np.exp(log_slope)
-            step = np.where((step >= low) & (step <= high), step, 0.5 * (low + high))
-            moved = np.abs(step - x[left]) > 1e-14 * np.abs(step)
-            x[left] = step
-            left, low, high = left[moved], low[moved], high[moved]
-            if not len(left):
-                break
-        return x, normal_scores(self.law, x, self._standard)[1]
+def _follow(
+    law: Any, parameters: tuple[float, ...], scores: NDArray, edge: float
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Tabulate from the median outwards, as far as scipy is to be trusted."""
+    if np.isfinite(edge):
+        scores = np.r_[scores[np.abs(scores) < abs(edge)], edge]
+    outwards = np.sign(scores[-1])
+    with np.errstate(all="ignore"):
+        quantile = law.ppf if outwards < 0 else law.isf
+        x = quantile(ndtr(-np.abs(scores)), *parameters)
+        z, log_slope = normal_scores(law, x, parameters)
+        good = np.isfinite(x) & np.isfinite(z) & np.isfinite(log_slope)
+        good &= np.abs(x) < _FARTHEST
+        good &= np.abs(z - scores) < 1e-3
+        good[1:] &= outwards * np.diff(x) > 0
+        # The slope must be that of the table, or it is that of rounding noise.
+        rise = np.abs(np.diff(z)) / np.abs(np.diff(x))
+        ends = np.exp(log_slope)
+        good[1:] &= rise > 0.3 * np.minimum(ends[1:], ends[:-1])
+        good[1:] &= rise < 3.0 * np.maximum(ends[1:], ends[:-1])
+    n_good = len(good) if good.all() else max(int(good.argmin()), 1)
+    return x[:n_good], z[:n_good], ends[:n_good]

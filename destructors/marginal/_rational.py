@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from destructors._compat import Interval, StrOptions
-from destructors._rational_kernels import rational_forward, rational_inverse
 from destructors.base import Destructor
+from destructors.maps._map import Map
+from destructors.maps._rational_spline import RationalQuadraticSpline
 from destructors.marginal._column import summarise
+from destructors.rows import Fold
 
 __all__ = ["RationalQuadraticGaussianizer"]
 
@@ -88,34 +90,21 @@ class RationalQuadraticGaussianizer(Destructor):
     _parameter_constraints: ClassVar[dict] = {
         "n_knots": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})]
     }
-    _feature_wise = True
 
     def __init__(self, *, n_knots: int | Literal["auto"] = "auto"):
         self.n_knots = n_knots
 
-    def _fit(self, X, sample_weight, random_state):
-        splines = [_fit_column(column, sample_weight, self.n_knots) for column in X.T]
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        rows = fold.train
+        splines = [_fit_column(x, rows.weight, self.n_knots) for x in rows.values.T]
         self.knots_, self.values_, self.slopes_ = map(list, zip(*splines, strict=True))
-        self._starts = np.cumsum([0, *map(len, self.knots_)])
-        self._flat = tuple(
-            np.concatenate(part) for part in (self.knots_, self.values_, self.slopes_)
-        )
-
-    def _forward(self, X):
-        Z, log_det = np.empty_like(X), np.empty(len(X))
-        rational_forward(X, *self._flat, self._starts, Z, log_det)
-        return Z, log_det
-
-    def _inverse(self, Z):
-        X, log_det = np.empty_like(Z), np.empty(len(Z))
-        rational_inverse(Z, *self._flat, self._starts, X, log_det)
-        return X, log_det
+        return RationalQuadraticSpline.of(self.knots_, self.values_, self.slopes_)
 
 
 def _fit_column(
     column: NDArray, weight: NDArray | None, n_knots: int | Literal["auto"]
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """Give knots, values and slopes of the spline of one feature."""
+    """Return knots, values and slopes of the spline of one feature."""
     x, mass, center, scale = summarise(column, weight)
     if len(x) == 1:
         reach = max(1.0, 1e-6 * abs(center))
@@ -198,7 +187,6 @@ def relax_ends(
 
 
 def _log_density(x: NDArray, spline: tuple[NDArray, NDArray, NDArray]) -> NDArray:
-    Z, log_slope = np.empty((len(x), 1)), np.empty(len(x))
-    starts = np.array([0, len(spline[0])])
-    rational_forward(x[:, None], *spline, starts, Z, log_slope)
-    return log_slope - 0.5 * Z[:, 0] ** 2 - _HALF_LOG_2PI
+    map_ = RationalQuadraticSpline.of(*([part] for part in spline))
+    z, log_slope = map_.forward(x[:, None])
+    return log_slope - 0.5 * z[:, 0] ** 2 - _HALF_LOG_2PI

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors._compat import Interval, StrOptions
-from destructors._threads import map_threads
 from destructors.base import Destructor
+from destructors.maps._map import Map
+from destructors.maps._spline import QuadraticSpline
 from destructors.marginal._column import choose_knots, summarise
 from destructors.marginal._spline_fit import PENALTIES, fit_slopes
-from destructors.marginal._spline_kernels import spline_forward, spline_inverse
+from destructors.rows import Fold, map_threads
 
 __all__ = ["SplineGaussianizer"]
 
@@ -95,7 +96,6 @@ class SplineGaussianizer(Destructor):
         "alpha": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "n_jobs": [Integral, None],
     }
-    _feature_wise = True
 
     def __init__(
         self,
@@ -108,28 +108,16 @@ class SplineGaussianizer(Destructor):
         self.alpha = alpha
         self.n_jobs = n_jobs
 
-    def _fit(self, X, sample_weight, random_state):
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        rows = fold.train
         penalties = PENALTIES if self.alpha == "auto" else np.array([float(self.alpha)])
         splines = map_threads(
-            lambda column: _fit_column(column, sample_weight, self.n_knots, penalties),
-            X.T,
+            lambda column: _fit_column(column, rows.weight, self.n_knots, penalties),
+            rows.values.T,
             self.n_jobs,
         )
         self.knots_, self.values_, self.slopes_ = map(list, zip(*splines, strict=True))
-        self._starts = np.cumsum([0, *map(len, self.knots_)])
-        self._flat = tuple(
-            np.concatenate(part) for part in (self.knots_, self.values_, self.slopes_)
-        )
-
-    def _forward(self, X):
-        Z, log_det = np.empty_like(X), np.empty(len(X))
-        spline_forward(X, *self._flat, self._starts, Z, log_det)
-        return Z, log_det
-
-    def _inverse(self, Z):
-        X, log_det = np.empty_like(Z), np.empty(len(Z))
-        spline_inverse(Z, *self._flat, self._starts, X, log_det)
-        return X, log_det
+        return QuadraticSpline.of(self.knots_, self.values_, self.slopes_)
 
 
 def _fit_column(
@@ -138,7 +126,7 @@ def _fit_column(
     n_knots: int | Literal["auto"],
     penalties: NDArray,
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """Give knots, values and slopes of the spline of one feature."""
+    """Return knots, values and slopes of the spline of one feature."""
     x, mass, center, scale = summarise(column, weight)
     if len(x) == 1:
         reach = max(1.0, 1e-6 * abs(center))

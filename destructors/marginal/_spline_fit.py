@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from destructors._jit import jit
+from destructors.maps._jit import jit
 
 __all__ = ["PENALTIES", "fit_slopes"]
 
@@ -42,40 +42,79 @@ _TOLERANCE = 1e-5
 
 @jit
 def _design(x, weight, knots):
-    """Moments of the rows of ``A`` and the place of each point."""
-    m = len(knots)
-    h = np.diff(knots)
-    interval = np.minimum(np.searchsorted(knots, x, side="right") - 1, m - 2)
-    s = (x - knots[interval]) / h[interval]
-    zero = np.zeros(1)
-    # A row has q_k for knots passed, then a and b for the two about the point.
-    q = 0.5 * (np.append(zero, h) + np.append(h, zero))
-    a = 0.5 * np.append(zero, h)[interval] + h[interval] * (s - 0.5 * s * s)
-    b = 0.5 * h[interval] * s * s
-    mass = np.bincount(interval, weight, m)
-    passed = weight.sum() - np.cumsum(mass)
-    ends_a = np.bincount(interval, weight * a, m)
-    ends_b = np.bincount(interval + 1, weight * b, m)
-    first = q * passed + ends_a + ends_b
-    second = np.zeros((m, m))
+    """Moments of the rows of ``A``, the place of each point, and the mass between."""
+    n, m = len(x), len(knots)
+    interval, s, a, b = np.empty(n, np.int64), np.empty(n), np.empty(n), np.empty(n)
+    mass, passed = np.zeros(m), np.empty(m)
+    ends_a, ends_b, both = np.zeros(m), np.zeros(m), np.zeros(m)
+    own_a, own_b = np.zeros(m), np.zeros(m)
+    k = 0
+    for i in range(n):
+        # Points are sorted.
+        while k < m - 2 and knots[k + 1] <= x[i]:
+            k += 1
+        h = knots[k + 1] - knots[k]
+        before = knots[k] - knots[k - 1] if k > 0 else 0.0
+        interval[i] = k
+        s[i] = (x[i] - knots[k]) / h
+        # A row has q_k for knots passed, then a and b for the two about the point.
+        a[i] = 0.5 * before + h * (s[i] - 0.5 * s[i] * s[i])
+        b[i] = 0.5 * h * s[i] * s[i]
+        mass[k] += weight[i]
+        ends_a[k] += weight[i] * a[i]
+        ends_b[k + 1] += weight[i] * b[i]
+        both[k] += weight[i] * a[i] * b[i]
+        own_a[k] += weight[i] * a[i] * a[i]
+        own_b[k + 1] += weight[i] * b[i] * b[i]
+    total, so_far = _sum(weight), 0.0
+    q, first, second = np.empty(m), np.empty(m), np.zeros((m, m))
     for k in range(m):
-        second[k, k + 1 :] = q[k] * first[k + 1 :]
-    both = np.bincount(interval, weight * a * b, m)
-    for k in range(m - 1):
-        second[k, k + 1] += both[k] - q[k] * ends_b[k + 1]
-    second = second + second.T
-    own = np.bincount(interval, weight * a * a, m)
-    own = own + np.bincount(interval + 1, weight * b * b, m) + q * q * passed
+        so_far += mass[k]
+        passed[k] = total - so_far
+        before = knots[k] - knots[k - 1] if k > 0 else 0.0
+        after = knots[k + 1] - knots[k] if k < m - 1 else 0.0
+        q[k] = 0.5 * (before + after)
+        first[k] = q[k] * passed[k] + ends_a[k] + ends_b[k]
+        second[k, k] = own_a[k] + own_b[k] + q[k] * q[k] * passed[k]
     for k in range(m):
-        second[k, k] = own[k]
+        for l in range(k + 1, m):
+            second[k, l] = q[k] * first[l]
+            if l == k + 1:
+                second[k, l] += both[k] - q[k] * ends_b[l]
+            second[l, k] = second[k, l]
     return interval, s, mass, first, second
 
 
 @jit
+def _sum(v):
+    """In order, so that equal numbers give equal sums."""
+    total = 0.0
+    for i in range(len(v)):
+        total += v[i]
+    return total
+
+
+@jit
+def _quadratic_form(matrix, v):
+    return v @ (matrix @ v)
+
+
+@jit
+def _slopes(theta, g):
+    """Set ``g`` to the slopes at the knots."""
+    for k in range(len(g)):
+        g[k] = np.exp(theta[k + 1])
+
+
+@jit
 def _likelihood(c, g, interval, s, weight, first, second):
-    slope = (1.0 - s) * g[interval] + s * g[interval + 1]
-    square = weight.sum() * c * c + 2.0 * c * (first @ g) + g @ (second @ g)
-    return (weight * np.log(slope)).sum() - 0.5 * square, slope
+    n = len(s)
+    slope, logs = np.empty(n), 0.0
+    for i in range(n):
+        slope[i] = (1.0 - s[i]) * g[interval[i]] + s[i] * g[interval[i] + 1]
+        logs += weight[i] * np.log(slope[i])
+    square = _sum(weight) * c * c + 2.0 * c * (first @ g) + _quadratic_form(second, g)
+    return logs - 0.5 * square, slope
 
 
 @jit
@@ -179,6 +218,51 @@ def _difference_penalty(strength):
 
 
 @jit
+def _start(x, weight, total, knots):
+    """Parameters of the affine map to mean 0 and variance 1."""
+    mean, variance = 0.0, 0.0
+    for i in range(len(x)):
+        mean += weight[i] * x[i]
+    mean /= total
+    for i in range(len(x)):
+        variance += weight[i] * ((x[i] - mean) * (x[i] - mean))
+    sd = np.sqrt(variance / total)
+    theta = np.empty(len(knots) + 1)
+    theta[0] = (knots[0] - mean) / sd
+    for k in range(1, len(theta)):
+        theta[k] = -np.log(sd)
+    return theta
+
+
+@jit
+def _penalties(mass):
+    """Matrices of the penalty on all second differences, and where data are sparse."""
+    m = len(mass)
+    even, strength = np.ones(m), np.empty(m)
+    for k in range(m):
+        around = mass[k] + mass[k - 1] if k > 0 else mass[k]
+        strength[k] = _SPARSE_PENALTY / (1.0 + around / _SPARSE_COUNT)
+    return _difference_penalty(even), _difference_penalty(strength)
+
+
+@jit
+def _combine(smooth, sparse, strength, ridge, out):
+    """Set ``out`` to ``strength smooth + sparse + ridge I``."""
+    for k in range(len(out)):
+        for l in range(len(out)):
+            out[k, l] = strength * smooth[k, l] + sparse[k, l]
+        out[k, k] += ridge
+
+
+@jit
+def _add(part, total):
+    """Add ``part`` to the matrix ``total``."""
+    for k in range(len(part)):
+        for l in range(len(part)):
+            total[k, l] += part[k, l]
+
+
+@jit
 def fit_slopes(x, weight, knots, penalties):
     """Fit the value at the first knot and the log-slopes.
 
@@ -201,43 +285,35 @@ def fit_slopes(x, weight, knots, penalties):
         Log-slopes at the knots.
     """
     m = len(knots)
-    total = weight.sum()
+    total = _sum(weight)
     interval, s, mass, first, second = _design(x, weight, knots)
-    smooth = _difference_penalty(np.ones(m))
-    around = mass.copy()
-    around[1:] += mass[:-1]
-    sparse = _difference_penalty(_SPARSE_PENALTY / (1.0 + around / _SPARSE_COUNT))
-
-    mean = (weight * x).sum() / total
-    sd = np.sqrt((weight * (x - mean) ** 2).sum() / total)
-    theta = np.full(m + 1, -np.log(sd))
-    theta[0] = (knots[0] - mean) / sd
+    smooth, sparse = _penalties(mass)
+    theta = _start(x, weight, total, knots)
     best, best_theta, worse = -np.inf, theta, 0
-    system = np.empty((m + 1, m + 1))
+    system, penalty = np.empty((m + 1, m + 1)), np.empty((m + 1, m + 1))
+    g = np.empty(m)
     for relative in penalties:
-        penalty = relative * total * smooth + sparse
         # A trace of a ridge, for directions that neither data nor penalty decide.
-        for k in range(m + 1):
-            penalty[k, k] += 1e-9 * total
-        g = np.exp(theta[1:])
+        _combine(smooth, sparse, relative * total, 1e-9 * total, penalty)
+        _slopes(theta, g)
         loglik, slope = _likelihood(theta[0], g, interval, s, weight, first, second)
-        value = loglik - 0.5 * theta @ (penalty @ theta)
+        value = loglik - 0.5 * _quadratic_form(penalty, theta)
         for _ in range(50):
             gradient = _information(
                 theta, g, slope, interval, s, weight, first, second, system
             )
             gradient += penalty @ theta
-            system += penalty
+            _add(penalty, system)
             _factorise(system)
             step = _solve(system, gradient)
             size, old = 1.0, value
             while True:
                 trial = theta - size * step
-                g = np.exp(trial[1:])
+                _slopes(trial, g)
                 loglik, slope = _likelihood(
                     trial[0], g, interval, s, weight, first, second
                 )
-                value = loglik - 0.5 * trial @ (penalty @ trial)
+                value = loglik - 0.5 * _quadratic_form(penalty, trial)
                 # A NaN compares as worse.
                 if value >= old or size < 1e-9:
                     break
@@ -250,7 +326,7 @@ def fit_slopes(x, weight, knots, penalties):
         # ``system`` is the factor of the last step's, taken a hair from the optimum.
         n_effective = m + 1 - _trace_of_ratio(system, penalty)
         small = 1.0 + (n_effective + 1.0) / max(total - n_effective - 1.0, 1.0)
-        g = np.exp(theta[1:])
+        _slopes(theta, g)
         loglik, slope = _likelihood(theta[0], g, interval, s, weight, first, second)
         criterion = loglik - _PARAMETER_COST * n_effective * small
         if criterion > best:

@@ -9,11 +9,11 @@ covariances. Shapes are scikit-learn's, but spherical variances are ``(n_compone
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
+
+from destructors.rows import Rows
 
 __all__ = ["COVARIANCES", "Diagonal", "Full", "Spherical", "Tied"]
 
@@ -25,10 +25,8 @@ class Full:
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    rows : Rows
         Training rows.
-    weight : ndarray of shape (n_samples,)
-        Their weights.
     """
 
     # Whether each component has a covariance of its own.
@@ -38,8 +36,8 @@ class Full:
     # Whether its dimensions take degrees of freedom from one another.
     joint_dimensions = True
 
-    def __init__(self, X: NDArray, weight: NDArray):
-        self.n_features = X.shape[1]
+    def __init__(self, rows: Rows):
+        self.n_features = rows.n_features
 
     # ------------------------------------------------------------------ features
 
@@ -49,7 +47,7 @@ class Full:
         return self.n_features * (self.n_features + 1) // 2
 
     def features(self, columns: NDArray) -> NDArray:
-        """Give the features of rows, one feature a row of the result."""
+        """Return the features of rows, one feature a row of the result."""
         d = len(columns)
         features = np.empty((1 + d + self.n_products, columns.shape[1]))
         features[0] = 1.0
@@ -68,7 +66,7 @@ class Full:
     def coefficients(
         self, weights: NDArray, means: NDArray, covariances: NDArray
     ) -> NDArray:
-        """Give what to multiply the features by: log of weight times density."""
+        """Return what to multiply the features by: log of weight times density."""
         precisions, log_det = _invert(covariances)
         linear = np.einsum("kij,kj->ki", precisions, means)
         first, second = np.triu_indices(self.n_features)
@@ -77,13 +75,13 @@ class Full:
         return np.c_[_constant(weights, means, linear, log_det), linear, products]
 
     def offset(self, columns: NDArray, covariances: NDArray) -> NDArray | float:
-        """Give the part of the log-density that all components share."""
+        """Return the part of the log-density that all components share."""
         return 0.0
 
     # ------------------------------------------------------------------ estimates
 
     def scatter(self, moments: NDArray) -> NDArray:
-        """Give the sum of squares and products about the mean of each component."""
+        """Return the sum of squares and products about the mean of each component."""
         counts, sums, products = np.split(moments, [1, self.n_features + 1], axis=1)
         first, second = np.triu_indices(self.n_features)
         scatter = np.empty((len(moments), self.n_features, self.n_features))
@@ -95,7 +93,7 @@ class Full:
         return numbers[:, None, None]
 
     def ridge(self, reg_covar: float) -> NDArray | float:
-        """Give what adds ``reg_covar`` to each variance."""
+        """Return what adds ``reg_covar`` to each variance."""
         return reg_covar * np.eye(self.n_features)
 
     def relative_trace(self, shape: NDArray, covariances: NDArray) -> NDArray:
@@ -116,7 +114,7 @@ class Full:
         return np.linalg.cholesky(covariances)
 
     def rescale(self, covariances: NDArray, scale: NDArray) -> NDArray:
-        """Give covariances in other units, in the shape that scikit-learn has."""
+        """Return covariances in other units, in the shape that scikit-learn has."""
         return covariances * np.multiply.outer(scale, scale)
 
 
@@ -134,7 +132,7 @@ class Diagonal(Full):
         np.square(columns, out=out)
 
     def coefficients(self, weights, means, covariances):
-        """Give what to multiply the features by: log of weight times density."""
+        """Return what to multiply the features by: log of weight times density."""
         variances = np.broadcast_to(covariances, means.shape)
         linear = means / variances
         log_det = np.log(variances).sum(axis=1)
@@ -142,7 +140,7 @@ class Diagonal(Full):
         return np.c_[constant, linear, -0.5 / variances]
 
     def scatter(self, moments):
-        """Give the sum of squares about the mean of each component and feature."""
+        """Return the sum of squares about the mean of each component and feature."""
         counts, sums, squares = np.split(moments, [1, self.n_features + 1], axis=1)
         return squares - sums * (sums / counts)
 
@@ -151,7 +149,7 @@ class Diagonal(Full):
         return numbers[:, None]
 
     def ridge(self, reg_covar):
-        """Give what adds ``reg_covar`` to each variance."""
+        """Return what adds ``reg_covar`` to each variance."""
         return reg_covar
 
     def relative_trace(self, shape, covariances):
@@ -169,7 +167,7 @@ class Diagonal(Full):
         return deviations[:, :, None] * np.eye(self.n_features)
 
     def rescale(self, covariances, scale):
-        """Give variances in other units."""
+        """Return variances in other units."""
         return covariances * scale**2
 
 
@@ -179,11 +177,11 @@ class Spherical(Diagonal):
     has_shape = False
 
     def scatter(self, moments):
-        """Give the sum of squares about the mean of each component, per feature."""
+        """Return the sum of squares about the mean of each component, per feature."""
         return super().scatter(moments).mean(axis=1, keepdims=True)
 
     def rescale(self, covariances, scale):
-        """Give variances in other units, the same for all features."""
+        """Return variances in other units, the same for all features."""
         return covariances[:, 0] * scale[0] ** 2
 
 
@@ -196,9 +194,9 @@ class Tied(Full):
 
     is_own = False
 
-    def __init__(self, X: NDArray, weight: NDArray):
-        super().__init__(X, weight)
-        self._second_moment = X.T @ (X * weight[:, None])
+    def __init__(self, rows: Rows):
+        super().__init__(rows)
+        self._second_moment = rows.sum(_second_moment)
 
     @property
     def n_products(self) -> int:
@@ -209,19 +207,19 @@ class Tied(Full):
         pass
 
     def coefficients(self, weights, means, covariances):
-        """Give what to multiply the features by: log of weight times density."""
+        """Return what to multiply the features by: log of weight times density."""
         precision, log_det = _invert(covariances)
         linear = means @ precision
         return np.c_[_constant(weights, means, linear, log_det), linear]
 
     def offset(self, columns, covariances):
-        """Give the part of the log-density that all components share."""
+        """Return the part of the log-density that all components share."""
         root = np.linalg.cholesky(covariances)
         white = solve_triangular(root, columns, lower=True)
         return -0.5 * np.einsum("ij,ij->j", white, white)
 
     def scatter(self, moments):
-        """Give the sum of squares and products about the means, of all components."""
+        """Return the sum of squares and products about the means, of all components."""
         counts, sums = moments[:, :1], moments[:, 1:]
         return self._second_moment - sums.T @ (sums / counts)
 
@@ -231,12 +229,16 @@ class Tied(Full):
         return np.repeat(root[None], n_components, axis=0)
 
 
-COVARIANCES: dict[str, Callable[[NDArray, NDArray], Full]] = {
+COVARIANCES: dict[str, type[Full]] = {
     "full": Full,
     "tied": Tied,
     "diag": Diagonal,
     "spherical": Spherical,
 }
+
+
+def _second_moment(rows: Rows) -> NDArray:
+    return rows.values.T @ (rows.values * rows.weights[:, None])
 
 
 def _invert(covariances: NDArray) -> tuple[NDArray, NDArray]:

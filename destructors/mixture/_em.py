@@ -9,15 +9,17 @@ at a time. Rows are in standard units, where the squares lose no digits that mat
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import kmeans_plusplus
 from sklearn.utils import gen_batches
 
+from destructors.greedy import Progress
 from destructors.mixture._covariance import Full
 from destructors.mixture._prior import learn_prior
+from destructors.rows import Rows, is_over
 
 __all__ = ["EM", "Mixture"]
 
@@ -51,10 +53,8 @@ class EM:
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
-        Distinct rows in standard units and in random order.
-    weight : ndarray of shape (n_samples,)
-        Positive weights.
+    rows : Rows
+        Different rows in standard units and in random order.
     covariance : type
         One of `destructors.mixture._covariance`.
     degrees_of_freedom_prior : float or None
@@ -63,6 +63,8 @@ class EM:
         Whether the last component is a wide one that does not move.
     reg_covar, tol, max_iter
         As in `GaussianMixtureDestructor`.
+    progress : Progress, default=None
+        To be told of each step.
 
     Attributes
     ----------
@@ -78,37 +80,33 @@ class EM:
 
     def __init__(
         self,
-        X: NDArray,
-        weight: NDArray,
-        covariance: Callable[[NDArray, NDArray], Full],
+        rows: Rows,
+        covariance: type[Full],
         *,
         degrees_of_freedom_prior: float | None,
         background: bool,
         reg_covar: float,
         tol: float,
         max_iter: int,
+        progress: Progress | None = None,
     ):
-        self.X, self.weight = X, weight
-        self.type = covariance(X, weight)
+        self.rows, self.type = rows, covariance(rows)
         self.degrees_of_freedom_prior = degrees_of_freedom_prior
         self.background = background
         self.reg_covar, self.tol, self.max_iter = reg_covar, tol, max_iter
+        self.progress = progress
 
     # ------------------------------------------------------------------ fitting
 
     def fit(self, n_components: int, random_state: np.random.RandomState) -> EM:
         """Fit from seeds by k-means++, improved by a few steps of Lloyd's algorithm."""
         centers = self._find_centers(n_components, random_state)
-
-        def assign(columns: NDArray, features: NDArray, weight: NDArray) -> NDArray:
-            labels = _nearest(columns, centers)
-            return np.where(labels == np.arange(n_components)[:, None], weight, 0.0)
-
-        return self._run(self._moments(n_components, assign), n_components)
+        moments, _ = self.rows.sum(_moments, self.type, _assign_nearest, centers)
+        return self._run(moments, n_components)
 
     def fit_from(self, mixture: Mixture) -> EM:
         """Fit from another mixture."""
-        moments, _ = self._expect(mixture)
+        moments, _ = self._expect(mixture, self.rows)
         return self._run(moments, len(mixture.weights) - self.background)
 
     def _run(self, moments: NDArray, n_components: int) -> EM:
@@ -122,73 +120,43 @@ class EM:
         last, self.converged = -np.inf, False
         for step in range(1, self.max_iter + 1):
             self.n_iter = step
+            if self.progress is not None:
+                self.progress.begin_step()
             with np.errstate(divide="ignore", invalid="ignore"):
                 self.mixture = self._maximise(moments)
-                moments, self.lower_bound = self._expect(self.mixture)
+                moments, self.lower_bound = self._expect(self.mixture, self.rows)
             if not np.isfinite(self.lower_bound):
                 raise np.linalg.LinAlgError("a variance is zero")
             self.converged = abs(self.lower_bound - last) < self.tol
-            if self.converged:
+            stop = self.progress is not None and self.progress.end_step(
+                step, f"{n_components} components", self.lower_bound, np.nan
+            )
+            if self.converged or stop or is_over():
                 break
             last = self.lower_bound
         return self
 
-    def score(self, X: NDArray, weight: NDArray) -> float:
-        """Mean log-density of other rows under the mixture, in nats."""
-        return self._expect(self.mixture, (X, weight))[1]
+    def score(self, rows: Rows) -> float:
+        """Return the mean log-density of other rows under the mixture, in nats."""
+        return self._expect(self.mixture, rows)[1]
 
     # ------------------------------------------------------------------ steps
 
-    def _expect(
-        self,
-        mixture: Mixture,
-        rows: tuple[NDArray, NDArray] | None = None,
-    ) -> tuple[NDArray, float]:
-        """Give the moments under a mixture, and the mean log-density."""
+    def _expect(self, mixture: Mixture, rows: Rows) -> tuple[NDArray, float]:
+        """Return the moments of rows under a mixture, and the mean log-density."""
         coefficients = self.type.coefficients(*mixture)
-        total = 0.0
-
-        def assign(columns: NDArray, features: NDArray, weight: NDArray) -> NDArray:
-            nonlocal total
-            share = coefficients @ features
-            largest = share.max(axis=0)
-            share -= largest
-            np.maximum(share, _LOWEST, out=share)
-            np.exp(share, out=share)
-            sums = share.sum(axis=0)
-            log_density = largest + np.log(sums)
-            log_density += self.type.offset(columns, mixture.covariances)
-            total += float(weight @ log_density)
-            share *= weight / sums
-            return share
-
-        moments = self._moments(len(coefficients), assign, rows)
+        moments, total = rows.sum(
+            _moments, self.type, _assign_expected, coefficients, mixture.covariances
+        )
         return moments, total / float(moments[:, 0].sum())
 
-    def _moments(
-        self,
-        n_components: int,
-        assign: Callable[[NDArray, NDArray, NDArray], NDArray],
-        rows: tuple[NDArray, NDArray] | None = None,
-    ) -> NDArray:
-        """Sum the features of rows, weighted by what each component gets of them."""
-        X, weight = rows or (self.X, self.weight)
-        n_features = 1 + X.shape[1] + self.type.n_products
-        n_rows = max(256, _BLOCK_SIZE // (n_components + n_features))
-        moments = np.zeros((n_components, n_features))
-        for block in gen_batches(len(X), n_rows):
-            columns = np.ascontiguousarray(X[block].T)
-            features = self.type.features(columns)
-            moments += assign(columns, features, weight[block]) @ features.T
-        return moments
-
     def _maximise(self, moments: NDArray) -> Mixture:
-        """Give the mixture of these moments."""
+        """Return the mixture of these moments."""
         n_moving = len(moments) - self.background
         moving = moments[:n_moving]
-        alive = moving[:, 0] > _DEAD * self.weight.mean()
+        alive = moving[:, 0] > _DEAD * (self.rows.total / len(self.rows))
         moving = moving[alive]
-        counts, sums = moving[:, 0], moving[:, 1 : self.X.shape[1] + 1]
+        counts, sums = moving[:, 0], moving[:, 1 : self.rows.n_features + 1]
         means, covariances = sums / counts[:, None], self._estimate(moving, alive)
         if not self.background:
             return Mixture(counts / counts.sum(), means, covariances)
@@ -200,7 +168,7 @@ class EM:
         )
 
     def _estimate(self, moments: NDArray, alive: NDArray) -> NDArray:
-        """Give the covariances of components."""
+        """Return the covariances of components."""
         scatter, counts = self.type.scatter(moments), moments[:, 0]
         ridge = self.type.ridge(self.reg_covar)
         if not self.type.is_own:
@@ -219,11 +187,12 @@ class EM:
     def _find_centers(
         self, n_components: int, random_state: np.random.RandomState
     ) -> NDArray:
-        X, weight = self.X[:_MAX_SEED_ROWS], self.weight[:_MAX_SEED_ROWS]
+        seeds = self.rows.take(slice(_MAX_SEED_ROWS))
+        weight = seeds.weights
         centers, _ = kmeans_plusplus(
-            X, n_components, sample_weight=weight, random_state=random_state
+            seeds.values, n_components, sample_weight=weight, random_state=random_state
         )
-        columns = np.ascontiguousarray(X.T)
+        columns = np.ascontiguousarray(seeds.values.T)
         for _ in range(_N_LLOYD):
             labels = _nearest(columns, centers)
             mass = np.bincount(labels, weight, minlength=n_components)
@@ -234,8 +203,78 @@ class EM:
         return centers
 
 
+def _moments(
+    rows: Rows, type_: Full, assign: Callable[..., Any], parameters: NDArray, *more: Any
+) -> tuple[NDArray, float]:
+    """Sum the features of rows, weighted by what each component gets of them.
+
+    Parameters
+    ----------
+    rows : Rows
+        Rows in standard units.
+    type_ : Full
+        Covariance type.
+    assign : callable
+        Takes columns, features and weights of a few rows, the type and the parameters;
+        returns the share that each component gets of each row, and the sum of the
+        log-densities.
+    parameters : ndarray of shape (n_components, ...)
+        What shares depend on.
+    *more : object
+        What else they do.
+
+    Returns
+    -------
+    moments : ndarray of shape (n_components, n_features)
+    total : float
+        Sum of the log-densities, in nats.
+    """
+    X, weight = rows.values, rows.weights
+    n_features = 1 + X.shape[1] + type_.n_products
+    n_rows = max(256, _BLOCK_SIZE // (len(parameters) + n_features))
+    moments, total = np.zeros((len(parameters), n_features)), 0.0
+    for block in gen_batches(len(X), n_rows):
+        columns = np.ascontiguousarray(X[block].T)
+        features = type_.features(columns)
+        share, log_density = assign(
+            columns, features, weight[block], type_, parameters, *more
+        )
+        moments += share @ features.T
+        total += log_density
+    return moments, total
+
+
+def _assign_nearest(
+    columns: NDArray, features: NDArray, weight: NDArray, type_: Full, centers: NDArray
+) -> tuple[NDArray, float]:
+    """Let the nearest center have the row."""
+    labels = _nearest(columns, centers)
+    return np.where(labels == np.arange(len(centers))[:, None], weight, 0.0), 0.0
+
+
+def _assign_expected(
+    columns: NDArray,
+    features: NDArray,
+    weight: NDArray,
+    type_: Full,
+    coefficients: NDArray,
+    covariances: NDArray,
+) -> tuple[NDArray, float]:
+    """Share a row out by the densities of the components."""
+    share = coefficients @ features
+    largest = share.max(axis=0)
+    share -= largest
+    np.maximum(share, _LOWEST, out=share)
+    np.exp(share, out=share)
+    sums = share.sum(axis=0)
+    log_density = largest + np.log(sums)
+    log_density += type_.offset(columns, covariances)
+    share *= weight / sums
+    return share, float(weight @ log_density)
+
+
 def _nearest(columns: NDArray, centers: NDArray) -> NDArray:
-    """Give the index of the center that is nearest to each row."""
+    """Return the index of the center that is nearest to each row."""
     labels = np.empty(columns.shape[1], dtype=np.intp)
     half = 0.5 * np.einsum("kj,kj->k", centers, centers)[:, None]
     for block in gen_batches(len(labels), max(256, _BLOCK_SIZE // len(centers))):

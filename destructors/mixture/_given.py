@@ -12,7 +12,7 @@ __all__ = ["check_mixture"]
 def check_mixture(
     weights: ArrayLike, means: ArrayLike, covariances: ArrayLike, covariance_type: str
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """Check the parameters of a mixture; give its covariances as full ones.
+    """Check the parameters of a mixture; return its covariances as full ones.
 
     Parameters
     ----------

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral, Real
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from destructors._compat import Interval, StrOptions
-from destructors._moments import mean_and_scale
-from destructors._splits import merge_repeats, split_rows
-from destructors.base import Destructor
+from destructors.base import HoldoutDestructor
+from destructors.base_distributions import StandardNormal
+from destructors.greedy import Progress
+from destructors.maps._affine import Affine
+from destructors.maps._combine import Chain
+from destructors.maps._map import Map
+from destructors.maps._rosenblatt import Rosenblatt
 from destructors.mixture._covariance import COVARIANCES
 from destructors.mixture._em import EM
 from destructors.mixture._given import check_mixture
-from destructors.mixture._normal import LARGEST
-from destructors.mixture._rosenblatt import Rosenblatt
+from destructors.mixture._number import choose_number, numbers_to_try
+from destructors.rows import Fold, Rows, is_over, map_threads, mean_and_scale
 
 __all__ = ["GaussianMixtureDestructor"]
 
@@ -28,14 +33,9 @@ __all__ = ["GaussianMixtureDestructor"]
 _TILT = 1e-7
 # Folds by which the rows of a stack are mapped, and steps of EM on the other folds.
 _N_FOLDS, _N_FOLD_STEPS = 5, 3
-# Candidates in a row that are worse than the best before the search ends, and the
-# held-out nats for which a smaller number is taken.
-_N_WORSE, _NO_LOSS = 2, 0.01
-# What "auto" tries, and the rows for each feature that a component should have.
-_NUMBERS, _N_ROWS = 2 ** np.arange(10), 4
 
 
-class GaussianMixtureDestructor(Destructor):
+class GaussianMixtureDestructor(HoldoutDestructor):
     r"""Map a Gaussian mixture to N(0, I), feature after feature.
 
     Each feature goes through its distribution function given the features before it and
@@ -72,11 +72,12 @@ class GaussianMixtureDestructor(Destructor):
     n_init : int, default=1
         Number of starts, of which the one with the highest likelihood is kept.
     validation_fraction : float, default=0.1
-        Share of the rows to hold out for the choice of ``n_components``. Equal rows
-        always go to the same part. The number chosen is then fitted on all rows.
+        Share of the rows to hold out for the choice of ``n_components``, if `fit` is
+        given none. Equal rows always go to the same part. The number chosen is then
+        fitted on all rows.
     n_jobs : int, default=None
-        Number of threads that transform rows side by side. The result does not depend
-        on it.
+        Number of threads that take blocks of rows side by side, 65,536 in a fit. The
+        result does not depend on it.
     random_state : int, RandomState instance or None, default=None
         Seed of the starts and of the hold-out.
 
@@ -101,6 +102,9 @@ class GaussianMixtureDestructor(Destructor):
     validation_score_ : dict of int to float
         Mean log-density of the held-out rows for each number that was tried, in nats;
         empty if there was no choice.
+    map_ : Chain
+        What was learned: to standard units, and the
+        :class:`~destructors.maps.Rosenblatt` map of the mixture in these units.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -147,7 +151,6 @@ class GaussianMixtureDestructor(Destructor):
     True
     """
 
-    _uses_validation = True
     _parameter_constraints: ClassVar[dict] = {
         "n_components": [
             Interval(Integral, 1, None, closed="left"),
@@ -249,174 +252,154 @@ class GaussianMixtureDestructor(Destructor):
         n_components, n_features = mu.shape
         model = cls(n_components, covariance_type=covariance_type, background=False)
         model.n_features_in_ = n_features
-        model.base_distribution_ = model._make_base_distribution()
+        model.base_distribution_ = StandardNormal(n_features)
         center = pi @ mu
         variances = np.diagonal(full, axis1=1, axis2=2)
         scale = np.sqrt(pi @ (variances + (mu - center) ** 2))
         factors = np.linalg.cholesky(full / np.multiply.outer(scale, scale))
-        model._set_map(center, scale, pi, (mu - center) / scale, factors, 0.0)
-        model.means_ = mu
+        mixture = Rosenblatt(pi, (mu - center) / scale, factors)
+        model.map_ = Chain((Affine(center, scale), mixture))
+        model.n_components_, model.weights_, model.means_ = n_components, pi, mu
         model.covariances_ = np.array(covariances, dtype=np.float64)
         return model
 
     # ------------------------------------------------------------------ fitting
 
-    def _fit(self, X, sample_weight, random_state, validation=None):
-        X, weight, _ = merge_repeats(X, sample_weight)
-        self._fit_distinct(X, weight, random_state, validation)
-
-    def _fit_forward(self, X, sample_weight, random_state, validation=None):
-        """Fit, and map each row by a mixture that hardly knows it.
-
-        The mixture fits its own rows better than new ones. Here each fold is mapped by
-        the mixture after a few more steps of EM on the other folds only, so that the
-        next layer sees latent rows such as new ones will have.
-        """
-        X, weight, place = merge_repeats(X, sample_weight)
-        em = self._fit_distinct(X, weight, random_state, validation)
-        if len(X) < 2 * _N_FOLDS:
-            Z, log_det = self._by_rows(self._forward, X)
-            return Z[place], log_det[place]
-        X = (X - self._center) / self._scale
-        Z, log_det = np.empty_like(X), np.empty(len(X))
-        # Rows stand in the order of their hashes, so that slices are random.
-        for fold in np.array_split(np.arange(len(X)), _N_FOLDS):
-            others = self._make_em(
-                np.delete(X, fold, axis=0), np.delete(weight, fold), _N_FOLD_STEPS
-            ).fit_from(em.mixture)
-            weights, means, covariances = others.mixture
-            factors = others.type.factors(covariances, len(weights))
-            rosenblatt = Rosenblatt(weights, means, factors, _TILT)
-            Z[fold], log_det[fold] = rosenblatt.forward(X[fold])
-        return Z[place], log_det[place] + self._log_det
-
-    def _fit_distinct(self, X, weight, random_state, validation) -> EM:
-        """Fit to rows that are all different."""
-        center, scale, _ = mean_and_scale(X, weight)
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        assert random_state is not None
+        values, weight, place = fold.train.unique()
+        rows = Rows.of(values, weight, n_jobs=fold.train.n_jobs)
+        center, scale, _ = mean_and_scale(rows)
         if self.covariance_type == "spherical":
             scale = np.full_like(scale, np.sqrt(np.mean(scale**2)))
-        X = (X - center) / scale
-        if validation is not None:
-            held_out, held_out_weight = validation
-            if held_out_weight is None:
-                held_out_weight = np.ones(len(held_out))
-            validation = (held_out - center) / scale, held_out_weight
+        to_units = Affine(center, scale)
         self.validation_score_: dict[int, float] = {}
         try:
-            em = self._fit_em(X, weight, random_state, validation)
+            em = self._fit_em(
+                Fold(rows, fold.validation).through(to_units), random_state
+            )
         except np.linalg.LinAlgError as error:
             raise ValueError(
                 "A covariance is singular: raise reg_covar, or take fewer components."
             ) from error
-        if not em.converged:
+        if not em.converged and em.n_iter == self.max_iter:
             warnings.warn(
                 f"EM did not converge in {self.max_iter} steps. Raise max_iter or tol.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
         weights, means, covariances = em.mixture
-        factors = em.type.factors(covariances, len(weights))
-        self._set_map(center, scale, weights, means, factors, _TILT)
-        self.n_components_ = len(weights) - em.background
+        self.n_components_, self.weights_ = len(weights) - em.background, weights
         self.means_ = center + means * scale
         self.covariances_ = em.type.rescale(covariances, scale)
         self.lower_bound_ = float(em.lower_bound - np.log(scale).sum())
         self.n_iter_, self.converged_ = em.n_iter, em.converged
         scores = self.validation_score_.items()
         self.validation_score_ = {k: score - np.log(scale).sum() for k, score in scores}
-        return em
+        self._leftover = em, place
+        return Chain((to_units, _to_map(em)))
 
-    def _fit_em(self, X, weight, random_state, validation):
+    def _honest(
+        self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
+    ) -> Fold:
+        """Return rows mapped by mixtures that hardly know them.
+
+        The mixture fits its own rows better than new ones. Here each fold is mapped by
+        the mixture after a few more steps of EM on the other folds only, so that the
+        next layer sees latent rows such as new ones will have.
+        """
+        em, place = self._leftover
+        rows, train = replace(em.rows, n_jobs=None), fold.train
+        if len(rows) < 2 * _N_FOLDS:
+            return fold.through(map_)
+        Z, log_det = np.empty_like(rows.values), np.empty(len(rows))
+
+        def map_part(part: NDArray) -> None:
+            others = rows.take(np.delete(np.arange(len(rows)), part))
+            copy = self._make_em(others, _N_FOLD_STEPS).fit_from(em.mixture)
+            Z[part], log_det[part] = _to_map(copy).forward(rows.values[part])
+
+        # Rows stand in the order of their hashes, so that slices are random.
+        parts = np.array_split(np.arange(len(rows)), _N_FOLDS)
+        map_threads(map_part, parts, train.n_jobs)
+        log_det += rows.log_det
+        after = replace(
+            train,
+            values=Z[place],
+            log_det=train.log_det + log_det[place],
+            names=None,
+        )
+        validation = fold.validation
+        return Fold(after, None if validation is None else validation.through(map_))
+
+    def _fit_em(self, fold: Fold, random_state: np.random.RandomState) -> EM:
         """Fit in standard units, and choose the number of components."""
-        candidates = self._candidates(*X.shape)
-        if len(candidates) == 1:
-            return self._start(X, weight, candidates[0], random_state)
-        train = X, weight
-        if refit := validation is None:
+        rows = fold.train
+        numbers = numbers_to_try(self.n_components, len(rows), rows.n_features)
+        if len(numbers) == 1:
+            progress = Progress(self, noun="step", every=10)
+            seeds = random_state.randint(2**31 - 1, size=self.n_init)
+            with progress.running(self.max_iter * self.n_init):
+                return self._start(rows, numbers[0], seeds, progress)
+        parts = fold
+        if fold.validation is None:
             seed = random_state.randint(2**31 - 1)
-            train_rows, held_out = split_rows(X, weight, self.validation_fraction, seed)
-            train = X[train_rows], weight[train_rows]
-            validation = X[held_out], weight[held_out]
-        fits: list[EM] = []
-        scores: list[float] = []
-        for k in candidates:
-            fits.append(self._start(*train, min(k, len(train[0])), random_state))
-            scores.append(fits[-1].score(*validation))
-            self.validation_score_[k] = scores[-1]
-            n_worse = len(scores) - 1 - int(np.argmax(scores))
-            if n_worse == _N_WORSE or k >= len(train[0]):
-                break
-        best = fits[int(np.argmax(np.array(scores) >= max(scores) - _NO_LOSS))]
-        return self._make_em(X, weight).fit_from(best.mixture) if refit else best
+            [parts] = rows.split(None, self.validation_fraction, seed)
+        best, self.validation_score_ = choose_number(
+            parts,
+            numbers,
+            self._start,
+            random_state.randint(2**31 - 1, size=(len(numbers), self.n_init)),
+            Progress(self, noun="number"),
+        )
+        return best if parts is fold else self._make_em(rows).fit_from(best.mixture)
 
-    def _settled_params(self, fitted):
+    def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
         if isinstance(self.n_components, Integral):
             return {}
         typical = np.exp(np.mean([np.log(model.n_components_) for model in fitted]))
         return {"n_components": round(typical)}
 
-    def _candidates(self, n_rows: int, n_features: int) -> list[int]:
-        """Numbers of components to try, smallest first."""
-        given = self.n_components
-        if isinstance(given, str):
-            enough = max(1, n_rows // (_N_ROWS * n_features))
-            return [int(number) for number in _NUMBERS if number <= enough]
-        numbers = sorted(set(np.atleast_1d(np.asarray(given, dtype=object))))
-        for number in numbers:
-            if not isinstance(number, Integral) or number < 1:
-                raise ValueError(
-                    f"n_components must be positive integers, got {number!r} among "
-                    f"{given!r}."
-                )
-        if not numbers:
-            raise ValueError("n_components is empty: give at least one number.")
-        possible = [int(number) for number in numbers if number <= n_rows]
-        if not possible:
-            raise ValueError(
-                f"n_components={given!r} is more than there are different rows "
-                f"(n_samples={n_rows})."
-            )
-        return possible
+    def _start(
+        self,
+        rows: Rows,
+        n_components: int,
+        seeds: NDArray,
+        progress: Progress | None = None,
+    ) -> EM:
+        """Fit from each of the seeds; return the most likely."""
+        best: EM | None = None
+        for seed in seeds:
+            if best is not None and is_over():
+                break
+            em = self._make_em(rows, progress=progress)
+            em.fit(n_components, np.random.RandomState(seed))
+            if best is None or em.lower_bound > best.lower_bound:
+                best = em
+        assert best is not None
+        return best
 
-    def _start(self, X, weight, n_components, random_state) -> EM:
-        """Fit from ``n_init`` seeds; keep the most likely."""
-        fits = [
-            self._make_em(X, weight).fit(
-                n_components, np.random.RandomState(random_state.randint(2**31 - 1))
-            )
-            for _ in range(self.n_init)
-        ]
-        return max(fits, key=lambda em: em.lower_bound)
-
-    def _make_em(self, X, weight, max_iter=None) -> EM:
+    def _make_em(
+        self,
+        rows: Rows,
+        max_iter: int | None = None,
+        progress: Progress | None = None,
+    ) -> EM:
         strength = self.degrees_of_freedom_prior
         return EM(
-            X,
-            weight,
+            rows,
             COVARIANCES[self.covariance_type],
             degrees_of_freedom_prior=None if strength == "auto" else float(strength),
             background=self.background and self.covariance_type != "tied",
             reg_covar=self.reg_covar,
             tol=self.tol,
             max_iter=max_iter or self.max_iter,
+            progress=progress,
         )
 
-    # ------------------------------------------------------------------ mapping
 
-    def _set_map(self, center, scale, weights, means, factors, tilt):
-        """Become the map of a mixture that is given in standard units."""
-        self.weights_ = weights
-        self.n_components_ = len(weights)
-        self._center, self._scale = center, scale
-        self._log_det = -np.log(scale).sum()
-        self._map = Rosenblatt(weights, means, factors, tilt)
-
-    def _forward(self, X):
-        # Farther out than this squares overflow, and nothing is left to tell apart.
-        X = np.clip((X - self._center) / self._scale, -LARGEST, LARGEST)
-        Z, log_det = self._map.forward(X)
-        return Z, log_det + self._log_det
-
-    def _inverse(self, Z):
-        X, log_det = self._map.inverse(np.clip(Z, -LARGEST, LARGEST))
-        return X * self._scale + self._center, log_det - self._log_det
+def _to_map(em: EM) -> Rosenblatt:
+    """Return the map of a fitted mixture, in standard units."""
+    weights, means, covariances = em.mixture
+    factors = em.type.factors(covariances, len(weights))
+    return Rosenblatt(weights, means, factors, _TILT)

@@ -45,7 +45,7 @@ class Prior(NamedTuple):
     size: NDArray
 
     def estimate(self, type_: Full, scatter: NDArray, counts: NDArray) -> NDArray:
-        """Give the posterior covariances."""
+        """Return the posterior covariances."""
         rows = type_.expand(self.strength * self.size) * self.shape
         return (scatter + rows) / type_.expand(counts + self.strength)
 

@@ -16,6 +16,7 @@ from sklearn.utils import check_array, get_tags
 
 from destructors.base import Destructor
 from destructors.base_distributions import StandardNormal, Uniform
+from destructors.maps._combine import is_surjective
 from destructors.testing._integral import DensityPoints, spread_points
 
 __all__ = ["Case", "require"]
@@ -55,12 +56,12 @@ class Case:
     # ------------------------------------------------------------------ randomness
 
     def seed(self, purpose: str) -> int:
-        """Give the seed for a purpose; those of two purposes are independent."""
+        """Return the seed for a purpose; those of two purposes are independent."""
         sequence = np.random.SeedSequence([self.random_state, *purpose.encode()])
         return int(sequence.generate_state(1)[0])
 
     def rng(self, purpose: str) -> np.random.RandomState:
-        """Give the source of randomness for a purpose."""
+        """Return the source of randomness for a purpose."""
         return np.random.RandomState(self.seed(purpose))
 
     # ------------------------------------------------------------------ data
@@ -95,7 +96,7 @@ class Case:
     # ------------------------------------------------------------------ destructors
 
     def new(self) -> Any:
-        """Give an unfitted clone with every ``random_state`` fixed."""
+        """Return an unfitted clone with every ``random_state`` fixed."""
         destructor = clone(self.destructor)
         seeds = {
             name: self.seed(name) % 2**31
@@ -140,8 +141,24 @@ class Case:
         """Whether rows are codes of categories."""
         return get_tags(self.destructor).input_tags.categorical
 
+    @cached_property
+    def is_surjective(self) -> bool:
+        """Whether the map is undone one way only, as that of a dequantizer."""
+        return is_surjective(self.model.map_)
+
+    def require_bijection(self) -> None:
+        """Skip what makes no sense where many latents stand for one row."""
+        if self.is_surjective:
+            raise SkipTest("A dequantizer is undone one way only: it has own checks.")
+
+    def require_surjection(self) -> None:
+        """Skip what is for dequantizers."""
+        if not self.is_surjective:
+            raise SkipTest("The check is for dequantizers.")
+
     def require_continuous(self) -> None:
-        """Skip what makes sense with a density only: the categorical base has none."""
+        """Skip what makes sense with a density only: codes have none."""
+        self.require_bijection()
         base = self.model.base_distribution_
         if not isinstance(base, StandardNormal | Uniform):
             raise SkipTest(f"The check is for continuous bases, not {base!r}.")

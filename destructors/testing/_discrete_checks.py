@@ -84,7 +84,7 @@ def check_sample_probability(case: Case) -> None:
 
 
 def _latent_cells(case: Case) -> NDArray:
-    """Give all rows of codes; skip where there are too many."""
+    """Return all rows of codes; skip where there are too many."""
     sizes = [np.shape(p)[-1] for p in case.model.base_distribution_.probabilities]
     if (n_cells := np.prod(sizes, dtype=float)) > _MAX_CELLS:
         raise SkipTest(f"{n_cells:.3g} cells are too many to go through.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import pickle
+import tempfile
+from pathlib import Path
 from typing import Any
 from unittest import SkipTest
 
@@ -11,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from destructors.maps import load, save
 from destructors.testing._case import Case, require
 
 __all__ = [
@@ -22,6 +25,7 @@ __all__ = [
     "check_random_state",
     "check_refit",
     "check_sample_weight",
+    "check_saved",
 ]
 
 
@@ -132,6 +136,37 @@ def check_clone_and_pickle(case: Case) -> None:
     fitted = [name for name in vars(unfitted) if name.endswith("_")]
     require(not fitted, f"A clone has the fitted attributes {fitted}.")
     require(repr(unfitted) == repr(case.model), "A clone has other parameters.")
+
+
+def check_saved(case: Case) -> None:
+    """What was learned is data: equal to itself, and saved and loaded to the same bits.
+
+    Skipped for a map that holds a function or an estimator of one's own.
+    """
+    model, X = case.model, case.X_test
+    density = model.to_density()
+    require(density == model.to_density(), "A density is not equal to itself.")
+    require(hash(density) == hash(model.to_density()), "Its hash changes.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.npz"
+        try:
+            save(model, path)
+        except TypeError as error:
+            raise SkipTest(f"Not all in the map is data: {error}") from error
+        loaded = load(path)
+    require(loaded == density, "A saved and loaded density is another one.")
+    Z, log_det = model.transform_and_log_det(X)
+    for what, then, now in (
+        ("Scores", model.score_samples(X), loaded.logpdf(X)),
+        ("Latent rows", Z, loaded.forward(X)[0]),
+        ("Log-determinants", log_det, loaded.forward(X)[1]),
+        ("Inverted rows", model.inverse_transform(Z), loaded.inverse(Z)[0]),
+        ("Samples", *(m.sample(50, random_state=0) for m in (model, loaded))),
+    ):
+        require(
+            np.array_equal(then, now),
+            f"{what} change when a model is saved and loaded.",
+        )
 
 
 def check_random_state(case: Case) -> None:

@@ -45,7 +45,7 @@ class DensityPoints(NamedTuple):
     root: NDArray
 
     def to_frame(self, X: NDArray) -> NDArray:
-        """Give the coordinates of data in the proposal's frame."""
+        """Return the coordinates of data in the proposal's frame."""
         return np.linalg.solve(self.root, (X - self.centre).T).T
 
 

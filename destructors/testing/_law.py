@@ -15,6 +15,7 @@ from destructors.testing import (
     _discrete_checks,
     _estimator_checks,
     _map_checks,
+    _surjection_checks,
 )
 from destructors.testing._case import Case
 
@@ -33,6 +34,11 @@ _FOR_CONTINUOUS: tuple[Callable[[Case], None], ...] = (
     _density_checks.check_sample_density,
     _density_checks.check_standard_normal,
 )
+_FOR_SURJECTIONS: tuple[Callable[[Case], None], ...] = (
+    _surjection_checks.check_right_inverse,
+    _surjection_checks.check_noise,
+    _surjection_checks.check_bound,
+)
 _FOR_DISCRETE: tuple[Callable[[Case], None], ...] = (
     _discrete_checks.check_permutation,
     _discrete_checks.check_total_probability,
@@ -49,10 +55,12 @@ _CHECKS: tuple[Callable[[Case], None], ...] = (
     _density_checks.check_integral,
     _density_checks.check_sample_density,
     _density_checks.check_standard_normal,
+    *_FOR_SURJECTIONS,
     *_FOR_DISCRETE,
     _estimator_checks.check_sample_weight,
     _estimator_checks.check_input_untouched,
     _estimator_checks.check_clone_and_pickle,
+    _estimator_checks.check_saved,
     _estimator_checks.check_random_state,
     _estimator_checks.check_input_types,
     _estimator_checks.check_dataframe,
@@ -75,7 +83,9 @@ def check_destructor(
     and log-determinant, a density that integrates to one and that `sample` follows,
     finite values for all finite input, weights that count rows, and the conventions of
     an estimator. Of discrete destructors, which their tags tell, cells are counted: the
-    map is a permutation of them and probabilities sum to one. It comes on top of
+    map is a permutation of them and probabilities sum to one. Dequantizers, whose map
+    is a `destructors.maps.Surjection`, are undone one way only: rows come back exactly,
+    and scores are a bound. It comes on top of
     `sklearn.utils.estimator_checks.check_estimator`.
 
     Parameters
@@ -165,7 +175,7 @@ def destructor_checks_generator(
     random_state: int = 0,
     max_normal_loss: float = 0.1,
 ) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Give the checks of the law, ready to be called.
+    """Return the checks of the law, ready to be called.
 
     Parameters
     ----------
@@ -203,6 +213,8 @@ def destructor_checks_generator(
         )
     case = Case(destructor, X, random_state, max_normal_loss)
     others = _FOR_CONTINUOUS if case.is_discrete else _FOR_DISCRETE
+    if not getattr(destructor, "_dequantizes", False):
+        others += _FOR_SURJECTIONS
     for check in (check for check in _CHECKS if check not in others):
         yield check.__name__, partial(check, case)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from destructors._jit import HAS_NUMBA, jit
+from destructors.maps._jit import HAS_NUMBA, jit
 
 __all__ = ["best_split", "partition"]
 
@@ -51,7 +51,7 @@ def _best_split_loops(
     exact,
     histogram,
 ):
-    """Find the best cut of a box.
+    """Return the best cut of a box.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def _best_split_vectorised(
 
 
 def _partition_loops(rows, bins, feature, cut, buffer):
-    """Put the rows below a cut first, in order; give their number."""
+    """Put the rows below a cut first, in order; return their number."""
     f, one = np.uint64(feature), np.uint64(1)
     n_below, n_above = np.uint64(0), np.uint64(0)
     for q in range(len(rows)):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors._jit import HAS_NUMBA, jit
+from destructors.maps._jit import HAS_NUMBA, jit
 
 __all__ = ["bin_rows", "make_edges"]
 
 
 def make_edges(offsets: NDArray, max_bins: int) -> tuple[NDArray, NDArray]:
-    """Lay a grid of equal bins over each feature.
+    """Return a grid of equal bins for each feature.
 
     Parameters
     ----------
@@ -29,7 +29,10 @@ def make_edges(offsets: NDArray, max_bins: int) -> tuple[NDArray, NDArray]:
         Number of bins of each feature.
     """
     whole = max_bins - (offsets > 0).any()
-    edges = np.clip((np.arange(max_bins + 1) - offsets[:, None]) / whole, 0.0, 1.0)
+    edges = (np.arange(max_bins + 1) - offsets[:, None]) / whole
+    # Faster than np.clip on so few numbers.
+    np.maximum(edges, 0.0, out=edges)
+    np.minimum(edges, 1.0, out=edges)
     return edges, (whole + (offsets > 0)).astype(np.uint8)
 
 
@@ -54,7 +57,7 @@ _bin = jit(_bin_loops) if HAS_NUMBA else _bin_vectorised
 
 
 def bin_rows(U: NDArray, offsets: NDArray, n_bins: NDArray, max_bins: int) -> NDArray:
-    """Find the bin of each coordinate, for the edges that `make_edges` gives.
+    """Return the bin of each coordinate, for the edges of `make_edges`.
 
     Parameters
     ----------

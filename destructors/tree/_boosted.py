@@ -4,32 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from numbers import Integral, Real
-from time import perf_counter
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from destructors._compat import (
-    Interval,
-    StrOptions,
-    check_sample_weight,
-    fit_context,
-)
-from destructors._cube import to_cube
-from destructors._splits import hash_roughly, make_splits
-from destructors.base import check_weights
-from destructors.tree._apply import beyond_cube, push_trees
-from destructors.tree._density_tree import Forest, GrowthRule, count_drawn
-from destructors.tree._growth import CubeRows, Growth, mean_scores
-from destructors.tree._tree import CubeDestructor
+from destructors._compat import Interval, StrOptions
+from destructors.base import HoldoutDestructor
+from destructors.greedy import Greedy, Never, Progress, Stopping, TryAll
+from destructors.maps import Affine, Chain, Map
+from destructors.maps._cube import to_cube
+from destructors.maps._tree_kernels import beyond_cube, push_trees
+from destructors.maps._trees import Trees
+from destructors.rows import Fold, mean_and_scale
+from destructors.tree._growth import Boosting, CubeFold, Grown
+from destructors.tree._rule import GrowthRule, count_drawn
+from destructors.tree._tree import two_parts
 
 __all__ = ["BoostedTreeDestructor"]
 
 
-class BoostedTreeDestructor(CubeDestructor):
+class BoostedTreeDestructor(HoldoutDestructor):
     """Boosted density trees.
 
     Each tree is grown on the points as the trees before it have moved them, and takes
@@ -87,6 +83,9 @@ class BoostedTreeDestructor(CubeDestructor):
 
     Attributes
     ----------
+    map_ : Chain
+        Standard units, then the trees, which can be cut: ``map_[1][:k]`` is the map of
+        the first k.
     n_iter_ : int
         Number of trees. May be 0: on data that are standard normal already.
     train_score_ : ndarray of shape (``n_iter_ + 1``,)
@@ -95,7 +94,7 @@ class BoostedTreeDestructor(CubeDestructor):
     validation_score_ : ndarray of shape (``n_iter_ + 1``,)
         The same for the held-out rows (mean over folds with ``cv``); empty without
         any.
-    center_, scale_ : ndarray of shape (``n_features_in_``,)
+    mean_, scale_ : ndarray of shape (``n_features_in_``,)
         Mean and standard deviation of each feature, by which rows are brought to
         standard units first.
     feature_importances_ : ndarray of shape (``n_features_in_``,)
@@ -135,7 +134,6 @@ class BoostedTreeDestructor(CubeDestructor):
     True
     """
 
-    _uses_validation = True
     _parameter_constraints: ClassVar[dict] = {
         "learning_rate": [Interval(Real, 0, 1, closed="right")],
         "scale_decay": [Interval(Real, 0, None, closed="left")],
@@ -208,165 +206,116 @@ class BoostedTreeDestructor(CubeDestructor):
 
     # ------------------------------------------------------------------ fitting
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self,
-        X: ArrayLike,
-        y: Any = None,
-        *,
-        sample_weight: ArrayLike | None = None,
-        X_val: ArrayLike | None = None,
-        sample_weight_val: ArrayLike | None = None,
-    ) -> BoostedTreeDestructor:
-        """Grow trees on data.
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        rows, known = fold.train, self._known()
+        if known is None:
+            assert random_state is not None
+            self._seed = int(random_state.randint(2**31 - 1))
+            self.mean_, self.scale_, _ = mean_and_scale(rows)
+            known = []
+        units = Affine(self.mean_, self.scale_)
+        folds, by_cv = [fold if self.early_stopping else Fold(rows)], False
+        if self.early_stopping and fold.validation is None:
+            folds = rows.split(self.cv, self.validation_fraction, self._seed)
+            by_cv = self.cv is not None
+        seed = self._seed if self.subsample < 1.0 else None
+        states = [CubeFold(part, units, seed) for part in folds]
+        task = Boosting(self._rule(rows.n_features), self.subsample, self._seed)
+        # The trees of folds are gone; the same seeds grow them again.
+        task.known = [] if by_cv else known
+        progress = Progress(
+            self,
+            self.verbose,
+            noun="tree",
+            every=100,
+            snapshot=lambda: self._as_if_ended(engine, units),
+        )
+        engine = Greedy(
+            task,
+            ["tree"],
+            schedule=TryAll("tree"),
+            stopping=self._stopping(),
+            max_iter=self.max_iter,
+            progress=progress,
+            start=task.score(states[0]),
+            steps=task.again(states, len(known), progress),
+        )
+        progress.set_final(lambda: self._as_if_ended(engine, units, trees))
+        with progress.running(self.max_iter):
+            engine.grow(states)
+            engine.cut()
+            trees = [step.layer for step in engine.steps]
+            if by_cv:
+                task.known, states = known, [CubeFold(Fold(rows), units, seed)]
+                trees, _ = engine.refit(states[0])
+            if (by_cv or folds[0].train is rows) and not engine.stopped_early:
+                # What was interrupted may have moved rows by a tree too many.
+                self._leftover = states[0]
+            self.__dict__.update(self._attributes(engine, trees))
+        return _chain(units, trees)
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training data, finite.
-        y : Ignored
-            Not used, present for API consistency by convention.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows. Integer weights equal repeated rows.
-        X_val : array-like of shape (n_val_samples, n_features), default=None
-            Held-out data. If given, all of ``X`` is trained on, and
-            ``validation_fraction`` and ``cv`` are not used.
-        sample_weight_val : array-like of shape (n_val_samples,), default=None
-            Weights of the held-out rows.
+    def _known(self) -> list[Grown] | None:
+        """Return the trees to go on from; None to begin."""
+        if not (self.warm_start and "map_" in vars(self)):
+            return None
+        splits = (tree.splits for tree in two_parts(self.map_)[1])
+        return list(map(Grown, splits, self._gains, self.train_score_[1:]))
 
-        Returns
-        -------
-        self : object
-            The fitted destructor.
-
-        Raises
-        ------
-        ValueError
-            If an input is not a finite two-dimensional array of numbers with enough
-            rows and columns, or a weight is negative, or all are zero, or nothing can
-            be held out because all rows are equal.
-        TypeError
-            If ``X`` is sparse.
-        """
-        resume = self.warm_start and hasattr(self, "n_iter_")
-        X = self._check_rows(X, reset=not resume)
-        weight: NDArray | None = None
-        if sample_weight is not None:
-            weight = check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-        validation = None
-        if X_val is not None:
-            X_val = self._check_rows(X_val, reset=False)
-            validation = check_weights(X_val, sample_weight_val)
-        self._fit_checked(X, weight, validation)
-        return self
-
-    def _fit(self, X, sample_weight, random_state, validation=None):
-        rule = GrowthRule(
+    def _rule(self, n_features: int) -> GrowthRule:
+        return GrowthRule(
             max_depth=self.max_depth,
             max_leaf_nodes=self.max_leaf_nodes,
             min_samples_leaf=self.min_samples_leaf,
             min_gain=0.0,
             max_bins=self.max_bins,
-            n_drawn=count_drawn(self.max_features, X.shape[1]),
+            n_drawn=count_drawn(self.max_features, n_features),
             random=False,
             exact=False,
             learning_rate=self.learning_rate,
             scale_decay=self.scale_decay,
         )
-        counts = slice(None) if sample_weight is None else sample_weight > 0
-        if not (self.warm_start and hasattr(self, "n_iter_")):
-            self._entropy = check_random_state(random_state).randint(2**31 - 1)
-            weight = None if sample_weight is None else sample_weight[counts]
-            self._standardise(X[counts], weight)
-            self._forest, self._gains = Forest([]), np.empty((0, X.shape[1]))
-        Z = (X - self.center_) / self.scale_
-        rows = CubeRows(Z, sample_weight, hash_roughly(X, self._entropy))
-        held_out = None
-        if self.early_stopping and validation is not None:
-            Z_val = (validation[0] - self.center_) / self.scale_
-            held_out = CubeRows(Z_val, validation[1], None)
-        splits = [(counts, None)]
-        if self.early_stopping and validation is None:
-            fraction = self.validation_fraction
-            splits = make_splits(X, sample_weight, self.cv, fraction, self._entropy)
-        by_cv = held_out is None and self.early_stopping and self.cv is not None
-        runs = []
-        for train, test in splits:
-            judges = held_out if test is None else rows.take(test)
-            runs.append(Growth(rows.take(train), judges, rule, self.subsample))
-            self._resume(runs[-1], same_rows=not by_cv)
-        n_trees = self._grow(runs)
-        run = runs[0]
-        if by_cv:
-            run = Growth(rows.take(counts), None, rule, self.subsample)
-            self._resume(run, same_rows=True)
-            while len(run.trees) < n_trees:
-                run.add_tree(self._entropy)
-        self._finish(run, runs, n_trees)
 
-    def _resume(self, run: Growth, same_rows: bool) -> None:
-        """Bring a run to where the last fit ended: nowhere, if there was none."""
-        for i in range(len(self._forest)):
-            if same_rows:
-                run.push(self._forest.tree(i), self._gains[i])
-            else:
-                # The trees of the folds are gone; the same seeds grow them again.
-                run.add_tree(self._entropy)
+    def _stopping(self) -> Stopping:
+        if not self.early_stopping:
+            return Never()
+        return Stopping(self.n_iter_no_change, self.tol)
 
-    def _grow(self, runs: list[Growth]) -> int:
-        """Add trees side by side until the held-out score says stop.
+    def _attributes(self, engine: Greedy, trees: list[Grown]) -> dict[str, Any]:
+        """Return the fitted attributes that follow from the trees."""
+        gains = [tree.gains for tree in trees]
+        gains_by_tree = np.reshape(gains, (len(trees), self.n_features_in_))
+        held_out = np.array(engine.validation_scores)
+        return {
+            "n_iter_": len(trees),
+            "train_score_": np.array([0.0, *(tree.score for tree in trees)]),
+            "validation_score_": held_out[~np.isnan(held_out)],
+            "feature_importances_": gains_by_tree.sum(axis=0),
+            "_gains": gains_by_tree,
+        }
 
-        Returns
-        -------
-        n_trees : int
-            How many to keep.
-        """
-        patience, stops = self.n_iter_no_change, self.early_stopping
-        end = perf_counter() + (np.inf if self.max_time is None else self.max_time)
-        scores = list(mean_scores(runs)) if stops else []
-        records = list(np.maximum.accumulate(scores))
-        while (n_trees := len(runs[0].trees)) < self.max_iter:
-            if perf_counter() > end:
-                break
-            if stops and n_trees >= patience:
-                before, recent = records[-patience - 1], max(scores[-patience:])
-                if recent < before + self.tol:
-                    break
-            for run in runs:
-                run.add_tree(self._entropy)
-            if stops:
-                scores.append(np.mean([run.validation.scores[-1] for run in runs]))
-                records.append(max(records[-1], scores[-1]))
-            if self.verbose and (n_trees + 1) % 100 == 0:
-                train = np.mean([run.train.scores[-1] for run in runs])
-                held_out = f", held-out {scores[-1]:.4f}" if stops else ""
-                print(
-                    f"[{type(self).__name__}] {n_trees + 1} trees: gain {train:.4f}"
-                    f"{held_out}"
-                )
-        return int(np.argmax(scores)) if stops else n_trees
+    def _as_if_ended(
+        self, engine: Greedy, units: Affine, trees: list[Grown] | None = None
+    ) -> dict[str, Any]:
+        """Return what a copy needs to work as if fitting had ended now."""
+        if trees is None:
+            trees = [step.layer for step in engine.steps]
+        return {**self._attributes(engine, trees), "map_": _chain(units, trees)}
 
-    def _finish(self, run: Growth, runs: list[Growth], n_trees: int) -> None:
-        """Keep the first trees of a run, and what is told of them."""
-        self._forest = Forest(run.trees[:n_trees])
-        self._gains = np.reshape(run.gains[:n_trees], (n_trees, self.n_features_in_))
-        self.n_iter_ = n_trees
-        self.train_score_ = np.array(run.train.scores[: n_trees + 1])
-        self.validation_score_ = np.array([])
-        if self.early_stopping:
-            self.validation_score_ = mean_scores(runs)[: n_trees + 1]
-        self.feature_importances_ = self._gains.sum(axis=0)
+    def _honest(
+        self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
+    ) -> Fold:
+        if self._leftover is None:
+            return fold.through(map_)
+        return self._leftover.leave(self.n_iter_, fold, map_)
 
-    def _settled_params(self, fitted):
+    def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
         n_iter = np.mean([boosted.n_iter_ for boosted in fitted])
         return {"max_iter": max(1, round(n_iter)), "early_stopping": False}
 
     # ------------------------------------------------------------------ stages
 
     def staged_score_samples(self, X: ArrayLike) -> Iterator[NDArray]:
-        """Give the log density of each row after each tree.
+        """Yield the log density of each row after each tree.
 
         Parameters
         ----------
@@ -379,12 +328,15 @@ class BoostedTreeDestructor(CubeDestructor):
             Log densities under the first 1, 2, … trees, in nats.
         """
         check_is_fitted(self)
-        Z = (self._check_rows(X, reset=False) - self.center_) / self.scale_
-        start = self.base_distribution_.logpdf(Z) - np.log(self.scale_).sum()
+        units, trees = two_parts(self.map_)
+        Z, log_det_units = units.forward(self._read(X).values)
+        start = self.base_distribution_.logpdf(Z) + log_det_units
         U, log_det = to_cube(Z), np.zeros(len(Z))
         beyond = beyond_cube(U)
-        for i in range(self.n_iter_):
-            tree = self._forest.tree(i)
-            starts = np.array([0, len(tree)])
-            push_trees(U, beyond, tree, starts, log_det, False)
+        for tree in trees:
+            push_trees(U, beyond, tree.splits, tree.starts, log_det, False)
             yield start + log_det
+
+
+def _chain(units: Affine, trees: list[Grown]) -> Chain:
+    return Chain((units, Trees.of(tree.splits for tree in trees)))

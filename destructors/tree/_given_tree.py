@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors._cube import to_cube
-from destructors.tree._apply import SPLIT
+from destructors.maps._cube import to_cube
+from destructors.maps._tree_kernels import SPLIT
 
 __all__ = ["give_structure"]
 

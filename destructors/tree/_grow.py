@@ -13,8 +13,8 @@ import heapq
 
 import numpy as np
 
-from destructors._jit import jit
-from destructors.tree._apply import SPLIT
+from destructors.maps._jit import jit
+from destructors.maps._tree_kernels import SPLIT
 from destructors.tree._best_split import best_split, partition
 
 __all__ = ["grow_tree"]

@@ -2,92 +2,180 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors._cube import to_cube
-from destructors._splits import hash_again
-from destructors.tree._apply import beyond_cube, push_trees
+from destructors.greedy import Progress, Step, Task, Trial
+from destructors.maps import Affine, Map
+from destructors.maps._cube import from_cube, to_cube
+from destructors.maps._tree_kernels import beyond_cube, push_trees
+from destructors.maps._trees import Trees
+from destructors.rows import Fold, Rows, hash_again
+from destructors.tree._grow import grow_tree
+from destructors.tree._rule import GrowthRule
 
-__all__ = ["CubeRows", "Growth", "mean_scores"]
-
-
-class CubeRows(NamedTuple):
-    """Rows in standard units, and the hash of what they were before."""
-
-    Z: NDArray
-    weight: NDArray | None
-    hashes: NDArray | None
-
-    def take(self, index: Any) -> CubeRows:
-        """Give a part of the rows."""
-        weight = None if self.weight is None else self.weight[index]
-        hashes = None if self.hashes is None else self.hashes[index]
-        return CubeRows(self.Z[index], weight, hashes)
+__all__ = ["Boosting", "CubeFold", "Grown"]
 
 
-class _Placed:
-    """Where rows are in the cube, and what the trees have brought them so far.
+class Grown(NamedTuple):
+    """A tree that was grown.
+
+    Attributes
+    ----------
+    splits : ndarray of shape (n_splits,)
+        The tree, as in `destructors.maps.Trees`.
+    gains : ndarray of shape (n_features,)
+        Rise of the mean training log density by the splits of each feature, in nats.
+    score : float
+        The same by all features and all trees so far, on all training rows.
+    """
+
+    splits: NDArray
+    gains: NDArray
+    score: float
+
+
+class CubeRows:
+    """Rows that trees move about the cube, in place.
 
     Inside the cube the base is uniform, so the log-determinant of the trees is all that
     they change in the log density.
     """
 
-    def __init__(self, rows: CubeRows):
-        self.U, self.log_det = to_cube(rows.Z), np.zeros(len(rows.Z))
+    def __init__(self, rows: Rows, units: Affine):
+        self.rows = rows
+        self.Z, self.log_det_units = units.forward(rows.values)
+        self.U, self.log_det = to_cube(self.Z), np.zeros(len(rows))
         self.beyond = beyond_cube(self.U)
-        self.weight = rows.weight
-        self.scores = [0.0]
 
-    def push(self, tree: NDArray) -> None:
-        """Move the rows by a tree."""
-        starts = np.array([0, len(tree)])
-        push_trees(self.U, self.beyond, tree, starts, self.log_det, False)
-        self.scores.append(float(np.average(self.log_det, weights=self.weight)))
+    def push(self, trees: Trees, inverse: bool = False) -> float:
+        """Move the rows by trees, or back; return what all so far have gained."""
+        push_trees(
+            self.U, self.beyond, trees.splits, trees.starts, self.log_det, inverse
+        )
+        weight = self.rows.weight
+        if weight is None:
+            return float(self.log_det.mean())
+        return float(np.average(self.log_det, weights=weight))
+
+    def leave(self) -> Rows:
+        """Return the rows as units and trees leave them."""
+        moved, log_det_cube = from_cube(self.U, self.Z)
+        log_det = self.log_det_units + (self.log_det + log_det_cube)
+        log_det = self.rows.log_det + log_det
+        return replace(self.rows, values=moved, log_det=log_det, names=None)
 
 
-class Growth:
-    """Trees grown on some rows, and judged by others."""
+class CubeFold:
+    """Rows to grow trees on, and rows to judge by, in the cube."""
 
-    def __init__(self, rows, held_out, rule, subsample):
-        self.rows, self.rule, self.subsample = rows, rule, subsample
-        self.train = _Placed(rows)
-        self.validation = None if held_out is None else _Placed(held_out)
-        n = len(rows.Z)
-        self.weight = np.ones(n) if rows.weight is None else rows.weight
+    def __init__(self, fold: Fold, units: Affine, seed: int | None = None):
+        self.train, self.weights = CubeRows(fold.train, units), fold.train.weights
+        held_out = fold.validation
+        self.validation = None if held_out is None else CubeRows(held_out, units)
+        # Only for trees that grow on part of the rows.
+        self.hashes = None if seed is None else fold.train.hashes(seed)
         self.trees: list[NDArray] = []
-        # Of each tree: the rise of the mean training log density by each feature.
-        self.gains: list[NDArray] = []
 
-    def add_tree(self, entropy: int) -> None:
-        """Grow a tree on the rows where they are now, and move them by it."""
-        # A tree's draws depend on its number alone, so growth can be taken up again.
-        place = np.random.SeedSequence([entropy, len(self.trees)])
-        rng = np.random.RandomState(place.generate_state(4))
-        U = self.train.U
-        n, d = U.shape
-        offsets = rng.uniform(size=d)
-        rows = np.arange(n, dtype=np.uint32)
-        if self.subsample < 1.0:
-            # Chosen by content, so that equal rows are in or out together.
-            share = hash_again(self.rows.hashes, rng.randint(2**31 - 1))
-            chosen = rows[share < self.subsample]
-            rows = chosen if len(chosen) else rows
-        tree, gains = self.rule.grow(U, self.weight, rows, offsets, rng)
-        by_feature = np.bincount(tree["feature"], gains, d)
-        self.push(tree, by_feature / self.weight[rows].sum())
-
-    def push(self, tree: NDArray, gains: NDArray) -> None:
-        """Add a tree that is there already."""
-        self.trees.append(tree)
-        self.gains.append(gains)
-        self.train.push(tree)
+    def push(self, splits: NDArray, gains: NDArray) -> Trial:
+        """Move the rows by one more tree."""
+        tree = Trees(splits, np.array([0, len(splits)]))
+        self.trees.append(splits)
+        train = self.train.push(tree)
+        held_out = np.nan
         if self.validation is not None:
-            self.validation.push(tree)
+            held_out = self.validation.push(tree)
+        return Trial(Grown(splits, gains, train), self, train, held_out)
+
+    def leave(self, n_trees: int, fold: Fold, map_: Map) -> Fold:
+        """Return a fold, whose training rows these are, after the first trees."""
+        dropped = Trees.of(self.trees[n_trees:])
+        if len(dropped) >= n_trees:
+            # Fewer trees to go through than to go back.
+            return fold.through(map_)
+        for rows in filter(None, (self.train, self.validation)):
+            rows.push(dropped, inverse=True)
+        held_out = fold.validation
+        if self.validation is not None:
+            held_out = self.validation.leave()
+        elif held_out is not None:
+            held_out = held_out.through(map_)
+        return Fold(self.train.leave(), held_out)
 
 
-def mean_scores(runs: list[Growth]) -> NDArray:
-    """Mean held-out score of the runs after each tree."""
-    return np.mean([run.validation.scores for run in runs], axis=0)
+class Boosting(Task):
+    """Trees as layers, mean log density relative to the base as objective.
+
+    Parameters
+    ----------
+    rule : GrowthRule
+        How a tree is grown.
+    subsample : float
+        Share of the rows that each is grown on.
+    seed : int
+        Of all trees.
+
+    Attributes
+    ----------
+    known : sequence of Grown
+        The first trees, where they are there already.
+    """
+
+    def __init__(self, rule: GrowthRule, subsample: float, seed: int):
+        self.rule, self.subsample, self.seed = rule, subsample, seed
+        self.known: Sequence[Grown] = ()
+        # One for all trees: to make one takes as long as to grow a small tree.
+        self._rng = np.random.RandomState(0)
+
+    def score(self, state: CubeFold) -> tuple[float, float]:
+        """Return what no tree gains."""
+        return 0.0, np.nan if state.validation is None else 0.0
+
+    def attempt(
+        self,
+        choice: int,
+        states: Sequence[CubeFold],
+        place: int,
+        params: dict[str, Any],
+        progress: Progress,
+    ) -> list[Trial]:
+        """Grow a tree on each fold and move the fold by it; see `Task.attempt`."""
+        trials: list[Trial] = []
+        for fold in states:
+            if place < len(self.known):
+                trials.append(fold.push(*self.known[place][:2]))
+                continue
+            # Draws depend on the tree's number alone, so growth can be taken up again.
+            rng, sequence = self._rng, np.random.SeedSequence([self.seed, place])
+            rng.seed(sequence.generate_state(4))
+            U, weight = fold.train.U, fold.weights
+            d: int = U.shape[1]
+            offsets = rng.uniform(size=d)
+            rows = np.arange(len(U), dtype=np.uint32)
+            if fold.hashes is not None:
+                # Chosen by content, so that equal rows are in or out together.
+                share = hash_again(fold.hashes, rng.randint(2**31 - 1))
+                chosen = rows[share < self.subsample]
+                rows = chosen if len(chosen) else rows
+            splits, gains, n_splits = grow_tree(
+                *self.rule.arguments(U, weight, rows, offsets, rng)
+            )
+            splits = splits[:n_splits].copy()
+            by_feature = np.bincount(splits["feature"], gains[:n_splits], d)
+            trials.append(fold.push(splits, by_feature / weight[rows].sum()))
+        return trials
+
+    def again(
+        self, states: Sequence[CubeFold], n_trees: int, progress: Progress
+    ) -> list[Step]:
+        """Return the first trees again: `known` ones, or grown by the same draws."""
+        steps = []
+        for place in range(n_trees):
+            trials = self.attempt(0, states, place, {}, progress)
+            train, held_out = np.mean([trial[2:] for trial in trials], axis=0)
+            steps.append(Step(0, trials[0].layer, {}, train, held_out, {}))
+        return steps

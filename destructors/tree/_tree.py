@@ -10,38 +10,20 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from destructors._compat import HasMethods, Interval, StrOptions
-from destructors._cube import from_cube, to_cube
-from destructors._moments import mean_and_scale
 from destructors.base import Destructor
-from destructors.tree._apply import find_leaves, leaf_boxes, node_depths
-from destructors.tree._density_tree import Forest, GrowthRule, count_drawn
+from destructors.maps import Affine, Chain, Map
+from destructors.maps._cube import from_cube, to_cube
+from destructors.maps._tree_kernels import find_leaves, leaf_boxes, node_depths
+from destructors.maps._trees import Trees
+from destructors.rows import Fold, mean_and_scale
 from destructors.tree._given_tree import give_structure
+from destructors.tree._grow import grow_tree
+from destructors.tree._rule import GrowthRule, count_drawn
 
-__all__ = ["CubeDestructor", "TreeDestructor"]
-
-
-class CubeDestructor(Destructor):
-    """Base of the destructors made of trees on the unit cube.
-
-    Features are centred and scaled, mapped to the cube by the normal distribution
-    function, moved there by ``_forest``, and mapped back.
-    """
-
-    def _standardise(self, X: NDArray, sample_weight: NDArray | None) -> NDArray:
-        """Learn location and scale; give the rows in standard units."""
-        self.center_, self.scale_, _ = mean_and_scale(X, sample_weight)
-        return (X - self.center_) / self.scale_
-
-    def _forward(self, X):
-        Z, log_det = self._forest.forward((X - self.center_) / self.scale_)
-        return Z, log_det - np.log(self.scale_).sum()
-
-    def _inverse(self, Z):
-        X, log_det = self._forest.inverse(Z)
-        return X * self.scale_ + self.center_, log_det + np.log(self.scale_).sum()
+__all__ = ["TreeDestructor", "two_parts"]
 
 
-class TreeDestructor(CubeDestructor):
+class TreeDestructor(Destructor):
     """One axis-aligned density tree.
 
     Space is cut into boxes, one split after the other, so as to raise the likelihood
@@ -79,7 +61,9 @@ class TreeDestructor(CubeDestructor):
 
     Attributes
     ----------
-    center_, scale_ : ndarray of shape (``n_features_in_``,)
+    map_ : Chain
+        Standard units, then the tree.
+    mean_, scale_ : ndarray of shape (``n_features_in_``,)
         Mean and standard deviation of each feature, by which rows are brought to
         standard units first.
     n_leaves_ : int
@@ -161,11 +145,14 @@ class TreeDestructor(CubeDestructor):
         self.tree = tree
         self.random_state = random_state
 
-    def _fit(self, X, sample_weight, random_state):
-        d = X.shape[1]
-        Z = self._standardise(X, sample_weight)
-        weight = np.ones(len(X)) if sample_weight is None else sample_weight
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        rows, weight = fold.train, fold.train.weights
+        d = rows.n_features
+        self.mean_, self.scale_, _ = mean_and_scale(rows)
+        units = Affine(self.mean_, self.scale_)
+        Z, _ = units.forward(rows.values)
         if self.tree is None:
+            assert random_state is not None
             rule = GrowthRule(
                 max_depth=self.max_depth,
                 max_leaf_nodes=self.max_leaf_nodes,
@@ -178,18 +165,21 @@ class TreeDestructor(CubeDestructor):
                 learning_rate=1.0,
                 scale_decay=0.0,
             )
-            rows = np.arange(len(X), dtype=np.uint32)
-            tree, gains = rule.grow(to_cube(Z), weight, rows, np.zeros(d), random_state)
+            every = np.arange(len(rows), dtype=np.uint32)
+            tree, gains, n_splits = grow_tree(
+                *rule.arguments(to_cube(Z), weight, every, np.zeros(d), random_state)
+            )
+            tree, gains = tree[:n_splits], gains[:n_splits]
         else:
             tree, gains = self._learn_given(Z, weight)
-        self._forest = Forest([tree])
         self.n_leaves_ = len(tree) + 1
         self.depth_ = int(node_depths(tree).max())
         gains = np.bincount(tree["feature"], gains, d)
         self.feature_importances_ = gains / weight.sum()
+        return Chain((units, Trees.of([tree])))
 
     def _learn_given(self, Z: NDArray, weight: NDArray) -> tuple[NDArray, NDArray]:
-        """Learn the probabilities of the tree that is given."""
+        """Return the tree that is given, with probabilities of its own; and gains."""
         structure = getattr(self.tree, "tree_", None)
         if structure is None:
             raise ValueError(
@@ -203,14 +193,14 @@ class TreeDestructor(CubeDestructor):
         thresholds = structure.threshold.copy()
         inner = structure.feature >= 0
         used = structure.feature[inner]
-        thresholds[inner] -= self.center_[used]
+        thresholds[inner] -= self.mean_[used]
         thresholds[inner] /= self.scale_[used]
         return give_structure(Z, weight, structure, thresholds)
 
     # ------------------------------------------------------------------ the boxes
 
     def apply(self, X: ArrayLike) -> NDArray:
-        """Tell in which box each row lies.
+        """Return the number of the box in which each row lies.
 
         Parameters
         ----------
@@ -223,12 +213,12 @@ class TreeDestructor(CubeDestructor):
             Number of the leaf, from 0 to ``n_leaves_ - 1``, as in `get_boxes`.
         """
         check_is_fitted(self)
-        Z = (self._check_rows(X, reset=False) - self.center_) / self.scale_
-        tree = self._forest.splits
-        return np.searchsorted(self._leaves(), find_leaves(to_cube(Z), tree))
+        units, trees = two_parts(self.map_)
+        U = to_cube(units.forward(self._read(X).values)[0])
+        return np.searchsorted(_leaves(trees), find_leaves(U, trees.splits))
 
     def get_boxes(self) -> tuple[NDArray, NDArray]:
-        """Give the boxes that space is cut into.
+        """Return the boxes that space is cut into.
 
         Returns
         -------
@@ -240,18 +230,22 @@ class TreeDestructor(CubeDestructor):
             the class.
         """
         check_is_fitted(self)
+        units, trees = two_parts(self.map_)
         low, high, low_image, high_image = leaf_boxes(
-            self._forest.splits, self._leaves(), self.n_features_in_
+            trees.splits, _leaves(trees), self.n_features_in_
         )
         centre = np.zeros_like(low)
-        ends = [
-            from_cube(end, centre)[0] * self.scale_ + self.center_
-            for end in (low, high)
-        ]
+        ends = [units.inverse(from_cube(end, centre)[0])[0] for end in (low, high)]
         ends[0][low == 0.0], ends[1][high == 1.0] = -np.inf, np.inf
         return np.stack(ends, axis=1), np.prod(high_image - low_image, axis=1)
 
-    def _leaves(self) -> NDArray:
-        """Numbers of the nodes that are leaves, in order."""
-        tree = self._forest.splits
-        return np.setdiff1d(np.arange(2 * len(tree) + 1), tree["node"])
+
+def two_parts(map_: Map) -> tuple[Affine, Trees]:
+    """Return what brings rows to standard units, and the trees."""
+    units, trees = map_.maps  # type: ignore[attr-defined]
+    return units, trees
+
+
+def _leaves(tree: Trees) -> NDArray:
+    """Return the numbers of the nodes that are leaves, in order."""
+    return np.setdiff1d(np.arange(2 * len(tree.splits) + 1), tree.splits["node"])

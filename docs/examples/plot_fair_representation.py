@@ -5,7 +5,7 @@ A fair representation
 Features that carry a protected attribute hand it on to every model trained on them.
 Mapped so that the groups have one distribution, they hardly do: whatever a model makes
 of them, it can hardly tell the groups apart. How much of the task is left depends on
-how far one goes, which the shrinkage of the map decides.
+how far one goes, which the learning rate of a layer decides.
 """
 
 # %%
@@ -50,19 +50,19 @@ def probe(Z_train, Z_test):
 # %%
 # From the data to one distribution
 # ---------------------------------
-# A shrinkage of 1 leaves the rows where they are, 0 goes all the way. One Gaussian
+# A learning rate of 0 leaves the rows where they are, 1 goes all the way. One Gaussian
 # layer evens out means and covariances, one layer of trees what features depend on by
 # pairs, and a flow goes on until held-out rows of the groups no longer differ.
 
-shares = [1.0, 0.75, 0.5, 0.25, 0.0]
+rates = [0.0, 0.25, 0.5, 0.75, 1.0]
 curves = {}
 for name, layer in (
     ("Gaussian layer", GaussianBarycenter()),
     ("tree layer", TreeBarycenter()),
 ):
     curves[name] = []
-    for shrinkage in shares:
-        layer.set_params(shrinkage=shrinkage)
+    for rate in rates:
+        layer.set_params(learning_rate=rate)
         Z_train = layer.fit_transform(X_train, sample_domain=group_train)
         Z_test = layer.transform(X_test, sample_domain=group_test)
         curves[name].append(probe(Z_train, Z_test))
@@ -72,8 +72,8 @@ Z_test = flow.transform(X_test, sample_domain=group_test)
 complete = probe(Z_train, Z_test)
 print("area under the curve      group   task")
 for name, curve in curves.items():
-    for shrinkage, (of_group, of_task) in zip(shares, curve, strict=True):
-        print(f"{name:14} {shrinkage:9.2f}  {of_group:6.3f}  {of_task:5.3f}")
+    for rate, (of_group, of_task) in zip(rates, curve, strict=True):
+        print(f"{name:14} {rate:9.2f}  {of_group:6.3f}  {of_task:5.3f}")
 print(f"flow of {flow.n_iter_:2} layers{'':9} {complete[0]:6.3f}  {complete[1]:5.3f}")
 
 # %%
@@ -84,9 +84,9 @@ print(f"flow of {flow.n_iter_:2} layers{'':9} {complete[0]:6.3f}  {complete[1]:5
 
 fig, axis = plt.subplots(figsize=(6, 4), layout="constrained")
 for name, curve in curves.items():
-    axis.plot(*np.transpose(curve), "o-", label=f"{name}, by shrinkage")
-for shrinkage, place in zip(shares, curves["tree layer"], strict=True):
-    axis.annotate(f"{shrinkage:g}", place, (-4, -14), textcoords="offset points")
+    axis.plot(*np.transpose(curve), "o-", label=f"{name}, by learning rate")
+for rate, place in zip(rates, curves["tree layer"], strict=True):
+    axis.annotate(f"{rate:g}", place, (-4, -14), textcoords="offset points")
 axis.plot(*complete, "s", color="tab:red", label="alignment flow")
 axis.axvline(0.5, color="0.7", linewidth=1)
 axis.set(

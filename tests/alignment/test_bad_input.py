@@ -13,6 +13,7 @@ from destructors.alignment import (
     SlicedBarycenter,
     TreeBarycenter,
 )
+from destructors.compose import IterativeDestructor
 from destructors.flows import AlignmentFlow
 from destructors.linear import Whitening
 
@@ -132,6 +133,43 @@ def test_width_after_fit(alignment, X, domain):
 
 
 @each_map
+def test_labels_by_position(alignment, X, domain):
+    message = r"sample_domain, .* by keyword: fit\(X, sample_domain=labels\)"
+    with pytest.raises(ValueError, match=message):
+        clone(alignment).fit(X, domain)
+    with pytest.raises(ValueError, match=message):
+        clone(alignment).fit_transform(X, domain)
+
+
+@each_map
+def test_held_out_rows(alignment, X, domain):
+    fit = lambda **known: clone(alignment).fit(X, sample_domain=domain, **known)
+    with pytest.raises(ValueError, match="needs sample_domain_val"):
+        fit(X_val=X)
+    with pytest.raises(ValueError, match=r"X_val needs rows of each domain, .* 'b'"):
+        fit(X_val=X[:9], sample_domain_val=["a"] * 9)
+    with pytest.raises(ValueError, match=r"unknown label\(s\) 'c'"):
+        fit(X_val=X[:9], sample_domain_val=["c"] * 9)
+    with pytest.raises(ValueError, match="Input X_val contains NaN"):
+        fit(X_val=np.full((2, 2), np.nan), sample_domain_val=["a", "b"])
+
+
+@each_map
+def test_a_failed_fit_leaves_the_last_one(alignment, X, domain):
+    fitted = clone(alignment).fit(X, sample_domain=domain)
+    before = fitted.transform(X, sample_domain=domain)
+    with pytest.raises(ValueError, match="at least 2 domains"):
+        fitted.fit(2.0 * X, sample_domain=["a"] * 300)
+    np.testing.assert_array_equal(fitted.transform(X, sample_domain=domain), before)
+
+
+def test_rows_of_which_nobody_knows_the_domain(X):
+    stack = IterativeDestructor(GaussianBarycenter())
+    with pytest.raises(ValueError, match="fit it by itself, with sample_domain"):
+        stack.fit(X)
+
+
+@each_map
 def test_use_before_fit(alignment, X, domain):
     for method in ("transform", "inverse_transform", "score"):
         with pytest.raises(NotFittedError):
@@ -167,12 +205,12 @@ def test_a_target_needs_a_negative_label(X):
     [
         (SlicedBarycenter(0), "'n_directions' parameter of SlicedBarycenter"),
         (MarginalBarycenter(n_knots=1), "'n_knots' parameter"),
-        (GaussianBarycenter(shrinkage=2.0), "'shrinkage' parameter"),
+        (GaussianBarycenter(learning_rate=2.0), "'learning_rate' parameter"),
         (TreeBarycenter(n_cells=1), "'n_cells' parameter"),
         (AlignmentFlow(learning_rate=0.0), "'learning_rate' parameter"),
         (AlignmentFlow(domain_weights="all"), "'domain_weights' parameter"),
         (AlignmentFlow(density="normal"), "'density' parameter"),
-        (AlignmentFlow([("g", GaussianBarycenter(shrinkage=2.0))]), "'shrinkage'"),
+        (AlignmentFlow([("g", GaussianBarycenter(n_components=0))]), "'n_components'"),
     ],
 )
 def test_parameters(alignment, message, X, domain):
@@ -182,7 +220,7 @@ def test_parameters(alignment, message, X, domain):
 
 def test_layers_that_are_none(X, domain):
     flow = AlignmentFlow([("whiten", Whitening())])
-    with pytest.raises(TypeError, match=r"\(name, DomainMap\) tuple"):
+    with pytest.raises(TypeError, match=r"\(name, DomainDestructor\) tuple"):
         flow.fit(X, sample_domain=domain)
     with pytest.raises(ValueError, match="layers is empty"):
         AlignmentFlow([]).fit(X, sample_domain=domain)

@@ -1,11 +1,11 @@
-"""The law, scikit-learn's checks and the registry, for maps that depend on a domain."""
+"""The law, scikit-learn's checks and the registry, for destructors of domains."""
 
 import importlib
 
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from destructors.alignment import DomainMap
+from destructors.alignment import DomainDestructor
 from destructors.testing import parametrize_with_destructor_checks
 from tests.registry import ALIGNMENT
 
@@ -37,7 +37,7 @@ def test_every_map_is_registered(module):
     maps = [
         kind
         for kind in maps
-        if issubclass(kind, DomainMap) and not kind.__abstractmethods__
+        if issubclass(kind, DomainDestructor) and not kind.__abstractmethods__
     ]
     assert maps
     for kind in maps:

@@ -1,10 +1,12 @@
 """The layers: closed forms first, then what they have in common."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.linalg import sqrtm
 from sklearn.base import clone
 
+import destructors
 from destructors.alignment import (
     GaussianBarycenter,
     MarginalBarycenter,
@@ -81,7 +83,7 @@ def test_gaussian_barycenter_of_two_is_the_geodesic(share):
     )
     domain = np.repeat(["a", "b"], [300, 500])
     layer = GaussianBarycenter(
-        shrinkage=0.0, domain_weights={"a": 1 - share, "b": share}
+        learning_rate=1.0, domain_weights={"a": 1 - share, "b": share}
     ).fit(X, sample_domain=domain)
     root = np.real(sqrtm(first))
     inverse = np.linalg.inv(root)
@@ -106,7 +108,7 @@ def test_gaussian_barycenter_of_three_that_commute(three):
         ]
     )
     domain = np.repeat([0, 1, 2], SIZES)
-    layer = GaussianBarycenter(shrinkage=0.0).fit(X, sample_domain=domain)
+    layer = GaussianBarycenter(learning_rate=1.0).fit(X, sample_domain=domain)
     for part in split(layer, X, domain):
         np.testing.assert_allclose(part.mean(axis=0), means.mean(axis=0), atol=1e-8)
         expected = np.diag(scales.mean(axis=0) ** 2)
@@ -118,7 +120,7 @@ def test_gaussian_translation_is_optimal_transport():
     first, second = covariance(0.3, 4.0, 0.5), covariance(1.4, 1.0, 2.0)
     X = exact_rows(np.zeros(2), first, 400, 0)
     Y = exact_rows(np.array([1.0, 2.0]), second, 400, 1)
-    layer = GaussianBarycenter(shrinkage=0.0, domain_weights={1: 1.0})
+    layer = GaussianBarycenter(learning_rate=1.0, domain_weights={1: 1.0})
     layer.fit(np.vstack([X, Y]), sample_domain=np.repeat([0, 1], 400))
     root = np.real(sqrtm(first))
     cross = np.real(sqrtm(root @ second @ root))
@@ -131,7 +133,7 @@ def test_marginal_map_between_normals_is_affine():
     rng = np.random.default_rng(0)
     X = np.r_[rng.normal(0, 1, (20_000, 1)), rng.normal(4, 3, (20_000, 1))]
     domain = np.repeat([0, 1], 20_000)
-    layer = MarginalBarycenter(shrinkage=0.0).fit(X, sample_domain=domain)
+    layer = MarginalBarycenter(learning_rate=1.0).fit(X, sample_domain=domain)
     x = np.linspace(-2, 2, 9)[:, None]
     first = layer.transform(x, sample_domain=np.zeros(9))
     np.testing.assert_allclose(first, 2 + 2 * x, atol=0.1)
@@ -145,7 +147,7 @@ def test_domains_that_differ_by_a_shift(layer):
     """The same rows, moved: the maps are the moves."""
     X = np.random.default_rng(0).normal(size=(300, 2))
     shift = np.array([3.0, -1.0])
-    layer = clone(layer).set_params(shrinkage=0.0)
+    layer = clone(layer).set_params(learning_rate=1.0)
     layer.fit(np.vstack([X, X + shift]), sample_domain=np.repeat([0, 1], 300))
     Z, log_det = layer.transform_and_log_det(X, sample_domain=np.zeros(300))
     np.testing.assert_allclose(Z, X + shift / 2, atol=1e-6)
@@ -241,35 +243,66 @@ def test_far_rows_stay_finite_and_come_back(layer, curved):
 @each_layer
 def test_steps_lie_between_the_identity_and_the_barycenter(layer, three):
     X, domain, *_ = three
-    fit = lambda **params: (
-        clone(layer).set_params(**params).fit(X, sample_domain=domain)
+    stay, half, full = (
+        clone(layer).set_params(learning_rate=rate).fit(X, sample_domain=domain)
+        for rate in (0.0, 0.5, 1.0)
     )
-    stay = fit(shrinkage=1.0)
+    assert (stay.learning_rate_, half.learning_rate_, full.learning_rate_) == (
+        0,
+        0.5,
+        1,
+    )
     np.testing.assert_allclose(stay.transform(X, sample_domain=domain), X, atol=1e-12)
-    half, full = fit(shrinkage=0.5), fit(shrinkage=0.0)
-    slow = fit(shrinkage=0.0, learning_rate=0.5)
-    np.testing.assert_array_equal(
-        half.transform(X, sample_domain=domain), slow.transform(X, sample_domain=domain)
-    )
-    assert (stay.step_, half.step_, full.step_) == (0.0, 0.5, 1.0)
     left = [energy_coefficient(split(one, X, domain)) for one in (stay, half, full)]
     assert left[0] > 2 * left[1] > 4 * left[2]
 
 
+def test_half_a_step_of_a_gaussian_layer_is_halfway(three):
+    """The maps are affine, so half of the way is the mean of both ends."""
+    X, domain, *_ = three
+    half, full = (
+        GaussianBarycenter(learning_rate=rate).fit(X, sample_domain=domain)
+        for rate in (0.5, 1.0)
+    )
+    np.testing.assert_allclose(
+        half.transform(X, sample_domain=domain),
+        0.5 * (X + full.transform(X, sample_domain=domain)),
+        atol=1e-9,
+    )
+
+
 @each_layer
-def test_shrinkage_is_chosen(layer):
+def test_learning_rate_is_chosen(layer):
     """Far apart the whole way is gone; of one distribution, with few rows, not."""
     rng = np.random.default_rng(0)
     X, domain = rng.normal(size=(60, 5)), np.repeat([0, 1], 30)
-    assert clone(layer).fit(X, sample_domain=domain).step_ < 1.0
+    assert clone(layer).fit(X, sample_domain=domain).learning_rate_ < 1.0
     X[30:] += 5.0
-    assert clone(layer).fit(X, sample_domain=domain).step_ == 1.0
+    assert clone(layer).fit(X, sample_domain=domain).learning_rate_ == 1.0
+
+
+@each_layer
+def test_learning_rate_is_chosen_by_the_rows_that_are_given(layer):
+    """Domains that differ in the training rows alone are best left where they are."""
+    rng = np.random.default_rng(0)
+    X, X_val = rng.normal(size=(600, 2)), rng.normal(size=(400, 2))
+    domain, domain_val = np.repeat([0, 1], 300), np.repeat([0, 1], 200)
+    X[300:] += 2.0
+    fitted = clone(layer).fit(
+        X, sample_domain=domain, X_val=X_val, sample_domain_val=domain_val
+    )
+    assert fitted.learning_rate_ == 0.0
+    X_val[200:] += 2.0
+    fitted = clone(layer).fit(
+        X, sample_domain=domain, X_val=X_val, sample_domain_val=domain_val
+    )
+    assert fitted.learning_rate_ > 0.5
 
 
 @each_layer
 def test_alignment_to_a_domain_leaves_it_where_it_is(layer, three):
     X, domain, *_ = three
-    layer = clone(layer).set_params(domain_weights={2: 1.0}, shrinkage=0.0)
+    layer = clone(layer).set_params(domain_weights={2: 1.0}, learning_rate=1.0)
     layer.fit(X, sample_domain=domain)
     target = X[domain == 2]
     parts = split(layer, X, domain)
@@ -307,6 +340,51 @@ def test_weights_are_repeated_rows(layer, curved):
     )
 
 
+# ---------------------------------------------------------------- what is learned
+
+
+@each_layer
+def test_a_saved_layer_takes_labels(layer, three, tmp_path):
+    X, domain, *_ = three
+    labels = np.array(["b", "a", "c"])[domain]
+    fitted = clone(layer).fit(X, sample_domain=labels)
+    destructors.save(fitted, tmp_path / "layer.npz")
+    loaded = destructors.load(tmp_path / "layer.npz")
+    Z, log_det = fitted.transform_and_log_det(X, sample_domain=labels)
+    for given, expected in zip(loaded.forward(X, labels), (Z, log_det), strict=True):
+        np.testing.assert_array_equal(given, expected)
+    np.testing.assert_array_equal(
+        loaded.inverse(Z, labels)[0], fitted.inverse_transform(Z, sample_domain=labels)
+    )
+    with pytest.raises(ValueError, match="no density"):
+        loaded.logpdf(X, labels)
+
+
+@each_layer
+def test_a_layer_has_no_density(layer, three):
+    X, domain, *_ = three
+    fitted = clone(layer).fit(X, sample_domain=domain)
+    assert fitted.base_distribution_ is None
+    assert not hasattr(fitted, "sample")
+    # The reason is in the error that Python shows as the cause.
+    with pytest.raises(AttributeError, match="score_samples") as caught:
+        fitted.score_samples(X)
+    assert "only aligns" in str(caught.value.__cause__)
+
+
+def test_a_frame_comes_back_as_it_was(three):
+    X, domain, *_ = three
+    frame = pd.DataFrame(X, columns=["age", "income"])
+    fitted = GaussianBarycenter(random_state=0).fit(frame, sample_domain=domain)
+    assert list(fitted.get_feature_names_out()) == ["age", "income"]
+    back = fitted.inverse_transform(
+        fitted.transform(frame, sample_domain=domain), sample_domain=domain
+    )
+    pd.testing.assert_frame_equal(back, frame)
+    there = fitted.translate(frame[:5], source=0, target=1)
+    assert list(there.columns) == ["age", "income"]
+
+
 # ---------------------------------------------------------------- hard data
 
 
@@ -316,7 +394,7 @@ def test_a_column_that_is_constant_in_one_domain(layer):
     rng = np.random.default_rng(0)
     X, domain = rng.normal(size=(400, 2)), np.repeat([0, 1], 200)
     X[:200, 1] = 3.0
-    layer = clone(layer).set_params(shrinkage=0.0).fit(X, sample_domain=domain)
+    layer = clone(layer).set_params(learning_rate=1.0).fit(X, sample_domain=domain)
     Z = layer.transform(X, sample_domain=domain)
     assert np.isfinite(Z).all()
     assert np.abs(layer.inverse_transform(Z, sample_domain=domain) - X).max() < 1e-8
@@ -329,7 +407,7 @@ def test_columns_far_from_zero_and_in_tiny_units(layer):
     rng = np.random.default_rng(0)
     X, domain = rng.normal(size=(400, 2)), np.repeat([0, 1], 200)
     X[200:] = 2.0 * X[200:] + 1.0
-    plain = clone(layer).set_params(shrinkage=0.0).fit(X, sample_domain=domain)
+    plain = clone(layer).set_params(learning_rate=1.0).fit(X, sample_domain=domain)
     moved = clone(plain).fit(1e-6 * X, sample_domain=domain)
     np.testing.assert_allclose(
         1e6 * moved.transform(1e-6 * X, sample_domain=domain),

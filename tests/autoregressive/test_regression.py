@@ -1,16 +1,30 @@
 """Regressions among features, as a layer."""
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.ensemble import RandomForestRegressor
-from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.linear_model import (
+    BayesianRidge,
+    ElasticNet,
+    HuberRegressor,
+    Lasso,
+    LinearRegression,
+    Ridge,
+    SGDRegressor,
+)
 from sklearn.neighbors import KNeighborsRegressor
 
+import destructors
 from destructors.autoregressive import RegressionDestructor
 from destructors.compose import make_destructor_pipeline
 from destructors.linear import Whitening
+from destructors.maps import _predictors
 from destructors.marginal import SplineGaussianizer
+from destructors.rows import Fold, Rows, stop_all, time_limit
 
 
 def bent(n, seed=0, noise=0.1):
@@ -67,7 +81,7 @@ def test_stack_sees_rows_as_new_rows_look():
     # A regressor that learns its rows by heart leaves no residual on them.
     X, X_new = bent(1000), bent(1000, seed=1)
     model = RegressionDestructor(KNeighborsRegressor(1), random_state=0)
-    honest, _ = model._fit_forward_checked(X, None)
+    honest = model._fit_rows(Fold(Rows.of(X)), onwards=True).train.values
     own, new = model.transform(X), model.transform(X_new)
     assert np.abs(own[:, 1]).max() < 1e-3
     assert abs(honest[:, 1].std() / new[:, 1].std() - 1.0) < 0.2
@@ -158,3 +172,89 @@ def test_exact_relations_and_constants_stay_finite():
 def test_an_order_that_is_none_is_an_error(order):
     with pytest.raises(ValueError, match="order must hold each of the 3 features"):
         RegressionDestructor(order=order).fit(bent(50))
+
+
+# ---------------------------------------------------------------- what is learned
+
+
+@pytest.fixture(params=["compiled", "vectorised"])
+def path(request, monkeypatch):
+    """Both ways to go down trees."""
+    if request.param == "vectorised":
+        monkeypatch.setattr(_predictors, "HAS_NUMBA", False)
+
+
+PLAIN = [
+    None,
+    HistGradientBoostingRegressor(max_iter=30, max_leaf_nodes=None, max_depth=5),
+    HistGradientBoostingRegressor(loss="absolute_error", max_iter=10),
+    HistGradientBoostingRegressor(loss="quantile", quantile=0.7, max_iter=10),
+    LinearRegression(),
+    Ridge(fit_intercept=False),
+    Lasso(0.01),
+    ElasticNet(0.01),
+    HuberRegressor(),
+    BayesianRidge(),
+    SGDRegressor(),
+]
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("regressor", PLAIN, ids=str)
+def test_map_predicts_as_the_regressors_do(regressor, tmp_path):
+    X, X_new = bent(600), 3.0 * bent(500, seed=1)
+    model = RegressionDestructor(
+        regressor, min_r2=-1.0, heteroscedastic=True, random_state=0
+    ).fit(X)
+    seen = X_new.astype(np.float32).astype(np.float64)
+    for j in (1, 2):
+        np.testing.assert_array_equal(
+            model.map_.means[j].predict(seen[:, :j]),
+            model.regressors_[j].predict(seen[:, :j]),
+        )
+    # It is plain data: a file gives the same bits.
+    destructors.save(model, tmp_path / "model.npz")
+    density = destructors.load(tmp_path / "model.npz")
+    assert density.map == model.map_
+    np.testing.assert_array_equal(density.logpdf(X_new), model.score_samples(X_new))
+
+
+def test_sharp_thresholds_and_ties_are_those_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    X = rng.integers(-3, 4, size=(800, 3)).astype(float)
+    X[:, 2] += X[:, 0] * X[:, 1]
+    model = RegressionDestructor(min_r2=-1.0, random_state=0).fit(X)
+    grid = np.stack(np.meshgrid(np.arange(-4, 5), np.arange(-4, 5)), -1).reshape(-1, 2)
+    grid = np.r_[grid, grid + 0.5].astype(float)
+    np.testing.assert_array_equal(
+        model.map_.means[2].predict(grid), model.regressors_[2].predict(grid)
+    )
+
+
+@pytest.mark.parametrize(
+    "regressor",
+    [
+        KNeighborsRegressor(20),
+        TransformedTargetRegressor(LinearRegression()),
+        HistGradientBoostingRegressor(loss="poisson", max_iter=5),
+    ],
+    ids=lambda regressor: type(regressor).__name__,
+)
+def test_any_other_regressor_pickles_but_is_not_saved(regressor, tmp_path):
+    X = np.abs(bent(300))
+    model = RegressionDestructor(regressor, min_r2=-9.0, random_state=0).fit(X)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.score_samples(X), model.score_samples(X))
+    other = RegressionDestructor(regressor, min_r2=-9.0, random_state=0).fit(X[:200])
+    assert other.map_ != model.map_
+    assert hash(other.map_) != hash(model.map_)
+    with pytest.raises(TypeError, match=f"{type(regressor).__name__}.*cannot be saved"):
+        destructors.save(model, tmp_path / "model.npz")
+
+
+def test_features_not_begun_are_left_alone_when_time_is_up():
+    with time_limit(None):
+        stop_all()
+        model = RegressionDestructor(order="auto", random_state=0).fit(bent(500))
+    assert model.regressors_ == [None, None, None]
+    np.testing.assert_array_equal(model.transform(bent(50)), bent(50))

@@ -1,5 +1,6 @@
 """as_destructor: what scikit-learn's transformers do, and what that does to volume."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -23,6 +24,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
+import destructors
 from destructors.base_distributions import Uniform
 from destructors.compose import (
     DestructorPipeline,
@@ -193,6 +195,13 @@ def test_one_number_for_all_rows_will_do(positive):
     np.testing.assert_allclose(model.score_samples(positive), truth)
 
 
+def test_one_without_a_function_is_the_identity(positive):
+    model = as_destructor(FunctionTransformer()).fit(positive)
+    truth = stats.norm.logpdf(positive).sum(axis=1)
+    np.testing.assert_allclose(model.score_samples(positive), truth)
+    assert list(model.get_feature_names_out()) == ["x0", "x1", "x2"]
+
+
 def twice(X):
     return 2.0 * X
 
@@ -208,6 +217,38 @@ def test_wrong_log_jacobians(positive):
     drop = FunctionTransformer(lambda X: X[:, :1], lambda X: X, check_inverse=False)
     with pytest.raises(ValueError, match="no one-to-one map"):
         as_destructor(drop, log_det=lambda X: 0.0).fit(positive).transform(positive)
+
+
+# ---------------------------------------------------------------- files
+
+QUANTILES = [
+    QuantileTransformer(n_quantiles=50),
+    QuantileTransformer(n_quantiles=50, output_distribution="normal"),
+]
+
+
+@pytest.mark.parametrize("transformer", [*SAME, *QUANTILES], ids=str)
+def test_a_saved_one_is_the_same(transformer, positive, tmp_path):
+    model = as_destructor(transformer).fit(positive)
+    destructors.save(model, tmp_path / "model.npz")
+    density = destructors.load(tmp_path / "model.npz")
+    far = np.concatenate([positive, 3.0 * positive, -positive])
+    np.testing.assert_array_equal(density.logpdf(far), model.score_samples(far))
+    np.testing.assert_array_equal(
+        density.sample(20, random_state=0), model.sample(20, random_state=0)
+    )
+
+
+def test_functions_are_pickled_but_not_saved(positive, tmp_path):
+    model = as_destructor(FunctionTransformer(twice, half), log_det=log_det_of_log)
+    chain = make_destructor_pipeline(model, Standardize()).fit(positive)
+    copy = pickle.loads(pickle.dumps(chain))
+    np.testing.assert_array_equal(
+        copy.score_samples(positive), chain.score_samples(positive)
+    )
+    with pytest.raises(TypeError, match="is a FunctionTransformer, which is no data"):
+        destructors.save(chain, tmp_path / "model.npz")
+    assert not list(tmp_path.iterdir())
 
 
 # ---------------------------------------------------------------- refusals
@@ -244,9 +285,15 @@ class Doubled(StandardScaler):
     """A subclass may do anything."""
 
 
+class Squared(FunctionTransformer):
+    """This one, too."""
+
+
 def test_more_refusals():
     with pytest.raises(TypeError, match="Jacobian of Doubled is not known"):
         as_destructor(Doubled())
+    with pytest.raises(TypeError, match="Jacobian of a FunctionTransformer is not kn"):
+        as_destructor(Squared())
     with pytest.raises(TypeError, match="Jacobian of PCA is known: leave log_det out"):
         as_destructor(PCA(), log_det=log_det_of_log)
     with pytest.raises(TypeError, match="log_det of its own"):

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 from sklearn.compose import make_column_selector
 
+import destructors
 from destructors.compose import CategoryDequantizer, make_destructor_pipeline
 from destructors.flows import RBIG, TreeFlow
 from destructors.linear import Standardize
@@ -96,6 +97,66 @@ def test_rows_come_back_with_their_dtypes():
     assert agree.mean() > 0.8
 
 
+def test_frames_of_polars():
+    pl = pytest.importorskip("polars")
+    frame, _ = table(500)
+    frame["kind"] = frame["kind"].astype(str)
+    other = pl.DataFrame(frame.to_dict(orient="list"))
+    model = CategoryDequantizer(random_state=0).fit(other)
+    assert model.columns_.tolist() == [1]
+    np.testing.assert_array_equal(
+        model.score_samples(other),
+        CategoryDequantizer(random_state=0).fit(frame).score_samples(frame),
+    )
+    back = model.inverse_transform(model.transform(other))
+    assert back.schema == other.schema
+    assert back["kind"].equals(other["kind"])
+    samples = chain(RBIG(max_iter=2, random_state=0)).fit(other).sample(50)
+    assert samples.schema == other.schema
+    named = CategoryDequantizer(["kind"], random_state=0).fit(other)
+    np.testing.assert_array_equal(named.transform(other), model.transform(other))
+
+
+def test_a_table_of_categories_alone():
+    frame, _ = table(300)
+    model = CategoryDequantizer(random_state=0).fit(frame[["kind"]])
+    Z = model.transform(frame[["kind"]])
+    assert (np.unique(Z) % 1).all()
+    pd.testing.assert_frame_equal(model.inverse_transform(Z), frame[["kind"]])
+
+
+def test_a_saved_one_is_the_same(tmp_path):
+    frame, _ = table(300)
+    model = chain(Standardize(), handle_missing="category").fit(frame)
+    destructors.save(model, tmp_path / "model.npz")
+    density = destructors.load(tmp_path / "model.npz")
+    rows = frame.assign(kind=frame["kind"].cat.add_categories("new")).tail(20)
+    rows.loc[rows.index[:5], "kind"] = "new"
+    np.testing.assert_array_equal(density.logpdf(rows), model.score_samples(rows))
+    Z, log_det = density.forward(frame)
+    back, gained = density.inverse(Z)
+    pd.testing.assert_frame_equal(back, frame)
+    np.testing.assert_allclose(gained, -log_det, rtol=1e-12)
+
+
+def test_columns_in_another_order_are_called_that():
+    frame, _ = table(300)
+    model = CategoryDequantizer(handle_unknown="error").fit(frame)
+    with pytest.raises(ValueError, match="order"):
+        model.transform(frame[["kind", "x"]])
+
+
+def test_what_follows_knows_that_there_are_no_codes_left():
+    # A second one finds nothing to spread.
+    frame, _ = table(300)
+    first, second = CategoryDequantizer(random_state=0), CategoryDequantizer()
+    model = make_destructor_pipeline(first, second).fit(frame)
+    assert model[1].columns_.tolist() == []
+    np.testing.assert_array_equal(
+        model.score_samples(frame), first.fit(frame).score_samples(frame)
+    )
+
+
 def test_ways_to_choose_columns():
     frame, _ = table(300)
     for columns in (["kind"], [1], make_column_selector(dtype_include="category")):
@@ -109,7 +170,7 @@ def test_ways_to_choose_columns():
 
 def test_wrong_columns_and_values():
     frame, _ = table(300)
-    with pytest.raises(ValueError, match=r"columns=\['sort'\] are not in X"):
+    with pytest.raises(ValueError, match=r"The columns \(\['sort'\]\) are not in X"):
         CategoryDequantizer(["sort"]).fit(frame)
     model = chain(Standardize(), handle_unknown="error").fit(frame)
     with pytest.raises(ValueError, match="not seen in fit in 300 row"):

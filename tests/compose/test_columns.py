@@ -6,8 +6,11 @@ import pytest
 from sklearn.base import clone
 from sklearn.compose import make_column_selector
 from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
+from sklearn.utils import estimator_html_repr
 
+import destructors
 from destructors.compose import (
+    CategoryDequantizer,
     ColumnDestructor,
     DestructorPipeline,
     IterativeDestructor,
@@ -86,14 +89,35 @@ def test_a_pipeline_that_begins_with_it_does_the_same(model, frame):
     back = chain.inverse_transform(chain.transform(frame))
     pd.testing.assert_frame_equal(back, frame, rtol=1e-5)
     assert (chain.sample(5, random_state=0).dtypes == frame.dtypes).all()
-    assert isinstance(chain.inverse_and_log_det(chain.transform(frame))[0], np.ndarray)
+    rows, log_det = chain.inverse_and_log_det(chain.transform(frame))
+    pd.testing.assert_frame_equal(rows, back)
+    np.testing.assert_allclose(
+        log_det, -chain.transform_and_log_det(frame)[1], atol=1e-6
+    )
     nested = DestructorPipeline([("inner", chain), ("outer", Standardize())]).fit(frame)
     assert (nested.sample(5, random_state=0).dtypes == frame.dtypes).all()
 
 
-def test_other_pipelines_give_arrays(frame):
-    chain = make_destructor_pipeline(StandardScaler(), Whitening())
-    assert isinstance(chain.fit(frame).sample(3, random_state=0), np.ndarray)
+def test_frames_of_polars_come_back(model, frame):
+    pl = pytest.importorskip("polars")
+    table = pl.DataFrame(frame.to_dict(orient="list"))
+    model.fit(table)
+    np.testing.assert_array_equal(
+        model.score_samples(table), model.score_samples(table[:, :])
+    )
+    back = model.inverse_transform(model.transform(table))
+    assert back.schema == table.schema
+    assert back["visits"].equals(table["visits"])
+    assert back["member"].equals(table["member"])
+    np.testing.assert_allclose(back["size"], table["size"], atol=1e-10)
+    assert model.sample(5, random_state=0).schema == table.schema
+    # The same numbers in a frame of pandas are the same rows.
+    other = clone(model).fit(frame.astype({"weight": float}))
+    np.testing.assert_array_equal(
+        other.transform(frame.astype({"weight": float})), model.transform(table)
+    )
+    with pytest.raises(ValueError, match="same order"):
+        model.score_samples(table[:, ::-1])
 
 
 def test_arrays_give_arrays():
@@ -122,6 +146,16 @@ def test_dtypes(column):
     model = ColumnDestructor([("all", SplineGaussianizer(), slice(None))]).fit(frame)
     back = model.inverse_transform(model.transform(frame))
     pd.testing.assert_frame_equal(back, frame, check_exact=False)
+
+
+def test_a_saved_one_is_the_same(model, frame, tmp_path):
+    model.fit(frame)
+    destructors.save(model, tmp_path / "model.npz")
+    density = destructors.load(tmp_path / "model.npz")
+    np.testing.assert_array_equal(density.logpdf(frame), model.score_samples(frame))
+    pd.testing.assert_frame_equal(
+        density.sample(5, random_state=0), model.sample(5, random_state=0)
+    )
 
 
 def test_integers_stay_within_their_dtype():
@@ -272,6 +306,131 @@ def test_weights_and_held_out_rows_reach_the_groups():
     weighted = columns.fit(X, sample_weight=weight).score_samples(X)
     repeated = columns.fit(np.repeat(X, weight, axis=0)).score_samples(X)
     np.testing.assert_allclose(weighted, repeated, atol=1e-6)
+
+
+def test_a_stopped_layer_in_a_group_is_fitted_again_as_long():
+    # On all rows, where nothing is held out, it must not hold out rows of its own.
+    X = np.random.default_rng(0).gamma(2.0, size=(300, 2))
+    inner = IterativeDestructor(max_iter=5, random_state=0)
+    columns = ColumnDestructor([("a", inner, [0])], remainder=clone(inner))
+    model = IterativeDestructor(columns, max_iter=1, cv=3, random_state=0).fit(X)
+    [layer] = model
+    for fitted in (layer.named_destructors_.a, layer.named_destructors_.remainder):
+        assert not fitted.early_stopping
+        assert fitted.n_iter_ == fitted.max_iter
+        assert not len(fitted.validation_score_)
+
+
+class Recorder:
+    """A callback that writes down where it is called."""
+
+    def __init__(self):
+        self.events = []
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        self.events.append((type(estimator).__name__, context.task_name))
+
+    def on_fit_task_end(self, estimator, context):
+        pass
+
+
+def test_callbacks_reach_the_groups(frame):
+    # Fits inside a fit hear of those alone that say they are to be handed on.
+    recorder = Recorder()
+    recorder.max_propagation_depth = None
+    stack = IterativeDestructor(max_iter=2, early_stopping=False, random_state=0)
+    model = ColumnDestructor([("a", stack, ["size"]), ("b", counts(), ["visits"])])
+    model.set_callbacks(recorder).fit(frame)
+    assert recorder.events.count(("ColumnDestructor", "group")) == 2
+    assert ("ColumnDestructor", "a") in recorder.events
+    assert recorder.events.count(("IterativeDestructor", "layer")) == 2
+
+
+def test_html_repr_shows_the_groups(model, frame):
+    for shown in (model, model.fit(frame)):
+        text = estimator_html_repr(shown)
+        for label in ("count", "share", "real", "Whitening", "Dequantizer", "visits"):
+            assert label in text
+    assert "passthrough" in estimator_html_repr(ColumnDestructor([]))
+    rest = ColumnDestructor([], remainder=Standardize())
+    assert "Standardize" in estimator_html_repr(rest)
+    assert "Standardize" in estimator_html_repr(rest.fit(frame))
+
+
+def test_groups_know_their_part_of_the_table(model, frame):
+    model.fit(frame)
+    named = model.named_destructors_
+    assert list(named.count.feature_names_in_) == ["visits", "member"]
+    part = frame[["visits", "member"]]
+    assert (named.count.sample(3, random_state=0).dtypes == part.dtypes).all()
+    total = sum(
+        named[name].score_samples(frame[columns])
+        for name, columns in {
+            "count": ["visits", "member"],
+            "share": ["share"],
+            "real": ["size", "weight"],
+        }.items()
+    )
+    np.testing.assert_allclose(model.score_samples(frame), total, rtol=1e-12)
+
+
+def test_names_are_known_after_a_layer_that_keeps_columns(frame):
+    pair = ColumnDestructor([("pair", Whitening(), ["size", "weight"])])
+    chain = make_destructor_pipeline(Standardize(), pair).fit(frame)
+    np.testing.assert_array_equal(chain[1].destructors_[0][2], [2, 3])
+
+
+# ---------------------------------------------------------------- categories
+
+
+@pytest.fixture
+def colors(frame):
+    red = np.random.default_rng(1).uniform(size=400) < np.where(
+        frame["share"] > 0.5, 0.9, 0.1
+    )
+    return frame[["size"]].assign(color=np.where(red, "red", "blue"))
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_categories_are_marked_by_the_groups(kind, colors):
+    table = colors
+    if kind == "polars":
+        pl = pytest.importorskip("polars")
+        table = pl.DataFrame(colors.to_dict(orient="list"))
+    spread = make_destructor_pipeline(
+        CategoryDequantizer(random_state=0), Standardize()
+    )
+    columns = ColumnDestructor([("kind", spread, ["color"])], SplineGaussianizer())
+    chain = make_destructor_pipeline(columns, RBIG(max_iter=2, random_state=0))
+    back = chain.fit(table).inverse_transform(chain.transform(table))
+    assert list(back["color"]) == list(table["color"])
+    assert type(chain.sample(3, random_state=0)) is type(table)
+    assert set(chain.sample(50, random_state=0)["color"]) == {"red", "blue"}
+
+
+def test_a_table_of_categories_alone(colors):
+    table = colors[["color"]].assign(other=colors["color"])
+    spread = ColumnDestructor([("a", CategoryDequantizer(random_state=0), ["color"])])
+    with pytest.raises(ValueError, match="not numeric"):
+        spread.fit(table)
+    both = ColumnDestructor(
+        [("a", CategoryDequantizer(random_state=0), [0])],
+        remainder=CategoryDequantizer(random_state=1),
+    ).fit(table)
+    assert (both.transform(table) % 1).all()
+    pd.testing.assert_frame_equal(both.inverse_transform(both.transform(table)), table)
+    chain = make_destructor_pipeline(both, RBIG(random_state=0)).fit(table)
+    assert both.score(table) == pytest.approx(-2.0 * np.log(2.0), abs=0.05)
+    # What follows sees whole intervals, not the two points of the two rows.
+    samples = chain.sample(500, random_state=0)
+    assert (samples["color"] == samples["other"]).mean() > 0.8
+    assert samples["color"].nunique() == 2
 
 
 # ---------------------------------------------------------------- errors

@@ -35,7 +35,8 @@ class Recorder:
 
     def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
         self.events.append(f"end {context.task_name}")
-        self.models.append(fitted_estimator)
+        if context.task_name in ("layer", "fit"):
+            self.models.append(fitted_estimator)
         return self.events.count("end layer") == self.stop_at
 
 
@@ -60,8 +61,23 @@ def make_model(**params):
 def test_one_task_a_layer(X):
     recorder = Recorder()
     make_model().set_callbacks(recorder).fit(X)
-    layers = ["begin layer", "end layer"] * 4
-    assert recorder.events == ["setup", "begin fit", *layers, "end fit", "teardown"]
+    name = "destructorpipeline"
+    layer = ["begin layer", f"begin {name}", f"end {name}", "end layer"]
+    fit = ["setup", "begin fit", *layer * 4, "end fit", "teardown"]
+    assert recorder.events == fit
+
+
+def test_one_task_a_candidate_in_that_of_the_layer(X):
+    recorder = Recorder()
+    candidates = [("spline", SplineGaussianizer()), ("whiten", Whitening())]
+    model = IterativeDestructor(candidates, max_iter=1, early_stopping=False)
+    model.set_callbacks(recorder).fit(X)
+    tried = [
+        event
+        for name in ("spline", "whiten")
+        for event in (f"begin {name}", f"end {name}")
+    ]
+    assert recorder.events[2:-2] == ["begin layer", *tried, "end layer"]
 
 
 def test_callback_that_returns_true_stops(X):

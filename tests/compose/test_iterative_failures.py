@@ -1,6 +1,7 @@
 """IterativeDestructor when layers fail: what was fitted is kept."""
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -10,18 +11,13 @@ from destructors.base import Destructor
 from destructors.base_distributions import Uniform
 from destructors.compose import IterativeDestructor, make_destructor_pipeline
 from destructors.linear import RandomRotation
+from destructors.maps import Identity
 from destructors.marginal import SplineGaussianizer
 
 
-class Identity(Destructor):
-    def _fit(self, X, sample_weight, random_state):
-        pass
-
-    def _forward(self, X):
-        return X.copy(), np.zeros(len(X))
-
-    def _inverse(self, Z):
-        return Z.copy(), np.zeros(len(Z))
+class Unchanged(Destructor):
+    def _fit(self, fold, random_state):
+        return Identity()
 
 
 class FailsLater(SplineGaussianizer):
@@ -34,22 +30,29 @@ class FailsLater(SplineGaussianizer):
         self.at = at
         self.error = error
 
-    def _fit(self, X, sample_weight, random_state):
+    def _fit(self, fold, random_state):
         if next(FailsLater.calls) >= self.at:
             raise self.error("out of luck")
-        super()._fit(X, sample_weight, random_state)
+        return super()._fit(fold, random_state)
 
 
-class GivesNaN(Identity):
-    def _forward(self, X):
+@dataclass(frozen=True, eq=False)
+class NaNMap(Identity):
+    def forward(self, X, context=None):
         Z = X.copy()
         Z[0] = np.nan
         return Z, np.zeros(len(X))
 
 
-class OnTheCube(Identity):
-    def _make_base_distribution(self):
-        return Uniform(self.n_features_in_)
+class GivesNaN(Destructor):
+    def _fit(self, fold, random_state):
+        return NaNMap()
+
+
+class OnTheCube(Destructor):
+    def _fit(self, fold, random_state):
+        self.base_distribution_ = Uniform(fold.train.n_features)
+        return Identity()
 
 
 @pytest.fixture(autouse=True)
@@ -109,10 +112,10 @@ def test_failure_in_one_fold_ends_the_growth_of_all(X):
     # Three folds a layer: the fifth fit is in the middle of the second layer, and
     # those after it, which fit the one layer again on all rows, must work.
     class FailsOnce(FailsLater):
-        def _fit(self, X, sample_weight, random_state):
+        def _fit(self, fold, random_state):
             if next(FailsLater.calls) == 5:
                 raise RuntimeError("out of luck")
-            SplineGaussianizer._fit(self, X, sample_weight, random_state)
+            return SplineGaussianizer._fit(self, fold, random_state)
 
     model = IterativeDestructor(FailsOnce(), cv=3, max_iter=5, random_state=0)
     with pytest.warns(ConvergenceWarning, match="layer 2"):

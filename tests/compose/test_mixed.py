@@ -6,8 +6,13 @@ import pytest
 from scipy import stats
 from sklearn.compose import make_column_selector
 
+import destructors
 from destructors.base_distributions import IndependentCategorical, JointDistribution
-from destructors.compose import ColumnDestructor, DestructorPipeline
+from destructors.compose import (
+    ColumnDestructor,
+    DestructorPipeline,
+    make_destructor_pipeline,
+)
 from destructors.discrete import CategoricalBase, TreePermutation
 from destructors.flows import RBIG, DiscreteTreeFlow
 from destructors.linear import Standardize
@@ -117,6 +122,69 @@ def test_arrays_of_objects_give_arrays_of_objects(frame):
     assert set(model.sample(50, random_state=0)[:, 1]) <= {"red", "green", "blue"}
 
 
+def test_frames_of_polars(frame):
+    pl = pytest.importorskip("polars")
+    table = pl.DataFrame(frame.to_dict(orient="list")).with_columns(
+        pl.col("color").cast(pl.Enum(["blue", "green", "red"])),
+        pl.col("grade").cast(pl.Int8),
+    )
+    model = make_model().fit(table)
+    np.testing.assert_allclose(
+        model.score_samples(table), make_model().fit(frame).score_samples(frame)
+    )
+    back = model.inverse_transform(model.transform(table))
+    assert back.schema == table.schema
+    for name in ("color", "shape", "grade"):
+        assert back[name].equals(table[name])
+    assert model.sample(5, random_state=0).schema == table.schema
+    kind = model.named_destructors_.kind
+    assert kind.sample(5, random_state=0).columns == ["shape", "color"]
+
+
+def test_a_saved_one_is_the_same(frame, tmp_path):
+    model = make_model().fit(frame)
+    destructors.save(model, tmp_path / "model.npz")
+    density = destructors.load(tmp_path / "model.npz")
+    np.testing.assert_array_equal(density.logpdf(frame), model.score_samples(frame))
+    pd.testing.assert_frame_equal(
+        density.sample(20, random_state=0), model.sample(20, random_state=0)
+    )
+
+
+def test_chains_and_columns_of_codes_are_groups_too(frame):
+    chain = make_destructor_pipeline(TreePermutation(), CategoricalBase(random_state=0))
+    grade = ColumnDestructor([("grade", CategoricalBase(random_state=0), ["grade"])])
+    model = ColumnDestructor(
+        [("kind", chain, ["shape", "color"]), ("rest", grade, ["weight", "grade"])],
+        Standardize(),
+    ).fit(frame)
+    back = model.inverse_transform(model.transform(frame))
+    pd.testing.assert_frame_equal(back, frame, rtol=1e-6)
+    parts = model.named_destructors_
+    expected = (
+        parts.kind.score_samples(frame[["shape", "color"]])
+        + parts.rest.score_samples(frame[["weight", "grade"]])
+        + parts.remainder.score_samples(frame[["size"]])
+    )
+    np.testing.assert_allclose(model.score_samples(frame), expected, rtol=1e-12)
+    assert (model.sample(5, random_state=0).dtypes == frame.dtypes).all()
+
+
+def test_a_table_of_codes_alone(frame):
+    table = frame[["grade", "shape"]]
+    model = ColumnDestructor(
+        [("grade", CategoricalBase(random_state=0), ["grade"])], TreePermutation()
+    ).fit(table)
+    back = model.inverse_transform(model.transform(table))
+    pd.testing.assert_frame_equal(back, table)
+
+
+def test_columns_in_another_order_are_called_that(frame):
+    model = make_model(handle_unknown="error").fit(frame)
+    with pytest.raises(ValueError, match="order"):
+        model.score_samples(frame[frame.columns[::-1]])
+
+
 def test_selectors_see_the_table_as_it_came(frame):
     choose = make_column_selector(dtype_exclude="number")
     model = ColumnDestructor([("kind", DiscreteTreeFlow(), choose)], RBIG(max_iter=1))
@@ -180,7 +248,7 @@ def test_nothing_follows_in_a_pipeline(frame):
 def test_joint_distribution_keeps_groups_apart():
     first = IndependentCategorical([[0.2, 0.8]])
     second = IndependentCategorical([[0.5, 0.5], [0.1, 0.9]])
-    joint = JointDistribution([(second, [2, 0]), (first, [1])])
+    joint = JointDistribution((second, first), ([2, 0], [1]))
     Z = np.array([[0, 1, 1]])
     assert joint.logpdf(Z) == pytest.approx(np.log(0.1 * 0.8 * 0.5))
     samples = joint.sample(20_000, np.random.RandomState(0))

@@ -1,18 +1,17 @@
-"""Loaders: the local folder, the data home, a server with a checksum, and advice."""
+"""Loaders: the local folder, the data home, a source with a checksum, and advice."""
 
-import threading
+import hashlib
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
-from sklearn.datasets import get_data_home
+from sklearn.datasets import fetch_file, get_data_home
 
 from destructors.datasets import (
     _fetch,
     _loaders,
+    _sources,
     load_anomaly,
     load_cop,
     load_density,
@@ -21,29 +20,24 @@ from destructors.datasets import (
 )
 
 
-class QuietHandler(SimpleHTTPRequestHandler):
-    requests: ClassVar[list[str]] = []
-
-    def log_message(self, *args):
-        self.requests.append(self.path)
-
-
 @pytest.fixture
-def server(tmp_path, monkeypatch):
-    """A web server on this machine; no local folder, and an empty data home."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    QuietHandler.requests = []
-    handler = partial(QuietHandler, directory=folder)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
-        thread = threading.Thread(target=http.serve_forever)
-        thread.start()
-        monkeypatch.delenv("DESTRUCTORS_DATA", raising=False)
-        monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "home"))
-        monkeypatch.setenv("no_proxy", "127.0.0.1")
-        yield folder, f"http://127.0.0.1:{http.server_port}"
-        http.shutdown()
-        thread.join()
+def source(tmp_path, monkeypatch):
+    """Make files that are "public": on this disk, as there is no network in tests.
+
+    There is no local folder, and the data home is empty.
+    """
+    monkeypatch.delenv("DESTRUCTORS_DATA", raising=False)
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "home"))
+    monkeypatch.setattr(_fetch, "fetch_file", partial(fetch_file, delay=0))
+
+    def make(path, write):
+        public = tmp_path / Path(path).name
+        write(public)
+        url = public.as_uri().replace("file://", "file://localhost")
+        checksum = hashlib.sha256(public.read_bytes()).hexdigest()
+        return _sources.Source(path, url, checksum)
+
+    return make
 
 
 @pytest.fixture
@@ -52,15 +46,11 @@ def codes():
 
 
 @pytest.fixture
-def cop(server, codes, monkeypatch):
-    """A data set of the server in the place of a public one."""
-    folder, url = server
-    np.save(folder / "cop.npy", codes)
-    source = _fetch.Source(
-        "discrete/cop.npy", f"{url}/cop.npy", _fetch.digest([codes.astype(np.int64)])
-    )
-    monkeypatch.setitem(_loaders._COP, "COP-H", source)
-    return folder / "cop.npy"
+def cop(source, codes, monkeypatch, tmp_path):
+    """Put a data set on this disk in the place of a public one."""
+    own = source("discrete/cop.npy", partial(np.save, arr=codes))
+    monkeypatch.setitem(_loaders.COP, "COP-H", own)
+    return tmp_path / "cop.npy"
 
 
 # ---------------------------------------------------------------- fetching
@@ -70,15 +60,20 @@ def test_fetched_once_then_kept(cop, codes):
     np.testing.assert_array_equal(load_cop("COP-H").data, codes)
     cop.unlink()
     np.testing.assert_array_equal(load_cop("COP-H").data, codes)
-    assert QuietHandler.requests == ["/cop.npy"]
+
+
+def test_the_local_folder_comes_first(cop, codes, monkeypatch, tmp_path):
+    monkeypatch.setenv("DESTRUCTORS_DATA", str(tmp_path / "local"))
+    np.testing.assert_array_equal(load_cop("COP-H").data, codes)
+    own = tmp_path / "local" / "discrete" / "cop.npy"
+    own.parent.mkdir(parents=True)
+    np.save(own, 1 - codes)
+    np.testing.assert_array_equal(load_cop("COP-H").data, 1 - codes)
 
 
 def test_another_checksum_is_refused(cop, codes):
     np.save(cop, 1 - codes)
-    with pytest.raises(OSError, match=r"has the checksum .*DESTRUCTORS_DATA"):
-        load_cop("COP-H")
-    cop.write_text("<html>moved</html>")
-    with pytest.raises(OSError, match="is not what it was"):
+    with pytest.raises(OSError, match=r"SHA256 .* differs .*DESTRUCTORS_DATA"):
         load_cop("COP-H")
     # Nothing of it is kept.
     assert not [path for path in Path(get_data_home()).rglob("*") if path.is_file()]
@@ -88,30 +83,34 @@ def test_a_damaged_copy_is_fetched_again(cop, codes, tmp_path):
     load_cop("COP-H")
     kept = tmp_path / "home" / "destructors" / "discrete" / "cop.npy"
     np.save(kept, 1 - codes)
-    np.testing.assert_array_equal(load_cop("COP-H").data, codes)
+    with pytest.warns(UserWarning, match="re-downloading"):
+        np.testing.assert_array_equal(load_cop("COP-H").data, codes)
 
 
-def test_nothing_there_gives_advice(server, monkeypatch):
-    _, url = server
-    for address in (f"{url}/missing.npy", "http://127.0.0.1:9/cop.npy"):
-        source = _fetch.Source("discrete/cop.npy", address, "0")
-        monkeypatch.setitem(_loaders._COP, "COP-H", source)
-        message = "cannot be fetched .*found at DESTRUCTORS_DATA/discrete/cop.npy"
-        with pytest.raises(OSError, match=message):
-            load_cop("COP-H")
-    with pytest.raises(OSError, match=r"density/protein.npz has no public address"):
+def test_nothing_there_is_tried_again_and_gives_advice(cop):
+    cop.unlink()
+    message = "cannot be fetched .*found at DESTRUCTORS_DATA/discrete/cop.npy"
+    with (
+        pytest.warns(UserWarning, match="Retry downloading"),
+        pytest.raises(OSError, match=message),
+    ):
+        load_cop("COP-H")
+
+
+def test_no_public_address_gives_advice(source):
+    message = (
+        "density/protein.npz has no public address .*DESTRUCTORS_DATA/density/protein"
+    )
+    with pytest.raises(OSError, match=message):
         load_density("protein")
 
 
-def test_anomaly_and_density_from_the_server(server, monkeypatch):
-    folder, url = server
+def test_anomaly_and_density_from_the_source(source, monkeypatch):
     rng = np.random.default_rng(0)
     X = np.c_[rng.integers(0, 9, 200), rng.normal(size=200), np.full(200, 2.0)]
     y = (rng.uniform(size=200) < 0.1).astype(float)
-    np.savez(folder / "44_Wilt.npz", X=X, y=y)
-    sha256 = _fetch.digest([X, y.astype(np.int8)])
-    monkeypatch.setattr(_loaders, "_ADBENCH", url)
-    monkeypatch.setitem(_loaders._ANOMALY, "Wilt", (44, sha256))
+    own = source("anomaly/Wilt.npz", partial(np.savez, X=X, y=y))
+    monkeypatch.setitem(_loaders.ANOMALY, "Wilt", own)
     data = load_anomaly("Wilt")
     np.testing.assert_array_equal(data.data, X)
     np.testing.assert_array_equal(data.target, y)
@@ -123,38 +122,33 @@ def test_anomaly_and_density_from_the_server(server, monkeypatch):
     assert len(np.unique(parts.train[:, 0])) == 160
 
 
-def test_mnist_in_the_layout_of_keras(server, monkeypatch):
-    folder, url = server
+def test_mnist_in_the_layout_of_keras(source, monkeypatch):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, size=(12, 28, 28)).astype(np.uint8)
     labels = rng.integers(0, 10, size=12).astype(np.uint8)
-    np.savez(
-        folder / "mnist.npz",
+    write = partial(
+        np.savez,
         x_train=images[:8],
         y_train=labels[:8],
         x_test=images[8:],
         y_test=labels[8:],
     )
-    flat = images.reshape(12, 784)
-    sha256 = _fetch.digest([flat[:8], labels[:8], flat[8:], labels[8:]])
-    source = _fetch.Source("images/mnist.npz", f"{url}/mnist.npz", sha256)
-    monkeypatch.setattr(_loaders, "_MNIST", source)
+    monkeypatch.setattr(_loaders, "MNIST", source("images/mnist.npz", write))
     data = load_mnist()
-    np.testing.assert_array_equal(data.X_train, flat[:8])
+    np.testing.assert_array_equal(data.X_train, images[:8].reshape(8, 784))
     np.testing.assert_array_equal(data.y_test, labels[8:])
 
 
 @pytest.mark.parametrize("header", [False, True])
-def test_mushroom_with_and_without_header(server, monkeypatch, header):
-    folder, url = server
-    letters = np.random.default_rng(0).choice(list("abc"), size=(10, 23))
+def test_mushroom_with_and_without_header(source, monkeypatch, header):
+    letters = np.random.default_rng(0).choice(list("abc?"), size=(10, 23))
     lines = [",".join(row) for row in letters]
     if header:
         lines.insert(0, _loaders._MUSHROOM_NAMES)
-    (folder / "mushroom").write_text("\n".join(lines) + "\n")
-    sha256 = _fetch.digest([letters.astype("S1").view(np.uint8)])
-    source = _fetch.Source("discrete/mushroom.csv", f"{url}/mushroom", sha256)
-    monkeypatch.setattr(_loaders, "_MUSHROOM", source)
+    own = source(
+        "discrete/mushroom.csv", partial(Path.write_text, data="\n".join(lines) + "\n")
+    )
+    monkeypatch.setattr(_loaders, "MUSHROOM", own)
     data = load_mushroom()
     assert data.feature_names[:2] == ["poisonous", "cap-shape"]
     for j, categories in enumerate(data.categories):
@@ -181,13 +175,34 @@ def real(path, load):
     return load()
 
 
-@pytest.mark.parametrize("name", _loaders._ANOMALY)
-def test_local_anomaly_data_have_the_checksum(name):
-    path = f"anomaly/{name}.npz"
-    data = real(path, partial(load_anomaly, name))
-    assert set(np.unique(data.target)) == {0, 1}
-    arrays = [data.data, data.target.astype(np.int8)]
-    assert _fetch.digest(arrays) == _loaders._ANOMALY[name][1]
+# Rows, columns and anomalies, as the collection has them.
+@pytest.mark.parametrize(
+    ("name", "shape", "n_anomalies"),
+    [
+        ("annthyroid", (7200, 6), 534),
+        ("breastw", (683, 9), 239),
+        ("cardio", (1831, 21), 176),
+        ("Ionosphere", (351, 32), 126),
+        ("landsat", (6435, 36), 1333),
+        ("magic.gamma", (19020, 10), 6688),
+        ("mammography", (11183, 6), 260),
+        ("pendigits", (6870, 16), 156),
+        ("Pima", (768, 8), 268),
+        ("satimage-2", (5803, 36), 71),
+        ("shuttle", (49097, 9), 3511),
+        ("thyroid", (3772, 6), 93),
+        ("vowels", (1456, 12), 50),
+        ("Waveform", (3443, 21), 100),
+        ("Wilt", (4819, 5), 257),
+    ],
+)
+def test_local_anomaly_data_are_those_of_the_collection(name, shape, n_anomalies):
+    data = real(f"anomaly/{name}.npz", partial(load_anomaly, name))
+    assert data.data.shape == shape
+    assert np.isfinite(data.data).all()
+    np.testing.assert_array_equal(
+        np.bincount(data.target), [shape[0] - n_anomalies, n_anomalies]
+    )
 
 
 @pytest.mark.parametrize("name", _loaders._DENSITY)
@@ -197,17 +212,30 @@ def test_local_density_data(name):
     assert data.train.shape[1] == data.val.shape[1] == data.test.shape[1]
 
 
-def test_local_codes_have_the_checksum():
-    for name, source in _loaders._COP.items():
-        data = real(source.path, partial(load_cop, name))
-        assert data.data.shape == (10_000, 4)
-        assert _fetch.digest([data.data.astype(np.int64)]) == source.sha256
-    data = real(_loaders._MUSHROOM.path, load_mushroom)
+@pytest.mark.parametrize("name", _loaders.COP)
+def test_local_copies_have_the_checksum(name):
+    source = _loaders.COP[name]
+    data = real(source.path, partial(load_cop, name))
+    assert data.data.shape == (10_000, 4)
+    found = _fetch.find(source)
+    assert hashlib.sha256(found.read_bytes()).hexdigest() == source.sha256
+
+
+def test_local_mushroom_has_the_checksum_below_its_header():
+    data = real(_loaders.MUSHROOM.path, load_mushroom)
     assert data.data.shape == (8124, 23)
     assert data.data.max() + 1 == max(map(len, data.categories))
+    _, _, rows = _fetch.find(_loaders.MUSHROOM).read_bytes().partition(b"\n")
+    assert hashlib.sha256(rows).hexdigest() == _loaders.MUSHROOM.sha256
 
 
-def test_local_images_have_the_checksum():
-    data = real(_loaders._MNIST.path, load_mnist)
-    arrays = [data[name] for name in ("X_train", "y_train", "X_test", "y_test")]
-    assert _fetch.digest(arrays) == _loaders._MNIST.sha256
+def test_local_images():
+    data = real(_loaders.MNIST.path, load_mnist)
+    assert data.X_train.shape == (60_000, 784)
+    assert data.X_test.shape == (10_000, 784)
+    # The number of images of each digit, as everyone has them.
+    np.testing.assert_array_equal(
+        np.bincount(data.y_train),
+        [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
+    )
+    assert data.X_train.mean() == pytest.approx(33.318, abs=1e-3)

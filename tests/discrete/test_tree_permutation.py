@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from destructors.discrete import CategoricalBase, TreePermutation
+from destructors.rows import time_limit
 
 
 def wide(n_samples, sizes, seed=0):
@@ -135,6 +136,14 @@ def test_a_change_of_place_costs_the_logarithm_of_the_rows():
     auto, told = fit(X), fit(X, min_gain=np.log(1500.0))
     np.testing.assert_array_equal(auto.transform(X), told.transform(X))
     assert len(fit(X, min_gain=0.5).tree_) > len(auto.tree_) > 1
+
+
+def test_growth_ends_when_time_is_up():
+    X = wide(2000, [4, 4, 4, 4])
+    with time_limit(0.0):
+        model = fit(X)
+    assert len(model.tree_) == 2 < len(fit(X).tree_)
+    assert (model.inverse_transform(model.transform(X)) == X).all()
 
 
 def test_importances_name_the_column_that_others_follow():

@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import destructors
 from destructors.alignment import (
     GaussianBarycenter,
     MarginalBarycenter,
@@ -230,7 +231,7 @@ def test_callbacks_of_scikit_learn():
 class Failing(MarginalBarycenter):
     """A layer that cannot be fitted."""
 
-    def _fit_maps(self, samples, random_state):
+    def _fit_barycenter(self, parts, random_state):
         raise ArithmeticError("no luck")
 
 
@@ -278,6 +279,107 @@ def test_weights_are_repeated_rows():
         weighted.transform(X, sample_domain=domain),
         repeated.transform(X, sample_domain=domain),
         atol=1e-6,
+    )
+
+
+def test_held_out_rows_that_are_given_decide():
+    """The flow ends where they are closest; all other rows are trained on."""
+    X, X_val = np.vstack([part[::4] for part in draw(0)]), np.vstack(draw(1))
+    domain, domain_val = np.repeat([0, 1], 250), np.repeat([0, 1], 1000)
+    fit = lambda **known: AlignmentFlow(max_iter=8, cv=None, random_state=0).fit(
+        X, sample_domain=domain, **known
+    )
+    flow = fit(X_val=X_val, sample_domain_val=domain_val)
+    assert np.argmin(flow.divergence_[1]) == flow.n_iter_
+    expected = -flow.score(X_val, sample_domain=domain_val)
+    assert flow.divergence_[1, -1] == pytest.approx(expected)
+    # All rows are compared where there are few.
+    few = slice(None, None, 4)
+    weight = np.random.default_rng(0).integers(1, 3, size=500)
+    weighted = fit(
+        X_val=X_val[few], sample_domain_val=domain_val[few], sample_weight_val=weight
+    )
+    repeated = fit(
+        X_val=np.repeat(X_val[few], weight, axis=0),
+        sample_domain_val=np.repeat(domain_val[few], weight),
+    )
+    np.testing.assert_allclose(
+        weighted.divergence_[1], repeated.divergence_[1], atol=1e-8
+    )
+
+
+def test_no_time_is_one_layer():
+    X = np.vstack([part[::4] for part in draw(0)])
+    flow = AlignmentFlow(max_time=1e-9, cv=None, random_state=0)
+    assert flow.fit(X, sample_domain=np.repeat([0, 1], 250)).n_iter_ <= 1
+
+
+def test_a_kind_of_layer_that_no_longer_helps_is_retired():
+    """One Gaussian layer is all of it; the last kind is tried on and on."""
+    rng = np.random.default_rng(0)
+    X, domain = rng.normal(size=(2000, 2)), np.repeat([0, 1], 1000)
+    X[1000:] = 2.0 * X[1000:] + 3.0
+    fitted = []
+
+    class Counting(GaussianBarycenter):
+        def _fit(self, fold, random_state):
+            fitted.append(len(fold.train))
+            return super()._fit(fold, random_state)
+
+    layers = [
+        ("gaussian", Counting(learning_rate=1.0)),
+        ("sliced", SlicedBarycenter(learning_rate=0.6)),
+    ]
+    flow = AlignmentFlow(
+        layers, cv=None, max_iter=6, early_stopping=True, n_iter_no_change=6, tol=1e-3
+    )
+    flow.set_params(random_state=0).fit(X, sample_domain=domain)
+    assert flow.layer_names_[0] == "gaussian"
+    assert len(fitted) == 2
+
+
+def test_layers_take_the_shares_of_the_flow():
+    X = np.vstack([part[::4] for part in draw(0)])
+    layers = [("gaussian", GaussianBarycenter(domain_weights={0: 1.0}))]
+    flow = AlignmentFlow(layers, max_iter=1, domain_weights={1: 1.0}, random_state=0)
+    flow.fit(X, sample_domain=np.repeat([0, 1], 250))
+    np.testing.assert_array_equal(flow.layers_[0].domain_weights_, [0.0, 1.0])
+
+
+# ---------------------------------------------------------------- stages
+
+
+def test_parts_of_a_flow_are_its_stages(flow):
+    X = np.vstack(draw(1))
+    stages = list(flow.staged_transform(X, sample_domain=LABELS))
+    assert len(stages) == len(flow) == flow.n_iter_
+    part = flow[:3]
+    np.testing.assert_array_equal(part.transform(X, sample_domain=LABELS), stages[2])
+    assert part.n_iter_ == 3
+    assert part.divergence_.shape == (2, 4)
+    # The flow itself is what it was.
+    assert flow.n_iter_ > 3
+    rest = flow[3:]
+    np.testing.assert_array_equal(
+        rest.transform(stages[2], sample_domain=LABELS), stages[-1]
+    )
+    np.testing.assert_array_equal(
+        flow[1].transform(stages[0], sample_domain=LABELS), stages[1]
+    )
+    for index in (slice(2, 2), slice(None, None, 2)):
+        with pytest.raises(ValueError, match="not a run of at least one layer"):
+            flow[index]
+
+
+def test_stages_add_up(flow):
+    X = np.vstack(draw(1))
+    gains = flow.score_layers(X, sample_domain=LABELS)
+    before = -energy_coefficient([X[1000:], X[:1000]])
+    after = flow.score(X, sample_domain=LABELS)
+    assert before + gains.sum() == pytest.approx(after)
+    *_, last = flow.staged_score_samples(X, sample_domain=LABELS)
+    np.testing.assert_allclose(
+        last, flow.score_samples(X, sample_domain=LABELS), atol=1e-10
     )
 
 
@@ -334,6 +436,34 @@ def test_score_is_minus_the_divergence(flow):
     Z = flow.transform(X, sample_domain=LABELS)
     expected = -energy_coefficient([Z[1000:], Z[:1000]])
     assert flow.score(X, sample_domain=LABELS) == pytest.approx(expected)
+
+
+def test_a_saved_flow_takes_labels(flow, tmp_path):
+    X = np.vstack(draw(1))
+    destructors.save(flow, tmp_path / "flow.npz")
+    loaded = destructors.load(tmp_path / "flow.npz")
+    np.testing.assert_array_equal(
+        loaded.logpdf(X, LABELS), flow.score_samples(X, sample_domain=LABELS)
+    )
+    np.testing.assert_array_equal(
+        loaded.sample(5, 0, ["moons"] * 5),
+        flow.sample(5, domain="moons", random_state=0),
+    )
+    with pytest.raises(ValueError, match="squares"):
+        loaded.forward(X[:1], ["squares"])
+
+
+def test_parameters_of_layers():
+    layers = [("gaussian", GaussianBarycenter()), ("tree", TreeBarycenter())]
+    flow = AlignmentFlow(layers)
+    assert flow.get_params()["tree__n_cells"] == 4
+    flow.set_params(tree__n_cells=3, gaussian=MarginalBarycenter(n_knots=5))
+    assert flow.layers[1][1].n_cells == 3
+    assert flow.layers[0][1].n_knots == 5
+    assert AlignmentFlow().set_params(layers=layers).layers is layers
+    assert "layers" in AlignmentFlow().get_params()
+    with pytest.raises(ValueError, match="not unique"):
+        AlignmentFlow([layers[0], layers[0]]).fit([[0.0]] * 8, sample_domain=[0, 1] * 4)
 
 
 def test_pickle_and_clone(flow):

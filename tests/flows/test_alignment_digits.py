@@ -38,7 +38,7 @@ def test_zeros_and_ones(digits):
     """From 109 to little above the floor, and closer than a Gaussian layer comes."""
     train, test = digits
     X, domain = ndtri(np.vstack(train)), np.repeat([0, 1], 400)
-    layers = [("sliced", SlicedBarycenter(learning_rate=0.6, shrinkage=0.0))]
+    layers = [("sliced", SlicedBarycenter(learning_rate=0.6))]
     flow = AlignmentFlow(layers, cv=None, max_iter=20, random_state=0)
     flow.fit(X, sample_domain=domain)
     gaussian = GaussianBarycenter(random_state=0).fit(X, sample_domain=domain)

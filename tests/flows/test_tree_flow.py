@@ -9,14 +9,14 @@ from scipy import stats
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
 
-from destructors.compose import DestructorPipeline
+from destructors.compose import DestructorPipeline, IterativeDestructor
 from destructors.flows import AutoDestructor, TreeFlow
 from destructors.linear import Standardize
 from destructors.marginal import SplineGaussianizer
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.tree import BoostedTreeDestructor
 
-SMALL = {"n_components": [1, 2, 4, 8], "max_iter": 100, "random_state": 0}
+SMALL = {"n_components": [1, 2, 4, 8], "max_trees": 100, "random_state": 0}
 DATA = os.environ.get("DESTRUCTORS_DATA", "")
 needs_data = pytest.mark.skipif(
     not (Path(DATA) / "density").is_dir(),
@@ -97,7 +97,7 @@ def test_marginal_is_what_is_asked_for(curve, marginal):
 
 
 def test_number_of_components_is_what_is_asked_for(curve):
-    model = TreeFlow(n_components=3, max_iter=5, random_state=0, cv=None).fit(curve)
+    model = TreeFlow(n_components=3, max_trees=5, random_state=0, cv=None).fit(curve)
     assert model.n_components_ == 3
 
 
@@ -105,13 +105,40 @@ def test_without_held_out_rows_all_is_given(curve):
     model = TreeFlow(
         marginal=None,
         n_components=4,
-        max_iter=7,
+        max_trees=7,
         early_stopping=False,
         random_state=0,
     ).fit(curve)
     assert model.n_trees_ == 7
     assert model.validation_score_.size == 0
     assert len(model.train_score_) == 3
+
+
+@pytest.mark.parametrize(
+    ("open_choice", "name"),
+    [
+        ({"n_components": "auto", "marginal": None}, "n_components"),
+        ({"n_components": [1, 2], "marginal": None}, "n_components"),
+        ({"n_components": 2, "marginal": "auto"}, "marginal"),
+    ],
+)
+def test_without_held_out_rows_nothing_is_left_open(curve, open_choice, name):
+    model = TreeFlow(**open_choice, max_trees=2, early_stopping=False, random_state=0)
+    with pytest.raises(ValueError, match=f"no held-out rows to choose {name} by"):
+        model.fit(curve)
+    # Rows of one's own can choose.
+    assert model.fit(curve[:400], X_val=curve[400:600]).n_trees_ == 2
+
+
+def test_refit_parameters_leave_nothing_open(curve):
+    # Inside a chain whose depth is chosen by cross-validation, the flow is fitted again
+    # on all rows as it came out of the folds.
+    inner = TreeFlow(n_components=[1, 2], max_trees=30, random_state=0, cv=None)
+    stack = IterativeDestructor(inner, max_iter=1, cv=2, random_state=0)
+    [flow] = stack.fit(curve[:400]).layers_
+    assert not flow.early_stopping
+    assert flow.n_trees_ == flow.max_trees <= 30
+    assert flow.n_components_ == flow.n_components
 
 
 def test_lattice_columns_gain_from_blocks():

@@ -32,7 +32,8 @@ def test_outliers_have_no_say_in_the_robust_scale():
     clean = Standardize(robust=True).fit(x)
     x[:20] = 1e9
     dirty = Standardize(robust=True).fit(x)
-    assert dirty.location_ == pytest.approx(clean.location_, abs=0.1)
+    assert dirty.center_ == pytest.approx(clean.center_, abs=0.1)
+    assert clean.center_ == pytest.approx(np.median(x[20:]), abs=0.1)
     assert dirty.scale_ == pytest.approx(clean.scale_, abs=0.1)
     assert clean.scale_ == pytest.approx(2.0, abs=0.15)
 
@@ -43,8 +44,17 @@ def test_weights_equal_repeated_rows(robust):
     X, weight = rng.gamma(2.0, size=(101, 3)), rng.integers(0, 4, size=101)
     weighted = Standardize(robust=robust).fit(X, sample_weight=weight)
     repeated = Standardize(robust=robust).fit(np.repeat(X, weight, axis=0))
-    np.testing.assert_allclose(weighted.location_, repeated.location_)
     np.testing.assert_allclose(weighted.scale_, repeated.scale_)
+    np.testing.assert_allclose(weighted.transform(X), repeated.transform(X), atol=1e-12)
+
+
+def test_location_has_the_name_that_scikit_learn_gives_it():
+    X = np.random.default_rng(0).gamma(2.0, size=(101, 3))
+    plain, robust = (Standardize(robust=robust).fit(X) for robust in (False, True))
+    np.testing.assert_allclose(plain.mean_, X.mean(axis=0))
+    np.testing.assert_allclose(robust.center_, np.median(X, axis=0))
+    assert not hasattr(plain, "center_")
+    assert not hasattr(robust, "mean_")
 
 
 @pytest.mark.parametrize("robust", [False, True])

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from destructors._cube import to_cube
 from destructors.compose import make_destructor_pipeline
-from destructors.marginal import BlockGaussianizer, SplineGaussianizer
-from destructors.marginal._blocks import _best_partition
+from destructors.maps._cube import to_cube
+from destructors.marginal import BlockGaussianizer, SplineGaussianizer, _blocks
 
 LATTICE = [0, 1, 3, 4, 6, 7]
 
@@ -38,7 +37,9 @@ def log_likelihood(edges, counts, cuts, penalty):
 
 @pytest.mark.parametrize("penalty", [0.5, 3.0, 50.0])
 @pytest.mark.parametrize("seed", range(4))
-def test_partition_is_the_best_of_all(penalty, seed):
+@pytest.mark.parametrize("has_numba", [False, True])
+def test_partition_is_the_best_of_all(penalty, seed, has_numba, monkeypatch):
+    monkeypatch.setattr(_blocks, "HAS_NUMBA", has_numba)
     rng = np.random.default_rng(seed)
     edges = np.r_[0.0, np.sort(rng.uniform(size=8)), 1.0]
     counts = rng.poisson(rng.choice([0.0, 3.0, 30.0], size=9)).astype(float)
@@ -49,7 +50,7 @@ def test_partition_is_the_best_of_all(penalty, seed):
         for inner in itertools.combinations(range(1, 9), n_cuts)
     ]
     best = max(log_likelihood(edges, counts, cuts, penalty) for cuts in partitions)
-    cuts = _best_partition(edges, counts, penalty)
+    cuts = _blocks._best_partition(edges, counts, penalty)
     assert cuts[0] == 0
     assert cuts[-1] == 9
     found = log_likelihood(edges, counts, cuts, penalty)
@@ -90,7 +91,7 @@ def test_lattice_with_gaps():
 
 def test_edges_of_the_blocks_are_those_of_the_gaps():
     model = BlockGaussianizer().fit(lattice_with_gaps(20_000))
-    ends = to_cube((np.array([0, 2, 3, 5, 6, 8]) - model.center_) / model.scale_)
+    ends = to_cube((np.array([0, 2, 3, 5, 6, 8]) - model.mean_) / model.scale_)
     [edges] = model.block_edges_
     assert np.abs(ends[:, None] - edges).min(axis=1).max() < 1e-3
 
@@ -108,7 +109,7 @@ def test_sharp_edges_of_a_uniform_feature():
 def test_density_is_constant_on_blocks_relative_to_the_base():
     X = lattice_with_gaps(2000)
     model = BlockGaussianizer().fit(X)
-    Z = (X - model.center_) / model.scale_
+    Z = (X - model.mean_) / model.scale_
     base = model.base_distribution_.logpdf(Z) - np.log(model.scale_).sum()
     [edges], [probabilities] = model.block_edges_, model.probabilities_
     assert probabilities.sum() == pytest.approx(1.0)
@@ -205,6 +206,12 @@ def test_threads_give_the_same():
     crowd = np.resize(X, (60_000, 5))
     one, two = (BlockGaussianizer(n_jobs=n).fit(X) for n in (1, 2))
     np.testing.assert_array_equal(one.transform(crowd), two.transform(crowd))
+
+
+def test_number_of_threads_can_be_an_integer_of_numpy():
+    X = lattice_with_gaps(100)
+    plain = BlockGaussianizer().fit(X)
+    assert BlockGaussianizer(n_jobs=np.int64(1)).fit(X).map_ == plain.map_
 
 
 @pytest.mark.parametrize("bad", [{"penalty": 0.0}, {"penalty": "bic"}, {"alpha": 0.0}])

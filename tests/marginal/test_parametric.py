@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from destructors.marginal import ParametricGaussianizer
+from destructors.rows import time_limit
 
 
 def draw(law, n=2000, seed=0):
@@ -94,3 +95,11 @@ def test_result_does_not_depend_on_n_jobs():
         for n_jobs in (1, 2)
     )
     np.testing.assert_array_equal(one, two)
+
+
+def test_without_time_the_first_family_is_taken():
+    x = draw(stats.gamma(1.5))
+    with time_limit(0.0):
+        model = ParametricGaussianizer(["norm", "gamma"]).fit(x)
+    assert model.families_ == ["norm"]
+    assert ParametricGaussianizer(["norm", "gamma"]).fit(x).families_ == ["gamma"]

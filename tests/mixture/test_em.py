@@ -8,6 +8,7 @@ from sklearn.mixture import GaussianMixture
 
 from destructors.mixture._covariance import COVARIANCES
 from destructors.mixture._em import EM, Mixture
+from destructors.rows import Rows, stop_all, time_limit
 
 TYPES = sorted(COVARIANCES)
 PLAIN = {
@@ -78,19 +79,19 @@ def assert_same(mixture, expected, covariance_type):
 def test_steps_are_those_of_scikit_learn(X, covariance_type, n_steps):
     mixture = start(X, covariance_type)
     options = {**PLAIN, "max_iter": n_steps}
-    em = EM(X, np.ones(len(X)), COVARIANCES[covariance_type], **options)
+    em = EM(Rows.of(X), COVARIANCES[covariance_type], **options)
     em.fit_from(mixture)
     expected = peer(X, mixture, covariance_type, n_steps)
     assert_same(em.mixture, expected, covariance_type)
     assert em.lower_bound == pytest.approx(expected.score(X), rel=1e-9)
-    assert em.score(X[:50], np.ones(50)) == pytest.approx(expected.score(X[:50]))
+    assert em.score(Rows.of(X[:50])) == pytest.approx(expected.score(X[:50]))
 
 
 @pytest.mark.parametrize("covariance_type", TYPES)
 def test_weights_are_repeated_rows(X, covariance_type):
     weight = np.random.default_rng(1).integers(1, 5, size=len(X))
     mixture = start(X, covariance_type)
-    em = EM(X, weight.astype(float), COVARIANCES[covariance_type], **PLAIN)
+    em = EM(Rows.of(X, weight.astype(float)), COVARIANCES[covariance_type], **PLAIN)
     expected = peer(np.repeat(X, weight, axis=0), mixture, covariance_type, 1)
     assert_same(em.fit_from(mixture).mixture, expected, covariance_type)
 
@@ -98,7 +99,7 @@ def test_weights_are_repeated_rows(X, covariance_type):
 @pytest.mark.parametrize("covariance_type", TYPES)
 @pytest.mark.parametrize("seed", range(3))
 def test_likelihood_never_falls(X, covariance_type, seed):
-    em = EM(X, np.ones(len(X)), COVARIANCES[covariance_type], **PLAIN)
+    em = EM(Rows.of(X), COVARIANCES[covariance_type], **PLAIN)
     bounds = [em.fit(6, np.random.RandomState(seed)).lower_bound]
     for _ in range(30):
         bounds.append(em.fit_from(em.mixture).lower_bound)
@@ -110,11 +111,11 @@ def test_likelihood_never_falls(X, covariance_type, seed):
 @pytest.mark.parametrize("covariance_type", TYPES)
 def test_tol_stops_and_max_iter_limits(X, covariance_type):
     options = {**PLAIN, "tol": 1e-3, "max_iter": 100}
-    em = EM(X, np.ones(len(X)), COVARIANCES[covariance_type], **options)
+    em = EM(Rows.of(X), COVARIANCES[covariance_type], **options)
     em.fit(3, np.random.RandomState(0))
     assert em.converged
     assert 1 < em.n_iter < 100
-    loose = EM(X, np.ones(len(X)), COVARIANCES[covariance_type], **PLAIN)
+    loose = EM(Rows.of(X), COVARIANCES[covariance_type], **PLAIN)
     loose.fit(3, np.random.RandomState(0))
     assert not loose.converged
     assert loose.n_iter == 1
@@ -122,7 +123,7 @@ def test_tol_stops_and_max_iter_limits(X, covariance_type):
 
 def test_blocks_of_rows_do_not_matter(X, monkeypatch):
     def fit():
-        em = EM(X, np.ones(len(X)), COVARIANCES["full"], **{**PLAIN, "max_iter": 5})
+        em = EM(Rows.of(X), COVARIANCES["full"], **{**PLAIN, "max_iter": 5})
         return em.fit(4, np.random.RandomState(0))
 
     whole = fit()
@@ -137,7 +138,7 @@ def test_blocks_of_rows_do_not_matter(X, monkeypatch):
 @pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
 def test_strong_prior_gives_all_components_one_shape(X, covariance_type):
     options = {**PLAIN, "degrees_of_freedom_prior": 1e6, "max_iter": 20}
-    em = EM(X, np.ones(len(X)), COVARIANCES[covariance_type], **options)
+    em = EM(Rows.of(X), COVARIANCES[covariance_type], **options)
     covariances = em.fit(3, np.random.RandomState(0)).mixture.covariances
     flat = covariances.reshape(3, -1)
     # Up to size: every covariance is a multiple of the first.
@@ -158,7 +159,7 @@ def test_learned_strength_tells_equal_shapes_from_unlike_ones():
             for c, r in zip(centers, roots, strict=True)
         ]
         rows = np.vstack(rows)
-        em = EM(rows, np.ones(len(rows)), COVARIANCES["full"], **options)
+        em = EM(Rows.of(rows), COVARIANCES["full"], **options)
         return em.fit_from(start(centers, "full", 20))._prior.strength
 
     alike = strength([np.eye(5)] * 20)
@@ -178,7 +179,7 @@ def test_background_stays_wide_and_takes_outliers(X):
     rows = np.vstack([X, [[30.0, 0, 0, 0], [0, -40.0, 0, 0]]])
     rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
     options = {**PLAIN, "background": True, "max_iter": 50}
-    em = EM(rows, np.ones(len(rows)), COVARIANCES["full"], **options)
+    em = EM(Rows.of(rows), COVARIANCES["full"], **options)
     weights, means, covariances = em.fit(3, np.random.RandomState(0)).mixture
     assert len(weights) == 4
     assert weights.sum() == pytest.approx(1.0)
@@ -197,28 +198,63 @@ def test_dead_components_are_dropped():
         np.array([[0.0, 0.0], [1e4, 1e4]]),
         np.repeat(np.eye(2)[None], 2, axis=0),
     )
-    em = EM(X, np.ones(200), COVARIANCES["full"], **{**PLAIN, "max_iter": 3})
+    em = EM(Rows.of(X), COVARIANCES["full"], **{**PLAIN, "max_iter": 3})
     weights, means, covariances = em.fit_from(mixture).mixture
     np.testing.assert_allclose(weights, [1.0])
     np.testing.assert_allclose(means[0], X.mean(axis=0), atol=1e-12)
     np.testing.assert_allclose(covariances[0], np.cov(X.T, bias=True), atol=1e-12)
 
 
-def test_components_that_die_late_leave_the_prior_in_order(X, monkeypatch):
-    # As if the prior were kept from the first step on.
+@pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
+def test_components_that_die_late_leave_the_prior_in_order(
+    X, covariance_type, monkeypatch
+):
+    # As if the prior were kept from the first step on, learned from four components.
     monkeypatch.setattr("destructors.mixture._em._N_PRIOR_STEPS", 1)
-    mixture = start(X, "full", 4)
-    mixture.means[1] = 1e3
-    em = EM(
-        X,
-        np.ones(len(X)),
-        COVARIANCES["full"],
-        **{**PLAIN, "max_iter": 4, "degrees_of_freedom_prior": 5.0},
-    )
-    n = len(em.fit(3, np.random.RandomState(0)).mixture.weights)
-    assert n == 3
-    killer = em._moments(
-        3, lambda columns, features, weight: np.array([[0.5], [0.5], [0.0]]) * weight
-    )
-    em.n_iter = 2
-    assert len(em._maximise(killer).weights) == 2
+    options = {**PLAIN, "degrees_of_freedom_prior": 5.0, "max_iter": 10}
+    em = EM(Rows.of(X), COVARIANCES[covariance_type], **options)
+    alive = {1: 4}
+    maximise = em._maximise
+
+    def starve(moments):
+        # From the fifth step on no row is left to the second component.
+        if em.n_iter == 5:
+            moments = moments.copy()
+            moments[1] = 0.0
+        mixture = maximise(moments)
+        alive[em.n_iter] = len(mixture.weights)
+        return mixture
+
+    monkeypatch.setattr(em, "_maximise", starve)
+    em.fit(4, np.random.RandomState(0))
+    assert (alive[4], alive[5], alive[10]) == (4, 3, 3)
+    assert np.isfinite(em.lower_bound)
+    np.testing.assert_allclose(em.mixture.weights.sum(), 1.0)
+
+
+# ---------------------------------------------------------------- rows and time
+
+
+def test_many_rows_are_summed_by_blocks_for_any_number_of_threads(X, monkeypatch):
+    monkeypatch.setattr("destructors.rows._rows._BLOCK_ROWS", 100)
+
+    def fit(n_jobs):
+        rows = Rows.of(X, n_jobs=n_jobs)
+        em = EM(rows, COVARIANCES["tied"], **{**PLAIN, "max_iter": 5})
+        return em.fit(4, np.random.RandomState(0)).mixture
+
+    one, two = fit(1), fit(2)
+    np.testing.assert_array_equal(one.means, two.means)
+    monkeypatch.undo()
+    np.testing.assert_allclose(fit(1).means, one.means, rtol=1e-9, atol=1e-12)
+
+
+def test_a_step_is_the_last_when_time_is_up(X):
+    options = {**PLAIN, "max_iter": 50}
+    em = EM(Rows.of(X), COVARIANCES["full"], **options)
+    with time_limit(None):
+        stop_all()
+        em.fit(3, np.random.RandomState(0))
+    assert em.n_iter == 1
+    assert not em.converged
+    assert np.isfinite(em.lower_bound)

@@ -9,7 +9,9 @@ from scipy import integrate, stats
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
+import destructors
 from destructors.mixture import GaussianMixtureDestructor
+from destructors.rows import Fold, Rows, stop_all, time_limit
 
 TYPES = ["diag", "full", "spherical", "tied"]
 PLAIN = {"background": False, "degrees_of_freedom_prior": 0.0}
@@ -295,26 +297,81 @@ def test_search_ends_after_two_that_are_worse(clusters):
     assert list(model.validation_score_) == [1, 3, 90, 100]
 
 
-def test_held_out_rows_of_a_stack_are_used(clusters):
-    model = GaussianMixtureDestructor([3, 1], random_state=0)
+def test_held_out_rows_that_are_given_are_used(clusters):
     # Rows of one cluster's middle only: of these, one wide Gaussian thinks least.
     middle = clusters[:50] * 0.0 + [-4.0, 1e4, 0.0]
-    model._fit_checked(clusters, None, validation=(middle, None))
+    model = GaussianMixtureDestructor([3, 1], random_state=0)
+    model.fit(clusters, X_val=middle)
     assert model.n_components_ == 3
-    expected = GaussianMixtureDestructor(3, random_state=0)
     exact = adapt_attributes(model)
     assert model.validation_score_[3] == pytest.approx(exact.score(middle), abs=1e-6)
-    assert model.n_components_ == expected.fit(clusters).n_components_
-    far = clusters[:50] * 0.0 + [40.0, 5e4, -4e-2]
-    weight = np.r_[1e-9, np.ones(49)]
-    model._fit_checked(clusters, None, validation=(far, weight))
-    assert model.validation_score_[1] < -20
+    # All rows are trained on, so there is nothing to fit again.
+    alone = GaussianMixtureDestructor(3, random_state=0).fit(clusters)
+    assert model.lower_bound_ == pytest.approx(alone.lower_bound_, abs=1e-3)
 
 
-def test_settled_parameters_are_a_number(clusters):
+def test_held_out_rows_have_weights(clusters):
+    near, far = [-4.0, 1e4, 0.0], [40.0, 5e4, -4e-2]
+    X_val = np.repeat([near, far], 25, axis=0)
+    model = GaussianMixtureDestructor([1, 3], random_state=0)
+    scores = []
+    for weights in ([1.0, 1e-9], [1e-9, 1.0]):
+        model.fit(clusters, X_val=X_val, sample_weight_val=np.repeat(weights, 25))
+        scores.append(model.validation_score_[1])
+    assert scores[0] > -15 > scores[1]
+
+
+def test_refit_parameters_are_a_number(clusters):
     model = GaussianMixtureDestructor([1, 3, 30, 60], random_state=0).fit(clusters)
-    assert model._settled_params([model, model]) == {"n_components": 3}
-    assert GaussianMixtureDestructor(3)._settled_params([model]) == {}
+    assert model._refit_params([model, model]) == {"n_components": 3}
+    assert GaussianMixtureDestructor(3)._refit_params([model]) == {}
+
+
+def test_time_that_is_up_ends_the_search_with_what_there_is(clusters):
+    with time_limit(None):
+        stop_all()
+        model = GaussianMixtureDestructor([2, 3, 4], n_init=3, random_state=0)
+        model.fit(clusters)
+    assert list(model.validation_score_) == [2]
+    assert model.n_iter_ == 1
+    assert np.isfinite(model.score_samples(clusters)).all()
+
+
+def test_a_number_that_fails_ends_the_search_with_those_before(clusters):
+    # A component of two rows that are nearly equal, and nothing that keeps its variance
+    # from zero.
+    X = np.r_[clusters[:200, :1], [[50.0 - 1e-13], [50.0 + 1e-13]]]
+    model = GaussianMixtureDestructor([1, 3, 6], reg_covar=0.0, **PLAIN)
+    with pytest.warns(ConvergenceWarning, match="The numbers before it are kept"):
+        model.fit(X, X_val=X[:50])
+    assert list(model.validation_score_) == [1]
+    assert model.n_components_ == 1
+
+
+def test_callbacks_hear_of_numbers_or_else_of_steps(clusters):
+    class Count:
+        def __init__(self):
+            self.names = []
+
+        def setup(self, estimator, context):
+            pass
+
+        def teardown(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context, **kwargs):
+            pass
+
+        def on_fit_task_end(self, estimator, context, **kwargs):
+            self.names.append(context.task_name)
+
+    count = Count()
+    model = GaussianMixtureDestructor([1, 2], random_state=0).set_callbacks(count)
+    model.fit(clusters)
+    assert count.names == ["number", "number", "fit"]
+    count.names.clear()
+    model.set_params(n_components=2).fit(clusters)
+    assert count.names == ["step"] * model.n_iter_ + ["fit"]
 
 
 def test_numbers_beyond_the_rows_are_passed_over():
@@ -427,15 +484,33 @@ def test_hundred_columns():
 # ---------------------------------------------------------------- machinery
 
 
-def test_numpy_path_gives_the_same(clusters, monkeypatch):
-    model = GaussianMixtureDestructor(4, random_state=0).fit(clusters)
-    Z, log_det = model.transform_and_log_det(clusters)
-    back = model.inverse_transform(Z)
-    monkeypatch.setattr("destructors.mixture._conditional.HAS_NUMBA", False)
-    Z_there, log_det_there = model.transform_and_log_det(clusters)
-    np.testing.assert_allclose(Z_there, Z, rtol=1e-11, atol=1e-11)
-    np.testing.assert_allclose(log_det_there, log_det, rtol=1e-11, atol=1e-11)
-    np.testing.assert_allclose(model.inverse_transform(Z), back, rtol=1e-10)
+def test_map_holds_the_mixture(clusters):
+    model = GaussianMixtureDestructor(3, random_state=0).fit(clusters)
+    units, mixture = model.map_
+    np.testing.assert_array_equal(mixture.weights, model.weights_)
+    np.testing.assert_allclose(
+        units.location + mixture.means * units.scale, model.means_, rtol=1e-12
+    )
+    covariances = mixture.factors @ np.swapaxes(mixture.factors, 1, 2)
+    np.testing.assert_allclose(
+        covariances * np.multiply.outer(units.scale, units.scale), model.covariances_
+    )
+
+
+def test_stack_sees_rows_as_new_rows_look():
+    # A mixture of many components thinks more of its own rows than of new ones.
+    rng = np.random.default_rng(0)
+    X, X_new = rng.normal(size=(400, 4)), rng.normal(size=(4000, 4))
+    model = GaussianMixtureDestructor(20, random_state=0, **PLAIN)
+    honest = model._fit_rows(Fold(Rows.of(X)), onwards=True).train
+    score = honest.score(model.base_distribution_)
+    new, own = model.score(X_new), model.score(X)
+    assert own > new + 0.5
+    assert abs(score - new) < 0.5 * (own - new)
+    # Equal rows, however often, stay equal, and threads change nothing.
+    twice = Rows.of(np.r_[X, X[::-1]], n_jobs=2)
+    again = model._fit_rows(Fold(twice), onwards=True).train
+    np.testing.assert_array_equal(again.values[:400], again.values[400:][::-1])
 
 
 def test_threads_do_not_change_the_result(clusters):
@@ -447,3 +522,15 @@ def test_threads_do_not_change_the_result(clusters):
     np.testing.assert_array_equal(model.transform_and_log_det(X)[1], log_det)
     back = pickle.loads(pickle.dumps(model)).inverse_transform(Z)
     np.testing.assert_allclose(back, X, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_file_gives_the_same_bits(clusters, covariance_type, tmp_path):
+    options = {"covariance_type": covariance_type, "random_state": 0}
+    model = GaussianMixtureDestructor(3, **options).fit(clusters)
+    destructors.save(model, tmp_path / "mixture.npz")
+    density = destructors.load(tmp_path / "mixture.npz")
+    assert density.map == model.map_
+    np.testing.assert_array_equal(
+        density.logpdf(clusters), model.score_samples(clusters)
+    )

@@ -74,14 +74,14 @@ def test_importances_tell_the_relevant_features(model):
 def test_importances_sum_to_the_gain_of_training_rows():
     weight = np.random.default_rng(0).uniform(0.5, 2.0, len(X))
     model = BoostedTreeDestructor(**FEW).fit(X, sample_weight=weight)
-    assert (np.abs((X - model.center_) / model.scale_) < 5.0).all()
+    assert (np.abs((X - model.mean_) / model.scale_) < 5.0).all()
     assert model.feature_importances_.sum() == pytest.approx(
         model.train_score_[-1], rel=1e-5
     )
 
 
 def test_scores_tell_the_gain_over_the_base(model):
-    Z = (X_TEST - model.center_) / model.scale_
+    Z = (X_TEST - model.mean_) / model.scale_
     base = model.base_distribution_.logpdf(Z) - np.log(model.scale_).sum()
     watched = BoostedTreeDestructor(random_state=0).fit(X, X_val=X_TEST)
     gain = watched.score(X_TEST) - base.mean()
@@ -112,7 +112,7 @@ def test_stages_are_truncated_models():
 
 def first_tree(**changes):
     model = BoostedTreeDestructor(**{**FEW, "max_iter": 1, **changes}).fit(X)
-    return model, model._forest.splits
+    return model, model.map_[1].splits
 
 
 @pytest.mark.parametrize("learning_rate", [0.1, 1.0])
@@ -147,7 +147,7 @@ def test_each_tree_shifts_the_bins():
     model = BoostedTreeDestructor(**FEW, max_bins=8).fit(X)
     cuts = []
     for i in range(model.n_iter_):
-        tree = model._forest.tree(i)
+        tree = model.map_[1][i].splits
         cuts.append(np.unique(tree["t_in"][tree["feature"] == 0]))
         # A grid of seventh parts of the unit interval, with a rest at either end.
         steps = 7.0 * np.diff(cuts[-1])
@@ -162,18 +162,18 @@ def test_depth_leaves_and_rows_are_limited():
     for limit in ({"max_depth": 3}, {"max_leaf_nodes": 5}):
         model = BoostedTreeDestructor(**FEW, **limit).fit(X)
         most = 8 if "max_depth" in limit else 5
-        sizes = [len(model._forest.tree(i)) + 1 for i in range(model.n_iter_)]
+        sizes = [len(model.map_[1][i].splits) + 1 for i in range(model.n_iter_)]
         assert max(sizes) == most
     model = BoostedTreeDestructor(**FEW, max_depth=None, min_samples_leaf=500).fit(X)
-    assert all(1 <= len(model._forest.tree(i)) <= 7 for i in range(model.n_iter_))
+    assert all(1 <= len(model.map_[1][i].splits) <= 7 for i in range(model.n_iter_))
 
 
 def test_leaves_have_enough_weight():
     weight = np.where(X[:, 0] > 0, 0.25, 1.0)
     model = BoostedTreeDestructor(**{**FEW, "max_iter": 1}, min_samples_leaf=50)
     model.fit(X, sample_weight=weight)
-    boxes, _ = leaf_boxes(model._forest.splits, 3)
-    U = stats.norm.cdf((X - model.center_) / model.scale_)
+    boxes, _ = leaf_boxes(model.map_[1].splits, 3)
+    U = stats.norm.cdf((X - model.mean_) / model.scale_)
     inside = ((U[:, None] >= boxes[:, 0]) & (U[:, None] < boxes[:, 1])).all(axis=2)
     masses = weight @ inside
     assert len(masses) > 20
@@ -184,7 +184,7 @@ def test_leaves_have_enough_weight():
 def test_subsample_grows_on_part_of_the_rows():
     half = BoostedTreeDestructor(**FEW, subsample=0.5, min_samples_leaf=1).fit(X)
     all_rows = BoostedTreeDestructor(**FEW, min_samples_leaf=1).fit(X)
-    sizes = [np.mean(np.diff(model._forest.starts)) for model in (half, all_rows)]
+    sizes = [np.mean(np.diff(model.map_[1].starts)) for model in (half, all_rows)]
     assert 0.4 < sizes[0] / sizes[1] < 0.75
     # Another part each time.
     assert half.score(X_TEST) > all_rows.score(X_TEST) - 0.1
@@ -198,9 +198,9 @@ def test_smallest_subsample_still_grows():
 
 def test_drawn_features_are_drawn_anew():
     model = BoostedTreeDestructor(**FEW, max_features=1).fit(X)
-    used = np.bincount(model._forest.splits["feature"], minlength=3)
+    used = np.bincount(model.map_[1].splits["feature"], minlength=3)
     assert used.min() > 0.2 * used.sum()
-    first = [model._forest.tree(i)["feature"][0] for i in range(15)]
+    first = [model.map_[1][i].splits["feature"][0] for i in range(15)]
     assert len(set(first)) == 3
 
 
@@ -283,7 +283,7 @@ def test_heavy_tails_and_ties_are_no_trouble():
 
 def test_pickle_is_small_and_faithful(model):
     data = pickle.dumps(model)
-    n_splits = len(model._forest.splits)
+    n_splits = len(model.map_[1].splits)
     assert len(data) < 5000 + 16 * n_splits + 100 * model.n_iter_
     np.testing.assert_array_equal(
         pickle.loads(data).transform(X_TEST), model.transform(X_TEST)
@@ -294,7 +294,10 @@ def test_verbose_tells_of_each_hundredth_tree(capsys):
     few = {**FEW, "max_iter": 201, "max_depth": 2, "verbose": 1}
     BoostedTreeDestructor(**few).fit(X[:200])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[1] for line in lines] == ["100", "200"]
+    assert [line.split(":")[0] for line in lines] == [
+        "[BoostedTreeDestructor] tree 100",
+        "[BoostedTreeDestructor] tree 200",
+    ]
 
 
 @pytest.mark.parametrize(

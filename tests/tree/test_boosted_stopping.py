@@ -1,13 +1,18 @@
 """BoostedTreeDestructor: how many trees, and going on from those that are there."""
 
+import itertools
+
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import KFold, ShuffleSplit
 
-from destructors._splits import split_rows
 from destructors.compose import IterativeDestructor, make_destructor_pipeline
+from destructors.maps._trees import Trees
 from destructors.marginal import SplineGaussianizer
-from destructors.tree import BoostedTreeDestructor
+from destructors.rows import Fold, Rows, split_rows
+from destructors.tree import BoostedTreeDestructor, _growth
+from destructors.tree._grow import grow_tree
 
 RNG = np.random.default_rng(0)
 
@@ -29,7 +34,7 @@ def boosted(**changes):
 
 def assert_same(one, other, **tolerance):
     assert one.n_iter_ == other.n_iter_
-    np.testing.assert_array_equal(one._forest.splits, other._forest.splits)
+    np.testing.assert_array_equal(one.map_[1].splits, other.map_[1].splits)
     for name in ("train_score_", "validation_score_", "feature_importances_"):
         np.testing.assert_allclose(
             getattr(one, name), getattr(other, name), rtol=1e-12, atol=1e-12
@@ -67,7 +72,7 @@ def test_tolerance_and_patience():
 
 def test_held_out_scores_are_those_of_the_rows():
     model = boosted().fit(X, X_val=X_VAL, sample_weight_val=np.arange(1000.0))
-    Z = (X_VAL - model.center_) / model.scale_
+    Z = (X_VAL - model.mean_) / model.scale_
     base = model.base_distribution_.logpdf(Z) - np.log(model.scale_).sum()
     stages = [base, *model.staged_score_samples(X_VAL)]
     expected = [np.average(s - base, weights=np.arange(1000.0)) for s in stages]
@@ -76,11 +81,12 @@ def test_held_out_scores_are_those_of_the_rows():
 
 def test_hold_out_is_that_of_its_hash():
     model = boosted(validation_fraction=0.3).fit(X)
-    train, held_out = split_rows(X, None, 0.3, model._entropy)
+    seed = np.random.RandomState(0).randint(2**31 - 1)
+    train, held_out = split_rows(X, None, 0.3, seed)
     assert len(held_out) == pytest.approx(0.3 * len(X), abs=1)
     # Standard units are learned of all rows; apart from them the held-out rows count
     # for nothing but the number of trees.
-    Z = (X - model.center_) / model.scale_
+    Z = (X - model.mean_) / model.scale_
     alone = boosted().fit(Z[train], X_val=Z[held_out])
     assert alone.validation_score_[-1] == pytest.approx(
         model.validation_score_[-1], abs=0.05
@@ -90,7 +96,7 @@ def test_hold_out_is_that_of_its_hash():
 def test_all_rows_are_trained_on_with_rows_to_validate():
     model = boosted().fit(X, X_val=X_VAL)
     free = boosted(early_stopping=False, max_iter=model.n_iter_).fit(X)
-    np.testing.assert_array_equal(model._forest.splits, free._forest.splits)
+    np.testing.assert_array_equal(model.map_[1].splits, free.map_[1].splits)
     assert free.validation_score_.shape == (0,)
 
 
@@ -116,7 +122,7 @@ def test_equal_rows_alone_cannot_be_held_out():
 def test_folds_choose_the_number_and_all_rows_are_trained_on():
     model = boosted(cv=4).fit(X)
     free = boosted(early_stopping=False, max_iter=model.n_iter_).fit(X)
-    np.testing.assert_array_equal(model._forest.splits, free._forest.splits)
+    np.testing.assert_array_equal(model.map_[1].splits, free.map_[1].splits)
     np.testing.assert_array_equal(model.train_score_, free.train_score_)
 
 
@@ -173,8 +179,8 @@ def test_going_on_with_rows_to_validate():
 
 def test_going_on_after_it_stopped_adds_nothing():
     model = boosted(warm_start=True).fit(X)
-    before = model._forest.splits.copy()
-    np.testing.assert_array_equal(model.fit(X)._forest.splits, before)
+    before = model.map_[1].splits.copy()
+    np.testing.assert_array_equal(model.fit(X).map_[1].splits, before)
 
 
 @pytest.mark.parametrize("cv", [None, 3])
@@ -183,13 +189,13 @@ def test_going_on_with_other_rows_keeps_the_trees(cv):
         max_iter=10, warm_start=True, cv=cv, n_iter_no_change=1000, learning_rate=0.05
     )
     model.fit(X)
-    trees = [model._forest.tree(i).copy() for i in range(10)]
-    centre = model.center_.copy()
+    trees = [model.map_[1][i].splits.copy() for i in range(10)]
+    centre = model.mean_.copy()
     model.set_params(max_iter=15).fit(np.r_[X, X_VAL])
     assert model.n_iter_ > 10
-    np.testing.assert_array_equal(model.center_, centre)
+    np.testing.assert_array_equal(model.mean_, centre)
     for i, tree in enumerate(trees):
-        np.testing.assert_array_equal(model._forest.tree(i), tree)
+        np.testing.assert_array_equal(model.map_[1][i].splits, tree)
 
 
 def test_going_on_needs_the_same_features():
@@ -218,9 +224,152 @@ def test_as_a_layer_the_rows_of_the_stack_decide():
     assert_same(trees, alone)
 
 
-def test_settles_for_the_mean_number_of_trees():
-    fitted = [boosted(max_iter=n, early_stopping=False).fit(X) for n in (3, 8)]
-    assert fitted[0]._settled_params(fitted) == {
-        "max_iter": 6,
-        "early_stopping": False,
-    }
+def test_after_folds_of_a_stack_the_mean_number_of_trees_is_grown():
+    stack = IterativeDestructor(boosted(), max_iter=1, cv=3, random_state=0).fit(X)
+    trees = stack[0]
+    # The number is settled: nothing is held out any more.
+    assert trees.early_stopping is False
+    assert trees.n_iter_ == trees.max_iter > 5
+    assert trees.validation_score_.shape == (0,)
+
+
+def fold_of(weighted):
+    weight = WEIGHT if weighted else None
+    return Fold(Rows.of(X, weight), Rows.of(X_VAL))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"n_iter_no_change": 1},
+        {"early_stopping": False, "max_iter": 8},
+        {"learning_rate": 1.0, "n_iter_no_change": 40},
+    ],
+)
+def test_rows_are_handed_on_as_the_map_maps_them(changes, weighted):
+    fold = fold_of(weighted)
+    model = boosted(**changes)
+    onwards = model._fit_rows(fold, onwards=True)
+    mapped = fold.through(model.map_)
+    for got, expected in (
+        (onwards.train, mapped.train),
+        (onwards.validation, mapped.validation),
+    ):
+        np.testing.assert_allclose(got.values, expected.values, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(got.log_det, expected.log_det, rtol=0, atol=1e-9)
+        np.testing.assert_array_equal(got.weights, expected.weights)
+
+
+@pytest.mark.parametrize("cv", [None, 3])
+def test_rows_are_handed_on_where_some_were_held_out_inside(cv):
+    fold = Fold(Rows.of(X))
+    model = boosted(cv=cv)
+    onwards = model._fit_rows(fold, onwards=True)
+    mapped = fold.through(model.map_)
+    np.testing.assert_array_equal(onwards.train.values, mapped.train.values)
+    np.testing.assert_array_equal(onwards.train.log_det, mapped.train.log_det)
+    assert onwards.validation is None
+
+
+def test_kept_trees_are_not_applied_twice(monkeypatch):
+    pushed = []
+    through = Trees.forward
+    monkeypatch.setattr(
+        Trees, "forward", lambda *given: pushed.append(0) or through(*given)
+    )
+    model = boosted()
+    model._fit_rows(fold_of(weighted=False), onwards=True)
+    # More trees are kept than were cut off.
+    assert model.n_iter_ > 5
+    assert pushed == []
+
+
+# ---------------------------------------------------------------- cut short
+
+
+def interrupt(monkeypatch, at, error=KeyboardInterrupt):
+    """Let the growth of a tree, counted over all folds, fail."""
+    calls = itertools.count()
+
+    def grow(*arguments):
+        if next(calls) == at:
+            raise error("stop")
+        return grow_tree(*arguments)
+
+    monkeypatch.setattr(_growth, "grow_tree", grow)
+
+
+@pytest.mark.parametrize("cv", [None, 3])
+def test_an_interrupt_keeps_the_trees(monkeypatch, cv):
+    n_folds = 1 if cv is None else cv
+    interrupt(monkeypatch, at=10 * n_folds + n_folds - 1)
+    model = boosted(n_iter_no_change=1000, learning_rate=0.05, cv=cv)
+    with pytest.warns(ConvergenceWarning, match=r"tree 11 by KeyboardInterrupt.*kept"):
+        model.fit(X)
+    monkeypatch.undo()
+    assert model.n_iter_ == 10
+    assert len(model.train_score_) == len(model.validation_score_) == 11
+    fewer = boosted(early_stopping=False, max_iter=5, learning_rate=0.05).fit(X)
+    assert model.score(X_TEST) > fewer.score(X_TEST)
+    if cv is None:
+        whole = boosted(n_iter_no_change=1000, learning_rate=0.05, max_iter=10).fit(X)
+        assert_same(model, whole)
+
+
+@pytest.mark.parametrize("place", ["growth", "push"])
+def test_rows_handed_on_after_an_interrupt_fit_the_trees(monkeypatch, place):
+    if place == "growth":
+        interrupt(monkeypatch, at=4)
+    else:
+        # After the rows have moved, before the tree is known.
+        counts = itertools.count()
+        average = np.average
+
+        def stop(*given, **more):
+            if next(counts) == 4:
+                raise KeyboardInterrupt("stop")
+            return average(*given, **more)
+
+        monkeypatch.setattr(_growth.np, "average", stop)
+    fold = fold_of(weighted=True)
+    model = boosted()
+    with pytest.warns(ConvergenceWarning, match="KeyboardInterrupt"):
+        onwards = model._fit_rows(fold, onwards=True)
+    monkeypatch.undo()
+    assert model.n_iter_ == 4
+    expected = fold.through(model.map_).train.values
+    np.testing.assert_allclose(onwards.train.values, expected, rtol=0, atol=1e-9)
+
+
+def test_an_interrupt_before_the_first_tree_goes_on(monkeypatch):
+    interrupt(monkeypatch, at=0)
+    model = boosted()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X)
+    with pytest.raises(NotFittedError):
+        model.score(X)
+
+
+def test_an_interrupt_of_the_fit_on_all_rows_keeps_the_trees_of_a_fold(monkeypatch):
+    model = boosted(cv=3, max_iter=6, n_iter_no_change=1000, learning_rate=0.05)
+    interrupt(monkeypatch, at=3 * 6 + 2)
+    with pytest.warns(ConvergenceWarning, match="first fold are kept"):
+        model.fit(X)
+    assert model.n_iter_ == 6
+    assert np.isfinite(model.score(X_TEST))
+
+
+def test_an_error_keeps_the_trees_before_it(monkeypatch):
+    interrupt(monkeypatch, at=4, error=MemoryError)
+    with pytest.warns(ConvergenceWarning, match="tree 5 by MemoryError"):
+        model = boosted().fit(X)
+    assert model.n_iter_ == 4
+
+
+@pytest.mark.parametrize("changes", [{}, {"cv": 3}, {"early_stopping": False}])
+def test_without_time_there_is_one_tree(changes):
+    model = boosted(max_time=1e-9, **changes).fit(X)
+    assert model.n_iter_ == 1
+    assert np.isfinite(model.score(X_TEST))

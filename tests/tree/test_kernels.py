@@ -1,46 +1,14 @@
-"""The kernels: compiled, vectorised, and written for reading, all give the same."""
+"""The kernels of growth: compiled, vectorised and written for reading are the same."""
 
 import itertools
 
 import numpy as np
 import pytest
 
-from destructors._cube import to_cube
-from destructors.tree import _apply, _best_split, _bins
-from destructors.tree._density_tree import GrowthRule
-from tests.tree.reference import find_box, gain_of_cut, grow, leaf_boxes, push_row
-
-RULE = GrowthRule(
-    max_depth=6,
-    max_leaf_nodes=None,
-    min_samples_leaf=5,
-    min_gain=0.0,
-    max_bins=16,
-    n_drawn=3,
-    random=False,
-    exact=False,
-    learning_rate=0.5,
-    scale_decay=1.0,
-)
-
-
-def make_rows(n_samples, n_features=3, seed=0):
-    """Rows of the cube with structure, some at 0 and 1 exactly, and weights."""
-    rng = np.random.default_rng(seed)
-    Z = rng.normal(size=(n_samples, n_features))
-    Z[:, 0] = np.abs(Z[:, 1]) + 0.3 * Z[:, 0]
-    Z[rng.uniform(size=Z.shape) < 0.01] = 7.0
-    Z[rng.uniform(size=Z.shape) < 0.01] = -7.0
-    return to_cube(Z), rng.uniform(0.5, 2.0, n_samples)
-
-
-def make_tree(U, weight, seed=0, **changes):
-    rng = np.random.RandomState(seed)
-    rows = np.arange(len(U), dtype=np.uint32)
-    offsets = rng.uniform(size=U.shape[1])
-    rule = RULE._replace(n_drawn=U.shape[1])._replace(**changes)
-    return rule.grow(U, weight, rows, offsets, rng)[0]
-
+from destructors.tree import _best_split, _bins
+from tests.tree import reference
+from tests.tree.grown import RULE, grow, make_rows, make_tree
+from tests.tree.reference import gain_of_cut, leaf_boxes
 
 # ---------------------------------------------------------------- bins
 
@@ -165,7 +133,7 @@ def test_grown_tree_is_that_of_brute_force(exact, seed):
     weight = weight[: len(U)]
     tree = make_tree(U, weight, seed, exact=exact)
     offsets = np.random.RandomState(seed).uniform(size=3)
-    leaves = grow(
+    leaves = reference.grow(
         U,
         weight,
         _bins.make_edges(offsets, 16)[0],
@@ -197,13 +165,12 @@ def test_best_first_makes_the_same_tree_if_leaves_are_not_scarce():
 
 def test_scarce_leaves_go_to_the_largest_gains():
     U, weight = make_rows(500)
-    rows = np.arange(500, dtype=np.uint32)
     rule = RULE._replace(exact=True, learning_rate=1.0, scale_decay=0.0)
     best = []
     for n_leaves in range(2, 12):
         rule = rule._replace(max_leaf_nodes=n_leaves)
         rng = np.random.RandomState(0)
-        splits, gains = rule.grow(U, weight, rows.copy(), np.zeros(3), rng)
+        splits, gains = grow(rule, U, weight, np.zeros(3), rng)
         assert len(splits) == n_leaves - 1
         best.append(gains)
     for few, more in itertools.pairwise(best):
@@ -214,110 +181,3 @@ def test_scarce_leaves_go_to_the_largest_gains():
         waiting = {n for j in range(k) for n in (2 * j + 1, 2 * j + 2)} | {0}
         later = [gains[j] for j in range(k + 1, len(nodes)) if nodes[j] in waiting]
         assert gain >= max(later, default=0.0)
-
-
-# ---------------------------------------------------------------- the map
-
-
-def forest(U, weight, n_trees=4):
-    trees = [make_tree(U, weight, seed, learning_rate=0.9) for seed in range(n_trees)]
-    starts = np.cumsum([0, *map(len, trees)])
-    return np.concatenate(trees), starts
-
-
-def push(kernel, U, splits, starts, inverse):
-    U, log_det = U.copy(), np.zeros(len(U))
-    kernel(U, _apply.beyond_cube(U), splits, starts, log_det, inverse)
-    return U, log_det
-
-
-@pytest.mark.parametrize("n_features", [1, 3, 40])
-@pytest.mark.parametrize("inverse", [True, False])
-def test_push_is_the_same_vectorised(n_features, inverse):
-    U, weight = make_rows(1500, n_features) if n_features > 1 else make_rows(1500, 2)
-    splits, starts = forest(U, weight)
-    moved, log_det = push(_apply.push_trees, U, splits, starts, inverse)
-    slow, slow_log_det = push(_apply._push_vectorised, U, splits, starts, inverse)
-    np.testing.assert_array_equal(moved, slow)
-    np.testing.assert_allclose(log_det, slow_log_det, rtol=1e-12, atol=1e-12)
-
-
-def test_push_is_that_of_the_boxes():
-    U, weight = make_rows(400)
-    tree = make_tree(U, weight)
-    boxes, images = leaf_boxes(tree, 3)
-    starts = np.array([0, len(tree)])
-    there = push(_apply.push_trees, U, tree, starts, False)
-    back = push(_apply.push_trees, there[0], tree, starts, True)
-    for i, u in enumerate(U):
-        leaf = find_box(u, boxes)
-        moved, log_det = push_row(u, boxes[leaf], images[leaf])
-        np.testing.assert_allclose(there[0][i], moved, rtol=1e-13)
-        assert there[1][i] == pytest.approx(log_det, abs=1e-12)
-        assert find_box(there[0][i], images) == leaf
-    np.testing.assert_allclose(back[0], U, rtol=1e-13)
-    np.testing.assert_allclose(back[1], -there[1], atol=1e-12)
-
-
-def test_rows_on_and_beside_cuts_find_their_way_back():
-    U, weight = make_rows(800)
-    splits, starts = forest(U, weight, n_trees=1)
-    boxes, images = leaf_boxes(splits, 3)
-    # Corners of all boxes, and the nearest numbers on either side of them.
-    corners = np.concatenate([boxes[:, 0], boxes[:, 1]])
-    corners = corners[((corners > 0) & (corners < 1)).all(axis=1)]
-    edge_rows = np.concatenate(
-        [corners, np.nextafter(corners, 0.0), np.nextafter(corners, 1.0)]
-    )
-    edge_rows = np.concatenate([edge_rows, np.full((1, 3), 1.0 - 2.0**-53)])
-    moved, log_det = push(_apply.push_trees, edge_rows, splits, starts, False)
-    assert ((moved > 0.0) & (moved < 1.0)).all()
-    for row, image in zip(edge_rows, moved, strict=True):
-        assert find_box(row, boxes) == find_box(image, images)
-    back, back_log_det = push(_apply.push_trees, moved, splits, starts, True)
-    np.testing.assert_allclose(back, edge_rows, atol=1e-14)
-    np.testing.assert_allclose(back_log_det, -log_det, atol=1e-12)
-
-
-def test_beyond_the_cube_rows_stay_there():
-    U, weight = make_rows(1500)
-    splits, starts = forest(U, weight)
-    outside = (U <= 0.0) | (U >= 1.0)
-    assert outside.sum() > 50
-    moved, _ = push(_apply.push_trees, U, splits, starts, False)
-    np.testing.assert_array_equal(moved[outside], U[outside])
-    assert ((moved > 0.0) & (moved < 1.0))[~outside].all()
-    back, _ = push(_apply.push_trees, moved, splits, starts, True)
-    np.testing.assert_allclose(back, U, atol=1e-13)
-
-
-def test_very_deep_tree_neither_overflows_nor_loses_its_way():
-    # A chain of 2000 cuts, each of the lower part, of 40 features in turn.
-    n_features, n_splits = 40, 2000
-    splits = np.zeros(n_splits, _apply.SPLIT)
-    splits["node"] = np.maximum(2 * np.arange(n_splits) - 1, 0)
-    splits["feature"] = np.arange(n_splits) % n_features
-    place = 1 + np.arange(n_splits) // n_features
-    splits["t_in"], splits["t_out"] = 0.75**place, 0.5**place
-    U = np.full((3, n_features), [[0.9], [1e-6], [1e-9]])
-    starts = np.array([0, n_splits])
-    moved, log_det = push(_apply.push_trees, U, splits, starts, False)
-    # Slopes of the innermost box are (2/3)^50 on each of the 40 features.
-    assert log_det[2] == pytest.approx(40 * 50 * np.log(2 / 3), rel=1e-6)
-    back, _ = push(_apply.push_trees, moved, splits, starts, True)
-    np.testing.assert_allclose(back, U, rtol=1e-12)
-
-
-def test_no_trees_is_the_identity():
-    U, _ = make_rows(10)
-    for starts in ([0], [0, 0, 0]):
-        for inverse in (True, False):
-            moved, log_det = push(
-                _apply.push_trees,
-                U,
-                np.empty(0, _apply.SPLIT),
-                np.array(starts),
-                inverse,
-            )
-            np.testing.assert_array_equal(moved, U)
-            assert not log_det.any()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from destructors._cube import to_cube
+from destructors.maps._cube import to_cube
 from destructors.tree import TreeDestructor
 from tests.tree.reference import find_box, gain_of_cut, leaf_boxes
 
@@ -27,12 +27,12 @@ def make_checkerboard(n_samples, seed=0):
 
 
 def in_cube(model, X):
-    return to_cube((X - model.center_) / model.scale_)
+    return to_cube((X - model.mean_) / model.scale_)
 
 
 def relative_log_density(model, X):
     """Log density relative to the base, in nats."""
-    Z = (X - model.center_) / model.scale_
+    Z = (X - model.mean_) / model.scale_
     base = model.base_distribution_.logpdf(Z) - np.log(model.scale_).sum()
     return model.score_samples(X) - base
 
@@ -47,7 +47,7 @@ def test_volume_of_a_leaf_is_its_probability(splitter, weighted):
     weight = np.random.default_rng(1).uniform(0.5, 2.0, 2000) if weighted else None
     model = TreeDestructor(splitter=splitter, random_state=0)
     model.fit(X, sample_weight=weight)
-    boxes, images = leaf_boxes(model._forest.splits, 3)
+    boxes, images = leaf_boxes(model.map_[1].splits, 3)
     assert len(boxes) == model.n_leaves_ > 5
     leaves = [find_box(u, boxes) for u in in_cube(model, X)]
     mass = np.bincount(leaves, weight, minlength=len(boxes))
@@ -61,9 +61,9 @@ def test_volume_of_a_leaf_is_its_probability(splitter, weighted):
 def test_density_is_constant_on_boxes_relative_to_the_base():
     X = make_bent(2000)
     model = TreeDestructor().fit(X)
-    boxes, images = leaf_boxes(model._forest.splits, 3)
+    boxes, images = leaf_boxes(model.map_[1].splits, 3)
     new = make_bent(1000, seed=1)
-    new = new[(np.abs((new - model.center_) / model.scale_) < 5).all(axis=1)]
+    new = new[(np.abs((new - model.mean_) / model.scale_) < 5).all(axis=1)]
     leaves = [find_box(u, boxes) for u in in_cube(model, new)]
     volumes = np.prod(boxes[:, 1] - boxes[:, 0], axis=1)
     probabilities = np.prod(images[:, 1] - images[:, 0], axis=1)
@@ -107,7 +107,7 @@ def test_first_cut_is_the_best_of_all():
         for k in range(1, 32)
         if 20 <= (U[:, f] < k / 32).sum() <= 980
     }
-    [split] = model._forest.splits
+    [split] = model.map_[1].splits
     f, k = max(gains, key=gains.get)
     assert split["feature"] == f
     assert split["t_in"] == k / 32
@@ -147,7 +147,7 @@ def test_a_constant_feature_is_never_cut():
     X = make_bent(1000)
     X[:, 1] = 3.0
     model = TreeDestructor(min_gain=0.0, min_samples_leaf=5).fit(X)
-    assert (model._forest.splits["feature"] != 1).all()
+    assert (model.map_[1].splits["feature"] != 1).all()
     np.testing.assert_allclose(model.inverse_transform(model.transform(X)), X)
 
 
@@ -171,7 +171,7 @@ def test_importances_sum_to_the_gain():
 
 
 def leaf_masses(model, X, weight=None):
-    boxes, _ = leaf_boxes(model._forest.splits, X.shape[1])
+    boxes, _ = leaf_boxes(model.map_[1].splits, X.shape[1])
     leaves = [find_box(u, boxes) for u in in_cube(model, X)]
     return np.bincount(leaves, weight, minlength=len(boxes))
 
@@ -227,7 +227,7 @@ def test_one_leaf_is_the_identity_in_standard_units():
 def test_random_splitter_draws():
     X = make_bent(2000)
     cuts = [
-        TreeDestructor(splitter="random", random_state=seed).fit(X)._forest.splits
+        TreeDestructor(splitter="random", random_state=seed).fit(X).map_[1].splits
         for seed in (0, 0, 1)
     ]
     np.testing.assert_array_equal(cuts[0], cuts[1])
@@ -237,7 +237,7 @@ def test_random_splitter_draws():
 def test_fewer_drawn_features_cut_other_features():
     X = make_bent(2000)
     model = TreeDestructor(max_features=1, min_gain=0.0, random_state=0).fit(X)
-    used = np.bincount(model._forest.splits["feature"], minlength=3)
+    used = np.bincount(model.map_[1].splits["feature"], minlength=3)
     # All features gain a little, and each is drawn about as often.
     assert used.min() > 0.15 * used.sum()
 
@@ -275,7 +275,7 @@ def test_rows_far_out_stay_finite_and_come_back():
 def test_a_coordinate_beyond_the_cube_keeps_its_normal_tail():
     model = TreeDestructor().fit(make_bent(2000))
     distance = np.linspace(6, 12, 50)
-    rows = np.tile(model.center_, (50, 1))
+    rows = np.tile(model.mean_, (50, 1))
     rows[:, 1] += distance * model.scale_[1]
     Z = model.transform(rows)
     np.testing.assert_allclose(Z[:, 1], distance)
@@ -288,7 +288,7 @@ def test_a_coordinate_beyond_the_cube_keeps_its_normal_tail():
 
 def test_density_falls_off_across_the_cutoff():
     model = TreeDestructor().fit(make_bent(2000))
-    rows = np.tile(model.center_, (2001, 1))
+    rows = np.tile(model.mean_, (2001, 1))
     rows[:, 1] += np.linspace(4, 6, 2001) * model.scale_[1]
     log_density = model.score_samples(rows)
     assert (np.diff(log_density) < 0.5).all()

@@ -43,7 +43,7 @@ def results():
         model.fit(X, sample_weight=weight)
         Z, log_det = model.transform_and_log_det(X)
         back, _ = model.inverse_and_log_det(Z)
-        splits = model._forest.splits
+        splits = model.map_[1].splits
         found[name] = {
             "node": splits["node"].tolist(),
             "feature": splits["feature"].tolist(),

@@ -1,0 +1,32 @@
+"""The greedy engine, its schedules and its stopping rules."""
+
+from destructors.greedy._engine import Greedy, Step, Task, Trial, layer_seed
+from destructors.greedy._progress import Progress
+from destructors.greedy._schedules import (
+    Cycle,
+    InOrder,
+    Race,
+    Retire,
+    Schedule,
+    Stages,
+    TryAll,
+)
+from destructors.greedy._stopping import Never, Stopping
+
+__all__ = [
+    "Cycle",
+    "Greedy",
+    "InOrder",
+    "Never",
+    "Progress",
+    "Race",
+    "Retire",
+    "Schedule",
+    "Stages",
+    "Step",
+    "Stopping",
+    "Task",
+    "Trial",
+    "TryAll",
+    "layer_seed",
+]

@@ -1,0 +1,467 @@
+"""The greedy engine: add the best layer, one at a time, while held-out data gain.
+
+It knows nothing of likelihood. A task says how candidates are tried on folds of the
+data and what the objective is; the engine chooses, stops, cuts back, fits again on all
+rows, resumes, tells of progress, and keeps what was fitted when something fails, is
+interrupted or runs out of time.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from destructors.greedy._progress import Progress
+from destructors.greedy._schedules import Schedule
+from destructors.greedy._stopping import Stopping
+from destructors.rows import as_interrupt, is_over, map_threads, stop_all
+
+__all__ = ["Greedy", "Step", "Task", "Trial", "layer_seed"]
+
+# Gains that differ by less, beside the objective, differ by rounding errors.
+_TIE = 1e-10
+
+
+class Trial(NamedTuple):
+    """A candidate fitted on one fold.
+
+    Attributes
+    ----------
+    layer : object
+        What the chain would gain.
+    state : object
+        The fold with its rows passed through the layer.
+    train_score, validation_score : float
+        Objective of the chain with this layer; larger is better. The second is NaN
+        without held-out rows.
+    """
+
+    layer: Any
+    state: Any
+    train_score: float
+    validation_score: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """A layer that was added.
+
+    Attributes
+    ----------
+    choice : int
+        Number of the candidate.
+    layer : object
+        As fitted on the first fold.
+    params : dict
+        What its fits on all folds have found best, for a fit without held-out rows.
+    train_score, validation_score : float
+        Objective after it, the mean over folds.
+    gains : dict of str to float
+        Rise of the objective by each candidate that was tried.
+    """
+
+    choice: int
+    layer: Any
+    params: dict[str, Any]
+    train_score: float
+    validation_score: float
+    gains: dict[str, float]
+
+
+class Task(ABC):
+    """What the engine asks of those who grow something.
+
+    A *state* is what one fold has become: rows to fit on, rows to judge by.
+    """
+
+    @abstractmethod
+    def score(self, state: Any) -> tuple[float, float]:
+        """Return the objective on the rows of a fold: training and held-out part."""
+
+    @abstractmethod
+    def attempt(
+        self,
+        choice: int,
+        states: Sequence[Any],
+        place: int,
+        params: dict[str, Any],
+        progress: Progress,
+    ) -> list[Trial]:
+        """Fit a candidate on each fold.
+
+        Parameters
+        ----------
+        choice : int
+            Number of the candidate.
+        states : sequence of object
+            The folds. When time is up after some of them, the rest may be left out.
+        place : int
+            Number of layers below. Random draws are a function of it and the choice.
+        params : dict
+            Parameters to set, as `refit_params` has returned them.
+        progress : Progress
+            To be told of each fit.
+        """
+
+    def refit_params(self, layers: list[Any]) -> dict[str, Any]:
+        """Return what fits of a candidate on the folds have found best."""
+        return {}
+
+    def size(self, state: Any) -> int:
+        """Return the number of training rows of a fold."""
+        return 0
+
+    def shorten(self, state: Any, n_rows: int) -> Any:
+        """Return a fold with few training rows, chosen by content."""
+        raise NotImplementedError
+
+
+class Greedy:
+    """Grow a chain of layers greedily.
+
+    Parameters
+    ----------
+    task : Task
+        How candidates are fitted and judged.
+    names : sequence of str
+        Names of the candidates.
+    schedule : Schedule
+        Which of them are tried as the next layer.
+    stopping : Stopping
+        When to end, and how much to keep.
+    max_iter : int
+        Largest number of layers.
+    progress : Progress
+        Who is told.
+    n_jobs : int, default=None
+        Number of threads that fit candidates side by side. The result does not depend
+        on it.
+    steps : sequence of Step, default=()
+        Layers that are there already.
+
+    Attributes
+    ----------
+    steps : list of Step
+        The layers. Each is appended at once, so that the list is right whenever a
+        fit ends.
+    train_scores, validation_scores : list of float
+        Objective before the first layer and after each.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        names: Sequence[str],
+        *,
+        schedule: Schedule,
+        stopping: Stopping,
+        max_iter: int,
+        progress: Progress,
+        n_jobs: int | None = None,
+        start: tuple[float, float] | None = None,
+        steps: Sequence[Step] = (),
+    ):
+        self.task, self.names = task, list(names)
+        self.schedule, self.stopping = schedule, stopping
+        self.max_iter, self.progress, self.n_jobs = max_iter, progress, n_jobs
+        self.steps = list(steps)
+        self.start = start
+        self.stopped_early = False
+
+    @property
+    def train_scores(self) -> list[float]:
+        """Objective on the training rows before the first layer and after each."""
+        assert self.start is not None
+        return [self.start[0], *(step.train_score for step in self.steps)]
+
+    @property
+    def validation_scores(self) -> list[float]:
+        """The same on held-out rows; NaN without any."""
+        assert self.start is not None
+        return [self.start[1], *(step.validation_score for step in self.steps)]
+
+    # ------------------------------------------------------------------ growth
+
+    def grow(self, states: Sequence[Any]) -> list[Any]:
+        """Add layers until held-out rows, ``max_iter``, time or the user say stop.
+
+        Parameters
+        ----------
+        states : sequence of object
+            The folds. With several, chains of the same candidates grow on them side by
+            side, and choices are made by the mean of their scores.
+
+        Returns
+        -------
+        states : list of object
+            The folds after the last layer.
+
+        Raises
+        ------
+        Exception
+            What the first layer raised. An error or interrupt in a later one ends the
+            growth with a warning and keeps the layers before.
+        """
+        states = list(states)
+        if self.start is None:
+            self.start = _mean_scores([self.task.score(state) for state in states])
+        # Not lists: a rule that looks at all of them each time must stay fast.
+        train = array("d", self.train_scores)
+        validation = array("d", self.validation_scores)
+        while len(self.steps) < self.max_iter:
+            if self.stopping.ends(train, validation) or (self.steps and is_over()):
+                break
+            schedule = self.schedule.at(self.steps)
+            todo = [self.names.index(name) for name in schedule.turn(self.steps)]
+            if not todo:
+                break
+            fields, races = self._race(schedule, todo, states)
+            trials: dict[int, list[Trial]] = {}
+            errors: dict[int, Exception] = {}
+            adds = True
+            try:
+                self.progress.begin_step()
+                while todo:
+                    if self.n_jobs is None or len(todo) == 1:
+                        # Without a function in between: a fit is deep enough.
+                        for choice in todo:
+                            if is_over() and (trials or self.steps):
+                                continue
+                            began = perf_counter()
+                            try:
+                                trials[choice] = self.task.attempt(
+                                    choice, fields, len(self.steps), {}, self.progress
+                                )
+                            except Exception as error:
+                                if as_interrupt(error) is not error:
+                                    raise
+                                errors[choice] = error
+                            else:
+                                self._tell(choice, trials, began)
+                    else:
+                        self._attempt_in_threads(todo, fields, trials, errors)
+                    gains = self._gains(trials)
+                    todo = []
+                    if adds and trials:
+                        named = schedule.then(self.steps, gains)
+                        todo = [self.names.index(name) for name in named]
+                        adds = False
+                    if not todo and races and trials:
+                        todo = self._leaders(gains, schedule.margin)
+                        fields, races, adds, trials = states, False, False, {}
+                best = self._best(trials, errors)
+            except (Exception, KeyboardInterrupt) as error:
+                self._end_early(as_interrupt(error), bool(trials) and not races)
+                if self.steps or races:
+                    break
+                # The first layer: of those that were fitted, the best is better than
+                # nothing.
+                best = self._best(trials, {})
+            if best is None:
+                break
+            step, states = best
+            self.steps.append(step)
+            train.append(step.train_score)
+            validation.append(step.validation_score)
+            if self.progress.end_step(
+                len(self.steps), self.names[step.choice], train[-1], validation[-1]
+            ):
+                break
+        return states
+
+    def _race(
+        self, schedule: Schedule, todo: list[int], states: list[Any]
+    ) -> tuple[list[Any], bool]:
+        """Return the folds to compare candidates on, and whether they are short."""
+        if schedule.n_rows is None or len(todo) < 2:
+            return states, False
+        n_rows = schedule.n_rows
+        if len(states) == 1 and self.task.size(states[0]) <= 2 * n_rows:
+            return states, False
+        return [self.task.shorten(states[0], n_rows)], True
+
+    def _leaders(self, gains: dict[str, float], margin: float) -> list[int]:
+        enough = max(gains.values()) - margin
+        return [self.names.index(n) for n, gain in gains.items() if gain >= enough]
+
+    def _attempt_in_threads(
+        self,
+        todo: list[int],
+        fields: list[Any],
+        trials: dict[int, list[Trial]],
+        errors: dict[int, Exception],
+    ) -> None:
+        first, place = not (trials or self.steps), len(self.steps)
+
+        def attempt(choice: int) -> tuple[list[Trial] | None, Exception | None]:
+            if is_over() and not (first and choice == todo[0]):
+                return None, None
+            try:
+                found = self.task.attempt(choice, fields, place, {}, self.progress)
+            except Exception as error:
+                return None, error
+            return found, None
+
+        outcomes = map_threads(attempt, todo, self.n_jobs)
+        for choice, (found, error) in zip(todo, outcomes, strict=True):
+            if found is not None:
+                trials[choice] = found
+            if error is not None:
+                errors[choice] = error
+
+    def _tell(self, choice: int, trials: dict[int, list[Trial]], began: float) -> None:
+        if len(self.names) > 1:
+            name = self.names[choice]
+            gain = self._gains({choice: trials[choice]})[name]
+            self.progress.tried(len(self.steps), name, gain, perf_counter() - began)
+
+    # ------------------------------------------------------------------ choice
+
+    def _gains(self, trials: dict[int, list[Trial]]) -> dict[str, float]:
+        """Return the rise of the objective by each: held-out, if anything is."""
+        assert self.start is not None
+        last = self.steps[-1] if self.steps else None
+        before = (last.train_score, last.validation_score) if last else self.start
+        gains = {}
+        for choice, found in trials.items():
+            train, validation = _mean_scores([trial[2:] for trial in found])
+            gain = validation - before[1]
+            if np.isnan(validation):
+                gain = train - before[0]
+            gains[self.names[choice]] = gain
+        return gains
+
+    def _best(
+        self, trials: dict[int, list[Trial]], errors: dict[int, Exception]
+    ) -> tuple[Step, list[Any]] | None:
+        """Return the step that gains most, and the folds after it."""
+        if errors and not trials:
+            raise next(iter(errors.values()))
+        for choice, error in errors.items():
+            warnings.warn(
+                f"Candidate {self.names[choice]!r} failed at {self.progress.noun} "
+                f"{len(self.steps) + 1} and was passed over: "
+                f"{type(error).__name__}: {error}",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+        if not trials:
+            return None
+        gains = self._gains(trials)
+        # NaN, where no score came before, is no gain to choose by: the first is taken.
+        top = max(gains.values())
+        least = top - _TIE * max(1.0, abs(top))
+        choice = next(c for c in trials if not gains[self.names[c]] < least)
+        found = trials[choice]
+        layers = [trial.layer for trial in found]
+        step = Step(
+            choice,
+            layers[0],
+            self.task.refit_params(layers),
+            *_mean_scores([trial[2:] for trial in found]),
+            gains,
+        )
+        return step, [trial.state for trial in found]
+
+    def _end_early(self, error: BaseException, has_trials: bool) -> None:
+        """Keep what there is, or let the error go its way."""
+        interrupted = isinstance(error, KeyboardInterrupt)
+        if not self.steps and not (interrupted and has_trials):
+            raise error
+        if interrupted:
+            # All around here ends with what there is, too.
+            stop_all()
+        self.stopped_early = True
+        noun, place = self.progress.noun, len(self.steps) + 1
+        kept = f"The {noun}s before it are kept."
+        if not self.steps:
+            kept = f"The best {noun} so far is kept."
+        warnings.warn(
+            f"Fitting stopped at {noun} {place} by {type(error).__name__}: {error}. "
+            f"{kept}",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+
+    # ------------------------------------------------------------------ afterwards
+
+    def cut(self, depth: int | None = None) -> None:
+        """Cut back to the first layers; by default to as many as were best."""
+        if depth is None:
+            depth = self.stopping.best(self.train_scores, self.validation_scores)
+        self.steps = self.steps[:depth]
+
+    def refit(self, state: Any, *, settled: bool = True) -> tuple[list[Any], Any]:
+        """Fit the layers again, on other rows.
+
+        Parameters
+        ----------
+        state : object
+            The other rows.
+        settled : bool, default=True
+            Whether there are no held-out rows: what layers chose by such rows before,
+            they are told.
+
+        Returns
+        -------
+        layers : list of object
+            As on the first fold where time is up, or the user interrupts, before all
+            are fitted.
+        state : object
+            The rows after them.
+        """
+        layers: list[Any] = []
+        self.progress.begin_step()
+        for place, step in enumerate(self.steps):
+            params = step.params if settled else {}
+            try:
+                if is_over():
+                    break
+                [trial] = self.task.attempt(
+                    step.choice, [state], place, params, self.progress
+                )
+                if is_over():
+                    # Cut short by the clock, the layer is worse than that of a fold.
+                    break
+            except (Exception, KeyboardInterrupt) as error:
+                interrupt = as_interrupt(error)
+                if not isinstance(interrupt, KeyboardInterrupt):
+                    raise
+                stop_all()
+                warnings.warn(
+                    "Fitting on all rows was interrupted. The layers that were fitted "
+                    "on the first fold are kept.",
+                    ConvergenceWarning,
+                    stacklevel=4,
+                )
+                break
+            layers.append(trial.layer)
+            state = trial.state
+        self.progress.close_step()
+        if len(layers) < len(self.steps):
+            self.stopped_early = True
+            return [step.layer for step in self.steps], state
+        return layers, state
+
+
+def layer_seed(seed: int, place: int, choice: int) -> int:
+    """Return the seed of a candidate at a layer: a function of the two, so that neither
+    ``n_jobs`` nor an interruption changes it.
+    """
+    sequence = np.random.SeedSequence([seed, place, choice])
+    return int(sequence.generate_state(1)[0] >> 1)
+
+
+def _mean_scores(scores: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    if len(scores) == 1:
+        return float(scores[0][0]), float(scores[0][1])
+    train, validation = np.mean(np.asarray(scores, dtype=np.float64), axis=0)
+    return float(train), float(validation)

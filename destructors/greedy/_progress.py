@@ -1,0 +1,144 @@
+"""What is told of a fit while it runs: to callbacks, and in lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from destructors._compat import callback_management_context
+
+__all__ = ["Progress"]
+
+# What is fitted inside a fit that prints lines prints lines too, indented.
+_DEPTH: ContextVar[int] = ContextVar("destructors_verbose_depth", default=0)
+
+
+class Progress:
+    """Tells of steps.
+
+    Parameters
+    ----------
+    estimator : Destructor
+        Whose fit it is; its callbacks hear of each step.
+    verbose : int, default=0
+        Whether to print a line a step.
+    noun : str, default="layer"
+        What a step adds.
+    every : int, default=1
+        How many steps a line stands for.
+    snapshot : callable, default=None
+        Returns the attributes that a copy of the estimator needs to work as if fitting
+        had ended now; None where there is no such copy on the way.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        verbose: int = 0,
+        noun: str = "layer",
+        every: int = 1,
+        snapshot: Callable[[], dict[str, Any]] | None = None,
+    ):
+        self.estimator = estimator
+        self.name = type(estimator).__name__
+        self.noun, self.every, self.snapshot = noun, every, snapshot
+        self.verbose = verbose
+        self._root: Any = None
+        self._step: Any = None
+
+    @contextmanager
+    def running(self, max_steps: int) -> Iterator[None]:
+        """Tell of the beginning and the end of a fit."""
+        depth = _DEPTH.get()
+        self._indent = "  " * depth
+        prints = bool(self.verbose or depth)
+        self._prints = prints
+        token = _DEPTH.set(depth + 1 if prints else 0)
+        told = bool(getattr(self.estimator, "_skl_callbacks", ()))
+        scope = callback_management_context(self.estimator) if told else nullcontext()
+        try:
+            with scope:
+                if told:
+                    self._root = self.estimator._init_callback_context(
+                        max_subtasks=max_steps
+                    )
+                    self._root.call_on_fit_task_begin(estimator=self.estimator)
+                yield
+                if told:
+                    self._root.call_on_fit_task_end(
+                        estimator=self.estimator, reconstruction_attributes=self._final
+                    )
+        finally:
+            self._root = self._step = None
+            _DEPTH.reset(token)
+
+    # What callbacks get in the end; whoever runs the fit sets it.
+    _final: Callable[[], dict[str, Any]] | None = None
+
+    def set_final(self, final: Callable[[], dict[str, Any]]) -> None:
+        """Say how a copy of the estimator is made once the fit has ended."""
+        self._final = final
+
+    def begin_step(self) -> None:
+        """Tell that a step begins."""
+        if self._root is not None:
+            # How many fits a step is made of is not known before.
+            self._step = self._root.subcontext(
+                task_name=self.noun, max_subtasks=None, sequential_subtasks=False
+            )
+            self._step.call_on_fit_task_begin(estimator=self.estimator)
+            self._n_parts = 0
+
+    @contextmanager
+    def part(self, name: str, layer: Any) -> Iterator[None]:
+        """Tell of the fit of one candidate on one fold, inside a step."""
+        if self._step is None:
+            yield
+            return
+        self._n_parts += 1
+        task = self._step.subcontext(task_name=name, task_id=self._n_parts)
+        task.call_on_fit_task_begin(estimator=self.estimator)
+        with task.propagate_callback_context(layer):
+            yield
+        task.call_on_fit_task_end(estimator=self.estimator)
+
+    def end_step(self, number: int, name: str, train: float, held_out: float) -> bool:
+        """Tell that a step has ended.
+
+        Returns
+        -------
+        stop : bool
+            Whether a callback wants the fit to end.
+        """
+        if self._prints and number % self.every == 0:
+            scores = f"train {train:.4f}"
+            if not np.isnan(held_out):
+                scores += f", held-out {held_out:.4f}"
+            which = "" if name == self.noun else f" ({name})"
+            self.line(f"{self.noun} {number}{which}: {scores}")
+        return self.close_step(self.snapshot)
+
+    def close_step(self, snapshot: Callable[[], dict[str, Any]] | None = None) -> bool:
+        """Tell callbacks that a step has ended; see `end_step`."""
+        step, self._step = self._step, None
+        if step is None:
+            return False
+        return step.call_on_fit_task_end(
+            estimator=self.estimator, reconstruction_attributes=snapshot
+        )
+
+    def tried(self, place: int, name: str, gain: float, seconds: float) -> None:
+        """Tell what a candidate would gain, where several are tried."""
+        if self._prints:
+            self.line(
+                f"{self.noun} {place + 1}, {name}: gains {gain:.4f} ({seconds:.1f} s)"
+            )
+
+    def line(self, text: str) -> None:
+        """Print a line, if lines are printed."""
+        if self._prints:
+            print(f"{self._indent}[{self.name}] {text}", flush=True)

@@ -1,0 +1,154 @@
+"""Schedules: which candidates are tried as the next layer.
+
+A schedule is a function of what happened so far and holds no state, so a fit can be
+taken up again from its history alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from destructors.greedy._engine import Step
+
+__all__ = ["Cycle", "InOrder", "Race", "Retire", "Schedule", "Stages", "TryAll"]
+
+
+class Schedule:
+    """Base: all the candidates that are named, each time.
+
+    Parameters
+    ----------
+    *names : str
+        Names of candidates.
+    """
+
+    # Rows on which candidates are compared first, and the nats by which one may be
+    # behind the best there to be tried in full. None: there is no such comparison.
+    n_rows: int | None = None
+    margin: float = 0.0
+
+    def __init__(self, *names: str):
+        self.names = names
+
+    def turn(self, history: Sequence[Step]) -> Sequence[str]:
+        """Return whom to try next; nobody ends the growth.
+
+        Parameters
+        ----------
+        history : sequence of Step
+            The layers so far.
+        """
+        return self.names
+
+    def then(self, history: Sequence[Step], gains: Mapping[str, float]) -> list[str]:
+        """Return whom else to try, now that it is known what the first would gain."""
+        return []
+
+    def at(self, history: Sequence[Step]) -> Schedule:
+        """Return the schedule in force for the next layer."""
+        return self
+
+
+class TryAll(Schedule):
+    """All of them each time: the one that gains most is taken."""
+
+
+class Cycle(Schedule):
+    """One of them at a time, in turn."""
+
+    def turn(self, history: Sequence[Step]) -> Sequence[str]:
+        """Return the next of the cycle."""
+        return [self.names[len(history) % len(self.names)]]
+
+
+class InOrder(Schedule):
+    """Each of them once, one after the other."""
+
+    def turn(self, history: Sequence[Step]) -> Sequence[str]:
+        """Return the next in order, until there is none."""
+        return self.names[len(history) : len(history) + 1]
+
+
+class Race(Schedule):
+    """All of them, but those that are far behind on few rows are not fitted in full.
+
+    Parameters
+    ----------
+    *names : str
+        Names of candidates.
+    n_rows : int
+        Training rows of the comparison, on the first fold.
+    margin : float
+        Nats by which a candidate may be behind the best there.
+    then : callable, default=None
+        Takes the name of the best and returns the name of one more to try.
+    """
+
+    def __init__(
+        self,
+        *names: str,
+        n_rows: int,
+        margin: float,
+        then: Callable[[str], str] | None = None,
+    ):
+        super().__init__(*names)
+        self.n_rows, self.margin = n_rows, margin
+        self._then = then
+
+    def then(self, history: Sequence[Step], gains: Mapping[str, float]) -> list[str]:
+        """Return the one that goes with the best."""
+        if self._then is None or not gains:
+            return []
+        return [self._then(max(gains, key=lambda name: gains[name]))]
+
+
+class Retire(Schedule):
+    """All of them, until one gains less than ``tol``: it is not tried again.
+
+    Parameters
+    ----------
+    *names : str
+        Names of candidates.
+    tol : float
+        In units of the objective.
+    since : int, default=0
+        Layers from which on a small gain counts.
+    keep : str, default=None
+        One that is always tried.
+    """
+
+    def __init__(
+        self, *names: str, tol: float, since: int = 0, keep: str | None = None
+    ):
+        super().__init__(*names)
+        self.tol, self.since, self.keep = tol, since, keep
+
+    def turn(self, history: Sequence[Step]) -> Sequence[str]:
+        """Return those that are not retired."""
+        retired = {
+            name
+            for step in history[self.since :]
+            for name, gain in step.gains.items()
+            if gain < self.tol and name != self.keep
+        }
+        return [name for name in self.names if name not in retired]
+
+
+class Stages(Schedule):
+    """A schedule for the first layer, one for the second …; the last one stays.
+
+    Parameters
+    ----------
+    *schedules : Schedule
+        In the order of the layers.
+    """
+
+    def __init__(self, *schedules: Schedule):
+        super().__init__()
+        self.schedules = schedules
+
+    def at(self, history: Sequence[Step]) -> Schedule:
+        """Return the schedule of the next layer."""
+        return self.schedules[min(len(history), len(self.schedules) - 1)]

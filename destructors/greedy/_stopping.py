@@ -1,0 +1,65 @@
+"""When growth ends, and how much of it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+__all__ = ["Never", "Stopping"]
+
+
+class Stopping:
+    """End when held-out rows no longer gain; keep what they found best.
+
+    Parameters
+    ----------
+    n_iter_no_change : int
+        Number of layers without improvement after which to end.
+    tol : float
+        Rise of the held-out objective that counts as improvement.
+    enough : float, default=0.0
+        Loss, beside the best, for which fewer layers are kept.
+    """
+
+    def __init__(self, n_iter_no_change: int, tol: float, enough: float = 0.0):
+        self.n_iter_no_change, self.tol, self.enough = n_iter_no_change, tol, enough
+
+    def ends(self, train: Sequence[float], validation: Sequence[float]) -> bool:
+        """Tell whether to add no further layer.
+
+        Parameters
+        ----------
+        train, validation : sequence of float
+            Objective after 0, 1, … layers; NaN in the second where nothing was held
+            out, as in layers from an earlier fit that a warm start goes on from.
+        """
+        n = self.n_iter_no_change
+        if len(validation) <= n or np.isnan(validation[-1]):
+            return False
+        before = np.fmax.reduce(validation[:-n])
+        return bool(np.fmax.reduce(validation[-n:]) < before + self.tol)
+
+    def best(self, train: Sequence[float], validation: Sequence[float]) -> int:
+        """Return how many layers to keep."""
+        if np.isnan(validation[-1]):
+            return len(validation) - 1
+        scores = np.array(validation)
+        if self.enough == 0.0:
+            return int(np.nanargmax(scores))
+        return int(np.flatnonzero(scores >= np.nanmax(scores) - self.enough)[0])
+
+
+class Never(Stopping):
+    """Go on to the largest number of layers, and keep them all."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 0.0)
+
+    def ends(self, train: Sequence[float], validation: Sequence[float]) -> bool:
+        """Return False."""
+        return False
+
+    def best(self, train: Sequence[float], validation: Sequence[float]) -> int:
+        """Return the number of layers."""
+        return len(validation) - 1

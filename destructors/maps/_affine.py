@@ -1,0 +1,88 @@
+"""Shifts, scales and matrices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from destructors.maps._map import Map
+
+__all__ = ["Affine", "Identity"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Identity(Map):
+    """Rows stay what they are."""
+
+    feature_wise = True
+
+    def forward(self, X, context=None):
+        """Return the rows, and zeros."""
+        return X.copy(), np.zeros(len(X))
+
+    def inverse(self, Z, context=None):
+        """Return the rows, and zeros."""
+        return Z.copy(), np.zeros(len(Z))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Affine(Map):
+    """``z = W ((x - location) / scale)``.
+
+    Parameters
+    ----------
+    location, scale : ndarray of shape (n_features,)
+        The scale is positive.
+    matrix, inverse_matrix : ndarray of shape (n_features, n_features) or None
+        ``W`` and its inverse; None for the identity. Both are given, since whoever
+        makes them knows how to invert them to the last digit.
+    log_det_matrix : float
+        ``log |det W|``, in nats.
+    """
+
+    location: NDArray
+    scale: NDArray
+    matrix: NDArray | None = None
+    inverse_matrix: NDArray | None = None
+    log_det_matrix: float = 0.0
+
+    @classmethod
+    def rotation(cls, matrix: NDArray) -> Affine:
+        """Return the map ``z = Q x`` of an orthogonal matrix."""
+        d = len(matrix)
+        return cls(np.zeros(d), np.ones(d), matrix, np.ascontiguousarray(matrix.T))
+
+    @cached_property
+    def feature_wise(self) -> bool:  # type: ignore[override]
+        """Whether there is no matrix."""
+        return self.matrix is None
+
+    @cached_property
+    def _log_det(self) -> float:
+        return float(self.log_det_matrix - np.log(self.scale).sum())
+
+    @cached_property
+    def _is_centred(self) -> bool:
+        # A rotation alone neither shifts nor scales: two passes over the rows less.
+        return not self.location.any() and bool((self.scale == 1.0).all())
+
+    def forward(self, X, context=None):
+        """Map rows; see `Map.forward`."""
+        Z = X if self._is_centred else (X - self.location) / self.scale
+        if self.matrix is not None:
+            Z = Z @ self.matrix.T
+        elif Z is X:
+            Z = X.copy()
+        return Z, np.full(len(X), self._log_det)
+
+    def inverse(self, Z, context=None):
+        """Map rows back; see `Map.inverse`."""
+        X = Z if self.inverse_matrix is None else Z @ self.inverse_matrix.T
+        if not self._is_centred:
+            X = X * self.scale + self.location
+        elif X is Z:
+            X = Z.copy()
+        return X, np.full(len(Z), -self._log_det)

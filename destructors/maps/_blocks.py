@@ -1,0 +1,70 @@
+"""Rows through a map block by block, so that a chain works inside the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Way", "in_blocks"]
+
+Way = Callable[[NDArray, NDArray | None], tuple[NDArray, NDArray]]
+
+# Rows are mapped in blocks of about this many numbers (1 MiB of float64): temporaries
+# then never grow with n_samples.
+_BLOCK_SIZE = 2**17
+_FEWEST_ROWS = 1024
+
+
+def in_blocks(
+    way: Way,
+    X: NDArray,
+    context: NDArray | None = None,
+    run: Callable[[Callable[[slice], Any], Iterable[slice]], Any] | None = None,
+) -> tuple[NDArray, NDArray]:
+    """Apply `Map.forward` or `Map.inverse` in blocks of rows.
+
+    Parameters
+    ----------
+    way : callable
+        The bound method.
+    X : ndarray of shape (n_samples, n_features)
+        Rows.
+    context : ndarray of shape (n_samples, ...), default=None
+        What the map depends on beside them.
+    run : callable, default=None
+        Takes a function and the blocks, and calls the one on the others: in threads,
+        for instance. None goes through them in order.
+
+    Returns
+    -------
+    Z : ndarray of shape (n_samples, n_features)
+    log_det : ndarray of shape (n_samples,)
+        In nats.
+    """
+    n_samples, n_features = X.shape
+    n_rows = max(_FEWEST_ROWS, _BLOCK_SIZE // n_features)
+    if n_samples <= n_rows:
+        return way(X, context)
+    blocks = [slice(i, i + n_rows) for i in range(0, n_samples, n_rows)]
+    # The first block tells what kind of numbers come out.
+    first, log_det_first = way(X[blocks[0]], _part(context, blocks[0]))
+    Z = np.empty((n_samples, first.shape[1]), first.dtype)
+    log_det = np.empty(n_samples)
+    Z[blocks[0]], log_det[blocks[0]] = first, log_det_first
+
+    def fill(rows: slice) -> None:
+        Z[rows], log_det[rows] = way(X[rows], _part(context, rows))
+
+    if run is None:
+        for rows in blocks[1:]:
+            fill(rows)
+    else:
+        run(fill, blocks[1:])
+    return Z, log_det
+
+
+def _part(context: NDArray | None, rows: slice) -> NDArray | None:
+    return None if context is None else context[rows]

@@ -1,0 +1,86 @@
+"""Checks of rows: finite numbers, and codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["check_codes", "check_finite", "list_columns"]
+
+
+def check_finite(X: NDArray, names: Any, name: str, owner: str) -> None:
+    """Check that numbers are finite.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Numbers.
+    names : sequence
+        Names of the columns.
+    name, owner : str
+        What a message calls the numbers, and who wants them.
+
+    Raises
+    ------
+    ValueError
+        If one is NaN or infinite; it names the columns.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        # The sum is finite for nearly all valid input and needs no temporary.
+        if np.isfinite(X.sum()) or np.isfinite(X).all():
+            return
+    bad = ~np.isfinite(X)
+    kind = "NaN" if np.isnan(X).any() else "infinity (inf)"
+    raise ValueError(
+        f"Input {name} contains {kind} in {bad.any(axis=1).sum()} row(s); column(s): "
+        f"{list_columns(bad, names)}. {owner} needs finite numbers: impute (for "
+        "example with sklearn.impute.SimpleImputer) or drop such rows."
+    )
+
+
+def check_codes(rows: NDArray, sizes: NDArray, name: str) -> NDArray:
+    """Check that columns hold codes.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_samples, n_features)
+        Rows.
+    sizes : ndarray of shape (n_features,)
+        Number of codes of each column; 0 for a column of numbers, which may hold any.
+    name : str
+        What a message calls the rows.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_samples, n_features)
+        The same, as int64 where all columns hold codes.
+
+    Raises
+    ------
+    ValueError
+        If a value that should be a code is no integer, negative, or too large.
+    """
+    try:
+        with np.errstate(invalid="ignore"):
+            codes = rows.astype(np.int64, copy=False)
+        right = (codes >= 0) & (codes < sizes)
+        if rows is not codes:
+            right &= codes == rows
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be integer codes: {error}") from error
+    if not (right := right | (sizes <= 0)).all():
+        i, j = np.argwhere(~right)[0]
+        raise ValueError(
+            f"{name} must be integer codes; column {j} has 0 … {sizes[j] - 1}, got "
+            f"{rows[i, j]} in row {i}."
+        )
+    return codes if (sizes > 0).all() else rows
+
+
+def list_columns(bad: NDArray, names: Any) -> str:
+    """Return the names of the columns in which something is bad, or of some of them."""
+    columns = np.flatnonzero(bad.any(axis=0))
+    shown = ", ".join(str(names[j]) for j in columns[:5])
+    return shown + (f" and {len(columns) - 5} more" if len(columns) > 5 else "")

@@ -1,0 +1,198 @@
+"""Compiled kernels of `destructors.maps._conditional`: the same map and inverse.
+
+Rows are taken in chunks that stay in the fastest cache. Within a chunk the loops over
+components and rows have no branches, so that the compiler vectorises them; rows that
+are too far out for plain sums are done once more, in logarithms.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from destructors.maps._jit import jit
+from destructors.maps._normal import (
+    FIT_END,
+    LARGEST,
+    SMALLEST,
+    exp,
+    log,
+    log_mills,
+    log_tail,
+    mills,
+    quantile,
+    quantile_fit,
+)
+
+__all__ = ["gaussianize_loops", "invert_loops"]
+
+_N_CHUNK = 256
+# Sums of products of two numbers not below SMALLEST are right when larger than this.
+_SMALLEST_DENSITY = 1e20 * SMALLEST
+_SMALLEST_TAIL = math.exp(FIT_END)
+_INVERSE_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
+
+
+@jit
+def _add_components(x, first, factor, offset, weight):
+    """Sum the tails and the densities of all components at each value.
+
+    Values are those of the rows from ``first`` on in ``offset`` and ``weight``.
+    """
+    n = len(x)
+    # Made here, they are known to share no memory with the rest.
+    lower, upper, density = np.zeros(n), np.zeros(n), np.zeros(n)
+    for k in range(len(factor)):
+        slope = factor[k]
+        # Taken from whole arrays, these are known to be contiguous.
+        shift, w = offset[k, first : first + n], weight[k, first : first + n]
+        for i in range(n):
+            u = slope * x[i] + shift[i]
+            distance = min(abs(u), LARGEST)
+            phi = _INVERSE_SQRT_2PI * w[i] * exp(-0.5 * distance * distance)
+            tail = phi * mills(distance)
+            rest = w[i] - tail
+            lower[i] += tail if u < 0.0 else rest
+            upper[i] += rest if u < 0.0 else tail
+            density[i] += phi * slope
+    return lower, upper, density
+
+
+@jit
+def _to_normal(lower, upper, density):
+    """Return normal values with these tails, and dz/dx; right where `_in_range`."""
+    z, slope = np.empty_like(lower), np.empty_like(lower)
+    for i in range(len(lower)):
+        tail = min(lower[i], upper[i])
+        size = quantile_fit(log(tail))
+        z[i] = -size if lower[i] < upper[i] else size
+        slope[i] = density[i] * mills(size) / tail
+    return z, slope
+
+
+@jit
+def _in_range(lower, upper, density):
+    return min(lower, upper) > _SMALLEST_TAIL and density > _SMALLEST_DENSITY
+
+
+@jit
+def _gaussianize_in_logs(x, factor, offset, log_weight):
+    """Do for one value what may be out of the range of sums: z and log dz/dx."""
+    u = np.minimum(np.maximum(factor * x + offset, -LARGEST), LARGEST)
+    below, above = np.empty_like(u), np.empty_like(u)
+    for k in range(len(u)):
+        below[k] = log_weight[k] + log_tail(-u[k])
+        above[k] = log_weight[k] + log_tail(u[k])
+    lower, upper = _log_sum(below), _log_sum(above)
+    side = -1.0 if lower < upper else 1.0
+    # The slope of log F: the hazards of the components, each by its share of the tail.
+    hazard = below - lower if lower < upper else above - upper
+    for k in range(len(u)):
+        hazard[k] += math.log(factor[k]) - log_mills(side * u[k])
+    size = quantile(min(lower, upper))
+    return side * size, _log_sum(hazard) + log_mills(size)
+
+
+@jit
+def _log_sum(logs):
+    largest = logs.max()
+    return largest + math.log(np.exp(logs - largest).sum())
+
+
+@jit
+def _add_tilt(log_slope, tilt):
+    """Return the log of a slope after the tilt is added, be it ever so small before."""
+    if tilt == 0.0:
+        return log_slope
+    high, low = max(log_slope, math.log(tilt)), min(log_slope, math.log(tilt))
+    return high + math.log1p(math.exp(low - high))
+
+
+@jit
+def gaussianize_loops(x, factor, offset, weight, log_weight, tilt, z, log_slope):
+    """Fill ``z`` and ``log_slope``; see `destructors.maps._conditional`."""
+    for first in range(0, len(x), _N_CHUNK):
+        part = x[first : first + _N_CHUNK]
+        lower, upper, density = _add_components(part, first, factor, offset, weight)
+        value, slope = _to_normal(lower, upper, density)
+        for i in range(len(part)):
+            row = first + i
+            if _in_range(lower[i], upper[i], density[i]):
+                z[row], log_slope[row] = value[i], log(slope[i] + tilt)
+            else:
+                z[row], rise = _gaussianize_in_logs(
+                    x[row], factor, offset[:, row], log_weight[:, row]
+                )
+                log_slope[row] = _add_tilt(rise, tilt)
+            z[row] += tilt * x[row]
+
+
+@jit
+def invert_loops(
+    z, factor, offset, weight, log_weight, tilt, tol, max_steps, x, log_slope
+):
+    """Fill ``x`` and ``log_slope``; see `destructors.maps._conditional.invert`."""
+    n_components = len(factor)
+    low, high = np.empty(_N_CHUNK), np.empty(_N_CHUNK)
+    trial, last = np.empty(_N_CHUNK), np.empty(_N_CHUNK)
+    rows, left = np.empty(_N_CHUNK, np.int64), np.empty(_N_CHUNK, np.int64)
+    shift = np.empty((n_components, _N_CHUNK))
+    w = np.empty((n_components, _N_CHUNK))
+    for start in range(0, len(z), _N_CHUNK):
+        n = min(_N_CHUNK, len(z) - start)
+        low[:], high[:], trial[:], last[:] = np.inf, -np.inf, 0.0, np.inf
+        for k in range(n_components):
+            for i in range(n):
+                shift[k, i] = offset[k, start + i]
+                w[k, i] = weight[k, start + i]
+                quantile_k = (z[start + i] - shift[k, i]) / (factor[k] + tilt)
+                low[i] = min(low[i], quantile_k)
+                high[i] = max(high[i], quantile_k)
+                trial[i] += w[k, i] * quantile_k
+        for i in range(n):
+            rows[i] = start + i
+            trial[i] = min(max(trial[i], low[i]), high[i])
+        for step in range(max_steps):
+            lower, upper, density = _add_components(trial[:n], 0, factor, shift, w)
+            value, slope = _to_normal(lower, upper, density)
+            n_left = 0
+            for i in range(n):
+                row, at = rows[i], trial[i]
+                if _in_range(lower[i], upper[i], density[i]):
+                    slope[i] += tilt
+                    now, log_now = value[i], log(slope[i])
+                else:
+                    now, rise = _gaussianize_in_logs(
+                        at, factor, offset[:, row], log_weight[:, row]
+                    )
+                    log_now = _add_tilt(rise, tilt)
+                    # Where the map is flat a step goes too far; it must not be NaN.
+                    slope[i] = max(math.exp(log_now), 1e-300)
+                error = now + tilt * at - z[row]
+                if error < 0.0:
+                    low[i] = at
+                else:
+                    high[i] = at
+                newton = at - error / slope[i]
+                reach = tol * max(1.0, abs(at))
+                if (
+                    abs(newton - at) <= reach
+                    or high[i] - low[i] <= 1e-5 * reach
+                    or step + 1 == max_steps
+                ):
+                    x[row] = min(max(newton, low[i]), high[i])
+                    log_slope[row] = log_now
+                    continue
+                if not (low[i] < newton < high[i] and abs(error) < 0.5 * last[i]):
+                    newton = 0.5 * (low[i] + high[i])
+                rows[n_left], trial[n_left], last[n_left] = row, newton, abs(error)
+                low[n_left], high[n_left] = low[i], high[i]
+                left[n_left] = i
+                n_left += 1
+            for k in range(n_components):
+                for i in range(n_left):
+                    shift[k, i], w[k, i] = shift[k, left[i]], w[k, left[i]]
+            n = n_left
+            if n == 0:
+                break

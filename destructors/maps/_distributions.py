@@ -1,0 +1,377 @@
+"""Base distributions: the known densities that data are destroyed into.
+
+Each has independent features, a closed-form log-density (nats) and a sampler. A fitted
+destructor carries one as ``base_distribution_``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from destructors.maps._map import Data
+
+__all__ = [
+    "Distribution",
+    "IndependentCategorical",
+    "JointDistribution",
+    "StandardNormal",
+    "Uniform",
+]
+
+_HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
+# Beyond this the square of a latent would overflow. log-densities there differ from
+# one another by more than float64 can tell, so the clip changes no comparison that
+# could have been made.
+_LARGEST_LATENT = 1e150
+
+
+class Distribution(Data, ABC):
+    """A known distribution of rows, as data: `logpdf`, `sample`, and how wide it is."""
+
+    n_features: int
+
+    @abstractmethod
+    def logpdf(self, Z: NDArray) -> NDArray:
+        """Return the log density of each row, in nats."""
+
+    @abstractmethod
+    def sample(self, n_samples: int, rng: np.random.RandomState) -> NDArray:
+        """Return rows drawn from it."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StandardNormal(Distribution):
+    """Independent standard normal features, N(0, I).
+
+    Parameters
+    ----------
+    n_features : int
+        Number of features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from destructors.base_distributions import StandardNormal
+    >>> StandardNormal(2).logpdf(np.zeros((1, 2))).round(4)
+    array([-1.8379])
+    """
+
+    n_features: int
+
+    def logpdf(self, Z: NDArray) -> NDArray:
+        """Log density of each row, in nats.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_samples, n_features)
+            Points of the latent space.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+            Finite for every finite row.
+        """
+        if Z.size and max(Z.max(), -Z.min()) > _LARGEST_LATENT:
+            Z = np.clip(Z, -_LARGEST_LATENT, _LARGEST_LATENT)
+        return -0.5 * np.einsum("ij,ij->i", Z, Z) - self.n_features * _HALF_LOG_2PI
+
+    def cdf(self, Z: NDArray) -> NDArray:
+        """Distribution function of each feature.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_samples, n_features)
+            Points of the latent space.
+
+        Returns
+        -------
+        U : ndarray of shape (n_samples, n_features)
+            Uniform on the unit cube when ``Z`` follows this distribution.
+        """
+        return ndtr(Z)
+
+    def sample(self, n_samples: int, rng: np.random.RandomState) -> NDArray:
+        """Draw rows.
+
+        Parameters
+        ----------
+        n_samples : int
+            Number of rows.
+        rng : RandomState
+            Source of randomness.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_features)
+        """
+        return rng.standard_normal((n_samples, self.n_features))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Uniform(Distribution):
+    """Independent features, uniform on the unit cube.
+
+    Points outside the closed cube have density zero, a log-density of minus infinity.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from destructors.base_distributions import Uniform
+    >>> Uniform(2).logpdf(np.array([[0.5, 0.5], [0.5, 1.5]]))
+    array([  0., -inf])
+    """
+
+    n_features: int
+
+    def logpdf(self, Z: NDArray) -> NDArray:
+        """Log density of each row, in nats: 0 in the cube, minus infinity outside.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_samples, n_features)
+            Points of the latent space.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+        """
+        inside = ((Z >= 0) & (Z <= 1)).all(axis=1)
+        return np.where(inside, 0.0, -np.inf)
+
+    def cdf(self, Z: NDArray) -> NDArray:
+        """Distribution function of each feature.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_samples, n_features)
+            Points of the latent space.
+
+        Returns
+        -------
+        U : ndarray of shape (n_samples, n_features)
+        """
+        return np.clip(Z, 0.0, 1.0)
+
+    def sample(self, n_samples: int, rng: np.random.RandomState) -> NDArray:
+        """Draw rows.
+
+        Parameters
+        ----------
+        n_samples : int
+            Number of rows.
+        rng : RandomState
+            Source of randomness.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_features)
+        """
+        return rng.uniform(size=(n_samples, self.n_features))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class IndependentCategorical(Distribution):
+    """Independent categorical features with codes ``0 … k_j - 1``.
+
+    Parameters
+    ----------
+    probabilities : sequence of ndarray of shape (n_categories_j,)
+        Probability of each code, one array per feature. Each must be positive and sum
+        to one.
+
+    Raises
+    ------
+    ValueError
+        If the probabilities of a feature are not positive or do not sum to one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from destructors.base_distributions import IndependentCategorical
+    >>> base = IndependentCategorical([[0.5, 0.5], [0.25, 0.75]])
+    >>> np.exp(base.logpdf(np.array([[0, 1]])))
+    array([0.375])
+    """
+
+    probabilities: tuple[NDArray, ...]
+
+    def __post_init__(self) -> None:
+        probabilities = tuple(
+            np.asarray(p, dtype=np.float64) for p in self.probabilities
+        )
+        object.__setattr__(self, "probabilities", probabilities)
+        for j, p in enumerate(probabilities):
+            if not (p > 0).all() or not np.isclose(p.sum(), 1.0):
+                raise ValueError(
+                    f"probabilities[{j}] must be positive and sum to 1, got {p}."
+                )
+
+    @property
+    def n_features(self) -> int:  # type: ignore[override]
+        """Number of features."""
+        return len(self.probabilities)
+
+    def __repr__(self) -> str:
+        sizes = [len(p) for p in self.probabilities]
+        return f"IndependentCategorical(n_categories={sizes})"
+
+    @classmethod
+    def fit(
+        cls, X: NDArray, n_categories: list, sample_weight=None, alpha: float = 1.0
+    ) -> IndependentCategorical:
+        """Estimate the probabilities from codes, with additive smoothing.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Integer codes.
+        n_categories : list of int
+            Number of categories of each feature.
+        sample_weight : ndarray of shape (n_samples,), default=None
+            Weights of the rows.
+        alpha : float, default=1.0
+            Pseudo-count added to each category; must be positive.
+
+        Returns
+        -------
+        base : IndependentCategorical
+        """
+        if alpha <= 0:
+            raise ValueError(f"alpha must be positive, got {alpha}.")
+        codes = np.asarray(X).astype(np.intp)
+        probabilities = []
+        for j, k in enumerate(n_categories):
+            counts = np.bincount(codes[:, j], weights=sample_weight, minlength=k)
+            probabilities.append((counts + alpha) / (counts.sum() + alpha * k))
+        return cls(probabilities)
+
+    def logpdf(self, Z: NDArray) -> NDArray:
+        """Log probability of each row, in nats; minus infinity outside the codes.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_samples, n_features)
+            Integer codes.
+
+        Returns
+        -------
+        log_probability : ndarray of shape (n_samples,)
+        """
+        result = np.zeros(len(Z))
+        for column, p in zip(np.asarray(Z).T, self.probabilities, strict=True):
+            codes = np.clip(column, 0, len(p) - 1).astype(np.intp)
+            result += np.where(codes == column, np.log(p)[codes], -np.inf)
+        return result
+
+    def sample(self, n_samples: int, rng: np.random.RandomState) -> NDArray:
+        """Draw rows of codes.
+
+        Parameters
+        ----------
+        n_samples : int
+            Number of rows.
+        rng : RandomState
+            Source of randomness.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_features)
+            Integer codes.
+        """
+        columns = [rng.choice(len(p), n_samples, p=p) for p in self.probabilities]
+        return np.stack(columns, axis=1)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class JointDistribution(Distribution):
+    """Groups of features, independent of one another, each with its distribution.
+
+    Its log density is with respect to lengths in continuous features and counts in
+    discrete ones.
+
+    Parameters
+    ----------
+    distributions : tuple of Distribution
+        One a group.
+    groups : tuple of ndarray of int
+        Positions of the features of each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from destructors.base_distributions import (
+    ...     IndependentCategorical, JointDistribution, StandardNormal
+    ... )
+    >>> fair = IndependentCategorical([[0.5, 0.5]])
+    >>> base = JointDistribution((StandardNormal(1), fair), ([0], [1]))
+    >>> base.logpdf(np.array([[0.0, 1.0]])).round(4)
+    array([-1.6121])
+    """
+
+    distributions: tuple[Distribution, ...]
+    groups: tuple[NDArray, ...]
+
+    def __post_init__(self) -> None:
+        groups = tuple(np.asarray(columns, dtype=np.intp) for columns in self.groups)
+        object.__setattr__(self, "groups", groups)
+        object.__setattr__(self, "distributions", tuple(self.distributions))
+
+    def __repr__(self) -> str:
+        return f"JointDistribution({self.distributions!r})"
+
+    @property
+    def n_features(self) -> int:  # type: ignore[override]
+        """Number of features."""
+        return sum(map(len, self.groups))
+
+    def _parts(self) -> Iterator[tuple[Distribution, NDArray]]:
+        return zip(self.distributions, self.groups, strict=True)
+
+    def logpdf(self, Z: NDArray) -> NDArray:
+        """Log density of each row, in nats.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_samples, n_features)
+            Points of the latent space.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+            The sum over the groups.
+        """
+        Z = np.asarray(Z)
+        return sum(
+            (part.logpdf(Z[:, columns]) for part, columns in self._parts()),
+            np.zeros(len(Z)),
+        )
+
+    def sample(self, n_samples: int, rng: np.random.RandomState) -> NDArray:
+        """Draw rows.
+
+        Parameters
+        ----------
+        n_samples : int
+            Number of rows.
+        rng : RandomState
+            Source of randomness.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_features)
+        """
+        Z = np.empty((n_samples, self.n_features))
+        for part, columns in self._parts():
+            Z[:, columns] = part.sample(n_samples, rng)
+        return Z

@@ -1,0 +1,58 @@
+"""Hashes of rows: random numbers that only depend on what a row contains."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["hash_again", "hash_rows"]
+
+
+def hash_rows(X: NDArray, seed: int) -> NDArray:
+    """Hash each row to 64 bits.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows of float64.
+    seed : int
+        Another seed, another hash.
+
+    Returns
+    -------
+    hashes : ndarray of shape (n_samples,), dtype uint64
+        Equal for equal rows; of a row alone.
+    """
+    with np.errstate(over="ignore"):
+        hashes = np.full(len(X), seed, dtype=np.uint64)
+        for column in X.T:
+            # Adding zero makes -0.0 and 0.0, which are equal, equal in bits.
+            bits = np.ascontiguousarray(column + 0.0).view(np.uint64)
+            hashes = _mix((hashes ^ bits) + np.uint64(0x9E3779B97F4A7C15))
+    return hashes
+
+
+def hash_again(hashes: NDArray, seed: int) -> NDArray:
+    """Hash hashes under another seed, for a fresh draw at little cost.
+
+    Parameters
+    ----------
+    hashes : ndarray of shape (n_samples,), dtype uint64
+        From `hash_rows`.
+    seed : int
+        Another seed, another hash.
+
+    Returns
+    -------
+    shares : ndarray of shape (n_samples,)
+        Uniform in [0, 1); equal for equal rows.
+    """
+    with np.errstate(over="ignore"):
+        return _mix(hashes ^ _mix(np.array([seed], dtype=np.uint64))) * 2.0**-64
+
+
+def _mix(bits: NDArray) -> NDArray:
+    """Finalizer of the SplitMix64 generator (Steele, Lea and Flood, OOPSLA 2014)."""
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))

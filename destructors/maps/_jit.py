@@ -1,0 +1,35 @@
+"""Compilation of the hot kernels, where numba can be imported.
+
+Kernels are compiled without the GIL (threads scale) and cached on disk. Where numba is
+missing the same functions run as plain Python; a module with a kernel over rows gives a
+vectorised path for that case.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["HAS_NUMBA", "jit"]
+
+try:
+    from numba import config, njit
+
+    # Kernels run as plain Python where compilation is switched off, too.
+    HAS_NUMBA = not config.DISABLE_JIT
+except ImportError:
+    HAS_NUMBA = False
+    warnings.warn(
+        "numba cannot be imported: destructors works without its compiled kernels, "
+        "several times more slowly. Install it with: pip install numba",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+def jit(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a kernel on arrays with numba, or leave it as it is."""
+    if not HAS_NUMBA:
+        return kernel
+    return njit(nogil=True, cache=True, error_model="numpy")(kernel)

@@ -1,0 +1,210 @@
+"""What is learned: an invertible map, made of arrays and of other maps."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["KINDS", "Data", "Map", "Surjection"]
+
+# Every class of data that a file can hold, by the name it is written under.
+KINDS: dict[str, type[Data]] = {}
+
+
+class Data:
+    """Base of what can be saved: a frozen dataclass of plain values.
+
+    Fields are arrays (no objects in them), numbers, strings, booleans, None, other
+    `Data`, and tuples of these. Two are equal if their fields are, bit by bit. What is
+    derived from the fields is a `functools.cached_property`: it is neither compared
+    nor pickled nor saved.
+
+    A subclass is found under its name when a file is loaded: inside the package the
+    bare name, elsewhere the name of its module too.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        KINDS[cls.type_name()] = cls
+
+    @classmethod
+    def type_name(cls) -> str:
+        """Return the name under which a file knows this class."""
+        own = cls.__module__.startswith("destructors.")
+        return cls.__name__ if own else f"{cls.__module__}:{cls.__qualname__}"
+
+    def field_values(self) -> Iterator[tuple[str, Any]]:
+        """Yield the name and the value of each field."""
+        for field in fields(self):  # type: ignore[arg-type]
+            yield field.name, getattr(self, field.name)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if type(self) is not type(other):
+            return NotImplemented
+        return all(
+            _same(mine, theirs)
+            for (_, mine), (_, theirs) in zip(
+                self.field_values(), other.field_values(), strict=True
+            )
+        )
+
+    def __hash__(self) -> int:
+        return int.from_bytes(self.digest()[:8], "little", signed=True)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={_show(v)}" for name, v in self.field_values())
+        return f"{type(self).__name__}({shown})"
+
+    def digest(self) -> bytes:
+        """Return a hash of the content: the same in every process."""
+        state = hashlib.blake2b(self.type_name().encode(), digest_size=16)
+        for name, value in self.field_values():
+            state.update(name.encode())
+            state.update(_digest(value))
+        return state.digest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return dict(self.field_values())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+
+
+class Map(Data, ABC):
+    r"""An invertible map of rows: what a learner has learned, and nothing else.
+
+    A subclass is a frozen dataclass (``@dataclass(frozen=True, eq=False)``) with
+    `forward` and `inverse` on float64 arrays. Both return the log-determinant of the
+    way they go, so that for a row and its image the two add up to zero.
+
+    ``context`` is what a map may depend on without changing it, one entry a row: the
+    number of a domain, say. Most maps ignore it.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from destructors.maps import Map
+    >>> @dataclass(frozen=True, eq=False)
+    ... class Shift(Map):
+    ...     by: float
+    ...     def forward(self, X, context=None):
+    ...         return X + self.by, np.zeros(len(X))
+    ...     def inverse(self, Z, context=None):
+    ...         return Z - self.by, np.zeros(len(Z))
+    >>> Shift(1.0) == Shift(1.0)
+    True
+    """
+
+    @property
+    def feature_wise(self) -> bool:
+        """Whether an output column depends on the column at its place alone."""
+        return False
+
+    @property
+    def support(self) -> tuple[NDArray, NDArray] | None:
+        """Lowest and highest value of each column that can be mapped, infinite where
+        there is no bound; None for the whole space.
+        """
+        return None
+
+    @abstractmethod
+    def forward(
+        self, X: NDArray, context: NDArray | None = None
+    ) -> tuple[NDArray, NDArray]:
+        """Map rows.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Rows.
+        context : ndarray of shape (n_samples, ...), default=None
+            What the map depends on beside them.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_features)
+        log_det : ndarray of shape (n_samples,)
+            ``log |det J|`` of the map at each row, in nats.
+        """
+
+    @abstractmethod
+    def inverse(
+        self, Z: NDArray, context: NDArray | None = None
+    ) -> tuple[NDArray, NDArray]:
+        """Map rows back.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_samples, n_features)
+            What `forward` gave.
+        context : ndarray of shape (n_samples, ...), default=None
+            What the map depends on beside them.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+        log_det : ndarray of shape (n_samples,)
+            ``log |det J|`` of the inverse map at each row, in nats.
+        """
+
+
+class Surjection(Map):
+    """A map that is undone one way only: ``inverse(forward(x)) == x``.
+
+    Many latents stand for one row, as all values of a cell stand for the integer it was
+    made of. The log-determinant is that of a bound on the log-probability, not of a
+    change of variables (Nielsen, Jaini, Hoogeboom, Winther and Welling, *SurVAE flows*,
+    NeurIPS 2020), so such maps have checks of their own.
+    """
+
+
+def _show(value: Any) -> str:
+    """Return a short form: arrays by their shape."""
+    if isinstance(value, np.ndarray):
+        return f"<{'x'.join(map(str, value.shape))} {value.dtype.name}>"
+    if isinstance(value, tuple):
+        shown = [_show(part) for part in value[:3]]
+        if len(value) > 3:
+            shown.append(f"… {len(value) - 3} more")
+        return f"({', '.join(shown)})"
+    return repr(value)
+
+
+def _same(mine: Any, theirs: Any) -> bool:
+    if isinstance(mine, np.ndarray):
+        # Compared as bytes: NaN equals NaN, and 0.0 is not -0.0.
+        return (
+            isinstance(theirs, np.ndarray)
+            and mine.dtype == theirs.dtype
+            and mine.shape == theirs.shape
+            and mine.tobytes() == theirs.tobytes()
+        )
+    if isinstance(mine, tuple):
+        return (
+            isinstance(theirs, tuple)
+            and len(mine) == len(theirs)
+            and all(map(_same, mine, theirs))
+        )
+    return type(mine) is type(theirs) and bool(mine == theirs)
+
+
+def _digest(value: Any) -> bytes:
+    if isinstance(value, Data):
+        return value.digest()
+    if isinstance(value, np.ndarray):
+        what = f"{value.dtype.str}{value.dtype.descr}{value.shape}".encode()
+        return hashlib.blake2b(what + value.tobytes(), digest_size=16).digest()
+    if isinstance(value, tuple):
+        parts = b"".join(_digest(part) for part in value)
+        return hashlib.blake2b(b"tuple" + parts, digest_size=16).digest()
+    return hashlib.blake2b(repr(value).encode(), digest_size=16).digest()

@@ -1,0 +1,142 @@
+"""Categories that change places, by a tree of tests on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from destructors.maps._jit import HAS_NUMBA, jit
+from destructors.maps._map import Map
+
+__all__ = ["Permutation"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Permutation(Map):
+    r"""A tree whose leaves hold a permutation of the codes of each column.
+
+    .. math:: z_j = \pi_{\ell(x), j}(x_j), \qquad \log |\det J| = 0,
+
+    where :math:`\ell(x)` is the leaf that a row comes to. A node sends the rows with
+    some codes of a column left. All leaves below permute these codes among themselves,
+    so that the same test, on other codes, tells the rows apart after the permutation,
+    and the way back takes the same path. Rows come out as int64.
+
+    ``len(permutation)`` is the number of leaves.
+
+    Parameters
+    ----------
+    sizes : ndarray of shape (n_features,)
+        Number of codes of each column.
+    features : ndarray of shape (n_nodes,)
+        Column that a node looks at; -1 for a leaf.
+    children : ndarray of shape (n_nodes, 2)
+        Nodes to the left and right; for a leaf, its number twice. Their numbers are
+        larger than the node's.
+    before, after : ndarray of bool of shape (n_nodes, n_widest)
+        Codes that go left, of data and of latent rows.
+    places : ndarray of shape (n_leaves, n_codes), dtype int32
+        Place of each code in its column, those of all columns in one row: in each
+        column a permutation.
+    """
+
+    sizes: NDArray
+    features: NDArray
+    children: NDArray
+    before: NDArray
+    after: NDArray
+    places: NDArray
+
+    def __len__(self) -> int:
+        """Return the number of leaves."""
+        return len(self.places)
+
+    @cached_property
+    def depth(self) -> int:
+        """Number of tests on the longest path."""
+        depths = np.zeros(len(self.features), dtype=int)
+        for node in np.flatnonzero(self.features >= 0):
+            depths[self.children[node]] = depths[node] + 1
+        return int(depths.max())
+
+    @cached_property
+    def _starts(self) -> NDArray:
+        return np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.int64)
+
+    @cached_property
+    def _codes(self) -> NDArray:
+        """Code that has come to each place."""
+        own = np.repeat(self._starts[:-1], self.sizes)
+        return (np.argsort(self.places + own, axis=1) - own).astype(np.int32)
+
+    def forward(self, X, context=None):
+        """Map rows; see `Map.forward`."""
+        return self._apply(X, self.before, self.places), np.zeros(len(X))
+
+    def inverse(self, Z, context=None):
+        """Map rows back; see `Map.inverse`."""
+        return self._apply(Z, self.after, self._codes), np.zeros(len(Z))
+
+    def _apply(self, X: NDArray, goes_left: NDArray, table: NDArray) -> NDArray:
+        with np.errstate(invalid="ignore"):
+            codes = np.ascontiguousarray(X, dtype=np.int64)
+        bad = X.dtype.kind == "f" and not (codes == X).all()
+        if not bad:
+            apply = _apply_loops if HAS_NUMBA else _apply_vectorised
+            Z = np.empty_like(codes)
+            bad = apply(
+                codes, self._starts, self.features, self.children, goes_left, table, Z
+            )
+        if bad:
+            raise ValueError(
+                "Rows must be integer codes from 0, each column's below "
+                f"{self.sizes.tolist()}."
+            )
+        return Z
+
+
+def _apply_vectorised(
+    X: NDArray,
+    starts: NDArray,
+    features: NDArray,
+    children: NDArray,
+    goes_left: NDArray,
+    table: NDArray,
+    Z: NDArray,
+) -> bool:
+    """Permute rows of codes, into ``Z``; return whether some are no codes."""
+    if not ((X >= 0) & (np.diff(starts) > X)).all():
+        return True
+    node = np.zeros(len(X), dtype=np.intp)
+    active = np.flatnonzero(features[node] >= 0)
+    while len(active):
+        at = node[active]
+        left = goes_left[at, X[active, features[at]]]
+        node[active] = children[at, np.where(left, 0, 1)]
+        active = active[features[node[active]] >= 0]
+    leaf = children[node, 0]
+    Z[:] = table[leaf[:, None], X + starts[:-1]]
+    return False
+
+
+@jit
+def _apply_loops(
+    X, starts, features, children, goes_left, table, Z
+):  # pragma: no cover
+    """Do the same."""
+    d = X.shape[1]
+    for i in range(X.shape[0]):
+        for f in range(d):
+            if X[i, f] < 0 or X[i, f] >= starts[f + 1] - starts[f]:
+                return True
+        node = 0
+        while features[node] >= 0:
+            side = 0 if goes_left[node, X[i, features[node]]] else 1
+            node = children[node, side]
+        leaf = children[node, 0]
+        for f in range(d):
+            Z[i, f] = table[leaf, starts[f] + X[i, f]]
+    return False

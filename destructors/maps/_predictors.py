@@ -1,0 +1,140 @@
+"""Regressions as data: a number predicted from the features of a row."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from destructors.maps._jit import HAS_NUMBA, jit
+from destructors.maps._map import Data
+
+__all__ = ["BoostedTrees", "Linear", "Predictor"]
+
+# Rows that go down a tree side by side.
+_N_CHUNK = 128
+
+
+class Predictor(Data, ABC):
+    """A regression that has been learned."""
+
+    @abstractmethod
+    def predict(self, X: NDArray) -> NDArray:
+        """Predict a number for each row.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Linear(Predictor):
+    """``coefficients · x + intercept``.
+
+    Parameters
+    ----------
+    coefficients : ndarray of shape (n_features,)
+    intercept : float
+    """
+
+    coefficients: NDArray
+    intercept: float
+
+    def predict(self, X):
+        """Predict a number for each row; see `Predictor.predict`."""
+        return X @ self.coefficients + self.intercept
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BoostedTrees(Predictor):
+    """A baseline and the sum of regression trees.
+
+    A row starts at the root of a tree. From a node it goes to the left child where its
+    feature is at most the threshold, else to the right one, which stands next to the
+    left. A leaf is its own left child, and no value is above its threshold.
+
+    Parameters
+    ----------
+    baseline : float
+        What is predicted without trees.
+    roots : ndarray of int of shape (n_trees,)
+        Nodes where the trees begin.
+    feature : ndarray of int of shape (n_nodes,)
+        Feature that a node asks for.
+    threshold : ndarray of shape (n_nodes,)
+        Largest value that goes left; infinity at leaves.
+    left : ndarray of int of shape (n_nodes,)
+        Left child of each node.
+    value : ndarray of shape (n_nodes,)
+        What a leaf adds.
+    """
+
+    baseline: float
+    roots: NDArray
+    feature: NDArray
+    threshold: NDArray
+    left: NDArray
+    value: NDArray
+
+    @cached_property
+    def _depths(self) -> NDArray:
+        """Steps from the root of each tree to its farthest leaf."""
+        depths = np.zeros(len(self.roots), np.int64)
+        nodes, trees = self.roots, np.arange(len(self.roots))
+        while len(nodes):
+            is_inner = self.left[nodes] != nodes
+            left, trees = self.left[nodes[is_inner]], trees[is_inner]
+            depths[np.unique(trees)] += 1
+            nodes, trees = np.r_[left, left + 1], np.r_[trees, trees]
+        return depths
+
+    def predict(self, X):
+        """Predict a number for each row; see `Predictor.predict`."""
+        total = np.full(len(X), self.baseline)
+        add = _add_trees_loops if HAS_NUMBA else _add_trees_vectorised
+        add(
+            np.ascontiguousarray(X),
+            self.roots,
+            self._depths,
+            self.feature,
+            self.threshold,
+            self.left,
+            self.value,
+            total,
+        )
+        return total
+
+
+@jit
+def _add_trees_loops(X, roots, depths, feature, threshold, left, value, total):
+    node = np.empty(_N_CHUNK, np.int64)
+    for start in range(0, len(X), _N_CHUNK):
+        n = min(_N_CHUNK, len(X) - start)
+        for tree in range(len(roots)):
+            for i in range(n):
+                node[i] = roots[tree]
+            # Rows go down side by side: none waits for another, and nothing branches.
+            for _ in range(depths[tree]):
+                for i in range(n):
+                    at = node[i]
+                    node[i] = left[at] + (X[start + i, feature[at]] > threshold[at])
+            for i in range(n):
+                total[start + i] += value[node[i]]
+
+
+def _add_trees_vectorised(X, roots, depths, feature, threshold, left, value, total):
+    rows = np.arange(len(X))
+    for root, depth in zip(roots, depths, strict=True):
+        node = np.full(len(X), root)
+        for _ in range(depth):
+            node = left[node] + (X[rows, feature[node]] > threshold[node])
+        total += value[node]

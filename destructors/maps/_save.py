@@ -1,0 +1,261 @@
+"""Files of densities: arrays in an ``.npz``, everything else in a JSON header.
+
+Nothing in a file is code: a class is named, and looked up among those that are there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import fields
+from os import PathLike
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from destructors import __version__
+from destructors.maps._density import Density
+from destructors.maps._map import KINDS, Data
+
+__all__ = ["load", "save"]
+
+_FORMAT = 1
+_HEADER = "header"
+_PLAIN = (str, int, float, bool, type(None))
+
+
+def save(model: Any, path: str | PathLike[str]) -> None:
+    """Save what a fitted destructor has learned, or a density, to one file.
+
+    The file is written beside its place and then moved there, so that an interruption
+    leaves the old file or the new one, never half of one.
+
+    Parameters
+    ----------
+    model : Destructor or Density
+        A fitted destructor, or a density. A destructor is saved without the learner:
+        what comes back is a density.
+    path : str or path-like
+        Name of the file, such as ``"model.npz"``.
+
+    Raises
+    ------
+    NotFittedError
+        If the destructor is not fitted.
+    TypeError
+        If something in it is no data, such as a function of one's own.
+
+    See Also
+    --------
+    load : Read it again.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> import destructors
+    >>> from destructors.linear import Whitening
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> model = Whitening().fit(X)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.npz")
+    ...     destructors.save(model, path)
+    ...     density = destructors.load(path)
+    >>> bool((density.logpdf(X) == model.score_samples(X)).all())
+    True
+    """
+    density = model if isinstance(model, Density) else _density_of(model)
+    arrays: dict[str, NDArray] = {}
+    header = {
+        "format": _FORMAT,
+        "library": __version__,
+        "class": type(model).__name__,
+        "parameters": _describe(model),
+        "columns": _columns_of(density),
+        "density": _pack(density, arrays, "density"),
+    }
+    text = json.dumps(header, ensure_ascii=True).encode()
+    arrays[_HEADER] = np.frombuffer(text, dtype=np.uint8)
+    target = Path(path)
+    handle, temporary = tempfile.mkstemp(
+        dir=target.parent, prefix=f".{target.name}.", suffix=".tmp"
+    )
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        _copy_mode(temporary)
+        os.replace(temporary, target)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def load(path: str | PathLike[str]) -> Density:
+    """Load a density from a file that `save` has written.
+
+    Only NumPy and SciPy are needed. Where numba is there, results are the same to the
+    last bit. No code is executed, whatever the file holds.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Name of the file.
+
+    Returns
+    -------
+    density : Density
+        It scores (`Density.logpdf`), samples, transforms (`Density.forward`) and
+        inverts (`Density.inverse`).
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it was not written by `save`, is damaged, or was written by a newer version.
+    """
+    try:
+        # Opened here, so that it is closed whatever is wrong with it.
+        with open(path, "rb") as opened, _open_archive(opened, path) as file:
+            header = _read_header(file, path)
+            density = _unpack(header["density"], file)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError):
+            raise
+        raise _damaged(path, error) from error
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        NotImplementedError,
+        UnicodeError,
+        json.JSONDecodeError,
+    ) as error:
+        raise _damaged(path, error) from error
+    if not isinstance(density, Density):
+        raise _damaged(path, f"it holds a {type(density).__name__}, no density")
+    return density
+
+
+def _density_of(model: Any) -> Density:
+    if not hasattr(model, "to_density"):
+        raise TypeError(
+            f"A fitted destructor or a Density can be saved, got {type(model).__name__}."
+        )
+    return model.to_density()
+
+
+def _describe(model: Any) -> dict[str, str]:
+    """Parameters as text: for people, not to be read again."""
+    if not hasattr(model, "get_params"):
+        return {}
+    return {name: repr(value) for name, value in model.get_params(deep=False).items()}
+
+
+def _columns_of(density: Density) -> list[str]:
+    if density.schema is None:
+        return []
+    return [str(column.name) for column in density.schema.columns]
+
+
+def _copy_mode(temporary: str) -> None:
+    """Give the file the permissions that a new file has."""
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(temporary, 0o666 & ~mask)
+
+
+# ---------------------------------------------------------------------- packing
+
+
+def _pack(value: Any, arrays: dict[str, NDArray], place: str) -> Any:
+    """Return what JSON can hold; arrays go to ``arrays`` under the name of their place."""
+    if isinstance(value, Data):
+        parts = {
+            name: _pack(part, arrays, f"{place}.{name}")
+            for name, part in value.field_values()
+        }
+        return {"kind": value.type_name(), "fields": parts}
+    if isinstance(value, np.ndarray):
+        if value.dtype.hasobject:
+            raise TypeError(f"{place} is an array of objects, which no file can hold.")
+        name = f"a{len(arrays)}"
+        arrays[name] = value
+        return {"array": name}
+    if isinstance(value, tuple | list):
+        packed = [_pack(part, arrays, f"{place}[{i}]") for i, part in enumerate(value)]
+        return {"tuple": packed}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, _PLAIN):
+        return value
+    raise TypeError(
+        f"{place} is a {type(value).__name__}, which is no data and cannot be saved. "
+        "Pickle the estimator instead, if you trust where it comes from."
+    )
+
+
+def _unpack(packed: Any, arrays: Mapping[str, NDArray]) -> Any:
+    if not isinstance(packed, dict):
+        return packed
+    if "array" in packed:
+        return arrays[packed["array"]]
+    if "tuple" in packed:
+        return tuple(_unpack(part, arrays) for part in packed["tuple"])
+    kind = packed["kind"]
+    if kind not in KINDS:
+        module = str(kind).partition(":")[0]
+        raise ValueError(
+            f"The file holds a {kind}, which is not known here. If it is a class of "
+            f"your own, import its module ({module}) before you load."
+        )
+    cls = KINDS[kind]
+    known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+    if set(packed["fields"]) != known:
+        raise ValueError(
+            f"The file's {kind} has the fields {sorted(packed['fields'])}, not "
+            f"{sorted(known)}: it was written by another version."
+        )
+    values = {name: _unpack(part, arrays) for name, part in packed["fields"].items()}
+    return cls(**values)
+
+
+def _open_archive(opened: IO[bytes], path: Any) -> Any:
+    if not zipfile.is_zipfile(opened):
+        raise _damaged(path, "no archive")
+    opened.seek(0)
+    return np.load(opened, allow_pickle=False)
+
+
+def _read_header(file: Any, path: Any) -> dict[str, Any]:
+    if _HEADER not in file.files:
+        raise ValueError(f"{path} was not written by destructors.save.")
+    header = json.loads(file[_HEADER].tobytes())
+    version = header["format"]
+    if not isinstance(version, int) or version > _FORMAT:
+        raise ValueError(
+            f"{path} was written by destructors {header['library']}, in format "
+            f"{version}; this is {__version__}, which reads up to format {_FORMAT}: "
+            "upgrade destructors."
+        )
+    return header
+
+
+def _damaged(path: Any, why: Any) -> ValueError:
+    name = f"{type(why).__name__}: " if isinstance(why, Exception) else ""
+    return ValueError(
+        f"{path} is no file of destructors.save, or it is damaged ({name}{why})."
+    )

@@ -1,0 +1,67 @@
+"""Stretching along orthonormal directions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from destructors.maps._map import Map
+
+__all__ = ["Stretch"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Stretch(Map):
+    r"""Stretch along orthonormal directions, and a shift.
+
+    .. math:: z = m' + (x - m) + A \, (f - 1) A^T (x - m)
+
+    with directions :math:`A` and factors :math:`f`: a symmetric positive matrix, of
+    which only the directions are kept in which it is not the identity. Optimal
+    transport between normal distributions is such a map.
+
+    Parameters
+    ----------
+    directions : ndarray of shape (n_features, n_directions)
+        Orthonormal columns.
+    factors : ndarray of shape (n_directions,)
+        Positive.
+    location, image : ndarray of shape (n_features,)
+        The point that stretching starts from, and where it goes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from destructors.maps import Stretch
+    >>> first = np.array([[1.0], [0.0]])
+    >>> twice = Stretch(first, np.array([2.0]), np.zeros(2), np.ones(2))
+    >>> twice.forward(np.array([[3.0, 3.0]]))[0]
+    array([[7., 4.]])
+    """
+
+    directions: NDArray
+    factors: NDArray
+    location: NDArray
+    image: NDArray
+
+    @cached_property
+    def _log_det(self) -> float:
+        return float(np.log(self.factors).sum())
+
+    def forward(self, X, context=None):
+        """Map rows; see `Map.forward`."""
+        Z = self._stretch(X - self.location, self.factors - 1.0)
+        Z += self.image
+        return Z, np.full(len(X), self._log_det)
+
+    def inverse(self, Z, context=None):
+        """Map rows back; see `Map.inverse`."""
+        X = self._stretch(Z - self.image, 1.0 / self.factors - 1.0)
+        X += self.location
+        return X, np.full(len(Z), -self._log_det)
+
+    def _stretch(self, centred: NDArray, excess: NDArray) -> NDArray:
+        return centred + ((centred @ self.directions) * excess) @ self.directions.T

@@ -1,0 +1,147 @@
+"""The search for a number of components, as a greedy growth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from destructors.greedy import Greedy, InOrder, Progress, Stopping, Task, Trial
+from destructors.mixture._em import EM
+from destructors.rows import Fold, Rows
+
+__all__ = ["choose_number", "numbers_to_try"]
+
+# Numbers in a row that are worse than the best before the search ends, and the held-out
+# nats for which a smaller one is taken.
+_N_WORSE, _NO_LOSS = 2, 0.01
+# What "auto" tries, and the rows for each feature that a component should have.
+_NUMBERS, _N_ROWS = 2 ** np.arange(10), 4
+
+
+def numbers_to_try(
+    given: int | Sequence[int] | str, n_rows: int, n_features: int
+) -> list[int]:
+    """Return the numbers of components to try, smallest first.
+
+    Parameters
+    ----------
+    given : int, list of int or "auto"
+        Parameter of `GaussianMixtureDestructor`.
+    n_rows : int
+        Number of different rows.
+    n_features : int
+        Number of features.
+
+    Returns
+    -------
+    numbers : list of int
+
+    Raises
+    ------
+    ValueError
+        If a number is no positive integer, or all are larger than that of the rows.
+    """
+    if isinstance(given, str):
+        enough = max(1, n_rows // (_N_ROWS * n_features))
+        return [int(number) for number in _NUMBERS if number <= enough]
+    numbers = sorted(set(np.atleast_1d(np.asarray(given, dtype=object))))
+    for number in numbers:
+        if not isinstance(number, Integral) or number < 1:
+            raise ValueError(
+                f"n_components must be positive integers, got {number!r} among "
+                f"{given!r}."
+            )
+    if not numbers:
+        raise ValueError("n_components is empty: give at least one number.")
+    possible = [int(number) for number in numbers if number <= n_rows]
+    if not possible:
+        raise ValueError(
+            f"n_components={given!r} is more than there are different rows "
+            f"(n_samples={n_rows})."
+        )
+    return possible
+
+
+def choose_number(
+    fold: Fold,
+    numbers: Sequence[int],
+    start: Callable[[Rows, int, NDArray], EM],
+    seeds: NDArray,
+    progress: Progress,
+) -> tuple[EM, dict[int, float]]:
+    """Try numbers one after the other until held-out rows are against it.
+
+    Parameters
+    ----------
+    fold : Fold
+        Rows in standard units.
+    numbers : sequence of int
+        Smallest first. The search ends with the first that is not less than that of
+        the training rows.
+    start : callable
+        Takes rows, a number and seeds; returns the fit.
+    seeds : ndarray of shape (len(numbers), n_init)
+        Seeds of the starts for each number.
+    progress : Progress
+        To be told of each number.
+
+    Returns
+    -------
+    best : EM
+        The fit of the number chosen.
+    scores : dict of int to float
+        Held-out mean log-density for each number that was tried, in nats.
+    """
+    n_rows = len(fold.train)
+    n_possible = 1 + sum(number < n_rows for number in numbers[:-1])
+    engine = Greedy(
+        _Numbers(numbers, start, seeds),
+        [f"{number} components" for number in numbers],
+        schedule=InOrder(*(f"{number} components" for number in numbers)),
+        stopping=Stopping(_N_WORSE, 0.0, enough=_NO_LOSS),
+        max_iter=n_possible,
+        progress=progress,
+    )
+    with progress.running(n_possible):
+        engine.grow([fold])
+    tried = [numbers[step.choice] for step in engine.steps]
+    scores = dict(zip(tried, engine.validation_scores[1:], strict=True))
+    engine.cut()
+    return engine.steps[-1].layer, scores
+
+
+class _Numbers(Task):
+    """Mixtures of more and more components: each takes the place of the one before."""
+
+    def __init__(
+        self,
+        numbers: Sequence[int],
+        start: Callable[[Rows, int, NDArray], EM],
+        seeds: NDArray,
+    ):
+        self.numbers, self.start, self.seeds = numbers, start, seeds
+
+    def score(self, state: Fold) -> tuple[float, float]:
+        """Return NaN: there is no mixture before the first."""
+        return np.nan, np.nan
+
+    def attempt(
+        self,
+        choice: int,
+        states: Sequence[Fold],
+        place: int,
+        params: dict[str, Any],
+        progress: Progress,
+    ) -> list[Trial]:
+        """Fit a mixture on each fold; see `Task.attempt`."""
+        trials = []
+        for fold in states:
+            assert fold.validation is not None
+            n_components = min(self.numbers[choice], len(fold.train))
+            em = self.start(fold.train, n_components, self.seeds[choice])
+            trials.append(Trial(em, fold, em.lower_bound, em.score(fold.validation)))
+        return trials

@@ -1,0 +1,229 @@
+"""Hold-outs chosen by what a row contains.
+
+A row goes to the held-out part by a hash of its values. Repeated rows then never stand
+on both sides, where they would flatter a model that learned them by heart; weights
+split the data exactly as repeated rows do; and neither the order of the rows nor a
+row added later moves the others.
+"""
+
+from __future__ import annotations
+
+import itertools
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import check_cv
+
+from destructors.maps._hash import hash_rows
+
+if TYPE_CHECKING:
+    from destructors.rows._rows import Rows
+
+__all__ = [
+    "fold_rows",
+    "hash_roughly",
+    "make_splits",
+    "split_rows",
+    "unique_rows",
+]
+
+
+# Numbers smaller than this share of the largest in their column are rounding errors.
+_TINY = 2.0**-45
+
+
+def hash_roughly(X: NDArray, seed: int) -> NDArray:
+    """Hash each row to 64 bits that rounding errors hardly ever change.
+
+    Rows that went through other layers come back with other last bits when these were
+    fitted on weights instead of repeated rows, or in another order. The hash sees the
+    first 26 of the 53 bits, and nothing of numbers that are tiny beside the largest of
+    their column.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows of float64.
+    seed : int
+        Another seed, another hash.
+
+    Returns
+    -------
+    hashes : ndarray of shape (n_samples,), dtype uint64
+        Equal for equal rows.
+    """
+    largest = np.abs(X).max(axis=0, initial=0.0)
+    rough = np.where(np.abs(X) < _TINY * largest, 0.0, X)
+    # Veltkamp's splitting: what is left of the product are the leading bits.
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = rough * (2.0**27 + 1.0)
+        leading = scaled - (scaled - rough)
+    return hash_rows(np.where(np.isfinite(leading), leading, rough), seed)
+
+
+def unique_rows(
+    X: NDArray, sample_weight: NDArray | None
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Return the different rows, each with the weight of all that equal it.
+
+    A fit on the result, whatever it does, takes weights for repeated rows and does not
+    depend on the order of the rows.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows of float64.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Positive weights.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_distinct, n_features)
+        In an order that only the rows decide, and not their last bits.
+    weight : ndarray of shape (n_distinct,)
+        Sums of the weights.
+    place : ndarray of shape (n_samples,)
+        Where each row has gone: ``rows[place]`` equals ``X``.
+    """
+    hashes = hash_rows(X, 0)
+    order = np.lexsort((hashes, hash_roughly(X, 0)))
+    is_first = np.diff(hashes[order], prepend=~hashes[order[:1]]) != 0
+    first = np.flatnonzero(is_first)
+    weight = np.ones(len(X)) if sample_weight is None else sample_weight[order]
+    place = np.empty(len(X), np.intp)
+    place[order] = np.cumsum(is_first) - 1
+    return X[order[first]], np.add.reduceat(weight, first), place
+
+
+def make_splits(
+    rows: Rows, cv: Any, validation_fraction: float, seed: int
+) -> list[tuple[NDArray, NDArray]]:
+    """Split rows as ``cv`` and ``validation_fraction`` of an estimator say.
+
+    Parameters
+    ----------
+    rows : Rows
+        The rows.
+    cv : int, cross-validation generator, iterable or None
+        None makes one split, an int that many folds.
+    validation_fraction : float
+        Share of the total weight to hold out, for one split.
+    seed : int
+        Seed of the split.
+
+    Returns
+    -------
+    splits : list of (train, held_out) pairs of ndarray of int
+        Indices of the rows.
+    """
+    X, weight = rows.values, rows.weight
+    if cv is None:
+        return [split_rows(X, weight, validation_fraction, seed)]
+    if isinstance(cv, Integral):
+        return fold_rows(X, weight, int(cv), seed)
+    # Indices from outside number the rows as they were given, those of weight zero too.
+    kept = np.ones(len(X), bool) if rows.kept is None else rows.kept
+    place = np.cumsum(kept) - 1
+    return [
+        tuple(place[part[kept[part]]] for part in split)  # type: ignore[misc]
+        for split in check_cv(cv).split(np.empty((len(kept), 1)))
+    ]
+
+
+def split_rows(
+    X: NDArray, sample_weight: NDArray | None, fraction: float, seed: int
+) -> tuple[NDArray, NDArray]:
+    """Split rows into a training and a held-out part.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows of float64.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Positive weights.
+    fraction : float
+        Share of the total weight to hold out, in (0, 1); met as closely as groups of
+        equal rows allow.
+    seed : int
+        Seed of the split.
+
+    Returns
+    -------
+    train, held_out : ndarray of int
+        Indices of the rows, in order. Neither part is empty.
+
+    Raises
+    ------
+    ValueError
+        If all rows are equal, so that no split exists.
+    """
+    order, first, mass_before = _groups(X, sample_weight, seed, n_parts=2)
+    end = _nearest(mass_before, fraction * mass_before[-1])
+    cut = first[np.clip(end, 1, len(first) - 2)]
+    return np.sort(order[cut:]), np.sort(order[:cut])
+
+
+def fold_rows(
+    X: NDArray, sample_weight: NDArray | None, n_folds: int, seed: int
+) -> list[tuple[NDArray, NDArray]]:
+    """Split rows into folds for cross-validation.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows of float64.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Positive weights.
+    n_folds : int
+        Number of folds.
+    seed : int
+        Seed of the split.
+
+    Returns
+    -------
+    folds : list of (train, held_out) pairs of ndarray of int
+        Indices of the rows, in order. No part is empty.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer different rows than folds.
+    """
+    order, first, mass_before = _groups(X, sample_weight, seed, n_parts=n_folds)
+    targets = mass_before[-1] * np.arange(n_folds + 1) / n_folds
+    ends = _nearest(mass_before, targets)
+    # At least one group a fold, however unequal the groups.
+    ends = np.maximum.accumulate(ends - np.arange(n_folds + 1)) + np.arange(n_folds + 1)
+    ends = np.minimum(ends, len(first) - 1 - np.arange(n_folds, -1, -1))
+    cuts = first[ends]
+    return [
+        (np.sort(np.r_[order[:start], order[stop:]]), np.sort(order[start:stop]))
+        for start, stop in itertools.pairwise(cuts)
+    ]
+
+
+def _nearest(mass_before: NDArray, target: ArrayLike) -> NDArray:
+    """Index of the start of a group that comes closest to a mass."""
+    return np.searchsorted(0.5 * (mass_before[1:] + mass_before[:-1]), target)
+
+
+def _groups(
+    X: NDArray, sample_weight: NDArray | None, seed: int, n_parts: int
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Order rows by hash; give where groups of equal rows start in that order, and the
+    mass before each. Both have one more entry, for the end.
+    """
+    hashes = hash_roughly(X, seed)
+    order = np.argsort(hashes, kind="stable")
+    hashes = hashes[order]
+    weight = np.ones(len(X)) if sample_weight is None else sample_weight[order]
+    first = np.flatnonzero(np.diff(hashes, prepend=~hashes[:1]) != 0)
+    if len(first) < n_parts:
+        raise ValueError(
+            f"There are {len(first)} different row(s), too few to make {n_parts} parts "
+            "for validation. Set early_stopping=False, or give X_val."
+        )
+    mass_before = np.cumsum(np.r_[0.0, np.add.reduceat(weight, first)])
+    return order, np.r_[first, len(X)], mass_before

@@ -1,0 +1,54 @@
+"""Regressions as data: trees and lines."""
+
+import numpy as np
+import pytest
+
+from destructors.maps import _predictors
+from destructors.maps._jit import HAS_NUMBA
+from destructors.maps._predictors import BoostedTrees, Linear
+
+
+@pytest.fixture(params=["compiled", "vectorised"])
+def path(request, monkeypatch):
+    """Both ways to go down the trees."""
+    if request.param == "compiled" and not HAS_NUMBA:
+        pytest.skip("kernels are not compiled")
+    if request.param == "vectorised":
+        monkeypatch.setattr(_predictors, "HAS_NUMBA", False)
+
+
+@pytest.fixture
+def trees():
+    """A stump on the second feature, a leaf, and a tree of three leaves."""
+    inf = np.inf
+    return BoostedTrees(
+        10.0,
+        roots=np.array([0, 3, 4]),
+        feature=np.array([1, 0, 0, 0, 0, 0, 1, 0, 0]),
+        threshold=np.array([0.5, inf, inf, inf, -1.0, inf, 2.0, inf, inf]),
+        left=np.array([1, 1, 2, 3, 5, 5, 7, 7, 8]),
+        value=np.array([0.0, 1.0, 2.0, 0.25, 0.0, 100.0, 0.0, 200.0, 300.0]),
+    )
+
+
+@pytest.mark.usefixtures("path")
+def test_rows_go_left_up_to_the_threshold(trees):
+    X = np.array([[-2.0, 0.0], [-1.0, 0.5], [0.0, 0.6], [0.0, 2.0], [5.0, 1e300]])
+    expected = 10.25 + np.array([101.0, 101.0, 202.0, 202.0, 302.0])
+    np.testing.assert_array_equal(trees.predict(X), expected)
+
+
+@pytest.mark.usefixtures("path")
+def test_rows_in_many_chunks_and_in_any_order_of_memory(trees):
+    X = np.random.default_rng(0).normal(size=(1000, 2))
+    alone = np.concatenate([trees.predict(row[None]) for row in X])
+    np.testing.assert_array_equal(trees.predict(X), alone)
+    np.testing.assert_array_equal(trees.predict(np.asfortranarray(X)), alone)
+    assert trees.predict(X[:0]).shape == (0,)
+
+
+def test_a_line():
+    line = Linear(np.array([2.0, -1.0]), 0.5)
+    np.testing.assert_array_equal(
+        line.predict(np.array([[1.0, 1.0], [0.0, 2.0]])), [1.5, -1.5]
+    )

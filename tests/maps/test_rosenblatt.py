@@ -1,0 +1,103 @@
+"""The Rosenblatt map of a mixture, by closed forms."""
+
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from destructors.maps import _conditional
+from destructors.maps._jit import HAS_NUMBA
+from destructors.maps._rosenblatt import Rosenblatt
+
+
+@pytest.fixture(params=["compiled", "vectorised"])
+def path(request, monkeypatch):
+    """Both ways to evaluate the map."""
+    if request.param == "compiled" and not HAS_NUMBA:
+        pytest.skip("kernels are not compiled")
+    if request.param == "vectorised":
+        monkeypatch.setattr(_conditional, "HAS_NUMBA", False)
+
+
+def make_mixture(n_components=4, n_features=3, tilt=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    factors = np.tril(rng.normal(size=(n_components, n_features, n_features)))
+    factors[:, *np.diag_indices(n_features)] = rng.uniform(
+        0.3, 1.0, (n_components, n_features)
+    )
+    weights = rng.dirichlet(np.ones(n_components))
+    return Rosenblatt(
+        weights, rng.normal(size=(n_components, n_features)), factors, tilt
+    )
+
+
+def draw(mixture, n_samples):
+    rng = np.random.default_rng(1)
+    component = rng.choice(len(mixture.weights), size=n_samples, p=mixture.weights)
+    noise = rng.normal(size=(n_samples, mixture.means.shape[1]))
+    spread = np.einsum("nij,nj->ni", mixture.factors[component], noise)
+    return mixture.means[component] + spread
+
+
+def log_density(mixture, X):
+    parts = [
+        np.log(weight) + stats.multivariate_normal(mean, factor @ factor.T).logpdf(X)
+        for weight, mean, factor in zip(
+            mixture.weights, mixture.means, mixture.factors, strict=True
+        )
+    ]
+    return special.logsumexp(parts, axis=0)
+
+
+@pytest.mark.usefixtures("path")
+def test_density_is_that_of_the_mixture():
+    mixture = make_mixture()
+    X = 2.0 * np.random.default_rng(1).normal(size=(500, 3))
+    Z, log_det = mixture.forward(X)
+    own = stats.norm.logpdf(Z).sum(axis=1) + log_det
+    np.testing.assert_allclose(own, log_density(mixture, X), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("tilt", [0.0, 1e-7])
+def test_inverse_undoes_the_map(tilt):
+    mixture = make_mixture(tilt=tilt)
+    X = draw(mixture, 500)
+    Z, log_det = mixture.forward(X)
+    back, log_det_back = mixture.inverse(Z)
+    np.testing.assert_allclose(back, X, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(log_det_back, -log_det, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.usefixtures("path")
+def test_samples_of_the_mixture_become_standard_normal():
+    mixture = make_mixture()
+    Z = mixture.forward(draw(mixture, 4000))[0]
+    assert stats.kstest(Z.ravel(), "norm").pvalue > 1e-3
+    np.testing.assert_allclose(np.cov(Z.T), np.eye(3), atol=0.1)
+
+
+def test_one_component_whitens_by_its_factor():
+    mixture = make_mixture(n_components=1)
+    X = np.random.default_rng(1).normal(size=(50, 3))
+    expected = np.linalg.solve(mixture.factors[0], (X - mixture.means[0]).T).T
+    np.testing.assert_allclose(mixture.forward(X)[0], expected, atol=1e-10)
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("reach", [1e10, 1e160, 1e308])
+def test_rows_far_out_are_finite(reach):
+    mixture = make_mixture(tilt=1e-7)
+    rows = np.array([[reach, -reach, reach], [-reach, 0.0, 1.0]])
+    for way in (mixture.forward, mixture.inverse):
+        found, log_det = way(rows)
+        assert np.isfinite(found).all()
+        assert np.isfinite(log_det).all()
+
+
+def test_rows_do_not_depend_on_one_another():
+    mixture = make_mixture()
+    X = np.random.default_rng(1).normal(size=(10_000, 3))
+    Z = mixture.forward(X)[0]
+    np.testing.assert_allclose(
+        mixture.forward(X[4090:4100])[0], Z[4090:4100], rtol=1e-13
+    )

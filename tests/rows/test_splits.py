@@ -1,0 +1,170 @@
+"""Hold-outs chosen by what a row contains."""
+
+import numpy as np
+import pytest
+
+from destructors.rows import fold_rows, hash_rows, split_rows
+
+
+@pytest.fixture(scope="module")
+def X():
+    return np.random.default_rng(0).normal(size=(1000, 3))
+
+
+@pytest.fixture(scope="module")
+def tied():
+    """Few distinct rows, many of each."""
+    return np.random.default_rng(0).integers(0, 4, size=(1000, 2)).astype(float)
+
+
+def as_set(rows):
+    return set(map(tuple, rows))
+
+
+# ---------------------------------------------------------------- hash
+
+
+def test_equal_rows_have_equal_hashes_and_others_do_not(tied):
+    hashes = hash_rows(tied, seed=0)
+    assert len(set(hashes)) == len(as_set(tied))
+    for h in set(hashes):
+        assert len(as_set(tied[hashes == h])) == 1
+
+
+def test_both_zeros_are_equal():
+    zeros = np.array([[0.0, -0.0], [-0.0, 0.0]])
+    assert len(set(hash_rows(zeros, seed=0))) == 1
+
+
+def test_place_of_a_value_in_the_row_matters():
+    assert len(set(hash_rows(np.array([[1.0, 2.0], [2.0, 1.0]]), seed=0))) == 2
+
+
+# ---------------------------------------------------------------- split
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.1, 0.5, 0.9, 0.999])
+def test_fraction_is_respected(X, fraction):
+    train, held_out = split_rows(X, None, fraction, seed=0)
+    assert len(held_out) == round(fraction * len(X))
+    np.testing.assert_array_equal(np.sort(np.r_[train, held_out]), np.arange(len(X)))
+
+
+@pytest.mark.parametrize("n_samples", [2, 3, 5])
+@pytest.mark.parametrize("fraction", [0.01, 0.99])
+def test_neither_part_is_empty(X, n_samples, fraction):
+    train, held_out = split_rows(X[:n_samples], None, fraction, seed=0)
+    assert min(len(train), len(held_out)) >= 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_repeated_rows_never_straddle(tied, seed):
+    train, held_out = split_rows(tied, None, 0.3, seed)
+    assert not as_set(tied[train]) & as_set(tied[held_out])
+    # One group of equal rows more or less than asked for, at most.
+    largest_group = np.unique(tied, axis=0, return_counts=True)[1].max()
+    assert abs(len(held_out) - 300) <= largest_group
+
+
+def test_one_frequent_row_hardly_ever_fills_the_held_out_part(X):
+    zeros = np.zeros((9 * len(X), 3))
+    rows = np.r_[zeros, X]
+    sizes = [len(split_rows(rows, None, 0.1, seed)[1]) for seed in range(20)]
+    assert sum(size <= 1000 for size in sizes) >= 19
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_weights_split_as_repeated_rows_do(X, seed):
+    weight = np.random.default_rng(1).integers(1, 5, size=len(X))
+    train, held_out = split_rows(X, weight.astype(float), 0.2, seed)
+    repeated = np.repeat(X, weight, axis=0)
+    train_repeated, held_out_repeated = split_rows(repeated, None, 0.2, seed)
+    assert as_set(X[train]) == as_set(repeated[train_repeated])
+    assert as_set(X[held_out]) == as_set(repeated[held_out_repeated])
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e12])
+def test_unit_of_the_weights_does_not_matter(X, unit):
+    weight = np.random.default_rng(1).uniform(size=len(X))
+    for a, b in zip(
+        split_rows(X, weight, 0.2, 0), split_rows(X, weight * unit, 0.2, 0), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_order_of_the_rows_does_not_matter(X):
+    order = np.random.default_rng(1).permutation(len(X))
+    train, _ = split_rows(X, None, 0.2, seed=0)
+    shuffled_train, _ = split_rows(X[order], None, 0.2, seed=0)
+    assert as_set(X[train]) == as_set(X[order][shuffled_train])
+
+
+def test_another_row_moves_at_most_one(X):
+    _, held_out = split_rows(X[:-1], None, 0.2, seed=0)
+    _, held_out_with_one_more = split_rows(X, None, 0.2, seed=0)
+    assert len(set(held_out) ^ set(held_out_with_one_more)) <= 2
+
+
+def test_seeds_differ_and_repeat(X):
+    _, one = split_rows(X, None, 0.2, seed=0)
+    _, same = split_rows(X, None, 0.2, seed=0)
+    _, other = split_rows(X, None, 0.2, seed=1)
+    np.testing.assert_array_equal(one, same)
+    # Two independent fifths share a fifth of their rows.
+    assert 10 < len(set(one) & set(other)) < 80
+
+
+def test_held_out_rows_are_like_the_others(X):
+    # The hash must not sort by size: compare means, at 4 standard errors.
+    train, held_out = split_rows(X, None, 0.5, seed=0)
+    difference = X[train].mean(axis=0) - X[held_out].mean(axis=0)
+    assert (np.abs(difference) < 4 * 2 / np.sqrt(len(X))).all()
+
+
+def test_equal_rows_can_not_be_split():
+    with pytest.raises(ValueError, match=r"1 different row.*early_stopping=False"):
+        split_rows(np.ones((10, 2)), None, 0.5, seed=0)
+
+
+# ---------------------------------------------------------------- folds
+
+
+@pytest.mark.parametrize("n_folds", [2, 5, 10])
+def test_folds_partition_the_rows(X, n_folds):
+    folds = fold_rows(X, None, n_folds, seed=0)
+    assert len(folds) == n_folds
+    held_out = np.concatenate([test for _, test in folds])
+    np.testing.assert_array_equal(np.sort(held_out), np.arange(len(X)))
+    for train, test in folds:
+        np.testing.assert_array_equal(np.sort(np.r_[train, test]), np.arange(len(X)))
+        assert abs(len(test) - len(X) / n_folds) <= 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_repeated_rows_stay_in_one_fold(tied, seed):
+    for train, test in fold_rows(tied, None, 4, seed):
+        assert not as_set(tied[train]) & as_set(tied[test])
+        assert len(test) >= 1
+
+
+def test_as_many_folds_as_different_rows():
+    rows = np.repeat([[0.0], [1.0], [2.0]], [50, 1, 1], axis=0)
+    for seed in range(5):
+        folds = fold_rows(rows, None, 3, seed)
+        assert sorted(len(test) for _, test in folds) == [1, 1, 50]
+
+
+def test_fold_weights_act_as_repeated_rows(X):
+    weight = np.random.default_rng(1).integers(1, 5, size=len(X))
+    repeated = np.repeat(X, weight, axis=0)
+    for (_, test), (_, test_repeated) in zip(
+        fold_rows(X, weight.astype(float), 3, seed=0),
+        fold_rows(repeated, None, 3, seed=0),
+        strict=True,
+    ):
+        assert as_set(X[test]) == as_set(repeated[test_repeated])
+
+
+def test_too_few_different_rows_for_the_folds():
+    with pytest.raises(ValueError, match=r"2 different row.*3 parts"):
+        fold_rows(np.repeat([[0.0], [1.0]], 10, axis=0), None, 3, seed=0)
