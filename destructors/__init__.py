@@ -6,6 +6,7 @@ subpackages :mod:`destructors.compose`, :mod:`destructors.marginal`,
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -21,7 +22,17 @@ _HOMES = {
     "save": "destructors.maps",
 }
 
-__all__ = [*sorted(_HOMES), "__version__"]
+__all__ = [
+    "RBIG",
+    "AlignmentFlow",
+    "AutoDestructor",
+    "DiscreteTreeFlow",
+    "GaussianCopula",
+    "TreeFlow",
+    "__version__",
+    "load",
+    "save",
+]
 
 if TYPE_CHECKING:
     from destructors.flows import (
@@ -38,6 +49,8 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
+    if not name.startswith("_") and find_spec(f"destructors.{name}"):
+        return import_module(f"destructors.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -4,6 +4,7 @@ One place to look when scikit-learn moves something: no other module imports fro
 private scikit-learn module.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,48 +12,41 @@ from typing import Any
 from sklearn import get_config
 from sklearn.callback import CallbackSupportMixin
 from sklearn.callback._callback_support import callback_management_context
+from sklearn.linear_model._base import LinearModel as LinearModel
 from sklearn.utils._indexing import _get_column_indices as get_column_indices
-from sklearn.utils._param_validation import (
-    HasMethods,
-    Hidden,
-    Interval,
-    Options,
-    StrOptions,
-)
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
 from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
-from sklearn.utils.parallel import (
-    _get_threadpool_controller as get_threadpool_controller,
-)
-from sklearn.utils.parallel import (
-    _threadpool_controller_decorator as limit_threadpools,
-)
+from sklearn.utils.parallel import _get_threadpool_controller
+from sklearn.utils.parallel import _threadpool_controller_decorator as limit_threadpools
 from sklearn.utils.stats import _weighted_percentile as weighted_percentile
-from sklearn.utils.validation import (
-    _check_feature_names_in as check_feature_names_in,
-)
-from sklearn.utils.validation import (
-    _check_sample_weight as check_sample_weight,
-)
+from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
-__all__ = [
-    "BaseComposition",
-    "CallbackSupportMixin",
-    "HasMethods",
-    "Hidden",
-    "Interval",
-    "Options",
-    "StrOptions",
-    "VisualBlock",
-    "callback_management_context",
-    "check_feature_names_in",
-    "check_sample_weight",
-    "fit_scope",
-    "get_column_indices",
-    "get_threadpool_controller",
-    "limit_threadpools",
-    "weighted_percentile",
-]
+_scopes_lock = threading.Lock()
+_scopes: list[Any] = []
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Let BLAS take one thread inside.
+
+    Fits can overlap in threads: the first to enter sets the limit, the last to leave
+    takes it back.
+    """
+    with _scopes_lock:
+        limit = None
+        if not _scopes:
+            limit = _get_threadpool_controller().limit(limits=1, user_api="blas")
+        _scopes.append(limit)
+    try:
+        yield
+    finally:
+        with _scopes_lock:
+            last = _scopes[0] if len(_scopes) == 1 else None
+            _scopes.pop()
+            if last is not None:
+                last.restore_original_limits()
 
 
 @contextmanager
@@ -65,5 +59,5 @@ def fit_scope(estimator: Any) -> Iterator[None]:
     """
     if not get_config()["skip_parameter_validation"]:
         estimator._validate_params()
-    with get_threadpool_controller().limit(limits=1, user_api="blas"):
+    with one_blas_thread():
         yield

@@ -176,7 +176,7 @@ class Destructor(
         none, nor a mixture of two where there was one.
         """
         learner = object.__new__(type(self))
-        vars(learner).update(vars(self))
+        learner.__dict__.update(self.__dict__)
         if not getattr(self, "warm_start", False):
             learner._forget()
         try:
@@ -219,7 +219,19 @@ class Destructor(
         try:
             with time_limit(getattr(self, "max_time", None)):
                 self.map_ = self._fit(fold, random_state)
-            return self._honest(fold, self.map_, random_state) if onwards else None
+                if not isinstance(self.map_, Map):
+                    raise TypeError(
+                        f"{type(self).__name__}._fit must return a Map, got "
+                        f"{type(self.map_).__name__}."
+                    )
+                if not onwards:
+                    return None
+                after = self._honest(fold, self.map_, random_state)
+            if not (isinstance(after, Fold) and len(after.train) == len(fold.train)):
+                raise TypeError(
+                    f"{type(self).__name__}._honest must return a Fold of as many rows."
+                )
+            return after
         finally:
             # No training rows are kept.
             self.__dict__.pop("_leftover", None)
@@ -515,7 +527,16 @@ class Destructor(
 class HoldoutDestructor(Destructor):
     """Base of the destructors that choose or stop by held-out rows.
 
-    They take such rows in `fit`; a stack gives them those it has.
+    They take such rows in `fit` (``X_val``), and a stack gives them those it has: both
+    arrive as ``fold.validation``. Where it is None, a learner holds rows out itself::
+
+        if fold.validation is None:
+            [fold] = fold.train.split(None, 0.1, random_state.randint(2**31 - 1))
+
+    (`destructors.rows.Rows.split`; equal rows stay together). In a stack whose depth is
+    chosen by cross-validation, layers are fitted again on all rows in the end, without
+    validation rows: ``_refit_params(fitted)`` may return the parameters by which such a
+    fit does what those on the folds have found best.
     """
 
     def fit(
@@ -560,6 +581,8 @@ class HoldoutDestructor(Destructor):
         """
         with self._fitting() as learner:
             train, validation = learner._read_training(X, sample_weight), None
+            if X_val is None and sample_weight_val is not None:
+                raise ValueError("sample_weight_val is given without X_val.")
             if X_val is not None:
                 validation = learner._read_validation(X_val, sample_weight_val)
             learner._fit_rows(Fold(train, validation))

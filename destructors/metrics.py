@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import block_diag
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from sklearn import get_config
@@ -219,16 +220,12 @@ def energy_coefficient(
     >>> energy_coefficient([np.zeros((2, 1)), np.ones((3, 1))])
     1.0
     """
-    weights = [
-        np.full(len(X), 1.0 / len(X)) if weight is None else weight / weight.sum()
-        for X, weight in zip(
-            samples, sample_weights or [None] * len(samples), strict=True
-        )
-    ]
-    X, ends = np.vstack(samples), np.cumsum([0, *map(len, samples)])
-    shares = np.zeros((len(X), len(samples)))
-    for k, weight in enumerate(weights):
-        shares[ends[k] : ends[k + 1], k] = weight
+    parts = []
+    weights = sample_weights or [None] * len(samples)
+    for one, weight in zip(samples, weights, strict=True):
+        weight = np.ones(len(one)) if weight is None else weight
+        parts.append((weight / weight.sum())[:, None])
+    X, shares = np.vstack(samples), block_diag(*parts)
     # Distances by a matrix product, about a common centre for the sake of the digits.
     X = X - shares.mean(axis=1) @ X
     square = (X**2).sum(axis=1)
@@ -282,9 +279,8 @@ def maximum_mean_discrepancy(
     if bandwidth is None:
         few = np.vstack([_thin(X), _thin(Y)])
         distance = cdist(few, few)[np.triu_indices(len(few), 1)]
-        bandwidth = (
-            float(np.median(distance[distance > 0.0])) if distance.any() else 1.0
-        )
+        apart = distance[distance > 0.0]
+        bandwidth = float(np.median(apart)) if len(apart) else 1.0
     elif not bandwidth > 0.0:
         raise ValueError(f"bandwidth must be positive, got {bandwidth}.")
     scale = -0.5 / bandwidth**2
@@ -372,34 +368,26 @@ def floor(
     rows = check_array(X, dtype=np.float64, ensure_min_samples=2)
     rng = check_random_state(random_state)
     half = len(rows) // 2
-    orders = [rng.permutation(len(rows)) for _ in range(n_repeats)]
-    return float(
-        np.mean(
-            [
-                metric(
-                    rows[order[:half]], rows[order[half : 2 * half]], **metric_params
-                )
-                for order in orders
-            ]
-        )
-    )
+    orders = [rng.permutation(len(rows))[: 2 * half] for _ in range(n_repeats)]
+    halves = [np.split(rows[order], 2) for order in orders]
+    return float(np.mean([metric(*pair, **metric_params) for pair in halves]))
 
 
 def _mean_of_pairs(
     A: NDArray, B: NDArray, value: Callable[[NDArray], NDArray]
 ) -> float:
-    """Mean over all pairs of rows of what is given for blocks of rows of A."""
+    """Return the mean over all pairs of rows; ``value`` is asked for blocks of A."""
     blocks = gen_batches(len(A), _n_rows_of_a_block(len(B)))
     return sum(float(value(A[rows]).sum()) for rows in blocks) / (len(A) * len(B))
 
 
 def _n_rows_of_a_block(n_columns: int) -> int:
-    """Rows of a matrix of float64 that fit into the working memory."""
+    """Return how many rows of float64 fit into the working memory."""
     return max(1, int(get_config()["working_memory"] * 2**20 / (8 * n_columns)))
 
 
 def _thin(X: NDArray) -> NDArray:
-    """Take every so manieth row, and not too many."""
+    """Return every so manieth row, and not too many."""
     return X[:: -(-2 * len(X) // _N_BANDWIDTH_ROWS)]
 
 

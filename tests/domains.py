@@ -29,7 +29,7 @@ class _FromRows:
         # What a check gives as y is not meant as labels of domains.
         return super().fit(X, sample_weight=sample_weight)
 
-    def _check_labels(self, sample_domain, values):
+    def _check_labels(self, given, values, name=""):
         return (hash_roughly(values, 0) % np.uint64(2)).astype(np.intp)
 
 

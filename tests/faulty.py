@@ -77,6 +77,19 @@ class UsesRandomState(Gaussian):
         return GaussianMap(map_.mean + jitter, map_.scale)
 
 
+@dataclass(frozen=True, eq=False)
+class HoldsAFunction(Map):
+    """Right, but no data: it cannot be saved."""
+
+    negate: object
+
+    def forward(self, X, context=None):
+        return self.negate(X), np.zeros(len(X))
+
+    def inverse(self, Z, context=None):
+        return self.forward(Z)
+
+
 class FourFeatures(Gaussian):
     def _fit(self, fold, random_state):
         if fold.train.n_features != 4:

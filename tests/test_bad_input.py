@@ -14,6 +14,7 @@ from destructors.flows import RBIG
 from destructors.linear import PCARotation, Whitening
 from destructors.maps import Identity
 from destructors.marginal import HistogramGaussianizer, SplineGaussianizer
+from destructors.rows import Fold
 
 DESTRUCTORS = [
     SplineGaussianizer(),
@@ -258,14 +259,6 @@ def test_samples_and_names_before_fit(destructor):
         clone(destructor).get_feature_names_out()
 
 
-@pytest.mark.parametrize("n_samples", [0, -3])
-@each_destructor
-def test_number_of_samples(destructor, n_samples, X):
-    model = clone(destructor).fit(X)
-    with pytest.raises(ValueError, match=f"at least 1, got {n_samples}"):
-        model.sample(n_samples)
-
-
 def test_names_for_another_width(X):
     model = Whitening().fit(X)
     with pytest.raises(ValueError, match="input_features should have length"):
@@ -293,3 +286,46 @@ def test_names_for_another_width(X):
 def test_parameter_values(destructor, message, X):
     with pytest.raises(InvalidParameterError, match=message):
         destructor.fit(X)
+
+
+@pytest.mark.parametrize("n_samples", [0, -1, 2.5, "10", None])
+@each_destructor
+def test_number_of_samples(destructor, n_samples, X):
+    model = clone(destructor).fit(X)
+    with pytest.raises(ValueError, match="n_samples must be an integer of at least 1"):
+        model.sample(n_samples)
+    with pytest.raises(ValueError, match="n_samples must be an integer of at least 1"):
+        model.to_density().sample(n_samples)
+
+
+def test_weights_of_rows_that_are_not_there(X):
+    with pytest.raises(ValueError, match="sample_weight_val is given without X_val"):
+        RBIG(max_iter=2).fit(X, sample_weight_val=np.ones(len(X)))
+
+
+def test_held_out_rows_are_called_so(X):
+    wrong = X.copy()
+    wrong[0, 0] = np.nan
+    with pytest.raises(ValueError, match="X_val contains NaN"):
+        RBIG(max_iter=2).fit(X, X_val=wrong)
+    with pytest.raises(ValueError, match="X_val has 1 features"):
+        RBIG(max_iter=2).fit(X, X_val=X[:, :1])
+    with pytest.raises(ValueError, match="sample_weight_val"):
+        RBIG(max_iter=2).fit(X, X_val=X, sample_weight_val=-np.ones(len(X)))
+
+
+def test_what_hooks_return_is_checked(X):
+    class NoMap(NeedsTwo):
+        def _fit(self, fold, random_state):
+            return None
+
+    with pytest.raises(TypeError, match=r"NoMap\._fit must return a Map, got NoneType"):
+        NoMap().fit(X)
+
+    class LosesRows(NeedsTwo):
+        def _honest(self, fold, map_, random_state):
+            return Fold(fold.train.take(slice(1, None)))
+
+    chain = DestructorPipeline([("first", LosesRows()), ("second", Whitening())])
+    with pytest.raises(TypeError, match=r"LosesRows\._honest must return a Fold"):
+        chain.fit(X)

@@ -30,13 +30,18 @@ def test_interrupts_at_random_moments(name):
 
 
 def test_the_interrupt_of_a_kernel_is_an_interrupt():
-    try:
+    def kernel(depth):
         try:
-            raise KeyboardInterrupt
-        except KeyboardInterrupt as interrupt:
-            raise SystemError("returned a result with an exception set") from interrupt
-    except SystemError as error:
-        assert isinstance(as_interrupt(error), KeyboardInterrupt)
+            if depth == 0:
+                raise KeyboardInterrupt
+            kernel(depth - 1)
+        except BaseException as error:
+            raise SystemError("returned a result with an exception set") from error
+
+    for depth in range(3):
+        with pytest.raises(SystemError) as caught:
+            kernel(depth)
+        assert isinstance(as_interrupt(caught.value), KeyboardInterrupt)
     other = ValueError("of another kind")
     assert as_interrupt(other) is other
 

@@ -328,7 +328,7 @@ def test_classes_that_are_not_there(saved):
         header["density"]["fields"]["map"]["kind"] = "elsewhere:Twist"
 
     rewrite(saved, rename)
-    with pytest.raises(ValueError, match="elsewhere:Twist.*import its module"):
+    with pytest.raises(ValueError, match=r"elsewhere:Twist.*import its module"):
         destructors.load(saved)
 
 
@@ -361,7 +361,7 @@ def test_pickles_inside_are_not_read(saved):
         arrays = {name: file[name] for name in file.files}
     arrays["a0"] = np.array([Explosive()], dtype=object)
     np.savez(saved, **arrays)
-    with pytest.raises(ValueError, match="allow_pickle|damaged"):
+    with pytest.raises(ValueError, match=r"allow_pickle|damaged"):
         destructors.load(saved)
 
 
@@ -373,7 +373,7 @@ def test_what_is_no_data_is_named():
     logarithm = as_destructor(
         FunctionTransformer(np.log, np.exp), log_det=lambda X: -np.log(X).sum(axis=1)
     ).fit(X)
-    with pytest.raises(TypeError, match="FunctionTransformer|function"):
+    with pytest.raises(TypeError, match=r"FunctionTransformer|function"):
         destructors.save(logarithm, "never.npz")
     neighbours = RegressionDestructor(
         KNeighborsRegressor(), min_r2=-1.0, random_state=0

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from destructors.linear import Whitening
+from destructors.maps import Affine, Switch
 from destructors.marginal import HistogramGaussianizer, SplineGaussianizer
 from destructors.testing import (
     check_destructor,
+    check_map,
     destructor_checks_generator,
     parametrize_with_destructor_checks,
 )
@@ -203,6 +205,63 @@ def test_a_map_that_only_seems_to_dequantize_is_checked_as_a_bijection():
     status = {r["check_name"]: r["status"] for r in results}
     assert {status[name] for name in DEQUANTIZER_CHECKS} == {"skipped"}
     assert status["check_inverse"] == status["check_integral"] == "passed"
+
+
+# ---------------------------------------------------------------- maps alone
+
+MEAN, SCALE = np.zeros(2), np.array([0.5, 3.0])
+ROWS = np.random.default_rng(0).normal(size=(120, 2))
+
+
+@pytest.mark.parametrize(
+    ("map_", "X", "settings"),
+    [
+        (faulty.GaussianMap(MEAN, SCALE), ROWS, {}),
+        (faulty.CubeMap(MEAN, SCALE), ROWS, {}),
+        (faulty.SwapMap(), np.arange(80.0).reshape(40, 2) % 5, {"smooth": False}),
+        (faulty.NoiseMap(7), INTEGERS, {}),
+    ],
+)
+def test_right_maps_pass(map_, X, settings):
+    check_map(map_, X, **settings)
+
+
+@pytest.mark.parametrize(
+    ("map_", "message"),
+    [
+        (faulty.WrongLogDetMap(MEAN, SCALE), "numerical Jacobian"),
+        (faulty.WrongLogDetOfInverseMap(MEAN, SCALE), "minus its inverse's"),
+        (faulty.NotInvertibleMap(MEAN, SCALE), "training rows"),
+        (faulty.StandardisesByBatchMap(MEAN, SCALE), "rows"),
+        (faulty.CentresInPlaceMap(SCALE, SCALE), "rows|read-only"),
+        (faulty.RoughDensity(faulty.GaussianMap(MEAN, SCALE / 3.0)), "when a model is"),
+    ],
+)
+def test_faulty_maps_fail(map_, message):
+    with pytest.raises((AssertionError, ValueError), match=message):
+        check_map(map_, ROWS)
+
+
+def test_maps_that_cannot_be_saved_have_to_be_said_so():
+    holds_no_data = faulty.HoldsAFunction(np.negative)
+    with pytest.raises(AssertionError, match="Not all in the map is data"):
+        check_map(holds_no_data, ROWS)
+    check_map(holds_no_data, ROWS, savable=False)
+
+
+@pytest.mark.parametrize("fault", [faulty.RoundsToNearestMap, faulty.DrawsNoiseAnewMap])
+def test_faulty_surjections_fail(fault):
+    with pytest.raises(AssertionError):
+        check_map(fault(7), INTEGERS)
+
+
+def test_maps_with_a_context():
+    domains = Affine(MEAN, SCALE), Affine(MEAN + 1.0, SCALE**2)
+    labels = np.arange(len(ROWS)) % 2
+    check_map(Switch(domains), ROWS, context=labels)
+    wrong = faulty.WrongLogDetMap(MEAN, SCALE)
+    with pytest.raises(AssertionError, match="numerical Jacobian"):
+        check_map(Switch((domains[0], wrong)), ROWS, context=labels)
 
 
 def test_tables_of_too_many_cells_are_not_counted():

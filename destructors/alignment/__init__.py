@@ -2,8 +2,7 @@
 
 from destructors.alignment._base import DomainDestructor
 from destructors.alignment._gaussian import GaussianBarycenter
-from destructors.alignment._marginal import MarginalBarycenter
-from destructors.alignment._sliced import SlicedBarycenter
+from destructors.alignment._sliced import MarginalBarycenter, SlicedBarycenter
 from destructors.alignment._tree import TreeBarycenter
 
 __all__ = [

@@ -20,12 +20,9 @@ from destructors.alignment._domains import (
     resolve_domain_weights,
 )
 from destructors.base import HoldoutDestructor
-from destructors.maps._blocks import in_blocks
 from destructors.maps._density import encode_labels
 from destructors.rows import Fold, Rows
 from destructors.table import read_rows
-
-__all__ = ["DomainDestructor"]
 
 
 class DomainDestructor(HoldoutDestructor):
@@ -144,19 +141,24 @@ class DomainDestructor(HoldoutDestructor):
                 "row, by keyword: fit(X, sample_domain=labels). The second argument is "
                 "y, which is not used."
             )
+        labels: Any = sample_domain
+        labels_val: Any = sample_domain_val
         with self._fitting() as learner:
-            labels: Any = sample_domain
-            train = learner._read_training(X, sample_weight, labels)
-            name, fewest = type(self).__name__, learner._min_domain_samples
-            learner.domains_ = find_domains(train.context, fewest, name)
-            validation = None
+            train, validation = learner._read_training(X, sample_weight, labels), None
             if X_val is not None:
-                labels = sample_domain_val
-                validation = learner._numbered(
-                    learner._read_validation(X_val, sample_weight_val, labels)
+                validation = learner._read_validation(
+                    X_val, sample_weight_val, labels_val
                 )
-                learner._check_validation(validation)
-            learner._fit_rows(Fold(learner._numbered(train), validation))
+                domains = learner.domains_
+                missing = np.setdiff1d(domains, domains[validation.context])
+                if len(missing):
+                    raise ValueError(
+                        "X_val needs rows of each domain, but has none of "
+                        f"{', '.join(map(repr, missing.tolist()))}."
+                    )
+            elif sample_domain_val is not None or sample_weight_val is not None:
+                raise ValueError("sample_domain_val and sample_weight_val need X_val.")
+            learner._fit_rows(Fold(train, validation))
         return self
 
     def _fit_rows(self, fold: Fold, *, onwards: bool = False) -> Fold | None:
@@ -314,15 +316,8 @@ class DomainDestructor(HoldoutDestructor):
         ValueError
             If a label was not there in `fit`.
         """
-        check_is_fitted(self)
-        start = encode_labels(np.asarray([source]), self.domains_)
-        end = encode_labels(np.asarray([target]), self.domains_)
-        rows = read_rows(self, X, self._schema, reset=False)
-        n_rows = len(rows)
-        map_, run = self.map_, self._run
-        Z, _ = in_blocks(map_.forward, rows, np.repeat(start, n_rows), run)
-        back, _ = in_blocks(map_.inverse, Z, np.repeat(end, n_rows), run)
-        return self.to_density().decode(back)
+        Z, _ = self._forward(X, np.repeat([source], len(X)))  # type: ignore[arg-type]
+        return self._backward(Z, np.repeat([target], len(Z)))[0]
 
     # ------------------------------------------------------------------ agreement
 
@@ -334,7 +329,7 @@ class DomainDestructor(HoldoutDestructor):
         *,
         sample_domain: ArrayLike | None = None,
     ) -> float:
-        """Tell how well the domains agree in the shared space.
+        """Return how well the domains agree in the shared space.
 
         Parameters
         ----------
@@ -421,9 +416,7 @@ class DomainDestructor(HoldoutDestructor):
             If ``n_samples`` is no integer of at least 1 or ``domain`` was not there in
             `fit`.
         """
-        check_is_fitted(self)
-        number = encode_labels(np.asarray([domain]), self.domains_)
-        labels = self.domains_[number].repeat(max(int(n_samples), 0))
+        labels = np.repeat([domain], max(int(n_samples), 0))
         return self._draw(n_samples, random_state, labels)
 
     # ------------------------------------------------------------------ scikit-learn
@@ -446,9 +439,13 @@ class DomainDestructor(HoldoutDestructor):
 
     # ------------------------------------------------------------------ steps
 
-    def _check_labels(self, sample_domain: Any, values: NDArray) -> NDArray:
-        """Return the labels of rows."""
-        return check_labels(sample_domain, len(values), type(self).__name__)
+    def _check_labels(
+        self, given: Any, values: NDArray, name: str = "sample_domain"
+    ) -> NDArray:
+        return check_labels(given, len(values), type(self).__name__, name)
+
+    def _context(self, given: Any, values: NDArray) -> NDArray:
+        return encode_labels(self._check_labels(given, values), self.domains_)
 
     def _as_rows(
         self,
@@ -457,35 +454,19 @@ class DomainDestructor(HoldoutDestructor):
         context: Any,
         name: str = "sample_weight",
     ) -> Rows:
-        """Return rows whose context are the labels as they were given."""
-        given = name.replace("weight", "domain")
-        try:
-            labels = self._check_labels(context, values)
-        except ValueError as error:
-            raise ValueError(str(error).replace("sample_domain", given)) from error
-        return super()._as_rows(values, sample_weight, labels, name)
-
-    def _numbered(self, rows: Rows) -> Rows:
-        """Return rows whose context are the numbers of their domains."""
-        return replace(rows, context=encode_labels(rows.context, self.domains_))
-
-    def _check_validation(self, rows: Rows) -> None:
-        there = np.isin(np.arange(len(self.domains_)), rows.context)  # type: ignore[arg-type]
-        if not there.all():
-            raise ValueError(
-                "X_val needs rows of each domain, but has none of "
-                f"{', '.join(map(repr, self.domains_[~there].tolist()))}."
-            )
+        """Return rows with the numbers of their domains as context."""
+        labels = self._check_labels(context, values, name.replace("weight", "domain"))
+        rows = super()._as_rows(values, sample_weight, labels, name)
+        if "domains_" not in vars(self):
+            # Those of rows of weight zero are none.
+            fewest, name = self._min_domain_samples, type(self).__name__
+            self.domains_ = find_domains(rows.context, fewest, name)
+        numbers = encode_labels(rows.context, self.domains_)  # type: ignore[arg-type]
+        return replace(rows, context=numbers)
 
     def _read(
-        self,
-        X: Any,
-        sample_weight: ArrayLike | None = None,
-        sample_domain: ArrayLike | None = None,
+        self, X: Any, sample_weight: ArrayLike | None = None, given: Any = None
     ) -> Rows:
         check_is_fitted(self)
         values = read_rows(self, X, self._schema, reset=False)
-        return self._numbered(self._as_rows(values, sample_weight, sample_domain))
-
-    def _context(self, given: Any, values: NDArray) -> NDArray:
-        return encode_labels(self._check_labels(given, values), self.domains_)
+        return self._as_rows(values, sample_weight, given)

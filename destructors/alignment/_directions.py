@@ -12,8 +12,6 @@ from destructors.alignment._domains import pooled_weight
 from destructors.alignment._monotone import group_means
 from destructors.rows import Rows
 
-__all__ = ["find_directions", "principal_basis", "project"]
-
 # Quantile levels by which projections are compared.
 _N_LEVELS = 32
 _SHORTEST_STEP = 1e-2
@@ -62,7 +60,7 @@ def find_directions(
     max_iter: int,
     random_state: np.random.RandomState,
 ) -> tuple[NDArray, int]:
-    """Find orthonormal directions along which domains are far from their barycenter.
+    """Return orthonormal directions along which domains are far from their barycenter.
 
     Riemannian gradient ascent with a QR retraction: a step that does not raise the
     sliced distance is halved and tried again.
@@ -107,7 +105,7 @@ def find_directions(
 
 
 def _retract(matrix: NDArray) -> NDArray:
-    """Orthonormal columns, continuous in the matrix."""
+    """Return orthonormal columns, continuous in the matrix."""
     q, r = np.linalg.qr(matrix)
     return q * np.where(np.diag(r) < 0.0, -1.0, 1.0)
 
@@ -115,8 +113,10 @@ def _retract(matrix: NDArray) -> NDArray:
 def _sliced_distance(
     parts: list[Rows], domain_weights: NDArray, directions: NDArray
 ) -> tuple[float, NDArray]:
-    """Sum over directions of the mean squared distance of quantile functions to their
-    mean, and its gradient along the manifold.
+    """Return how far quantile functions are from their mean, and the gradient of that.
+
+    The distance is the mean square, summed over directions; the gradient is along the
+    manifold.
     """
     projections = project(parts, directions)
     smallest = min(part.total for part in parts)
@@ -137,7 +137,7 @@ def _sliced_distance(
 
 
 def _spread(forces: NDArray, rows: Rows) -> NDArray:
-    """Hand the force on each group mean on to the rows of that group."""
+    """Return the force on each row: its share of that on the mean of its group."""
     projected, weight = rows.values, rows.weight
     n_samples, n_columns = projected.shape
     n_levels = forces.shape[1]

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from reprlib import repr as shorten
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
 
 from destructors.metrics import energy_coefficient
 from destructors.rows import Fold, Rows, make_splits
-
-__all__ = [
-    "by_domain",
-    "check_labels",
-    "divergence",
-    "find_domains",
-    "pooled_weight",
-    "resolve_domain_weights",
-    "shuffle",
-    "split_domains",
-]
 
 # Domains of fewer different rows are not divided.
 _FEWEST_TO_HOLD_OUT = 10
@@ -30,32 +19,38 @@ _FEWEST_TO_HOLD_OUT = 10
 # ---------------------------------------------------------------------- labels
 
 
-def check_labels(sample_domain: ArrayLike | None, n_samples: int, name: str) -> NDArray:
-    """Validate the labels of rows."""
-    if sample_domain is None:
+def check_labels(
+    given: ArrayLike | None, n_rows: int, who: str, name: str = "sample_domain"
+) -> NDArray:
+    """Return the labels of rows.
+
+    Parameters
+    ----------
+    given : array-like of shape (n_rows,) or (n_rows, 1), or None
+        What a user gave as labels.
+    n_rows : int
+        Number of rows.
+    who : str
+        Name of the destructor that needs them.
+    name : str
+        Name of the argument.
+    """
+    if given is None:
         raise ValueError(
-            f"{name} needs sample_domain, the domain label of each row: pass "
-            "sample_domain=... (through scikit-learn's metadata routing inside a "
-            "Pipeline or a search)."
+            f"{who} needs {name}, the domain label of each row: pass {name}=... "
+            "(through scikit-learn's metadata routing inside a Pipeline or a search)."
         )
-    labels: NDArray = check_array(
-        sample_domain,
-        ensure_2d=False,
-        dtype=None,
-        ensure_all_finite=False,
-        input_name="sample_domain",
-    )
-    if labels.ndim == 2 and labels.shape[1] == 1:
+    labels = np.asarray(given)
+    if labels.shape[1:] == (1,):
         labels = labels.ravel()
     if labels.ndim != 1:
         raise ValueError(
-            f"sample_domain must have one label a row, got an array of shape "
-            f"{labels.shape}."
+            f"{name} must have one label a row, got an array of shape {labels.shape}."
         )
-    if len(labels) != n_samples:
+    if len(labels) != n_rows:
         raise ValueError(
-            f"sample_domain has {len(labels)} labels, but X has {n_samples} rows: give "
-            "one label a row."
+            f"{name} has {len(labels)} labels, but X has {n_rows} rows: give one label "
+            "a row."
         )
     # Of all values only a missing number differs from itself.
     missing = np.asarray(labels != labels)
@@ -63,19 +58,22 @@ def check_labels(sample_domain: ArrayLike | None, n_samples: int, name: str) -> 
         missing = missing | np.equal(labels, np.array(None))
     if missing.any():
         raise ValueError(
-            "sample_domain contains missing labels (NaN or None): give each row a "
-            "label, or drop such rows."
+            f"{name} contains missing labels (NaN or None): give each row a label, or "
+            "drop such rows."
         )
     return labels
 
 
-def find_domains(labels: Any, fewest: int, name: str) -> NDArray:
-    """Return the labels there are, in order."""
+def find_domains(labels: Any, fewest: int, who: str) -> NDArray:
+    """Return the labels there are, in order, each of at least so many rows."""
     domains, sizes = np.unique(labels, return_counts=True)
+    if domains.dtype.kind == "O":
+        # Strings, say: a file holds no objects.
+        domains = np.array(domains.tolist())
     if len(domains) < 2:
         raise ValueError(
-            f"{name} needs at least 2 domains, but sample_domain has 1 label: "
-            f"{_show(domains.tolist())}."
+            f"{who} needs at least 2 domains, but sample_domain has 1 label: "
+            f"{domains.tolist()[0]!r}."
         )
     few = [
         f"{domain!r} ({size})"
@@ -84,9 +82,9 @@ def find_domains(labels: Any, fewest: int, name: str) -> NDArray:
     ]
     if few:
         raise ValueError(
-            f"{name} needs at least {fewest} rows of each domain (of weight above "
-            f"zero), but of {', '.join(few)} there are fewer: drop or merge such "
-            "domains."
+            f"{who} needs at least {fewest} rows of each domain (of weight above "
+            f"zero), but of {', '.join(few)} there are fewer: drop such domains, or "
+            "join them with others."
         )
     return domains
 
@@ -94,20 +92,15 @@ def find_domains(labels: Any, fewest: int, name: str) -> NDArray:
 # ---------------------------------------------------------------------- rows
 
 
-def by_domain(rows: Rows, most: int | None = None) -> list[Rows]:
-    """Return the rows of each domain, or the first of them.
-
-    The context of the rows is the number of their domain.
-    """
-    return [rows.take(_members(rows, k)[:most]) for k in _numbers(rows)]
+def by_domain(rows: Rows) -> list[Rows]:
+    """Return the rows of each domain, whose number is their context."""
+    return [rows.take(members) for members in _members(rows)]
 
 
-def _numbers(rows: Rows) -> range:
-    return range(int(rows.context.max()) + 1)  # type: ignore[union-attr]
-
-
-def _members(rows: Rows, k: int) -> NDArray:
-    return np.flatnonzero(rows.context == k)
+def _members(rows: Rows) -> list[NDArray]:
+    assert rows.context is not None
+    numbers = range(int(rows.context.max()) + 1)
+    return [np.flatnonzero(rows.context == k) for k in numbers]
 
 
 def divergence(rows: Rows, most: int | None = None) -> float:
@@ -120,9 +113,10 @@ def divergence(rows: Rows, most: int | None = None) -> float:
     most : int or None
         About so many rows are compared, the first of each domain.
     """
+    members = _members(rows)
     if most is not None:
-        most //= len(_numbers(rows))
-    parts = [part for part in by_domain(rows, most) if len(part)]
+        most //= len(members)
+    parts = [rows.take(own[:most]) for own in members if len(own)]
     return energy_coefficient(
         [part.values for part in parts], [part.weight for part in parts]
     )
@@ -140,8 +134,8 @@ def shuffle(rows: Rows) -> Rows:
     matter.
     """
     order = [
-        _members(rows, k)[np.argsort(part.hashes(0), kind="stable")]
-        for k, part in enumerate(by_domain(rows))
+        own[np.argsort(rows.take(own).hashes(0), kind="stable")]
+        for own in _members(rows)
     ]
     return rows.take(np.concatenate(order))
 
@@ -164,20 +158,16 @@ def split_domains(
     seed : int
         Seed of the split.
     """
-    n_folds = cv or 1
-    folds: list[tuple[list, list]] = [([], []) for _ in range(n_folds)]
-    for k in _numbers(rows):
-        members = _members(rows, k)
+    n_folds, domains = cv or 1, []
+    for members in _members(rows):
         part = rows.take(members)
         splits = [(np.arange(len(part)),) * 2] * n_folds
         if len(part.unique()[0]) >= max(_FEWEST_TO_HOLD_OUT, n_folds):
             splits = make_splits(part, cv, validation_fraction, seed)
-        for (train, held_out), split in zip(folds, splits, strict=True):
-            train.append(members[split[0]])
-            held_out.append(members[split[1]])
+        domains.append([(members[train], members[test]) for train, test in splits])
     return [
-        Fold(rows.take(np.concatenate(train)), rows.take(np.concatenate(held_out)))
-        for train, held_out in folds
+        Fold(*(rows.take(np.concatenate(side)) for side in zip(*parts, strict=True)))
+        for parts in zip(*domains, strict=True)
     ]
 
 
@@ -188,6 +178,7 @@ def resolve_domain_weights(
     domain_weights: Any, domains: NDArray, totals: list[float]
 ) -> NDArray:
     """Return the share of each domain in the barycenter; the sum is 1."""
+    known = domains.tolist()
     if isinstance(domain_weights, str):
         if domain_weights == "uniform":
             shares = np.ones(len(domains))
@@ -196,17 +187,15 @@ def resolve_domain_weights(
         else:
             shares = _target_shares(domains)
     elif isinstance(domain_weights, Mapping):
-        known = domains.tolist()
-        unknown = [label for label in domain_weights if label not in known]
-        if unknown:
+        if unknown := [label for label in domain_weights if label not in known]:
             raise ValueError(
-                f"domain_weights names the unknown domain(s) {_show(unknown)}; there "
-                f"are {_show(known)}."
+                f"domain_weights names the unknown domain(s) {shorten(unknown)}; there "
+                f"are {shorten(known)}."
             )
         shares = np.array([domain_weights.get(label, 0.0) for label in known], float)
     else:
         shares = np.asarray(domain_weights, dtype=np.float64)
-        if shares.shape != (len(domains),):
+        if shares.shape != domains.shape:
             raise ValueError(
                 f"domain_weights must have one weight for each of the {len(domains)} "
                 f"domains, got an array of shape {shares.shape}."
@@ -222,21 +211,13 @@ def resolve_domain_weights(
 
 
 def _target_shares(domains: NDArray) -> NDArray:
-    if domains.dtype.kind not in "if":
-        raise ValueError(
-            'domain_weights="target" needs numbers as labels (negative ones are '
-            f"targets), got {_show(domains.tolist())}. Name the target instead: "
-            "domain_weights={label: 1.0}."
-        )
-    shares = (domains < 0).astype(np.float64)
+    shares = np.zeros(len(domains))
+    if domains.dtype.kind in "if":
+        shares[domains < 0] = 1.0
     if not shares.any():
         raise ValueError(
-            'domain_weights="target" needs a target domain, whose label is negative; '
-            f"the labels are {_show(domains.tolist())}."
+            'domain_weights="target" needs a target domain, whose label is a negative '
+            f"number; the labels are {shorten(domains.tolist())}. Or name the target: "
+            "domain_weights={label: 1.0}."
         )
     return shares
-
-
-def _show(labels: list) -> str:
-    shown = ", ".join(repr(label) for label in labels[:5])
-    return shown + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")

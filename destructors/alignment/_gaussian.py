@@ -13,11 +13,8 @@ from scipy.linalg import eigh
 from destructors._compat import Interval
 from destructors.alignment._directions import principal_basis
 from destructors.alignment._layer import BarycenterDestructor
-from destructors.maps import Map, Switch
-from destructors.maps._stretch import Stretch
+from destructors.maps import Map, Stretch, Switch
 from destructors.rows import Rows
-
-__all__ = ["GaussianBarycenter", "barycenter_covariance"]
 
 # The maps stretch and squeeze by no more than this: rows of a domain that is constant
 # in a direction come back to full precision.
@@ -122,15 +119,14 @@ class GaussianBarycenter(BarycenterDestructor):
         moves = self.barycenter_mean_ - means
 
         def at(share: float) -> Map:
+            parts = zip(maps, means, moves, strict=True)
             # The eigenvalues of a mean with the identity are such means.
             return Switch(
                 tuple(
                     Stretch(
                         axes, 1.0 + share * (values - 1.0), mean, mean + share * move
                     )
-                    for (values, axes), mean, move in zip(
-                        maps, means, moves, strict=True
-                    )
+                    for (values, axes), mean, move in parts
                 )
             )
 
@@ -188,7 +184,7 @@ def barycenter_covariance(covariances: NDArray, weights: NDArray) -> NDArray:
 def _maps_to(
     barycenter: NDArray, covariances: list[NDArray]
 ) -> list[tuple[NDArray, NDArray]]:
-    """Eigenvalues and axes of the optimal map of each covariance to the barycenter."""
+    """Return eigenvalues and axes of the optimal map of each to the barycenter."""
     ridge = _ridge(np.stack([barycenter, *covariances]))
     target = barycenter + ridge
     maps = []
@@ -201,7 +197,7 @@ def _maps_to(
 
 
 def _ridge(covariances: NDArray) -> NDArray:
-    """Keep every covariance positive, however few rows or constant features."""
+    """Return what keeps covariances of few rows or constant features positive."""
     largest = np.diagonal(covariances, axis1=1, axis2=2).max(axis=0)
     return np.diag(_RIDGE * np.where(largest > 0.0, largest, 1.0))
 
@@ -212,7 +208,7 @@ def _root(matrix: NDArray) -> NDArray:
 
 
 def _roots(matrix: NDArray) -> tuple[NDArray, NDArray]:
-    """Symmetric root and its inverse."""
+    """Return the symmetric root and its inverse."""
     values, axes = eigh(matrix)
     roots = np.sqrt(np.maximum(values, np.finfo(float).eps * values.max()))
     return (axes * roots) @ axes.T, (axes / roots) @ axes.T

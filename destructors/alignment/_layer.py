@@ -16,15 +16,13 @@ from destructors.alignment._domains import by_domain, divergence, split_domains
 from destructors.maps import Map
 from destructors.rows import Fold, Rows
 
-__all__ = ["BarycenterDestructor"]
-
 # Shares of the way that are compared on held-out rows.
 _RATES = (1.0, 0.75, 0.5, 0.25, 0.0)
 _VALIDATION_FRACTION = 0.2
 
 
 class BarycenterDestructor(DomainDestructor):
-    """Base of the layers. A subclass gives `_fit_barycenter`."""
+    """Base of the layers: a subclass implements `_fit_barycenter`."""
 
     _parameter_constraints: ClassVar[dict] = {
         **DomainDestructor._parameter_constraints,
@@ -70,8 +68,8 @@ class BarycenterDestructor(DomainDestructor):
         return {"learning_rate": float(np.mean([x.learning_rate_ for x in fitted]))}
 
 
-def _best_rate(at: Callable[[float], Map], held_out: Rows | None) -> float:
+def _best_rate(at: Callable[[float], Map], validation: Rows | None) -> float:
     """Return the share of the way that brings held-out rows closest."""
-    assert held_out is not None
-    losses = [divergence(held_out.through(at(rate))) for rate in _RATES]
+    assert validation is not None
+    losses = [divergence(validation.through(at(rate))) for rate in _RATES]
     return _RATES[int(np.argmin(losses))]

@@ -14,10 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors.maps._rational_spline import RationalQuadraticSpline
+from destructors.maps import RationalQuadraticSpline
 from destructors.rows import Rows
-
-__all__ = ["MonotoneMaps", "choose_n_knots", "fit_monotone", "group_means"]
 
 # Between knots and beyond, a map is never steeper than this nor flatter than its
 # reciprocal: all rows come back to full precision, however many layers there are.
@@ -103,7 +101,7 @@ def fit_monotone(
 
 
 def _choose_slopes(runs: NDArray, rises: NDArray) -> NDArray:
-    """Slopes at knots: the harmonic mean of those beside them, weighted by distance.
+    """Return slopes at knots: harmonic means of those beside them, by distance.
 
     F. N. Fritsch and J. Butland, *A method for constructing local monotone piecewise
     cubic interpolants*, SIAM Journal on Scientific and Statistical Computing 5, 1984.

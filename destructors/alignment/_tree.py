@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import ClassVar, Literal
 
@@ -18,49 +17,11 @@ from destructors.alignment._monotone import (
     fit_monotone,
     group_means,
 )
-from destructors.maps import Map, Switch
-from destructors.maps._cells import Cells
+from destructors.maps import Cells, Map, Switch
 from destructors.rows import Rows
 
-__all__ = ["TreeBarycenter"]
-
-
-@dataclass
-class _Node:
-    """Features that are aligned here, and the cells that one of them is cut in.
-
-    Attributes
-    ----------
-    maps : MonotoneMaps
-        The maps of one feature in an inner node; of all that are left in a leaf.
-    column : int
-        Place of the feature among those that are left.
-    cuts : ndarray of shape (n_domains, n_cells - 1)
-        Where cells end, in the feature of each domain.
-    children : list of _Node
-        One for each cell; none in a leaf.
-    """
-
-    maps: MonotoneMaps
-    column: int = 0
-    cuts: NDArray | None = None
-    children: list[_Node] = field(default_factory=list)
-
-    @property
-    def n_leaves(self) -> int:
-        return sum(child.n_leaves for child in self.children) or 1
-
-    def to_maps(self, share: float) -> tuple[Map, ...]:
-        """Return the map of each domain that goes this share of the way."""
-        splines = self.maps.shorten(share).splines()
-        if self.cuts is None:
-            return splines
-        # A cell's maps, one a domain; transposed, a domain's maps, one a cell.
-        inside = zip(*(child.to_maps(share) for child in self.children), strict=True)
-        return tuple(
-            Cells(self.column, spline, cuts, maps)
-            for spline, cuts, maps in zip(splines, self.cuts, inside, strict=True)
-        )
+# The map of each domain, by the share of the way that they go.
+_Maps = Callable[[float], tuple[Map, ...]]
 
 
 class TreeBarycenter(BarycenterDestructor):
@@ -161,18 +122,18 @@ class TreeBarycenter(BarycenterDestructor):
     def _fit_barycenter(
         self, parts: list[Rows], random_state: np.random.RandomState
     ) -> Callable[[float], Map]:
-        root = self._grow(parts, self.max_depth)
-        self.n_leaves_ = root.n_leaves
-        return lambda share: Switch(root.to_maps(share))
+        self.n_leaves_ = 1
+        at = self._grow(parts, self.max_depth)
+        return lambda share: Switch(at(share))
 
-    def _grow(self, parts: list[Rows], depth: int) -> _Node:
+    def _grow(self, parts: list[Rows], depth: int) -> _Maps:
         maps = fit_monotone(parts, self.domain_weights_, choose_n_knots(parts))
-        leaf = _Node(maps)
+        leaf_maps = lambda share: maps.shorten(share).splines()
         n_features = parts[0].n_features
         smallest = min(part.total for part in parts)
         n_cells = min(self.n_cells, int(smallest / self.min_samples_leaf))
         if depth == 0 or n_cells < 2 or n_features < 2:
-            return leaf
+            return leaf_maps
         first = _most_different(maps)
         chosen = maps.column(first)
         own = [part.columns(np.array([first])) for part in parts]
@@ -188,13 +149,24 @@ class TreeBarycenter(BarycenterDestructor):
         ]
         if min(cell.total for domain in cells for cell in domain) < 2.0:
             # Ties, or domains that do not overlap even now.
-            return leaf
+            return leaf_maps
         others = np.delete(np.arange(n_features), first)
         children = [
             self._grow([cell.columns(others) for cell in same], depth - 1)
             for same in zip(*cells, strict=True)
         ]
-        return _Node(chosen, first, cuts, children)
+        self.n_leaves_ += n_cells - 1
+
+        def at(share: float) -> tuple[Map, ...]:
+            splines = chosen.shorten(share).splines()
+            # A cell's maps, one a domain; transposed, a domain's maps, one a cell.
+            inside = zip(*(child(share) for child in children), strict=True)
+            return tuple(
+                Cells(first, *known)
+                for known in zip(splines, cuts, inside, strict=True)
+            )
+
+        return at
 
 
 def _cut(part: Rows, cell: NDArray, n_cells: int) -> list[Rows]:

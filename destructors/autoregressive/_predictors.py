@@ -2,52 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import pickle
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn import linear_model
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import SGDRegressor
 
-from destructors._compat import limit_threadpools
+from destructors._compat import LinearModel, limit_threadpools
+from destructors.maps._external import External
 from destructors.maps._predictors import BoostedTrees, Linear, Predictor
 
-__all__ = ["Opaque", "as_predictor"]
-
-# Those that predict by coefficients and an intercept, and by nothing else.
-_LINEAR = (
-    linear_model.ARDRegression,
-    linear_model.BayesianRidge,
-    linear_model.ElasticNet,
-    linear_model.ElasticNetCV,
-    linear_model.HuberRegressor,
-    linear_model.Lars,
-    linear_model.LarsCV,
-    linear_model.Lasso,
-    linear_model.LassoCV,
-    linear_model.LassoLars,
-    linear_model.LassoLarsCV,
-    linear_model.LassoLarsIC,
-    linear_model.LinearRegression,
-    linear_model.OrthogonalMatchingPursuit,
-    linear_model.OrthogonalMatchingPursuitCV,
-    linear_model.QuantileRegressor,
-    linear_model.Ridge,
-    linear_model.RidgeCV,
-    linear_model.SGDRegressor,
-    linear_model.TheilSenRegressor,
-)
 # Losses whose trees add up to the prediction itself, not to a function of it.
 _PLAIN_LOSSES = ("squared_error", "absolute_error", "quantile")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Opaque(Predictor):
+class Opaque(External, Predictor):
     """A regressor that nothing is known of but that it predicts.
-
-    It pickles, but a file of `destructors.save` cannot hold it.
 
     Parameters
     ----------
@@ -57,43 +31,49 @@ class Opaque(Predictor):
 
     regressor: Any
 
-    def digest(self) -> bytes:
-        """Return a hash of the pickled regressor, which may pickle otherwise again."""
-        return hashlib.blake2b(pickle.dumps(self.regressor), digest_size=16).digest()
-
     # The threads of ``n_jobs`` are all there are: those of OpenMP would come on top.
     @limit_threadpools(limits=1, user_api="openmp")
-    def predict(self, X):
+    def predict(self, X: NDArray) -> NDArray:
         """Predict a number for each row; see `Predictor.predict`."""
         return self.regressor.predict(X)
 
 
-def as_predictor(regressor: Any) -> Predictor:
+def as_predictor(regressor: Any) -> Predictor | None:
     """Return what a regressor has learned: as plain data if its kind is known.
 
     Parameters
     ----------
-    regressor : estimator
+    regressor : estimator or None
         A fitted regressor of one target.
 
     Returns
     -------
-    predictor : Predictor
+    predictor : Predictor or None
         `BoostedTrees` of a `HistGradientBoostingRegressor`, `Linear` of a linear
-        model, else `Opaque`.
+        model, else `Opaque`; None of None.
     """
+    if regressor is None:
+        return None
     if type(regressor) is HistGradientBoostingRegressor:
         categories = regressor.is_categorical_ is not None
         if regressor.loss in _PLAIN_LOSSES and not categories:
             return _read_trees(regressor)
-    elif type(regressor) in _LINEAR:
+    elif _is_linear(regressor):
         coefficients = np.asarray(regressor.coef_, dtype=np.float64)
         return Linear(coefficients, float(np.squeeze(regressor.intercept_)))
     return Opaque(regressor)
 
 
+def _is_linear(regressor: Any) -> bool:
+    """Return whether it predicts by coefficients and an intercept, and nothing else."""
+    # A class that is not scikit-learn's own may predict otherwise than its base does.
+    known = type(regressor).__module__.startswith("sklearn.linear_model.")
+    is_linear = isinstance(regressor, LinearModel | SGDRegressor)
+    return known and is_linear and isinstance(regressor, RegressorMixin)
+
+
 def _read_trees(regressor: HistGradientBoostingRegressor) -> BoostedTrees:
-    """Number the nodes of all trees so that children stand side by side."""
+    """Return trees whose nodes are numbered so that children stand side by side."""
     roots, start = [], 0
     parts: list[tuple[Any, ...]] = []
     for (tree,) in regressor._predictors:

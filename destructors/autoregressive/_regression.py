@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
-from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.utils.validation import has_fit_parameter
 
 from destructors._compat import HasMethods, Interval, StrOptions, limit_threadpools
+from destructors.autoregressive._cross_fit import CrossFit
 from destructors.autoregressive._predictors import as_predictor
 from destructors.base import Destructor
 from destructors.maps._autoregressive import Autoregressive, bound_log_scale, round_seen
 from destructors.maps._map import Map
 from destructors.maps._predictors import Predictor
 from destructors.rows import Fold, Rows, fold_rows, is_over, map_threads
-
-__all__ = ["RegressionDestructor"]
-
-Split = tuple[NDArray, NDArray]
 
 # Rows on which an order of the features is looked for.
 _N_ORDER_ROWS = 3000
@@ -152,12 +145,10 @@ class RegressionDestructor(Destructor):
         seeds = random_state.randint(2**31 - 1, size=2)
         n_folds = min(self.n_folds, len(rows))
         folds = fold_rows(values, weight, n_folds, seeds[0]) if n_folds > 1 else []
-        d = rows.n_features
+        d, cross = rows.n_features, CrossFit(self.regressor, weight, folds, seeds[1])
         self.order_ = self._find_order(rows, seeds[1])
         fitted = map_threads(
-            lambda k: self._fit_feature(rows, folds, k, seeds[1]),
-            range(d),
-            fold.train.n_jobs,
+            lambda k: self._fit_feature(values, k, cross), range(d), fold.train.n_jobs
         )
         Z, log_det = np.empty_like(values), np.zeros(len(values))
         self.regressors_: list[Any] = [None] * d
@@ -168,11 +159,9 @@ class RegressionDestructor(Destructor):
             self.scale_[j], self.r2_[j] = part.scale, part.r2
             Z[:, j] = part.residual / np.exp(part.log_s)
             log_det -= part.log_s
-            if part.regressor is not None:
-                self.regressors_[j] = part.regressor
-                means[j] = as_predictor(part.regressor)
-            if part.log_scale is not None:
-                log_scales[j] = as_predictor(part.log_scale)
+            self.regressors_[j] = part.regressor
+            means[j] = as_predictor(part.regressor)
+            log_scales[j] = as_predictor(part.log_scale)
         self._leftover = Z[place], log_det[place]
         return Autoregressive(self.order_, tuple(means), tuple(log_scales), self.scale_)
 
@@ -180,134 +169,42 @@ class RegressionDestructor(Destructor):
         self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
     ) -> Fold:
         """Return held-out residuals: those of regressors that did not see the row."""
-        Z, log_det = self._leftover
-        train, validation = fold.train, fold.validation
-        after = replace(train, values=Z, log_det=train.log_det + log_det, names=None)
-        return Fold(after, None if validation is None else validation.through(map_))
+        validation = fold.validation
+        return Fold(
+            fold.train.moved(*self._leftover),
+            None if validation is None else validation.through(map_),
+        )
 
     # ------------------------------------------------------------------ one feature
 
     # The threads of ``n_jobs`` are all there are: those of OpenMP would come on top.
     @limit_threadpools(limits=1, user_api="openmp")
-    def _fit_feature(
-        self, rows: Rows, folds: list[Split], k: int, seed: int
-    ) -> _Feature:
-        """Fit the feature that stands at place ``k`` of the order."""
-        j = self.order_[k]
-        y, weight = rows.values[:, j], rows.weights
-        before = round_seen(rows.values[:, self.order_[:k]])
+    def _fit_feature(self, values: NDArray, k: int, cross: CrossFit) -> _Feature:
+        """Return what is learned of the feature at place ``k`` of the order."""
+        y, before = values[:, self.order_[k]], round_seen(values[:, self.order_[:k]])
         alone = _Feature(None, None, 1.0, 0.0, y, np.zeros(len(y)))
-        center = np.average(y, weights=weight)
-        variance = np.average((y - center) ** 2, weights=weight)
-        if k == 0 or not folds or variance <= (1e-12 * np.abs(y).max()) ** 2:
+        variance = _variance(y, cross.weight)
+        is_constant = variance <= (1e-12 * np.abs(y).max()) ** 2
+        if k == 0 or not cross.folds or is_constant or is_over():
             return alone
-        if is_over():
-            return alone
-        held_out, n_iter = self._cross_predict(before, y, weight, folds, seed)
-        residual = y - held_out
-        mean_square = np.average(residual**2, weights=weight)
+        predicted, n_iter = cross.predict(before, y)
+        residual = y - predicted
+        mean_square = np.average(residual**2, weights=cross.weight)
         r2 = 1.0 - mean_square / variance
         if r2 < self.min_r2:
             return alone._replace(r2=r2)
         # An exact relation leaves a scale that can still be divided by.
         scale = np.sqrt(max(mean_square, 1e-20 * variance))
-        regressor = self._fit_one(before, y, weight, seed, n_iter)
-        part = _Feature(
-            regressor, None, scale, r2, residual, np.full(len(y), np.log(scale))
-        )
-        return self._add_scale(part, before, weight, folds, seed)
-
-    def _add_scale(
-        self,
-        part: _Feature,
-        before: NDArray,
-        weight: NDArray,
-        folds: list[Split],
-        seed: int,
-    ) -> _Feature:
-        """Let the scale vary, if held-out rows are for it."""
-        if not self.heteroscedastic:
-            return part
-        size = np.abs(part.residual) / part.scale
-        target = np.log(np.maximum(size, 1e-3))
-        shape, n_iter = self._cross_predict(before, target, weight, folds, seed)
-        shape = bound_log_scale(shape)
-        scaled = (part.residual / part.scale) * np.exp(-shape)
-        # The regression of a logarithm is off by a constant, which the scale takes up.
-        factor = np.sqrt(np.average(scaled**2, weights=weight))
-        gain = -np.average(shape, weights=weight) - np.log(factor)
-        if not gain > 0:
-            return part
-        scale = part.scale * factor
-        return part._replace(
-            log_scale=self._fit_one(before, target, weight, seed, n_iter),
-            scale=scale,
-            log_s=np.log(scale) + shape,
-        )
-
-    def _cross_predict(
-        self, X: NDArray, y: NDArray, weight: NDArray, folds: list[Split], seed: int
-    ) -> tuple[NDArray, int | None]:
-        """Predict each row by a regressor that did not see it."""
-        predicted = np.empty(len(y))
-        n_iter: list[int] = []
-        for train, held_out in folds:
-            validation = (X[held_out], y[held_out], weight[held_out])
-            model = self._fit_one(
-                X[train], y[train], weight[train], seed, validation=validation
-            )
-            predicted[held_out] = model.predict(X[held_out])
-            if self.regressor is None:
-                n_iter.append(model.n_iter_)
-        if not n_iter:
-            return predicted, None
-        return predicted, max(1, int(np.round(np.mean(n_iter))))
-
-    def _fit_one(
-        self,
-        X: NDArray,
-        y: NDArray,
-        weight: NDArray,
-        seed: int,
-        n_iter: int | None = None,
-        validation: tuple[NDArray, NDArray, NDArray] | None = None,
-    ) -> Any:
-        """Fit a regressor; the default one stops by held-out rows, or at ``n_iter``."""
-        if self.regressor is not None:
-            model = clone(self.regressor)
-            if "random_state" in model.get_params(deep=False):
-                model.set_params(random_state=seed)
-            if has_fit_parameter(model, "sample_weight"):
-                return model.fit(X, y, sample_weight=weight)
-            if not (weight == weight[0]).all():
-                raise ValueError(
-                    f"{type(model).__name__} does not take sample_weight: drop the "
-                    "weights (equal rows count as weights), or choose another "
-                    "regressor."
-                )
-            return model.fit(X, y)
-        if validation is None:
-            model = HistGradientBoostingRegressor(
-                max_iter=n_iter, early_stopping=False, random_state=seed
-            )
-            return model.fit(X, y, sample_weight=weight)
-        model = HistGradientBoostingRegressor(
-            max_iter=200, early_stopping=True, random_state=seed
-        )
-        X_val, y_val, weight_val = validation
-        return model.fit(
-            X,
-            y,
-            sample_weight=weight,
-            X_val=X_val,
-            y_val=y_val,
-            sample_weight_val=weight_val,
-        )
+        regressor = cross.fit(before, y, n_iter)
+        log_s = np.full(len(y), np.log(scale))
+        part = _Feature(regressor, None, scale, r2, residual, log_s)
+        return _vary_scale(part, before, cross) if self.heteroscedastic else part
 
     # ------------------------------------------------------------------ order
 
     @limit_threadpools(limits=1, user_api="openmp")
     def _find_order(self, rows: Rows, seed: int) -> NDArray:
+        """Return the order of the features."""
         d = rows.n_features
         if self.order is None or (isinstance(self.order, str) and d < 3):
             return np.arange(d)
@@ -324,17 +221,18 @@ class RegressionDestructor(Destructor):
         half = len(X) // 2
         if half < 2:
             return np.arange(d)
-        train, held_out = np.arange(half), np.arange(half, len(X))
+        train, test = np.arange(half), np.arange(half, len(X))
+        cross = CrossFit(self.regressor, weight, [(train, test)], seed)
         r2 = np.zeros(d)
         for j in range(d):
             if is_over():
                 break
             y, others = X[:, j], round_seen(np.delete(X, j, axis=1))
-            split = [(train, held_out)]
-            predicted, _ = self._cross_predict(others, y, weight, split, seed)
-            error = (y - predicted)[held_out]
-            variance = np.var(y[held_out])
-            r2[j] = 1.0 - np.mean(error**2) / variance if variance > 0 else 0.0
+            predicted, _ = cross.predict(others, y)
+            error = (y - predicted)[test]
+            mean_square = np.average(error**2, weights=weight[test])
+            variance = _variance(y[test], weight[test])
+            r2[j] = 1.0 - mean_square / variance if variance > 0 else 0.0
         return np.argsort(r2, kind="stable")
 
 
@@ -347,3 +245,25 @@ class _Feature(NamedTuple):
     r2: float
     residual: NDArray
     log_s: NDArray
+
+
+def _variance(y: NDArray, weight: NDArray) -> float:
+    center = np.average(y, weights=weight)
+    return np.average((y - center) ** 2, weights=weight)
+
+
+def _vary_scale(part: _Feature, before: NDArray, cross: CrossFit) -> _Feature:
+    """Return the feature with a scale that varies, if held-out rows are for it."""
+    scaled = part.residual / part.scale
+    target = np.log(np.maximum(np.abs(scaled), 1e-3))
+    shape, n_iter = cross.predict(before, target)
+    shape = bound_log_scale(shape)
+    scaled *= np.exp(-shape)
+    # The regression of a logarithm is off by a constant, which the scale takes up.
+    factor = np.sqrt(np.average(scaled**2, weights=cross.weight))
+    gain = -np.average(shape, weights=cross.weight) - np.log(factor)
+    if not gain > 0:
+        return part
+    scale = part.scale * factor
+    log_scale, log_s = cross.fit(before, target, n_iter), np.log(scale) + shape
+    return part._replace(log_scale=log_scale, scale=scale, log_s=log_s)

@@ -12,15 +12,10 @@ from numpy.typing import NDArray
 
 from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor
-from destructors.compose._select import find_columns
-from destructors.maps import Identity, Map
-from destructors.maps._dequantize_categories import DequantizeCategories
-from destructors.rows import CONTINUOUS, Fold, Rows, hash_rows
+from destructors.compose._columns import find_columns
+from destructors.maps import DequantizeCategories, Identity, Map
+from destructors.rows import Fold, Rows
 from destructors.table import Categorical, check_table
-
-__all__ = ["CategoryDequantizer"]
-
-_ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 class CategoryDequantizer(Destructor):
@@ -171,14 +166,11 @@ class CategoryDequantizer(Destructor):
     ) -> Fold:
         if not isinstance(map_, DequantizeCategories):
             return fold
-        rows, held_out, kinds = fold.train, fold.validation, fold.train.kinds
-        if kinds is not None:
-            kinds = np.where(kinds > 0, CONTINUOUS, kinds)
-        Z, log_det = map_.spread(rows.values, _hash_each(rows.values, map_.seed))
+        rows, validation = fold.train, fold.validation
+        Z, log_det = map_.spread_copies(rows.values)
+        kinds = None if rows.kinds is None else map_.kinds_after(rows.kinds)
         train = replace(rows, values=Z, log_det=rows.log_det + log_det, kinds=kinds)
-        if held_out is not None:
-            held_out = replace(held_out.through(map_), kinds=kinds)
-        return Fold(train, held_out)
+        return Fold(train, validation and validation.through(map_))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -199,14 +191,3 @@ def _count_codes(rows: Rows, columns: NDArray, sizes: NDArray) -> tuple[NDArray,
         np.bincount(rows.values[:, j].astype(np.intp), rows.weight, minlength=size)
         for j, size in zip(columns, sizes, strict=True)
     )
-
-
-def _hash_each(X: NDArray, seed: int) -> NDArray:
-    """Return hashes of numbered rows: equal ones get different hashes."""
-    hashes = hash_rows(X, seed)
-    order = np.argsort(hashes, kind="stable")
-    first = np.flatnonzero(np.diff(hashes[order], prepend=~hashes[order[:1]]) != 0)
-    lengths = np.diff(first, append=len(X))
-    number = np.empty(len(X), dtype=np.uint64)
-    number[order] = np.arange(len(X)) - np.repeat(first, lengths)
-    return hashes + number * _ODD

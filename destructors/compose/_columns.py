@@ -19,6 +19,7 @@ from destructors._compat import (
     StrOptions,
     VisualBlock,
     check_feature_names_in,
+    get_column_indices,
 )
 from destructors.base import Destructor, HoldoutDestructor
 from destructors.base_distributions import (
@@ -28,14 +29,11 @@ from destructors.base_distributions import (
     JointDistribution,
     StandardNormal,
 )
-from destructors.compose._adapt import as_destructor
-from destructors.compose._select import find_columns
+from destructors.compose._adapt import adapt
 from destructors.greedy import Progress
 from destructors.maps import Columns, Map
-from destructors.rows import CONTINUOUS, Fold, Rows
+from destructors.rows import Fold, Rows
 from destructors.table import Categorical, check_table, take_columns
-
-__all__ = ["ColumnDestructor"]
 
 # Where numbers end, where codes end, and both.
 _BASES = (StandardNormal, IndependentCategorical, ChowLiuTree, JointDistribution)
@@ -143,26 +141,19 @@ class ColumnDestructor(BaseComposition, HoldoutDestructor):
 
     # ------------------------------------------------------------------ parameters
 
-    # Anything can be set as a parameter; `fit` is where it is refused.
+    # What scikit-learn takes parameters from. Anything can be given as ``destructors``:
+    # `fit` is where it is refused.
 
     @property
     def _pairs(self) -> Any:
-        try:
-            return [(name, destructor) for name, destructor, _ in self.destructors]
-        except (TypeError, ValueError):
-            return self.destructors
+        return [entry[:2] for entry in self.destructors if isinstance(entry, tuple)]
 
     @_pairs.setter
-    def _pairs(self, pairs: Any) -> None:
-        try:
-            self.destructors = [
-                (name, destructor, columns)
-                for (name, destructor), (_, _, columns) in zip(
-                    pairs, self.destructors, strict=True
-                )
-            ]
-        except (TypeError, ValueError):
-            self.destructors = pairs
+    def _pairs(self, pairs: list[tuple[str, Any]]) -> None:
+        columns = [entry[2:] for entry in self.destructors]
+        self.destructors = [
+            (*pair, *key) for pair, key in zip(pairs, columns, strict=True)
+        ]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get parameters; those of a group are named ``group__parameter``.
@@ -205,8 +196,8 @@ class ColumnDestructor(BaseComposition, HoldoutDestructor):
 
     @property
     def _dequantizes(self) -> bool:  # type: ignore[override]
-        given = [destructor for _, destructor in self._pairs] + [self.remainder]
-        return any(getattr(part, "_dequantizes", False) for part in given)
+        given = [*self._pairs, ("remainder", self.remainder)]
+        return any(getattr(part, "_dequantizes", False) for _, part in given)
 
     def _categorical(self, X: Any) -> Mapping[int, Categorical]:
         table = check_table(self, X)
@@ -251,29 +242,25 @@ class ColumnDestructor(BaseComposition, HoldoutDestructor):
     def _honest(
         self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
     ) -> Fold:
-        parts = self._leftover
-        held_out = fold.validation
-        if held_out is not None:
-            held_out = self._join(held_out, [part.validation for part in parts])
-        return Fold(self._join(fold.train, [part.train for part in parts]), held_out)
+        """Return the rows as the groups have left theirs."""
+        train = self._join(fold.train, map_, [part.train for part in self._leftover])
+        if fold.validation is None:
+            return Fold(train)
+        validation = [part.validation for part in self._leftover]
+        return Fold(train, self._join(fold.validation, map_, validation))
 
-    def _join(self, rows: Rows, parts: list[Rows]) -> Rows:
-        """Return rows with the columns of each group as it has left them."""
+    def _join(self, rows: Rows, map_: Map, parts: list[Rows]) -> Rows:
         dtype = np.result_type(rows.values, *(part.values for part in parts))
         values, total = rows.values.astype(dtype), np.zeros(len(rows))
-        kinds = None if rows.kinds is None else rows.kinds.copy()
         for (_, _, columns), part in zip(self.destructors_, parts, strict=True):
             values[:, columns] = part.values
             total += part.log_det
-            if kinds is not None:
-                kinds[columns] = CONTINUOUS if part.kinds is None else part.kinds
-        is_named = all(part.names is not None for part in parts)
         return replace(
             rows,
             values=values,
             log_det=rows.log_det + total,
-            kinds=kinds,
-            names=rows.names if is_named else None,
+            kinds=None if rows.kinds is None else map_.kinds_after(rows.kinds),
+            names=rows.names if map_.feature_wise else None,
         )
 
     def _join_bases(self) -> Distribution:
@@ -325,19 +312,18 @@ class ColumnDestructor(BaseComposition, HoldoutDestructor):
         groups = []
         for name, destructor, key in self.destructors:
             columns = find_columns(table, key, f"The columns of group {name!r}")
-            if len(np.unique(columns)) != len(columns):
-                raise ValueError(f"Group {name!r} has a column twice.")
-            for j in columns:
-                if owner.setdefault(int(j), name) != name:
+            for j in columns.tolist():
+                if j in owner:
                     label = table.columns[j] if hasattr(table, "columns") else j
                     raise ValueError(
                         f"Column {label} is in the groups {owner[j]!r} and {name!r}: "
-                        "each column can be in one."
+                        "each column can be in one, once."
                     )
-            groups.append((name, _adapt(name, destructor), columns))
+                owner[j] = name
+            groups.append((name, adapt(f"Group {name!r}", destructor), columns))
         left = [j for j in range(table.shape[1]) if j not in owner]
         if not isinstance(self.remainder, str):
-            destructor = _adapt("remainder", self.remainder)
+            destructor = adapt("Group 'remainder'", self.remainder)
             groups.append(("remainder", destructor, np.array(left, dtype=np.intp)))
         return [group for group in groups if len(group[2])]
 
@@ -348,10 +334,9 @@ class ColumnDestructor(BaseComposition, HoldoutDestructor):
             rows = rows.take(slice(1))
         if self._schema is not None:
             return self._schema.decode(rows.values)
-        pandas = sys.modules.get("pandas")
-        if rows.names is None or pandas is None:
+        if rows.names is None or "pandas" not in sys.modules:
             return rows.values
-        return pandas.DataFrame(rows.values, columns=rows.names)
+        return sys.modules["pandas"].DataFrame(rows.values, columns=rows.names)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
         """Get the names of the latent features.
@@ -387,11 +372,34 @@ class ColumnDestructor(BaseComposition, HoldoutDestructor):
         )
 
 
-def _adapt(name: str, destructor: Any) -> Destructor:
+def find_columns(table: Any, key: Any, what: str) -> NDArray:
+    """Return the positions of columns.
+
+    Parameters
+    ----------
+    table : DataFrame or ndarray of shape (n_samples, n_features)
+        A table, of pandas or polars.
+    key : object
+        A name or position, a list or slice of these, a boolean mask, or a callable that
+        takes the table and gives any of these.
+    what : str
+        What a message calls them.
+
+    Returns
+    -------
+    positions : ndarray of int
+
+    Raises
+    ------
+    ValueError
+        If there is no such column.
+    """
+    if callable(key):
+        key = key(table)
     try:
-        return as_destructor(destructor)
-    except TypeError as error:
-        raise TypeError(
-            f"Group {name!r} must have a Destructor, or a transformer that can be "
-            f"one. {error}"
+        found = get_column_indices(table, key)
+    except (ValueError, IndexError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{what} ({key!r}) are not in X of {table.shape[1]} feature(s): {error}"
         ) from error
+    return np.atleast_1d(np.asarray(found, dtype=np.intp))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from destructors._compat import (
     BaseComposition,
     HasMethods,
+    Interval,
     StrOptions,
     VisualBlock,
 )
@@ -18,8 +20,6 @@ from destructors.compose._stack import GreedyDestructor
 from destructors.greedy import Cycle, Schedule, TryAll
 from destructors.linear import PCARotation, RandomRotation
 from destructors.marginal import SplineGaussianizer
-
-__all__ = ["IterativeDestructor"]
 
 
 class IterativeDestructor(BaseComposition, GreedyDestructor):
@@ -118,6 +118,8 @@ class IterativeDestructor(BaseComposition, GreedyDestructor):
 
     _parameter_constraints: ClassVar[dict] = {
         **GreedyDestructor._parameter_constraints,
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
         "candidates": [HasMethods(["fit", "transform"]), list, None],
         "selection": [StrOptions({"best", "cycle"})],
     }

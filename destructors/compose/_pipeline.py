@@ -17,8 +17,6 @@ from destructors.greedy import Progress
 from destructors.maps import Chain, Map
 from destructors.rows import Fold
 
-__all__ = ["DestructorPipeline", "make_destructor_pipeline"]
-
 
 class DestructorPipeline(BaseComposition, HoldoutDestructor):
     """Chain destructors: each is fitted on the output of those before it.

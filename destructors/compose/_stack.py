@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from destructors._compat import Interval
 from destructors.base import Destructor, HoldoutDestructor
 from destructors.base_distributions import StandardNormal
+from destructors.compose._adapt import as_destructor
 from destructors.compose._pipeline import DestructorPipeline
 from destructors.greedy import (
     Greedy,
@@ -30,8 +32,6 @@ from destructors.greedy import (
 )
 from destructors.maps import Chain, Map
 from destructors.rows import Fold, Rows, is_over
-
-__all__ = ["GreedyDestructor", "StackTask"]
 
 
 class StackTask(Task):
@@ -88,10 +88,11 @@ class StackTask(Task):
                 f"A layer of a stack must end on the standard normal, but {name} ends "
                 f"on {base!r}. Put it after the stack, in a DestructorPipeline."
             )
-        if np.isnan(scores[0]) or (
-            after.validation is not None and np.isnan(scores[1])
-        ):
-            raise FloatingPointError(f"{name} gives NaN.")
+        wrong = [
+            x for x in scores[: 1 + (after.validation is not None)] if not x < np.inf
+        ]
+        if wrong:
+            raise FloatingPointError(f"{name} gives a log density of {wrong[0]}.")
 
     def refit_params(self, layers: list[Any]) -> dict[str, Any]:
         """Return what the layers of the folds have found best."""
@@ -116,19 +117,17 @@ class GreedyDestructor(HoldoutDestructor):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "cv": ["cv_object"],
-        "warm_start": ["boolean"],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
-    # Those that compare starts make each fit from scratch.
+    # Those that have no such parameter make each fit from scratch.
     warm_start: bool = False
     max_iter: int
     early_stopping: bool
@@ -176,8 +175,7 @@ class GreedyDestructor(HoldoutDestructor):
     # ------------------------------------------------------------------ fitting
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
-        candidates = self._named_candidates()
-        self._check_candidates(candidates)
+        candidates = self._adapt(self._named_candidates())
         resume = self.warm_start and hasattr(self, "_history")
         if resume:
             seed = self._history["seed"]
@@ -206,7 +204,7 @@ class GreedyDestructor(HoldoutDestructor):
             if all_rows is None:
                 folds = [fold.through(self._chain(self.layers_)) for fold in folds]
             else:
-                folds = [engine.refit(fold, settled=False)[1] for fold in folds]
+                folds = [engine.refit(fold, as_chosen=False)[1] for fold in folds]
         progress.set_final(lambda: self._as_if_ended(engine, seed, layers))
         layers: list[Any] = []
         with progress.running(self._max_layers() + (all_rows is not None)):
@@ -215,16 +213,21 @@ class GreedyDestructor(HoldoutDestructor):
             layers = [step.layer for step in engine.steps]
             if all_rows is not None:
                 layers, _ = engine.refit(all_rows)
-            vars(self).update(self._attributes(engine, seed, layers))
+            self.__dict__.update(self._attributes(engine, seed, layers))
         return self._chain(layers)
 
-    def _check_candidates(self, candidates: list[tuple[str, Any]]) -> None:
+    def _adapt(self, candidates: list[tuple[str, Any]]) -> list[tuple[str, Destructor]]:
+        """Return candidates as destructors; transformers become such."""
+        adapted = []
         for name, candidate in candidates:
-            if not isinstance(candidate, Destructor):
+            try:
+                adapted.append((name, as_destructor(candidate)))
+            except TypeError as error:
                 raise TypeError(
-                    f"Candidate {name!r} must be a Destructor, got "
-                    f"{type(candidate).__name__}."
-                )
+                    f"Candidate {name!r} must be a Destructor, or a transformer that "
+                    f"can be one. {error}"
+                ) from error
+        return adapted
 
     def _make_folds(self, fold: Fold, seed: int) -> tuple[list[Fold], Fold | None]:
         """Return the folds to grow on; with ``cv`` all rows too, to fit on at last."""
@@ -270,8 +273,26 @@ class GreedyDestructor(HoldoutDestructor):
             "base_distribution_": self.base_distribution_,
         }
 
+    def _cut(self, depth: int) -> Self:
+        """Return a copy that has the first layers only."""
+        part = copy.copy(self)
+        part.layers_ = self.layers_[:depth]
+        part.layer_names_ = self.layer_names_[:depth]
+        part.n_iter_ = len(part.layers_)
+        part.train_score_ = self.train_score_[: depth + 1]
+        part.validation_score_ = self.validation_score_[: depth + 1]
+        part._history = {**self._history, "steps": self._history["steps"][:depth]}
+        part.map_ = self._chain(part.layers_)
+        return part
+
     def _resume(self, engine: Greedy) -> None:
         """Bring an engine to where the last fit ended."""
+        choices = [step["choice"] for step in self._history["steps"]]
+        if self.layer_names_ != [dict(enumerate(engine.names)).get(c) for c in choices]:
+            raise ValueError(
+                "The candidates are no longer those of the layers that are there: set "
+                "warm_start=False to begin anew."
+            )
         engine.start = self._history["start"]
         engine.steps = [
             Step(**{**step, "layer": layer})

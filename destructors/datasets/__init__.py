@@ -1,9 +1,9 @@
 """Toy densities and loaders of public data sets."""
 
-from destructors.datasets._discrete import make_discrete_gaussian_grid
 from destructors.datasets._generated import (
     make_autoregressive,
     make_banana,
+    make_discrete_gaussian_grid,
     make_gaussian_grid,
     make_sine_wave,
 )

@@ -6,14 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.preprocessing import OrdinalEncoder
+from numpy.typing import NDArray
+from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from sklearn.utils import Bunch
 
-from destructors.datasets._fetch import find, find_local
-from destructors.datasets._prepare import part
-from destructors.datasets._sources import ANOMALY, COP, MNIST, MUSHROOM, Source
-
-__all__ = ["load_anomaly", "load_cop", "load_density", "load_mnist", "load_mushroom"]
+from destructors.datasets._fetch import (
+    ANOMALY,
+    COP,
+    MNIST,
+    MUSHROOM,
+    Source,
+    find,
+    find_local,
+)
 
 # The set of the collection that each is made of, where it is of one.
 _DENSITY = {
@@ -69,7 +74,7 @@ def load_density(name: str) -> Bunch:
     member = _choose(name, _DENSITY, "density data set")
     path = f"density/{name}.npz"
     if member is not None and not find_local(path):
-        return Bunch(**part(load_anomaly(member).data), DESCR=f"{name}, from ADBench")
+        return Bunch(**_part(load_anomaly(member).data), DESCR=f"{name}, from ADBench")
     with np.load(find(Source(path))) as arrays:
         return Bunch(
             **{key: arrays[key] for key in ("train", "val", "test")},
@@ -138,11 +143,9 @@ def load_mnist() -> Bunch:
     with np.load(find(MNIST)) as arrays:
         # Keras calls them x_train and so on, and keeps images square.
         found = {name.replace("x_", "X_"): arrays[name] for name in arrays.files}
-    return Bunch(
-        **{name: found[name].reshape(-1, 784) for name in ("X_train", "X_test")},
-        **{name: found[name] for name in ("y_train", "y_test")},
-        DESCR="MNIST",
-    )
+    for name in ("X_train", "X_test"):
+        found[name] = found[name].reshape(-1, 784)
+    return Bunch(**found, DESCR="MNIST")
 
 
 def load_mushroom() -> Bunch:
@@ -213,3 +216,27 @@ def _choose(name: str, known: Mapping[str, Any], what: str) -> Any:
             f"There is no {what} {name!r}; choose from {', '.join(known)}."
         )
     return known[name]
+
+
+def dequantize(X: NDArray, rng: np.random.Generator) -> NDArray:
+    """Return rows with uniform noise in columns whose values repeat.
+
+    The noise is as wide as the smallest gap between values of the column: a density has
+    no place for point masses.
+    """
+    X = np.array(X, dtype=np.float64)
+    for column in X.T:
+        values = np.unique(column)
+        if 1 < len(values) < len(column):
+            column += np.diff(values).min() * rng.uniform(size=len(column))
+    return X
+
+
+def _part(X: NDArray) -> dict[str, NDArray]:
+    """Return dequantized, shuffled and standardised rows, 80/10/10."""
+    rng = np.random.default_rng(0)
+    X = rng.permutation(dequantize(X, rng))
+    train, val, test = np.split(X, [int(0.8 * len(X)), int(0.9 * len(X))])
+    scaler = StandardScaler().fit(train)
+    parts = {"train": train, "val": val, "test": test}
+    return {name: scaler.transform(rows) for name, rows in parts.items()}

@@ -9,17 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from destructors.datasets._checks import Seed, at_least, positive, seeded
-
-__all__ = [
-    "make_checkerboard",
-    "make_concentric_circles",
-    "make_pinwheel",
-    "make_rings",
-    "make_spirals",
-]
-
-_LOG_2PI = np.log(2.0 * np.pi)
+from destructors.datasets._generated import LOG_2PI, Seed, at_least, seeded
 
 
 def make_concentric_circles(
@@ -64,11 +54,8 @@ def make_concentric_circles(
     >>> bool(abs(log_density.mean() - -3.255) < 0.05)
     True
     """
-    radii = np.arange(1.0, at_least("n_circles", n_circles, 1) + 1.0)
-    shares = radii / radii.sum()
-    return _draw_circles(
-        n_samples, radii, shares, noise, random_state, return_log_density
-    )
+    weights = np.arange(1.0, at_least("n_circles", n_circles, 1) + 1.0)
+    return _draw_circles(weights, n_samples, noise, random_state, return_log_density)
 
 
 def make_rings(
@@ -111,30 +98,31 @@ def make_rings(
     >>> make_rings(5, random_state=0).shape
     (5, 2)
     """
-    radii = np.arange(1.0, at_least("n_rings", n_rings, 1) + 1.0)
-    shares = np.full(len(radii), 1.0 / len(radii))
-    return _draw_circles(
-        n_samples, radii, shares, noise, random_state, return_log_density
-    )
+    weights = np.ones(at_least("n_rings", n_rings, 1))
+    return _draw_circles(weights, n_samples, noise, random_state, return_log_density)
 
 
-def _draw_circles(n_samples, radii, shares, noise, random_state, return_log_density):
-    rng = seeded(n_samples, random_state)
-    noise = positive("noise", noise)
-    radius = rng.choice(radii, n_samples, p=shares) + noise * rng.standard_normal(
-        n_samples
-    )
+def _draw_circles(
+    weights: NDArray,
+    n_samples: int,
+    noise: float,
+    random_state: Seed,
+    return_log_density: bool,
+) -> Any:
+    """Draw points near circles of radii 1, 2, … of given weights."""
+    radii, shares = np.arange(1.0, len(weights) + 1.0), weights / weights.sum()
+    rng = seeded(n_samples, random_state, noise=noise)
+    radius = rng.choice(radii, n_samples, p=shares)
+    radius += noise * rng.standard_normal(n_samples)
     angle = rng.uniform(0.0, 2.0 * np.pi, n_samples)
-    X = radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
+    X = radius[:, None] * _on_unit_circle(angle)
     if not return_log_density:
         return X
     # A negative radius is the positive one at the opposite angle.
     r = np.abs(radius)[:, None]
-    log_parts = np.logaddexp(
-        norm.logpdf(r, radii, noise), norm.logpdf(-r, radii, noise)
-    )
-    log_radius = logsumexp(log_parts + np.log(shares), axis=1)
-    return X, log_radius - np.log(r[:, 0]) - _LOG_2PI
+    both = norm.logpdf(r, radii, noise), norm.logpdf(-r, radii, noise)
+    log_radius = logsumexp(np.logaddexp(*both) + np.log(shares), axis=1)
+    return X, log_radius - np.log(r[:, 0]) - LOG_2PI
 
 
 def make_checkerboard(
@@ -226,8 +214,7 @@ def make_pinwheel(
     >>> make_pinwheel(5, random_state=0).shape
     (5, 2)
     """
-    rng = seeded(n_samples, random_state)
-    noise = positive("noise", noise)
+    rng = seeded(n_samples, random_state, noise=noise)
     turns = 2.0 * np.pi * np.arange(at_least("n_arms", n_arms, 1)) / n_arms
     arm = rng.randint(n_arms, size=n_samples)
     straight = rng.standard_normal((n_samples, 2)) * [3.0 * noise, noise] + [1.0, 0.0]
@@ -237,13 +224,9 @@ def make_pinwheel(
         return X
     # Turning by an angle that depends on the radius alone keeps areas.
     back = _turn(X, -swirl * radius)
-    parts = []
-    for turn in turns:
-        along, across = _turn(back, np.full(n_samples, -turn)).T
-        parts.append(
-            norm.logpdf(along, 1.0, 3.0 * noise) + norm.logpdf(across, 0.0, noise)
-        )
-    return X, logsumexp(parts, axis=0) - np.log(n_arms)
+    arms = np.stack([_turn(back, np.full(n_samples, -turn)) for turn in turns])
+    log_parts = norm.logpdf(arms, [1.0, 0.0], [3.0 * noise, noise]).sum(axis=2)
+    return X, logsumexp(log_parts, axis=0) - np.log(n_arms)
 
 
 def make_spirals(
@@ -283,21 +266,19 @@ def make_spirals(
     >>> make_spirals(5, random_state=0).shape
     (5, 2)
     """
-    rng = seeded(n_samples, random_state)
-    positive("noise", noise)
+    rng = seeded(n_samples, random_state, noise=noise, n_turns=n_turns)
     n_spirals = at_least("n_spirals", n_spirals, 1)
-    full_angle = 2.0 * np.pi * positive("n_turns", n_turns)
-    angle = full_angle * np.sqrt(rng.uniform(size=n_samples))
+    angle = 2.0 * np.pi * n_turns * np.sqrt(rng.uniform(size=n_samples))
     radius = n_spirals * angle / (2.0 * np.pi)
     start = 2.0 * np.pi * rng.randint(n_spirals, size=n_samples) / n_spirals
-    X = radius[:, None] * np.column_stack(
-        [np.cos(angle + start), np.sin(angle + start)]
-    )
+    X = radius[:, None] * _on_unit_circle(angle + start)
     return X + noise * rng.standard_normal((n_samples, 2))
 
 
 def _turn(X: NDArray, angle: NDArray) -> NDArray:
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.column_stack(
-        [cos * X[:, 0] - sin * X[:, 1], sin * X[:, 0] + cos * X[:, 1]]
-    )
+    (cos, sin), (x, y) = _on_unit_circle(angle).T, X.T
+    return np.column_stack([cos * x - sin * y, sin * x + cos * y])
+
+
+def _on_unit_circle(angle: NDArray) -> NDArray:
+    return np.column_stack([np.cos(angle), np.sin(angle)])

@@ -3,94 +3,21 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from destructors._compat import Interval, StrOptions
 from destructors.base import HoldoutDestructor
-from destructors.discrete._base import DiscreteDestructor
-from destructors.discrete._base_counts import BaseCounts, Structure
-from destructors.discrete._counts import Layout
-from destructors.discrete._distinct import split_copies
+from destructors.discrete._base import DiscreteDestructor, split_copies, unique_codes
+from destructors.discrete._bases import (
+    STRUCTURES,
+    BaseCounts,
+    list_bases,
+    score_bases,
+)
 from destructors.maps import Identity
-from destructors.maps._checks import check_codes
-from destructors.rows import Fold
-
-__all__ = ["BaseGrid", "CategoricalBase"]
-
-_STRUCTURES: tuple[Structure, ...] = ("independent", "chow-liu")
-# Less than the least would gain nothing on held-out rows of the kind that was trained
-# on, and lose much on others.
-_ALPHAS = (0.1, 0.3, 1.0, 3.0, 10.0)
-
-
-class BaseGrid(NamedTuple):
-    """The bases among which held-out rows choose.
-
-    Attributes
-    ----------
-    structures : tuple of {"independent", "chow-liu"}
-    alphas : tuple of float
-    """
-
-    structures: tuple[Structure, ...]
-    alphas: tuple[float, ...]
-
-    @classmethod
-    def of(cls, structure: str, alpha: float | str) -> BaseGrid:
-        """Return the grid that two parameters leave open: "auto" stands for all."""
-        structures = _STRUCTURES if structure == "auto" else (structure,)
-        alphas = _ALPHAS if isinstance(alpha, str) else (float(alpha),)
-        return cls(structures, alphas)  # type: ignore[arg-type]
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is anything to choose."""
-        return len(self.structures) * len(self.alphas) > 1
-
-    @property
-    def first(self) -> tuple[Structure, float]:
-        """The first structure and smoothing: the only ones, if it is not open."""
-        return self.structures[0], self.alphas[0]
-
-    def score(
-        self,
-        X: NDArray,
-        weight: NDArray,
-        X_val: NDArray,
-        weight_val: NDArray,
-        layout: Layout,
-    ) -> NDArray:
-        """Score each base, fitted on some rows, by others.
-
-        Parameters
-        ----------
-        X, X_val : ndarray of shape (n_samples, n_features), (n_val_samples, n_features)
-            Codes to fit on, and to score by.
-        weight, weight_val : ndarray of shape (n_samples,), (n_val_samples,)
-            Weights of the rows.
-        layout : Layout
-            Of the columns.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_structures, n_alphas)
-            Mean log probability of the second rows, in nats.
-        """
-        scores = np.empty((len(self.structures), len(self.alphas)))
-        for i, structure in enumerate(self.structures):
-            counts = BaseCounts.learn(X, weight, layout, structure)
-            for j, alpha in enumerate(self.alphas):
-                log_probability = counts.base(alpha).logpdf(X_val)
-                scores[i, j] = np.average(log_probability, weights=weight_val)
-        return scores
-
-    def best(self, scores: NDArray) -> tuple[Structure, float]:
-        """Return the structure and smoothing of the highest score."""
-        i, j = np.unravel_index(np.argmax(scores), scores.shape)
-        return self.structures[i], self.alphas[j]
+from destructors.rows import Fold, Rows
 
 
 class CategoricalBase(DiscreteDestructor, HoldoutDestructor):
@@ -156,7 +83,7 @@ class CategoricalBase(DiscreteDestructor, HoldoutDestructor):
 
     _parameter_constraints: ClassVar[dict] = {
         **DiscreteDestructor._parameter_constraints,
-        "structure": [StrOptions({"auto", *_STRUCTURES})],
+        "structure": [StrOptions({"auto", *STRUCTURES})],
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "random_state": ["random_state"],
@@ -183,28 +110,24 @@ class CategoricalBase(DiscreteDestructor, HoldoutDestructor):
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Identity:
         assert random_state is not None
-        X, weight = self._read_codes(fold.train)
-        layout = Layout.of(self.n_categories_)
-        grid = BaseGrid.of(self.structure, self.alpha)
-        chosen = grid.first
-        if grid.is_open:
-            parts = self._hold_out(X, weight, random_state)
-            if (held_out := fold.validation) is not None:
-                codes = check_codes(held_out.values, self.n_categories_, "X_val")
-                parts = X, weight, codes, held_out.weights
-            chosen = grid.best(grid.score(*parts, layout))
-        self.structure_, self.alpha_ = chosen
-        counts = BaseCounts.learn(X, weight, layout, self.structure_)
-        self.base_distribution_ = counts.base(self.alpha_)
+        rows = self._read_codes(fold.train)
+        bases = list_bases(self.structure, self.alpha)
+        best = 0
+        if len(bases) > 1:
+            if fold.validation is None:
+                parts = self._hold_out(rows, random_state)
+            else:
+                sizes = self.n_categories_
+                parts = Fold(rows, unique_codes(fold.validation, sizes, "X_val"))
+            best = int(np.argmax(score_bases(parts, bases)))
+        structure, self.alpha_ = bases[best]
+        self.structure_ = structure
+        self.base_distribution_ = BaseCounts.of(rows, structure).base(self.alpha_)
         return Identity()
 
-    def _hold_out(
-        self, X: NDArray, weight: NDArray, random_state: np.random.RandomState
-    ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-        share = self.validation_fraction
+    def _hold_out(self, rows: Rows, random_state: np.random.RandomState) -> Fold:
         seed = random_state.randint(2**31 - 1)
-        if np.ceil(weight).sum() < 2:
+        if np.ceil(rows.weights).sum() < 2:
             # A single row has to serve as both.
-            return X, weight, X, weight
-        held_out, rest = split_copies(X, weight, [share, 1.0 - share], seed)
-        return X[rest > 0], rest[rest > 0], X[held_out > 0], held_out[held_out > 0]
+            return Fold(rows, rows)
+        return split_copies(rows, None, self.validation_fraction, seed)[0]

@@ -10,20 +10,14 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
 from destructors.maps._jit import HAS_NUMBA, jit
+from destructors.rows import Rows
 
-__all__ = [
-    "Layout",
-    "code_counts",
-    "count_candidates",
-    "pair_counts",
-    "pair_information",
-    "spanning_tree",
-    "xlogx",
-]
+# Largest table of all pairs of codes that is made at once.
+_MAX_TABLE = 2**22
 
 
 class Layout(NamedTuple):
-    """Where the codes of each column stand when all are put in one row.
+    """Places of codes, and behind them of the cells of linked columns, in one row.
 
     Attributes
     ----------
@@ -31,215 +25,214 @@ class Layout(NamedTuple):
         Number of codes of each column.
     starts : ndarray of shape (n_features + 1,)
         Place of code 0 of each column, and the number of all codes.
+    columns : ndarray of shape (n_codes,)
+        Column of each code.
+    parents : ndarray of shape (n_features,)
+        The column that each is linked to; -1 for none.
+    cells : ndarray of shape (n_features + 1,)
+        Where the cells begin in which a column and its parent are counted together
+        (those of a code of the parent stand side by side), and the number of places.
+    surplus : ndarray of shape (n_features,)
+        Number of links of each column beyond the first.
     """
 
     sizes: NDArray
     starts: NDArray
+    columns: NDArray
+    parents: NDArray
+    cells: NDArray
+    surplus: NDArray
 
     @classmethod
-    def of(cls, sizes: NDArray) -> Layout:
-        """Lay out columns of given sizes."""
-        sizes = np.asarray(sizes, dtype=np.int64)
-        return cls(sizes, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
+    def of(cls, rows: Rows, parents: NDArray | None = None) -> Layout:
+        """Lay out the columns of rows of codes, each linked to its parent."""
+        sizes = np.asarray(rows.kinds, dtype=np.int64)
+        d = len(sizes)
+        if parents is None:
+            parents = np.full(d, -1)
+        parents = parents.astype(np.int64)
+        n_cells = np.where(parents < 0, 0, sizes * sizes[parents])
+        n_links = (parents >= 0) + np.bincount(parents[parents >= 0], minlength=d)
+        starts = np.cumsum(np.append(0, sizes))
+        return cls(
+            sizes,
+            starts,
+            np.repeat(np.arange(d), sizes),
+            parents,
+            starts[-1] + np.cumsum(np.append(0, n_cells)),
+            n_links - 1.0,
+        )
 
     @property
-    def total(self) -> int:
-        """Number of all codes."""
+    def n_codes(self) -> int:
+        """Number of codes of all columns."""
         return int(self.starts[-1])
+
+    @property
+    def has_links(self) -> bool:
+        """Whether a column has a parent."""
+        return self.cells[-1] > self.starts[-1]
 
     def block(self, j: int) -> slice:
         """Places of the codes of a column."""
         return slice(int(self.starts[j]), int(self.starts[j + 1]))
 
+    def places(self, X: NDArray) -> NDArray:
+        """Return the places of the codes of each row, and of the cells it is in."""
+        [linked] = np.nonzero(self.parents >= 0)
+        codes = X + self.starts[:-1]
+        if not len(linked):
+            return codes
+        cells = X[:, self.parents[linked]] * self.sizes[linked] + X[:, linked]
+        return np.hstack([codes, cells + self.cells[linked]])
+
 
 def xlogx(x: NDArray) -> NDArray:
-    """``x log x``, zero at zero."""
+    """Return ``x log x``, zero at zero."""
     return x * np.log(np.where(x > 0, x, 1.0))
 
 
-def code_counts(X: NDArray, weight: NDArray, layout: Layout) -> NDArray:
-    """Count each code.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-        Codes.
-    weight : ndarray of shape (n_samples,)
-        Weights of the rows.
-    layout : Layout
-        Of the columns.
-
-    Returns
-    -------
-    counts : ndarray of shape (n_codes,)
-    """
-    places = (X + layout.starts[:-1]).ravel()
-    spread = np.repeat(weight, X.shape[1])
-    return np.bincount(places, weights=spread, minlength=layout.total)
+# ------------------------------------------------------------------ counts
 
 
-def pair_counts(X: NDArray, weight: NDArray, layout: Layout, f: int, g: int) -> NDArray:
-    """Count the pairs of codes of two columns.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-        Codes.
-    weight : ndarray of shape (n_samples,)
-        Weights of the rows.
-    layout : Layout
-        Of the columns.
-    f, g : int
-        Two columns.
-
-    Returns
-    -------
-    counts : ndarray of shape (sizes[f], sizes[g])
-    """
-    shape = layout.sizes[f], layout.sizes[g]
-    cells = X[:, f] * shape[1] + X[:, g]
-    return np.bincount(cells, weight, shape[0] * shape[1]).reshape(shape)
-
-
-# ------------------------------------------------------------------ tables of a node
-
-
-def count_candidates(
-    X: NDArray,
-    weight: NDArray,
-    rows: NDArray,
-    layout: Layout,
-    line: NDArray,
-    n_lines: int,
+def count_places(
+    places: NDArray, weight: NDArray, rows: NDArray, layout: Layout
 ) -> NDArray:
-    """Count the codes among the rows that have a certain code.
+    """Return the weight of rows at each place.
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
-        Codes.
+    places : ndarray of shape (n_samples, n_features + n_links)
+        From `Layout.places`.
     weight : ndarray of shape (n_samples,)
         Weights of the rows.
     rows : ndarray of int
         The rows that count.
     layout : Layout
         Of the columns.
-    line : ndarray of shape (n_codes,), dtype int64
-        In which line of the table the rows with a code are counted; -1 for none.
-    n_lines : int
-        Number of lines.
+
+    Returns
+    -------
+    counts : ndarray of shape (n_places,)
+    """
+    n_places = int(layout.cells[-1])
+    if HAS_NUMBA:
+        counts = np.zeros(n_places)
+        _count_places_loops(places, weight, rows, counts)
+        return counts
+    spread = np.repeat(weight[rows], places.shape[1])
+    return np.bincount(places[rows].ravel(), spread, n_places)
+
+
+@jit
+def _count_places_loops(places, weight, rows, counts):  # pragma: no cover
+    for i in rows:
+        for j in range(places.shape[1]):
+            counts[places[i, j]] += weight[i]
+
+
+def count_together(
+    places: NDArray, weight: NDArray, rows: NDArray, codes: NDArray, layout: Layout
+) -> NDArray:
+    """Count the codes among the rows that have a certain code.
+
+    Parameters
+    ----------
+    places, weight, rows, layout
+        As in `count_places`.
+    codes : ndarray of shape (n_lines,)
+        The certain codes, by their places.
 
     Returns
     -------
     table : ndarray of shape (n_lines, n_codes)
     """
+    line = np.full(layout.n_codes, -1)
+    line[codes] = np.arange(len(codes))
+    d = len(layout.sizes)
     if HAS_NUMBA:
-        table = np.zeros((n_lines, layout.total))
-        _count_loops(X, weight, rows, layout.starts, line, table)
+        table = np.zeros((len(codes), layout.n_codes))
+        _count_together_loops(places, d, weight, rows, line, table)
         return table
-    places = X[rows] + layout.starts[:-1]
-    n, d = places.shape
+    places = places[rows, :d]
+    n = len(places)
     ends = np.arange(n + 1) * d
-    one_hot = csr_array((np.ones(n * d), places.ravel(), ends), (n, layout.total))
+    one_hot = csr_array((np.ones(n * d), places.ravel(), ends), (n, layout.n_codes))
     chosen = line[places]
     kept = chosen >= 0
     lengths = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
     spread = np.broadcast_to(weight[rows][:, None], places.shape)[kept]
-    lines = csr_array((spread, chosen[kept], lengths), (n, n_lines))
+    lines = csr_array((spread, chosen[kept], lengths), (n, len(codes)))
     return (lines.T @ one_hot).toarray()
 
 
 @jit
-def _count_loops(X, weight, rows, starts, line, table):  # pragma: no cover
-    d = X.shape[1]
-    places = np.empty(d, np.int64)
+def _count_together_loops(places, d, weight, rows, line, table):  # pragma: no cover
     for i in rows:
-        for f in range(d):
-            places[f] = starts[f] + X[i, f]
         for j in range(d):
-            to = line[places[j]]
+            to = line[places[i, j]]
             if to >= 0:
                 for f in range(d):
-                    table[to, places[f]] += weight[i]
+                    table[to, places[i, f]] += weight[i]
 
 
 # ------------------------------------------------------------------ information
 
 
-def pair_information(
-    X: NDArray, weight: NDArray, layout: Layout, max_cells: int
-) -> NDArray:
-    """Mutual information of each pair of columns, in nats.
+def find_parents(rows: Rows, max_cells: int, max_size: int | None = None) -> NDArray:
+    """Find the tree of pairs of columns that has the most mutual information.
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    rows : Rows
         Codes.
-    weight : ndarray of shape (n_samples,)
-        Weights of the rows.
-    layout : Layout
-        Of the columns.
     max_cells : int
-        Pairs with more cells than this are given none.
-
-    Returns
-    -------
-    information : ndarray of shape (n_features, n_features)
-        Symmetric, with zeros on the diagonal and where there are too many cells.
-    """
-    d, total = X.shape[1], weight.sum()
-    alone = np.add.reduceat(xlogx(code_counts(X, weight, layout)), layout.starts[:-1])
-    together = np.zeros((d, d))
-    few = np.outer(layout.sizes, layout.sizes) <= max_cells
-    if layout.total**2 <= _MAX_TABLE and few.all():
-        lines = np.arange(layout.total)
-        rows = np.arange(len(X))
-        table = count_candidates(X, weight, rows, layout, lines, layout.total)
-        together = np.add.reduceat(xlogx(table), layout.starts[:-1], axis=0)
-        together = np.add.reduceat(together, layout.starts[:-1], axis=1)
-    else:
-        for f in range(d):
-            for g in range(f):
-                if few[f, g]:
-                    counts = pair_counts(X, weight, layout, f, g)
-                    together[f, g] = together[g, f] = xlogx(counts).sum()
-    information = together - alone[:, None] - alone + xlogx(np.array(total))
-    information = np.maximum(information / total, 0.0)
-    information[~few] = 0.0
-    np.fill_diagonal(information, 0.0)
-    return information
-
-
-# Largest table of all pairs of codes that is made at once.
-_MAX_TABLE = 2**22
-
-
-def spanning_tree(information: NDArray, allowed: NDArray) -> NDArray:
-    """Find the tree of most information.
-
-    Parameters
-    ----------
-    information : ndarray of shape (n_features, n_features)
-        From `pair_information`.
-    allowed : ndarray of bool of shape (n_features, n_features)
-        Which pairs may be linked; where too few may, the tree falls into several.
+        Pairs of columns with more cells than this are not linked.
+    max_size : int, default=None
+        Neither are columns with more codes.
 
     Returns
     -------
     parents : ndarray of shape (n_features,)
-        Parent of each feature, -1 of a root. Sorted by ``np.argsort`` of the depth,
-        parents come before children; see `ChowLiuTree`.
+        Parent of each feature, -1 of a root. Where too few pairs may be linked, the
+        tree falls into several.
     """
-    d = len(information)
+    layout = Layout.of(rows)
+    allowed = np.outer(layout.sizes, layout.sizes) <= max_cells
+    if max_size is not None:
+        many = layout.sizes > max_size
+        allowed[many] = allowed[:, many] = False
+    information = _pair_information(rows, layout, allowed)
     # One more, that all distances are negative and none is zero, which would be no
     # edge.
     distances = np.where(allowed, -1.0 - information, 0.0)
     np.fill_diagonal(distances, 0.0)
     forest = minimum_spanning_tree(csr_array(distances))
-    parents = np.full(d, -2)
-    for root in range(d):
+    parents = np.full(len(allowed), -2)
+    for root in range(len(parents)):
         if parents[root] == -2:
             order, before = breadth_first_order(forest, root, directed=False)
             parents[order] = before[order]
             parents[root] = -1
     return parents
+
+
+def _pair_information(rows: Rows, layout: Layout, allowed: NDArray) -> NDArray:
+    """Return the mutual information of those pairs that are allowed, in nats."""
+    X, weight, starts = rows.values, rows.weights, layout.starts[:-1]
+    d, everyone, places = X.shape[1], np.arange(len(X)), layout.places(X)
+    counts = count_places(places, weight, everyone, layout)
+    alone = np.add.reduceat(xlogx(counts), starts)
+    together = np.zeros((d, d))
+    if layout.n_codes**2 <= _MAX_TABLE and allowed.all():
+        codes = np.arange(layout.n_codes)
+        table = count_together(places, weight, everyone, codes, layout)
+        together = np.add.reduceat(xlogx(table), starts, axis=0)
+        together = np.add.reduceat(together, starts, axis=1)
+    else:
+        for f, g in zip(*np.nonzero(np.tril(allowed, -1)), strict=True):
+            cells = X[:, f] * layout.sizes[g] + X[:, g]
+            together[f, g] = together[g, f] = xlogx(np.bincount(cells, weight)).sum()
+    total = weight.sum()
+    information = together - alone[:, None] - alone + xlogx(np.array(total))
+    return np.maximum(information / total, 0.0)

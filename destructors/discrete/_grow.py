@@ -9,19 +9,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors.discrete._counts import Layout, code_counts, count_candidates
-from destructors.discrete._links import (
-    Links,
-    add_counts,
-    count_links,
-    score_split,
-    take_out,
+from destructors.discrete._counts import Layout, count_places, count_together
+from destructors.discrete._links import add_counts, score_split, take_out
+from destructors.discrete._screen import (
+    Candidate,
+    draw_candidate,
+    frequent_codes,
+    propose,
 )
-from destructors.discrete._screen import Lines, draw_candidate, propose, screen
 from destructors.maps._permutation import Permutation
-from destructors.rows import is_over
-
-__all__ = ["Growth", "GrowthRule"]
+from destructors.rows import Rows, is_over
 
 # Numbers in the tables of all nodes that wait for their turn. Beyond that, a node
 # counts its own table when its turn comes.
@@ -44,7 +41,10 @@ class GrowthRule(NamedTuple):
 
 @dataclass
 class Node:
-    """A part of the rows, and the place that each of its codes has come to."""
+    """A part of the rows, the codes it can have, and the place that each has come to.
+
+    ``table`` is that of `count_together`, where the parent has left it.
+    """
 
     rows: NDArray
     mapping: NDArray
@@ -53,16 +53,17 @@ class Node:
     n_idle: int = 0
     table: NDArray | None = None
     feature: int = -1
-    members: NDArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    children: tuple[Node, Node] | None = None
+    children: list[Node] = field(default_factory=list)
 
 
 class Split(NamedTuple):
-    """A candidate that has been scored in full."""
+    """A candidate that has been scored in full: what it gains, and for each of the two
+    sides the codes that it can have and their places.
+    """
 
     gain: float
     feature: int
-    members: NDArray
+    domains: NDArray
     maps: NDArray
 
 
@@ -71,15 +72,11 @@ class Growth:
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    rows : Rows
         Codes.
-    weight : ndarray of shape (n_samples,)
-        Weights of the rows.
-    layout : Layout
-        Of the columns.
-    parents : ndarray of shape (n_features,)
+    parents : ndarray of shape (n_features,) or None
         The tree of pairs whose likelihood is to rise: parent of each feature, -1 for
-        none.
+        none. None for independent columns.
     rule : GrowthRule
         How to grow.
     rng : RandomState
@@ -93,190 +90,140 @@ class Growth:
 
     def __init__(
         self,
-        X: NDArray,
-        weight: NDArray,
-        layout: Layout,
-        parents: NDArray,
+        rows: Rows,
+        parents: NDArray | None,
         rule: GrowthRule,
         rng: np.random.RandomState,
     ):
-        self.X, self.weight, self.layout = X, weight, layout
+        self.layout = Layout.of(rows, parents)
+        self.places, self.weight = self.layout.places(rows.values), rows.weights
         self.rule, self.rng = rule, rng
-        self.links = Links.of(parents, layout)
-        self.cells = self.links.cells(X, layout)
-        self.codes = X + layout.starts[:-1]
-        self.lines = Lines.choose(code_counts(X, weight, layout), layout)
-        self.importances = np.zeros(len(layout.sizes))
+        # Counts by place, of all rows where their codes have come to.
+        self.counts = self._count(np.arange(len(rows)))
+        self.singles = frequent_codes(self.counts[: self.layout.n_codes])
+        self.importances = np.zeros(rows.n_features)
 
     def grow(self) -> Permutation:
         """Grow the tree."""
-        rows = np.arange(len(self.X))
-        everywhere = np.ones(self.layout.total, dtype=bool)
-        root = Node(rows, np.arange(self.layout.total), everywhere, 0)
-        # Counts by place, of all rows where their codes have come to.
-        self.joint, self.alone = self._count(rows)
+        rule, everywhere = self.rule, np.ones(self.layout.n_codes, dtype=bool)
+        everyone = np.arange(len(self.places))
+        root = Node(everyone, np.arange(self.layout.n_codes), everywhere, 0)
         waiting = deque([root])
         while waiting:
-            if is_over() and root.children is not None:
+            if is_over() and root.children:
                 # Whoever waits stays a leaf.
                 break
             node = waiting.popleft()
-            split = self._find_split(node)
-            if split is not None:
-                node.children = self._divide(node, split)
-                if self.rule.splitter == "glp":
+            mass = self.weight[node.rows].sum()
+            if node.depth < rule.max_depth and mass >= rule.min_samples_split:
+                counts = self._count(node.rows)
+                split = self._find_split(node, counts)
+                if split is not None:
+                    self._divide(node, counts, split)
                     self._divide_table(node, len(waiting))
-                waiting.extend(node.children)
+                    waiting.extend(node.children)
             node.table = None
-        _prune(root, self.layout)
+        _prune(root)
         return _assemble(root, self.layout)
 
     # ------------------------------------------------------------------ counts
 
-    def _table_of(self, rows: NDArray) -> NDArray:
-        lines = self.lines
-        return count_candidates(
-            self.X, self.weight, rows, self.layout, lines.line, len(lines.codes)
-        )
+    def _count(self, rows: NDArray) -> NDArray:
+        return count_places(self.places, self.weight, rows, self.layout)
 
-    def _count(self, rows: NDArray) -> tuple[NDArray, NDArray]:
-        """Count rows by cells of the links and by codes."""
-        n_cells = int(self.links.starts[-1])
-        joint = count_links(self.cells, self.weight, rows, n_cells)
-        return joint, count_links(self.codes, self.weight, rows, self.layout.total)
+    def _count_table(self, rows: NDArray) -> NDArray:
+        return count_together(self.places, self.weight, rows, self.singles, self.layout)
 
     # ------------------------------------------------------------------ splits
 
-    def _find_split(self, node: Node) -> Split | None:
+    def _find_split(self, node: Node, counts: NDArray) -> Split | None:
         """Find the best split of a node; None for a leaf."""
-        rule = self.rule
-        if node.depth >= rule.max_depth:
+        candidates = self._choose(node, counts[: self.layout.n_codes])
+        if not candidates:
             return None
-        if self.weight[node.rows].sum() < rule.min_samples_split:
-            return None
-        joint, alone = self._count(node.rows)
-        choices = self._choose(node, alone)
-        if not choices:
-            return None
-        around = take_out(
-            joint,
-            alone,
-            node.mapping,
-            self.layout.starts,
-            self.links,
-            self.joint,
-            self.alone,
-        )
-        splits = [
-            self._score(node, *choice, joint, alone, around) for choice in choices
-        ]
+        around = take_out(counts, node.mapping, self.layout, self.counts)
+        splits = [self._score(node, counts, around, *each) for each in candidates]
         best = max(splits, key=lambda split: split.gain)
         if best.gain > 0:
             return best
-        if rule.splitter == "glp":
+        if self.rule.splitter == "glp":
             if node.n_idle >= _MAX_IDLE:
                 return None
             # The most promising by itself, for what may come behind it.
             best = splits[0]
-        return best._replace(gain=0.0, maps=np.stack([node.mapping] * 2))
+        return best._replace(gain=0.0, maps=np.array([node.mapping] * 2))
 
-    def _choose(
-        self, node: Node, counts: NDArray
-    ) -> list[tuple[int, NDArray, NDArray | None]]:
-        """Return the candidates that are worth a full score: the column, the codes that
-        go left and, where they are known, the counts of the rows that do.
-        """
-        least = self.rule.min_samples_leaf
-        if self.rule.splitter == "random":
-            drawn = draw_candidate(counts, self.layout, self.rng, least)
-            return [] if drawn is None else [(*drawn, None)]
+    def _choose(self, node: Node, counts: NDArray) -> list[Candidate]:
+        """Return the candidates that are worth a full score."""
+        rule, layout = self.rule, self.layout
+        least = rule.min_samples_leaf
+        if rule.splitter == "random":
+            return draw_candidate(counts, layout, self.rng, least)
         if node.table is None:
-            node.table = self._table_of(node.rows)
-        candidates = propose(node.table, counts, self.lines, self.layout, least)
-        gains = screen(candidates, counts, self.layout)
-        # Rounding must not decide between equals, or weights would not equal repeats.
-        order = np.argsort(-gains.round(6), kind="stable")
-        kept = candidates.take(order[: self.rule.max_candidates])
-        return list(zip(kept.features.tolist(), kept.members, kept.left, strict=True))
+            node.table = self._count_table(node.rows)
+        return propose(
+            node.table, counts, self.singles, layout, least, rule.max_candidates
+        )
 
-    def _score(self, node, feature, members, alone_left, joint, alone, around) -> Split:
-        left = self._mark(members)
-        if alone_left is None or len(self.links.first):
-            goes_left = left[self.codes[node.rows, feature]]
-            joint_left, alone_left = self._count(node.rows[goes_left])
-        else:
-            joint_left = joint
-        sides = np.empty((2, len(joint))), np.empty((2, len(alone)))
-        for side, part, whole in zip(
-            sides, (joint_left, alone_left), (joint, alone), strict=True
-        ):
-            side[0], side[1] = part, whole - part
-            # Rounding leaves no debris.
-            side[1][side[1] < 1e-9 * whole] = 0.0
-        domains = np.stack([node.domain, node.domain])
-        block = self.layout.block(feature)
-        domains[0, block] &= left[block]
-        domains[1, block] &= ~left[block]
+    def _score(
+        self,
+        node: Node,
+        counts: NDArray,
+        around: NDArray,
+        feature: int,
+        members: NDArray,
+        left: NDArray | None,
+    ) -> Split:
+        """Find the best maps of the sides of a candidate."""
+        layout = self.layout
+        domains = np.array([node.domain, node.domain])
+        domains[0, layout.block(feature)] = False
+        domains[0, members] = node.domain[members]
+        domains[1, members] = False
+        if left is None or layout.has_links:
+            goes_left = domains[0, self.places[node.rows, feature]]
+            left = self._count(node.rows[goes_left])
+        sides = np.array([left, counts - left])
+        # Rounding leaves no debris.
+        sides[1][sides[1] < 1e-9 * counts] = 0.0
         found = []
-        for matched in (True, False) if len(self.links.first) else (True,):
-            maps = np.empty((2, self.layout.total), dtype=np.int64)
+        for matched in (True, False) if layout.has_links else (True,):
+            maps = np.empty((2, layout.n_codes), dtype=np.int64)
             gain = score_split(
-                *sides,
+                sides,
                 node.mapping,
                 domains,
-                *around,
-                self.layout.starts,
-                self.links,
+                around,
+                layout,
                 float(self.rule.min_gain),
                 matched,
                 maps,
             )
-            found.append(Split(gain, feature, members, maps))
+            found.append(Split(gain, feature, domains, maps))
         return max(found, key=lambda split: split.gain)
 
-    def _mark(self, members: NDArray) -> NDArray:
-        marks = np.zeros(self.layout.total, dtype=bool)
-        marks[members] = True
-        return marks
-
-    def _divide(self, node: Node, split: Split) -> tuple[Node, Node]:
+    def _divide(self, node: Node, counts: NDArray, split: Split) -> None:
         """Make the children of a node, and put their rows in their new places."""
-        left = self._mark(split.members)
-        goes_left = left[self.codes[node.rows, split.feature]]
+        goes_left = split.domains[0, self.places[node.rows, split.feature]]
         sides = node.rows[goes_left], node.rows[~goes_left]
-        block = self.layout.block(split.feature)
-        starts = self.layout.starts
-        counts = self.joint, self.alone
-        add_counts(
-            *self._count(node.rows), node.mapping, starts, self.links, *counts, -1.0
-        )
         n_idle = 0 if split.gain > 0 else node.n_idle + 1
-        children = []
-        for rows, mapping, mine in zip(sides, split.maps, (left, ~left), strict=True):
-            add_counts(*self._count(rows), mapping, starts, self.links, *counts, 1.0)
-            domain = node.domain.copy()
-            domain[block] &= mine[block]
-            children.append(Node(rows, mapping, domain, node.depth + 1, n_idle))
-        for count in counts:
-            np.maximum(count, 0.0, out=count)
+        add_counts(counts, node.mapping, self.layout, self.counts, -1.0)
+        for rows, mapping, domain in zip(sides, split.maps, split.domains, strict=True):
+            add_counts(self._count(rows), mapping, self.layout, self.counts, 1.0)
+            node.children.append(Node(rows, mapping, domain, node.depth + 1, n_idle))
+        np.maximum(self.counts, 0.0, out=self.counts)
         node.feature = split.feature
-        node.members = np.flatnonzero(node.domain & left)
         self.importances[split.feature] += split.gain
-        return children[0], children[1]
 
     def _divide_table(self, node: Node, n_waiting: int) -> None:
         """Count the smaller child; the other has what is left of the node's table."""
-        table, children = node.table, node.children
-        if (
-            children is None
-            or table is None
-            or children[0].depth >= self.rule.max_depth
-        ):
+        table = node.table
+        if table is None or node.depth + 1 >= self.rule.max_depth:
             return
         if (n_waiting + 2) * table.size > _MAX_WAITING:
             return
-        smaller, larger = sorted(children, key=lambda child: len(child.rows))
-        smaller.table = self._table_of(smaller.rows)
+        smaller, larger = sorted(node.children, key=lambda child: len(child.rows))
+        smaller.table = self._count_table(smaller.rows)
         table -= smaller.table
         larger.table = table
 
@@ -284,50 +231,41 @@ class Growth:
 # ------------------------------------------------------------------ the finished tree
 
 
-def _prune(node: Node, layout: Layout) -> None:
+def _prune(node: Node) -> None:
     """Make a leaf of a node whose leaves treat all rows alike."""
-    if node.children is None:
-        return
     for child in node.children:
-        _prune(child, layout)
-    left, right = node.children
-    if left.children is not None or right.children is not None:
+        _prune(child)
+    if not node.children or any(child.children for child in node.children):
         return
+    left, right = node.children
     shared = left.domain & right.domain
     if (left.mapping == right.mapping)[shared].all():
         node.mapping = np.where(left.domain, left.mapping, right.mapping)
-        node.children = None
+        node.children = []
 
 
 def _assemble(root: Node, layout: Layout) -> Permutation:
     """Put the nodes in arrays; children come after their parents."""
-    nodes = [root]
+    nodes, features, children, masks = [root], [], [], []
     maps: list[NDArray] = []
-    features, children = [], []
-    before, after = [], []
-    widest = int(layout.sizes.max())
     for node in nodes:
-        masks = np.zeros((2, widest), dtype=bool)
-        if node.children is None:
+        mask = np.zeros((2, layout.sizes.max()), dtype=bool)
+        if node.children:
+            block, left = layout.block(node.feature), node.children[0]
+            [members] = np.nonzero(left.domain[block])
+            mask[0, members] = True
+            # Whatever happens below, these codes keep these places among them.
+            mask[1, left.mapping[block][members] - block.start] = True
+            features.append(node.feature)
+            children.append([len(nodes), len(nodes) + 1])
+            nodes.extend(node.children)
+        else:
             features.append(-1)
             children.append([len(maps)] * 2)
             maps.append(node.mapping)
-        else:
-            start = layout.starts[node.feature]
-            features.append(node.feature)
-            children.append([len(nodes), len(nodes) + 1])
-            masks[0, node.members - start] = True
-            # Whatever happens below, these codes keep these places among them.
-            masks[1, node.children[0].mapping[node.members] - start] = True
-            nodes.extend(node.children)
-        before.append(masks[0])
-        after.append(masks[1])
-    own = np.repeat(layout.starts[:-1], layout.sizes)
+        masks.append(mask)
+    before, after = np.stack(masks, axis=1)
+    places = (np.array(maps) - layout.starts[layout.columns]).astype(np.int32)
     return Permutation(
-        layout.sizes,
-        np.array(features),
-        np.array(children),
-        np.array(before),
-        np.array(after),
-        (np.array(maps) - own).astype(np.int32),
+        layout.sizes, np.array(features), np.array(children), before, after, places
     )

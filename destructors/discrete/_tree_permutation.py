@@ -6,17 +6,14 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from destructors._compat import Interval, StrOptions
 from destructors.discrete._base import DiscreteDestructor
-from destructors.discrete._base_counts import BaseCounts
-from destructors.discrete._counts import Layout, pair_information, spanning_tree
+from destructors.discrete._bases import BaseCounts
+from destructors.discrete._counts import find_parents
 from destructors.discrete._grow import Growth, GrowthRule
 from destructors.maps._permutation import Permutation
-from destructors.rows import Fold, hash_again, hash_rows
-
-__all__ = ["TreePermutation"]
+from destructors.rows import Fold, Rows, hash_again, hash_rows
 
 # Pairs of columns with more cells than this do not guide the growth, and neither do
 # those with a column of more categories.
@@ -187,56 +184,32 @@ class TreePermutation(DiscreteDestructor):
         self, fold: Fold, random_state: np.random.RandomState | None
     ) -> Permutation:
         assert random_state is not None
-        X, weight = self._read_codes(fold.train)
-        layout = Layout.of(self.n_categories_)
-        sample, sample_weight = self._draw_rows(X, weight, random_state)
-        min_gain = max(0.0, float(np.log(weight.sum())))
-        if not isinstance(self.min_gain, str):
-            min_gain = self.min_gain
-        growth = Growth(
-            sample,
-            sample_weight,
-            layout,
-            self._find_parents(sample, sample_weight, layout),
-            GrowthRule(
-                self.splitter,
-                self.max_depth,
-                self.min_samples_split,
-                self.min_samples_leaf,
-                min_gain,
-                self.max_candidates,
-            ),
-            random_state,
-        )
+        rows = self._read_codes(fold.train)
+        few = self._draw_rows(rows, random_state)
+        rule = GrowthRule(*(getattr(self, name) for name in GrowthRule._fields))
+        if isinstance(self.min_gain, str):
+            rule = rule._replace(min_gain=max(0.0, float(np.log(rows.total))))
+        parents = None
+        if self.base == "chow-liu":
+            parents = find_parents(few, _MAX_CELLS, _MAX_CATEGORIES)
+        growth = Growth(few, parents, rule, random_state)
         self.tree_ = growth.grow()
         self._gains = growth.importances
         self.feature_importances_ = self._gains / (self._gains.sum() or 1.0)
-        Z = self.tree_.forward(X)[0]
-        counts = BaseCounts.learn(Z, weight, layout, self.base)
+        counts = BaseCounts.of(rows.through(self.tree_), self.base)
         self.base_distribution_ = counts.base(self.alpha)
         return self.tree_
 
-    def _draw_rows(
-        self, X: NDArray, weight: NDArray, random_state: np.random.RandomState
-    ) -> tuple[NDArray, NDArray]:
+    def _draw_rows(self, rows: Rows, random_state: np.random.RandomState) -> Rows:
         """Draw the rows to grow on, with weights that make up for the others."""
         if self.max_samples is None:
-            return X, weight
+            return rows
         share = float(self.max_samples)
         if isinstance(self.max_samples, Integral):
-            share /= weight.sum()
+            share /= rows.total
         seed = random_state.randint(2**31 - 1)
-        shares = hash_again(hash_rows(X, 0), seed)
+        shares = hash_again(hash_rows(rows.values, 0), seed)
         kept = shares < share
         # One row at least, whatever is drawn.
         kept[np.argmin(shares)] = True
-        return X[kept], weight[kept] / min(share, 1.0)
-
-    def _find_parents(self, X: NDArray, weight: NDArray, layout: Layout) -> NDArray:
-        if self.base == "independent":
-            return np.full(X.shape[1], -1)
-        few = np.outer(layout.sizes, layout.sizes) <= _MAX_CELLS
-        many = layout.sizes > _MAX_CATEGORIES
-        few[many] = few[:, many] = False
-        information = pair_information(X, weight, layout, _MAX_CELLS)
-        return spanning_tree(information, few)
+        return rows.weighted(np.where(kept, rows.weights / min(share, 1.0), 0.0))

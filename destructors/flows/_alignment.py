@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from destructors._compat import BaseComposition, Interval, StrOptions
 from destructors.alignment import (
@@ -31,8 +30,6 @@ from destructors.compose._stack import GreedyDestructor, StackTask
 from destructors.greedy import Greedy, Retire, Schedule
 from destructors.maps import Map
 from destructors.rows import Fold, Rows
-
-__all__ = ["AlignmentFlow"]
 
 # Of the held-out and of the training rows at most about so many are compared: distances
 # between all rows would cost more than the layers.
@@ -72,7 +69,7 @@ class AlignmentTask(StackTask):
         return train, -divergence(state.validation, _MOST_COMPARED)
 
     def prepare(self, layer: DomainDestructor, fold: Fold) -> None:
-        """Tell a layer of the domains."""
+        """Set the domains of a layer, and their shares."""
         layer.domains_ = self.domains
         if "domain_weights" in layer.get_params(deep=False):
             layer.set_params(domain_weights=self.domain_weights)
@@ -81,9 +78,8 @@ class AlignmentTask(StackTask):
         self, layer: DomainDestructor, scores: tuple[float, float], after: Fold
     ) -> None:
         """Refuse a layer that gives NaN."""
-        if np.isnan(scores[0]) or (
-            after.validation is not None and np.isnan(scores[1])
-        ):
+        known = scores if after.validation is not None else scores[:1]
+        if np.isnan(known).any():
             raise FloatingPointError(f"{type(layer).__name__} gives NaN.")
 
 
@@ -215,6 +211,7 @@ class AlignmentFlow(BaseComposition, DomainDestructor, GreedyDestructor):
         "n_directions": [Interval(Integral, 1, None, closed="left"), None],
         "learning_rate": [Interval(Real, 0, 1, closed="right")],
         "density": [Destructor, None],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
         "cv": [
             Interval(Integral, 2, None, closed="left"),
             StrOptions({"auto"}),
@@ -274,8 +271,6 @@ class AlignmentFlow(BaseComposition, DomainDestructor, GreedyDestructor):
         params : dict
             Parameter names mapped to their values.
         """
-        if self.layers is None:
-            return super().get_params(deep=deep)
         return self._get_params("layers", deep=deep)
 
     def set_params(self, **params: Any) -> AlignmentFlow:
@@ -291,10 +286,7 @@ class AlignmentFlow(BaseComposition, DomainDestructor, GreedyDestructor):
         self : object
             The flow.
         """
-        if params.get("layers", self.layers) is None:
-            super().set_params(**params)
-        else:
-            self._set_params("layers", **params)
+        self._set_params("layers", **params)
         return self
 
     # ------------------------------------------------------------------ fitting
@@ -302,52 +294,47 @@ class AlignmentFlow(BaseComposition, DomainDestructor, GreedyDestructor):
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         assert random_state is not None
         self.base_distribution_ = None
-        self._leftover = random_state
+        # The first draw, of the seed of the layers, is repeated by the stack.
+        stream = deepcopy(random_state)
+        _, self._leftover, density_seed = random_state.randint(2**31 - 1, size=3)
         # The first rows are then as good as any to compare domains by.
-        held_out = fold.validation
-        fold = Fold(
-            shuffle(fold.train), None if held_out is None else shuffle(held_out)
-        )
-        map_ = super()._fit(fold, random_state)
+        fold = _both(fold, shuffle)
+        map_ = super()._fit(fold, stream)
         if self.density is not None:
-            self._fit_density(fold.through(map_), random_state)
+            self._fit_density(fold.through(map_), density_seed)
         return map_
 
     def _make_folds(self, fold: Fold, seed: int) -> tuple[list[Fold], Fold | None]:
-        split_seed = self._leftover.randint(2**31 - 1)
         if fold.validation is not None or not self.early_stopping:
             return [fold], None
         cv = self.cv
         if cv == "auto":
             n_held_out = fold.train.total * self.validation_fraction
             cv = None if n_held_out >= _ENOUGH_HELD_OUT else _N_FOLDS
-        folds = split_domains(fold.train, cv, self.validation_fraction, split_seed)
+        folds = split_domains(fold.train, cv, self.validation_fraction, self._leftover)
         return folds, None if cv is None else fold
 
-    def _fit_density(self, fold: Fold, random_state: np.random.RandomState) -> None:
+    def _fit_density(self, fold: Fold, seed: int) -> None:
         density = clone(self.density)
         if "random_state" in density.get_params():
-            density.set_params(random_state=random_state.randint(2**31 - 1))
+            density.set_params(random_state=int(seed))
         density._validate_params()
-        held_out = fold.validation
-        density._fit_rows(
-            Fold(_pool(fold.train), None if held_out is None else _pool(held_out))
-        )
+        density._fit_rows(_both(fold, _pool))
         self.density_ = density
         self.base_distribution_ = density.to_density()
 
     def _named_candidates(self) -> list[tuple[str, Any]]:
-        if self.layers is not None:
-            return self.layers
-        # The flow decides by held-out rows whether to take a layer. That each should
-        # choose its step by them too would only add noise, where steps are small.
-        sliced = SlicedBarycenter(self.n_directions, learning_rate=self.learning_rate)
-        return [("gaussian", GaussianBarycenter()), ("sliced", sliced)]
-
-    def _check_candidates(self, candidates: list[tuple[str, Any]]) -> None:
-        if not candidates:
+        if self.layers is None:
+            # The flow decides by held-out rows whether to take a layer. That each
+            # should choose its step by them too would only add noise, where steps are
+            # small.
+            sliced = SlicedBarycenter(
+                self.n_directions, learning_rate=self.learning_rate
+            )
+            return [("gaussian", GaussianBarycenter()), ("sliced", sliced)]
+        if not self.layers:
             raise ValueError("layers is empty: give at least one (name, layer) tuple.")
-        for entry in candidates:
+        for entry in self.layers:
             if not (
                 isinstance(entry, tuple) and isinstance(entry[-1], DomainDestructor)
             ):
@@ -355,7 +342,8 @@ class AlignmentFlow(BaseComposition, DomainDestructor, GreedyDestructor):
                     "Each of layers must be a (name, DomainDestructor) tuple, got "
                     f"{entry!r}."
                 )
-        self._validate_names([name for name, _ in candidates])
+        self._validate_names([name for name, _ in self.layers])
+        return self.layers
 
     def _make_task(
         self, candidates: list[tuple[str, Any]], seed: int, train: Rows
@@ -422,7 +410,7 @@ class AlignmentFlow(BaseComposition, DomainDestructor, GreedyDestructor):
         *,
         sample_domain: ArrayLike | None = None,
     ) -> NDArray:
-        """Tell how much closer each layer brings the domains.
+        """Return how much closer each layer brings the domains.
 
         Parameters
         ----------
@@ -452,19 +440,22 @@ class AlignmentFlow(BaseComposition, DomainDestructor, GreedyDestructor):
             yield rows
 
     def __getitem__(self, index: int | slice) -> DomainDestructor:
-        check_is_fitted(self)
         if not isinstance(index, slice):
             return self.layers_[index]
-        start, stop, step = index.indices(self.n_iter_)
+        start, stop, step = index.indices(len(self))
         if step != 1 or start >= stop:
             raise ValueError(f"{index} of the flow is not a run of at least one layer.")
-        part = copy.copy(self)
+        part = self._cut(stop)
         part.layers_, part.n_iter_ = self.layers_[index], stop - start
         part.layer_names_ = self.layer_names_[index]
         part.map_ = self._chain(part.layers_)
         for name in ("divergence_", "train_score_", "validation_score_"):
             setattr(part, name, getattr(self, name)[..., start : stop + 1])
         return part
+
+
+def _both(fold: Fold, change: Callable[[Rows], Rows]) -> Fold:
+    return Fold(change(fold.train), fold.validation and change(fold.validation))
 
 
 def _pool(rows: Rows) -> Rows:

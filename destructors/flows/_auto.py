@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numbers import Integral
+from typing import Any, ClassVar
 
 import numpy as np
 
+from destructors._compat import Interval
 from destructors.autoregressive import RegressionDestructor
 from destructors.base import Destructor
 from destructors.compose import make_destructor_pipeline
@@ -15,8 +17,6 @@ from destructors.linear import PCARotation
 from destructors.marginal import SplineGaussianizer
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.tree import BoostedTreeDestructor
-
-__all__ = ["AutoDestructor"]
 
 # Regressions among more features than this cost more than all other layers together.
 _MOST_REGRESSED = 20
@@ -100,6 +100,11 @@ class AutoDestructor(StartedDestructor):
     >>> bool(abs(model.score(X) - (-np.log(4) - np.log(0.1) - 1.42)) < 0.3)
     True
     """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **StartedDestructor._parameter_constraints,
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+    }
 
     def __init__(
         self,

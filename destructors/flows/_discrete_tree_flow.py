@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from numbers import Integral
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,17 +14,10 @@ from destructors._compat import Interval
 from destructors.base import Destructor
 from destructors.compose._stack import GreedyDestructor, StackTask
 from destructors.discrete import CategoricalBase, TreePermutation
-from destructors.discrete._base import DiscreteDestructor
-from destructors.discrete._base_counts import BaseCounts
-from destructors.discrete._categorical_base import BaseGrid
-from destructors.discrete._counts import Layout
-from destructors.flows._discrete_fold import CodedFold, split_codes, unique_codes
+from destructors.discrete._base import DiscreteDestructor, split_copies, unique_codes
+from destructors.discrete._bases import BaseCounts, list_bases, score_bases
 from destructors.greedy import Greedy, Schedule, TryAll
-from destructors.maps import Map
-from destructors.maps._checks import check_codes
 from destructors.rows import Fold, Rows
-
-__all__ = ["DiscreteTreeFlow"]
 
 # Parameters that each permutation of the stack takes over.
 _OF_LAYERS = (
@@ -38,36 +31,66 @@ _OF_LAYERS = (
 
 
 class _DiscreteTask(StackTask):
-    """Permutations as layers, mean log probability under the best base as objective."""
+    """Permutations as layers, mean log probability under the best base as objective.
+
+    Parameters
+    ----------
+    candidates, seed
+        As in `StackTask`.
+    bases : list of (str, float) tuples
+        Structures and smoothings of the bases to choose from.
+    rows : Rows
+        All training rows.
+    folds : list of Fold
+        What the stack grows on.
+    """
 
     def __init__(
-        self, candidates: list[tuple[str, Destructor]], seed: int, grid: BaseGrid
+        self,
+        candidates: list[tuple[str, Destructor]],
+        seed: int,
+        bases: list[tuple[str, float]],
+        rows: Rows,
+        folds: list[Fold],
     ):
         super().__init__(candidates, seed)
-        self.grid = grid
+        self.bases, self.rows = bases, rows
+        # Held-out scores of the bases on a fold, and after a layer.
+        self._scores: WeakKeyDictionary[Any, NDArray] = WeakKeyDictionary()
+        self.first = self._choose(folds)
 
-    def score(self, state: Any) -> tuple[float, float]:
-        return state.train_score, state.validation_score
+    def _score_bases(self, fold: Any) -> NDArray:
+        if fold not in self._scores:
+            self._scores[fold] = score_bases(fold, self.bases)
+        return self._scores[fold]
 
-    def prepare(self, layer: Any, fold: Any) -> None:
-        if fold.choice is not None:
-            layer.set_params(base=fold.choice[0])
+    def _choose(self, places: Sequence[Any]) -> dict[str, Any]:
+        """Return the base of the best mean score on folds, or after layers, as
+        parameters of a permutation.
+        """
+        scores = [self._score_bases(place) for place in places]
+        structure, alpha = self.bases[np.argmax(np.mean(scores, axis=0))]
+        return {"base": structure, "alpha": alpha}
 
-    def check(self, layer: Any, scores: tuple[float, float], after: Any) -> None:
-        layer._base_scores = after.scores
+    def score(self, state: Fold) -> tuple[float, float]:
+        base = fit_base(state.train, **self._choose([state]))
+        return state.train.score(base), float(self._score_bases(state).max())
+
+    def prepare(self, layer: Any, fold: Fold) -> None:
+        # Without held-out rows the layer has been told, if there is a choice.
+        if fold.validation is not None or len(self.bases) == 1:
+            layer.set_params(base=self._choose([fold])["base"])
+
+    def check(self, layer: Any, scores: tuple[float, float], after: Fold) -> None:
+        self._scores[layer] = self._score_bases(after)
 
     def refit_params(self, layers: list[Any]) -> dict[str, Any]:
-        return choose_base(self.grid, [layer._base_scores for layer in layers])
+        return self._choose(layers)
 
 
-def choose_base(grid: BaseGrid, scores: list[NDArray | None]) -> dict[str, Any]:
-    """Return the base of the best mean score over folds, each of one entry of a list,
-    as parameters of a permutation.
-    """
-    choice = grid.first
-    if scores[0] is not None:
-        choice = grid.best(np.mean(np.array(scores), axis=0))
-    return dict(zip(("base", "alpha"), choice, strict=True))
+def fit_base(rows: Rows, base: str, alpha: float) -> Any:
+    """Return the base of a structure and smoothing, fitted on codes."""
+    return BaseCounts.of(rows, base).base(alpha)
 
 
 class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
@@ -192,11 +215,8 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **{
-            name: constraint
-            for name, constraint in GreedyDestructor._parameter_constraints.items()
-            if name != "warm_start"
-        },
+        **GreedyDestructor._parameter_constraints,
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
         **DiscreteDestructor._parameter_constraints,
         **{name: TreePermutation._parameter_constraints[name] for name in _OF_LAYERS},
         "base": CategoricalBase._parameter_constraints["structure"],
@@ -256,44 +276,47 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
 
     # ------------------------------------------------------------------ fitting
 
-    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
-        X, weight = self._read_codes(fold.train)
-        rows = Rows.of(X, weight, kinds=self.n_categories_, n_jobs=self.n_jobs)
-        # Kept until the end: the rows that all bases are fitted on, and the first base.
-        self._leftover = rows, {}
-        return super()._fit(fold, random_state)
-
-    def _make_folds(self, fold: Fold, seed: int) -> tuple[list[Any], Any]:
-        rows, _ = self._leftover
+    def _make_folds(self, fold: Fold, seed: int) -> tuple[list[Fold], Fold | None]:
+        rows = self._read_codes(fold.train)
         folds, all_rows = [Fold(rows)], None
-        if (held_out := fold.validation) is not None:
-            check_codes(held_out.values, self.n_categories_, "X_val")
-            folds = [Fold(rows, unique_codes(held_out))]
+        if fold.validation is not None:
+            codes = unique_codes(fold.validation, self.n_categories_, "X_val")
+            folds = [Fold(rows, codes)]
         elif self.early_stopping:
-            folds = split_codes(fold.train, self.cv, self.validation_fraction, seed)
-            all_rows = None if self.cv is None else self._coded(Fold(rows))
-        elif self._grid.is_open:
+            folds = self._split(fold.train, rows, seed)
+            all_rows = None if self.cv is None else Fold(rows)
+        elif len(self._bases()) > 1:
             raise ValueError(
                 "early_stopping=False leaves no held-out rows to choose by: give base "
                 "and alpha, or X_val."
             )
-        coded = [self._coded(part) for part in folds]
-        first = choose_base(self._grid, [part.scores for part in coded])
-        self._leftover = rows, first
-        return coded, all_rows
+        # For the task, which is made next.
+        self._codes = rows, folds
+        return folds, all_rows
 
-    @property
-    def _grid(self) -> BaseGrid:
-        return BaseGrid.of(self.base, self.alpha)
+    def _split(self, given: Rows, rows: Rows, seed: int) -> list[Fold]:
+        """Return folds of codes, by rows as they were given or unique ones."""
+        cv, fraction = self.cv, self.validation_fraction
+        if cv is None or isinstance(cv, Integral):
+            n_folds = None if cv is None else int(cv)
+            return split_copies(rows, n_folds, fraction, seed)
+        return [
+            Fold(
+                unique_codes(part.train, self.n_categories_),
+                unique_codes(part.validation, self.n_categories_),
+            )
+            for part in given.split(cv, fraction, seed)
+            if part.validation is not None
+        ]
 
-    def _coded(self, fold: Fold) -> CodedFold:
-        layout = Layout.of(self.n_categories_)
-        return CodedFold(fold.train, fold.validation, grid=self._grid, layout=layout)
+    def _bases(self) -> list[tuple[str, float]]:
+        return list_bases(self.base, self.alpha)
 
     def _make_task(
         self, candidates: list[tuple[str, Destructor]], seed: int, train: Rows
     ) -> StackTask:
-        return _DiscreteTask(candidates, seed, self._grid)
+        rows, folds = self.__dict__.pop("_codes")
+        return _DiscreteTask(candidates, seed, self._bases(), rows, folds)
 
     def _schedule(self, names: list[str]) -> Schedule:
         return TryAll(*names)
@@ -310,38 +333,28 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
     def _attributes(
         self, engine: Greedy, seed: int, layers: list[Any]
     ) -> dict[str, Any]:
-        rows, first = self._leftover
-        choices = [first, *(step.params for step in engine.steps)]
-        found = {
+        task: Any = engine.task
+        rows, bases = task.rows, [fit_base(task.rows, **task.first)]
+        for layer, step in zip(layers, engine.steps, strict=True):
+            rows = rows.through(layer.map_)
+            bases.append(fit_base(rows, **step.params))
+        gains = sum((layer._gains for layer in layers), np.zeros(rows.n_features))
+        return {
             **super()._attributes(engine, seed, layers),
-            "bases_": self._fit_bases(rows, layers, choices),
-            "_choices": choices,
+            "feature_importances_": gains / (gains.sum() or 1.0),
+            **_of_bases(bases, [task.first, *(step.params for step in engine.steps)]),
         }
-        gains = sum((layer._gains for layer in layers), np.zeros(len(rows.values.T)))
-        found["feature_importances_"] = gains / (gains.sum() or 1.0)
-        return {**found, **_last(found["bases_"], choices)}
-
-    def _fit_bases(
-        self, rows: Rows, layers: list[Any], choices: list[dict[str, Any]]
-    ) -> list[Any]:
-        """Fit the base before and after each permutation on all rows."""
-        layout, bases = Layout.of(self.n_categories_), []
-        for layer, choice in zip([None, *layers], choices, strict=True):
-            if layer is not None:
-                rows = rows.through(layer.map_)
-            counts = BaseCounts.learn(rows.values, rows.weights, layout, choice["base"])
-            bases.append(counts.base(choice["alpha"]))
-        return bases
 
     def _as_if_ended(
         self, engine: Greedy, seed: int, layers: list[Any] | None = None
     ) -> dict[str, Any]:
         state = super()._as_if_ended(engine, seed, layers)
-        return {
-            **state,
-            "base_distribution_": state["bases_"][-1],
-            "_leftover": None,
-        }
+        return {**state, "base_distribution_": state["bases_"][-1]}
+
+    def _cut(self, depth: int) -> Self:
+        part, end = super()._cut(depth), depth + 1
+        part.__dict__.update(_of_bases(self.bases_[:end], self._choices[:end]))
+        return part
 
     def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
         last = {"base": fitted[0].structure_, "alpha": fitted[0].alpha_}
@@ -369,7 +382,7 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
     def score_layers(
         self, X: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> NDArray:
-        """Tell how many nats per row each permutation brings on some data.
+        """Return how many nats per row each permutation brings on some data.
 
         Parameters
         ----------
@@ -396,23 +409,14 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
             raise ValueError(
                 f"{index} is no beginning of the flow: only flow[:k] has a base."
             )
-        depth = len(range(*index.indices(len(self))))
-        part = copy.copy(self)
-        part.layers_ = self.layers_[:depth]
-        part.layer_names_ = self.layer_names_[:depth]
-        part.n_iter_ = depth
-        part.train_score_ = self.train_score_[: depth + 1]
-        part.validation_score_ = self.validation_score_[: depth + 1]
-        part.bases_ = self.bases_[: depth + 1]
-        part._choices = self._choices[: depth + 1]
-        part.map_ = self._chain(part.layers_)
-        part.__dict__.update(_last(part.bases_, part._choices))
-        return part
+        return self._cut(len(range(*index.indices(len(self)))))
 
 
-def _last(bases: list[Any], choices: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the attributes that tell of the last base."""
+def _of_bases(bases: list[Any], choices: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the attributes that tell of bases, and of the last one."""
     return {
+        "bases_": bases,
+        "_choices": choices,
         "base_distribution_": bases[-1],
         "structure_": choices[-1]["base"],
         "alpha_": choices[-1]["alpha"],

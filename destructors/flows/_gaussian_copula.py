@@ -16,8 +16,6 @@ from destructors.maps import Map
 from destructors.marginal import SplineGaussianizer
 from destructors.rows import Fold
 
-__all__ = ["GaussianCopula"]
-
 
 class GaussianCopula(HoldoutDestructor):
     """Features of any distribution, with the dependence of a Gaussian.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from destructors._compat import StrOptions
+from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor
 from destructors.base_distributions import StandardNormal
 from destructors.compose import DestructorPipeline
@@ -16,8 +17,6 @@ from destructors.greedy import Cycle, Progress, Schedule, Stopping
 from destructors.linear import PCARotation, RandomRotation
 from destructors.marginal import SplineGaussianizer
 from destructors.rows import Fold, Rows
-
-__all__ = ["RBIG"]
 
 # Draws of standard normal data from which the spurious gain of a layer is learned.
 _N_NULL_DRAWS = 5
@@ -118,6 +117,8 @@ class RBIG(GreedyDestructor):
 
     _parameter_constraints: ClassVar[dict] = {
         **GreedyDestructor._parameter_constraints,
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
         "marginal": [Destructor, None],
         "rotation": [StrOptions({"alternate", "pca", "random"})],
         "stopping": [StrOptions({"likelihood", "total_correlation"})],

@@ -14,8 +14,6 @@ from destructors.greedy import Race
 from destructors.marginal import BlockGaussianizer, SplineGaussianizer
 from destructors.rows import Rows
 
-__all__ = ["StartedDestructor", "make_marginal", "race_starts"]
-
 # A hold-out of fewer rows is too noisy to choose by; all rows take their turn then.
 _ENOUGH_HELD_OUT, _N_FOLDS = 1000, 5
 # Starts are compared on one fold and so many training rows first; those that fall
@@ -27,11 +25,7 @@ class StartedDestructor(GreedyDestructor):
     """Base of the stacks that compare starts, and that a fit makes from scratch."""
 
     _parameter_constraints: ClassVar[dict] = {
-        **{
-            name: constraint
-            for name, constraint in GreedyDestructor._parameter_constraints.items()
-            if name != "warm_start"
-        },
+        **GreedyDestructor._parameter_constraints,
         "cv": ["cv_object", StrOptions({"auto"})],
     }
 

@@ -17,8 +17,6 @@ from destructors.mixture import GaussianMixtureDestructor
 from destructors.rows import Fold
 from destructors.tree import BoostedTreeDestructor
 
-__all__ = ["TreeFlow"]
-
 
 class TreeFlow(StartedDestructor):
     """Density of tabular data by marginals, a mixture and boosted trees.
@@ -124,11 +122,7 @@ class TreeFlow(StartedDestructor):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **{
-            name: constraint
-            for name, constraint in StartedDestructor._parameter_constraints.items()
-            if name != "max_iter"
-        },
+        **StartedDestructor._parameter_constraints,
         "max_trees": [Interval(Integral, 1, None, closed="left")],
         "marginal": [Destructor, StrOptions({"auto"}), None],
         "n_components": [

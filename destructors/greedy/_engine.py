@@ -24,8 +24,6 @@ from destructors.greedy._schedules import Schedule
 from destructors.greedy._stopping import Stopping
 from destructors.rows import as_interrupt, is_over, map_threads, stop_all
 
-__all__ = ["Greedy", "Step", "Task", "Trial", "layer_seed"]
-
 # Gains that differ by less, beside the objective, differ by rounding errors.
 _TIE = 1e-10
 
@@ -300,22 +298,31 @@ class Greedy:
         errors: dict[int, Exception],
     ) -> None:
         first, place = not (trials or self.steps), len(self.steps)
+        order = [*trials, *todo]
 
-        def attempt(choice: int) -> tuple[list[Trial] | None, Exception | None]:
+        def attempt(choice: int) -> None:
             if is_over() and not (first and choice == todo[0]):
-                return None, None
+                return
+            began = perf_counter()
             try:
-                found = self.task.attempt(choice, fields, place, {}, self.progress)
+                # Noted at once: an interrupt must not lose those that have ended.
+                trials[choice] = self.task.attempt(
+                    choice, fields, place, {}, self.progress
+                )
             except Exception as error:
-                return None, error
-            return found, None
-
-        outcomes = map_threads(attempt, todo, self.n_jobs)
-        for choice, (found, error) in zip(todo, outcomes, strict=True):
-            if found is not None:
-                trials[choice] = found
-            if error is not None:
+                if as_interrupt(error) is not error:
+                    raise
                 errors[choice] = error
+            else:
+                self._tell(choice, trials, began)
+
+        try:
+            map_threads(attempt, todo, self.n_jobs)
+        finally:
+            # Which thread was first must not matter where gains are equal.
+            ended = {choice: trials[choice] for choice in order if choice in trials}
+            trials.clear()
+            trials.update(ended)
 
     def _tell(self, choice: int, trials: dict[int, list[Trial]], began: float) -> None:
         if len(self.names) > 1:
@@ -381,12 +388,12 @@ class Greedy:
             stop_all()
         self.stopped_early = True
         noun, place = self.progress.noun, len(self.steps) + 1
+        what = type(error).__name__ + (f": {error}" if str(error) else "")
         kept = f"The {noun}s before it are kept."
         if not self.steps:
             kept = f"The best {noun} so far is kept."
         warnings.warn(
-            f"Fitting stopped at {noun} {place} by {type(error).__name__}: {error}. "
-            f"{kept}",
+            f"Fitting stopped at {noun} {place} by {what}. {kept}",
             ConvergenceWarning,
             stacklevel=4,
         )
@@ -399,16 +406,16 @@ class Greedy:
             depth = self.stopping.best(self.train_scores, self.validation_scores)
         self.steps = self.steps[:depth]
 
-    def refit(self, state: Any, *, settled: bool = True) -> tuple[list[Any], Any]:
+    def refit(self, state: Any, *, as_chosen: bool = True) -> tuple[list[Any], Any]:
         """Fit the layers again, on other rows.
 
         Parameters
         ----------
         state : object
             The other rows.
-        settled : bool, default=True
-            Whether there are no held-out rows: what layers chose by such rows before,
-            they are told.
+        as_chosen : bool, default=True
+            Whether layers get the parameters that their fits with validation rows have
+            found best; there are no such rows then.
 
         Returns
         -------
@@ -421,7 +428,7 @@ class Greedy:
         layers: list[Any] = []
         self.progress.begin_step()
         for place, step in enumerate(self.steps):
-            params = step.params if settled else {}
+            params = step.params if as_chosen else {}
             try:
                 if is_over():
                     break

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from destructors._compat import callback_management_context
 
-__all__ = ["Progress"]
-
 # What is fitted inside a fit that prints lines prints lines too, indented.
 _DEPTH: ContextVar[int] = ContextVar("destructors_verbose_depth", default=0)
+
+
+# When the last line was printed.
+_last_line = 0.0
 
 
 class Progress:
@@ -91,7 +95,7 @@ class Progress:
                 task_name=self.noun, max_subtasks=None, sequential_subtasks=False
             )
             self._step.call_on_fit_task_begin(estimator=self.estimator)
-            self._n_parts = 0
+            self._part_ids = itertools.count(1)
 
     @contextmanager
     def part(self, name: str, layer: Any) -> Iterator[None]:
@@ -99,12 +103,13 @@ class Progress:
         if self._step is None:
             yield
             return
-        self._n_parts += 1
-        task = self._step.subcontext(task_name=name, task_id=self._n_parts)
+        task = self._step.subcontext(task_name=name, task_id=next(self._part_ids))
         task.call_on_fit_task_begin(estimator=self.estimator)
-        with task.propagate_callback_context(layer):
-            yield
-        task.call_on_fit_task_end(estimator=self.estimator)
+        try:
+            with task.propagate_callback_context(layer):
+                yield
+        finally:
+            task.call_on_fit_task_end(estimator=self.estimator)
 
     def end_step(self, number: int, name: str, train: float, held_out: float) -> bool:
         """Tell that a step has ended.
@@ -133,12 +138,16 @@ class Progress:
 
     def tried(self, place: int, name: str, gain: float, seconds: float) -> None:
         """Tell what a candidate would gain, where several are tried."""
-        if self._prints:
-            self.line(
-                f"{self.noun} {place + 1}, {name}: gains {gain:.4f} ({seconds:.1f} s)"
-            )
+        gains = "" if np.isnan(gain) else f" gains {gain:.4f}"
+        self.line(f"{self.noun} {place + 1}, {name}:{gains} ({seconds:.1f} s)")
 
     def line(self, text: str) -> None:
-        """Print a line, if lines are printed."""
-        if self._prints:
-            print(f"{self._indent}[{self.name}] {text}", flush=True)
+        """Print a line, if lines are printed; inside a fit not more than one a second,
+        unless ``verbose`` of its own asks for all.
+        """
+        global _last_line
+        nested, now = bool(self._indent) and not self.verbose, perf_counter()
+        if not self._prints or (nested and now < _last_line + 1.0):
+            return
+        _last_line = now
+        print(f"{self._indent}[{self.name}] {text}", flush=True)

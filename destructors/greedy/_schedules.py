@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from destructors.greedy._engine import Step
 
-__all__ = ["Cycle", "InOrder", "Race", "Retire", "Schedule", "Stages", "TryAll"]
-
 
 class Schedule:
     """Base: all the candidates that are named, each time.

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["Never", "Stopping"]
-
 
 class Stopping:
     """End when held-out rows no longer gain; keep what they found best.

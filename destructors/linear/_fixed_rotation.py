@@ -9,11 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from destructors.base import Destructor
-from destructors.maps._affine import Affine
-from destructors.maps._map import Map
+from destructors.maps import Affine, Map
 from destructors.rows import Fold
-
-__all__ = ["FixedRotation"]
 
 # Largest entry of Q Qᵀ - I for which Q still counts as orthogonal.
 _TOLERANCE = 1e-8

@@ -12,12 +12,8 @@ from scipy.linalg import polar
 from destructors._compat import Interval
 from destructors.base import Destructor
 from destructors.linear._whitening import Whitening
-from destructors.maps._affine import Affine
-from destructors.maps._combine import Chain
-from destructors.maps._map import Map
+from destructors.maps import Affine, Chain, Map
 from destructors.rows import Fold, is_over
-
-__all__ = ["ICAWhitening"]
 
 # E[log cosh ν] for a standard normal ν: directions are as interesting as theirs is far
 # from it.

@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh, qr
 
 from destructors.base import Destructor
-from destructors.maps._affine import Affine
-from destructors.maps._map import Map
+from destructors.maps import Affine, Map
 from destructors.rows import Fold, Rows, value_range
-
-__all__ = ["PCARotation", "RandomRotation", "principal_axes"]
+from destructors.rows._moments import sum_values, weigh
 
 
 class RandomRotation(Destructor):
@@ -109,24 +107,19 @@ class PCARotation(Destructor):
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         rows = fold.train
-        mean = rows.sum(lambda block: _weighted(block.values, block).sum(axis=0))
-        mean /= rows.total
+        mean = rows.sum(sum_values) / rows.total
         smallest, largest = value_range(rows)
         reach = max((largest - mean).max(), (mean - smallest).max())
         # Powers of two change no digit, and keep squares inside float64.
-        unit = 2.0 ** -np.ceil(np.log2(reach or 1.0))
-        self.rotation_ = principal_axes(rows.sum(_products, mean, unit))[1].T
+        unit = 2.0 ** np.ceil(np.log2(reach or 1.0))
+        self.rotation_ = principal_axes(rows.sum(products, mean, unit))[1].T
         return Affine.rotation(self.rotation_)
 
 
-def _products(rows: Rows, mean: NDArray, unit: float) -> NDArray:
-    centred = rows.values - mean
-    centred *= unit
-    return _weighted(centred, rows).T @ centred
-
-
-def _weighted(values: NDArray, rows: Rows) -> NDArray:
-    return values if rows.weight is None else values * rows.weight[:, None]
+def products(rows: Rows, mean: NDArray, scale: NDArray | float) -> NDArray:
+    """Return weighted sums of the products of two scaled columns."""
+    scaled = (rows.values - mean) / scale
+    return weigh(scaled, rows).T @ scaled
 
 
 def principal_axes(matrix: NDArray) -> tuple[NDArray, NDArray]:

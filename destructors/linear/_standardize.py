@@ -8,11 +8,8 @@ import numpy as np
 
 from destructors._compat import weighted_percentile
 from destructors.base import Destructor
-from destructors.maps._affine import Affine
-from destructors.maps._map import Map
+from destructors.maps import Affine, Map
 from destructors.rows import Fold, mean_and_scale
-
-__all__ = ["Standardize"]
 
 # Interquartile range of the standard normal.
 _NORMAL_IQR = 1.3489795003921634

@@ -14,11 +14,9 @@ from sklearn.base import clone
 from destructors._compat import HasMethods, Interval, StrOptions
 from destructors.base import Destructor
 from destructors.linear._rotation import principal_axes
-from destructors.maps._affine import Affine
-from destructors.maps._map import Map
+from destructors.maps import Affine, Map
 from destructors.rows import Fold, Rows, mean_and_scale, repeat_rows
-
-__all__ = ["Whitening"]
+from destructors.rows._moments import weigh
 
 # Eigenvalues of a correlation matrix below this share of the largest are noise of the
 # arithmetic.
@@ -181,11 +179,9 @@ def _products(
     """Return sums of the products of two scaled columns, and of their squares."""
     scaled = (rows.values - mean) / scale
     scaled[:, constant] = 0.0
-    weighted = scaled if rows.weight is None else scaled * rows.weight[:, None]
-    products = weighted.T @ scaled
-    if not with_squares:
-        return products, 0.0
-    return products, (weighted * scaled).T @ (scaled * scaled)
+    weighted = weigh(scaled, rows)
+    squares = (weighted * scaled).T @ (scaled * scaled) if with_squares else 0.0
+    return weighted.T @ scaled, squares
 
 
 def _best_shrinkage(correlation: NDArray, second: NDArray, total: float) -> float:

@@ -11,13 +11,11 @@ from destructors.maps._autoregressive import Autoregressive
 from destructors.maps._bounded import BoundedColumns
 from destructors.maps._cells import Cells
 from destructors.maps._combine import Chain, Columns, Switch
-from destructors.maps._cube_steps import CubeSteps
+from destructors.maps._cube import CubeSteps, NormalToUniform
 from destructors.maps._density import Density
-from destructors.maps._dequantize import Dequantize
-from destructors.maps._dequantize_categories import DequantizeCategories
+from destructors.maps._dequantize import Dequantize, DequantizeCategories
 from destructors.maps._histogram import HistogramColumns
 from destructors.maps._map import Map, Surjection
-from destructors.maps._normal_cdf import NormalToUniform
 from destructors.maps._parametric import ParametricColumn
 from destructors.maps._permutation import Permutation
 from destructors.maps._power import PowerColumns

@@ -8,9 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors.maps._map import Map
-
-__all__ = ["Affine", "Identity"]
+from destructors.maps._map import Map, Mapped
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -19,11 +17,11 @@ class Identity(Map):
 
     feature_wise = True
 
-    def forward(self, X, context=None):
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Return the rows, and zeros."""
         return X.copy(), np.zeros(len(X))
 
-    def inverse(self, Z, context=None):
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Return the rows, and zeros."""
         return Z.copy(), np.zeros(len(Z))
 
@@ -56,7 +54,7 @@ class Affine(Map):
         return cls(np.zeros(d), np.ones(d), matrix, np.ascontiguousarray(matrix.T))
 
     @cached_property
-    def feature_wise(self) -> bool:  # type: ignore[override]
+    def feature_wise(self) -> bool:
         """Whether there is no matrix."""
         return self.matrix is None
 
@@ -69,7 +67,7 @@ class Affine(Map):
         # A rotation alone neither shifts nor scales: two passes over the rows less.
         return not self.location.any() and bool((self.scale == 1.0).all())
 
-    def forward(self, X, context=None):
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
         Z = X if self._is_centred else (X - self.location) / self.scale
         if self.matrix is not None:
@@ -78,7 +76,7 @@ class Affine(Map):
             Z = X.copy()
         return Z, np.full(len(X), self._log_det)
 
-    def inverse(self, Z, context=None):
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
         X = Z if self.inverse_matrix is None else Z @ self.inverse_matrix.T
         if not self._is_centred:

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from numpy.typing import NDArray
 
-from destructors.maps._map import Map
-
-__all__ = ["Along"]
+from destructors.maps._map import Map, Mapped
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,13 +34,13 @@ class Along(Map):
     directions: NDArray
     map: Map
 
-    def forward(self, X, context=None):
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
         projected = X @ self.directions
         moved, log_det = self.map.forward(projected, context)
         return X + (moved - projected) @ self.directions.T, log_det
 
-    def inverse(self, Z, context=None):
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
         projected = Z @ self.directions
         moved, log_det = self.map.inverse(projected, context)

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors.maps._map import Map
+from destructors.maps._map import Map, Mapped
 from destructors.maps._predictors import Predictor
-
-__all__ = ["Autoregressive", "bound_log_scale", "round_seen"]
 
 # A scale that varies stays within this factor of the constant one.
 _LARGEST_FACTOR = 20.0
@@ -48,7 +46,7 @@ class Autoregressive(Map):
     log_scales: tuple[Predictor | None, ...]
     scale: NDArray
 
-    def forward(self, X, context=None):
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
         Z, log_det = X.copy(), np.zeros(len(X))
         for k, j in enumerate(self.order):
@@ -58,7 +56,7 @@ class Autoregressive(Map):
                 log_det -= log_s
         return Z, log_det
 
-    def inverse(self, Z, context=None):
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
         X, log_det = Z.copy(), np.zeros(len(Z))
         for k, j in enumerate(self.order):
@@ -68,7 +66,7 @@ class Autoregressive(Map):
                 log_det += log_s
         return X, log_det
 
-    def _predict(self, j: int, before: NDArray) -> tuple[NDArray, NDArray]:
+    def _predict(self, j: int, before: NDArray) -> Mapped:
         """Return mean and log-scale of a feature, given those before it."""
         mean, log_scale = self.means[j], self.log_scales[j]
         assert mean is not None

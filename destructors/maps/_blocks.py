@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Way", "in_blocks"]
-
 Way = Callable[[NDArray, NDArray | None], tuple[NDArray, NDArray]]
 
 # Rows are mapped in blocks of about this many numbers (1 MiB of float64): temporaries

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
-from destructors.maps._map import Map
+from destructors.maps._checks import list_columns
+from destructors.maps._cube import HALF_LOG_2PI, LARGEST, normal_scores
+from destructors.maps._map import Map, Mapped
 
-__all__ = ["BoundedColumns"]
-
-_HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 # A value on a bound counts as one at this (relative) distance: float64's smallest.
 _CLOSEST = np.finfo(np.float64).tiny
 _FARTHEST = np.finfo(np.float64).max / 4.0
-# Squares of larger latents would overflow.
-_LARGEST = 1e150
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,104 +57,72 @@ class BoundedColumns(Map):
 
     feature_wise = True
 
-    @cached_property
-    def _kinds(self) -> list[Any]:
-        return [
-            _KINDS[np.isfinite(low), np.isfinite(high)](low, high)
-            for low, high in zip(self.low, self.high, strict=True)
-        ]
+    @property
+    def support(self) -> tuple[NDArray, NDArray]:
+        """The bounds."""
+        return self.low, self.high
 
-    def forward(self, X, context=None):
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
         outside = (self.low > X) | (self.high < X)
         if self.out_of_bounds == "raise":
-            self.refuse(outside.any(axis=0), "Rows")
+            self.refuse(outside, "Rows")
+        inside = np.clip(X, self.low, self.high)
         Z, log_det = np.empty(X.shape), np.zeros(len(X))
-        for j, kind in enumerate(self._kinds):
-            Z[:, j] = kind.to_line(np.clip(X[:, j], self.low[j], self.high[j]))
-            log_det += kind.log_slope(Z[:, j])
+        for j, bounds in enumerate(zip(self.low, self.high, strict=True)):
+            Z[:, j] = _to_line(inside[:, j], *bounds)
+            log_det += _log_slope(Z[:, j], *bounds)
         log_det[outside.any(axis=1)] = -np.inf
         return Z, log_det
 
-    def inverse(self, Z, context=None):
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
         X, log_det = np.empty(Z.shape), np.zeros(len(Z))
-        for j, kind in enumerate(self._kinds):
-            X[:, j] = np.clip(kind.from_line(Z[:, j]), self.low[j], self.high[j])
-            log_det -= kind.log_slope(Z[:, j])
+        for j, bounds in enumerate(zip(self.low, self.high, strict=True)):
+            X[:, j] = np.clip(_from_line(Z[:, j], *bounds), *bounds)
+            log_det -= _log_slope(Z[:, j], *bounds)
         return X, log_det
 
     def refuse(self, outside: NDArray, what: str) -> None:
-        """Raise an error about the columns that are ``outside``, if there are any."""
-        if not outside.any():
-            return
-        columns = np.flatnonzero(outside)[:5]
-        names = columns if self.names is None else [self.names[j] for j in columns]
-        bounds = ", ".join(f"[{self.low[j]:g}, {self.high[j]:g}]" for j in columns)
-        raise ValueError(
-            f"{what} lie beyond the bounds in column(s) {', '.join(map(str, names))}: "
-            f"{bounds}."
-        )
+        """Raise ValueError if rows are ``outside``; it names the columns."""
+        if outside.any():
+            names = self.names or range(len(self.low))
+            pairs = np.stack([self.low, self.high], axis=1)[outside.any(axis=0)][:5]
+            bounds = ", ".join(f"[{low:g}, {high:g}]" for low, high in pairs)
+            raise ValueError(
+                f"{what} lie beyond the bounds in column(s) "
+                f"{list_columns(outside, names)}: {bounds}."
+            )
 
 
-class _Unbounded:
-    """No bound: nothing is done."""
-
-    def __init__(self, low: float, high: float):
-        pass
-
-    def to_line(self, x: NDArray) -> NDArray:
-        return x
-
-    from_line = to_line
-
-    def log_slope(self, z: NDArray) -> NDArray:
-        return np.zeros(len(z))
+def _to_line(x: NDArray, low: float, high: float) -> NDArray:
+    if np.isfinite(low) and np.isfinite(high):
+        # The share of the way from the closer bound.
+        below = np.maximum((x - low) / (high - low), _CLOSEST)
+        above = np.maximum((high - x) / (high - low), _CLOSEST)
+        return normal_scores(below, above)
+    if np.isfinite(low):
+        return np.log(np.clip(x - low, _CLOSEST, _FARTHEST))
+    if np.isfinite(high):
+        return -np.log(np.clip(high - x, _CLOSEST, _FARTHEST))
+    return x
 
 
-class _OneSided:
-    """One bound: the logarithm of the distance, with the sign that keeps the order."""
-
-    def __init__(self, low: float, high: float):
-        self.sign = 1.0 if np.isfinite(low) else -1.0
-        self.bound = low if np.isfinite(low) else high
-
-    def to_line(self, x: NDArray) -> NDArray:
-        distance = self.sign * (x - self.bound)
-        return self.sign * np.log(np.clip(distance, _CLOSEST, _FARTHEST))
-
-    def from_line(self, z: NDArray) -> NDArray:
-        exponent = np.clip(self.sign * z, np.log(_CLOSEST), np.log(_FARTHEST))
-        return self.bound + self.sign * np.exp(exponent)
-
-    def log_slope(self, z: NDArray) -> NDArray:
-        return -self.sign * z
+def _from_line(z: NDArray, low: float, high: float) -> NDArray:
+    if np.isfinite(low) and np.isfinite(high):
+        share = (high - low) * ndtr(-np.abs(z))
+        return np.where(z < 0.0, low + share, high - share)
+    ends = np.log([_CLOSEST, _FARTHEST])
+    if np.isfinite(low):
+        return low + np.exp(np.clip(z, *ends))
+    if np.isfinite(high):
+        return high - np.exp(np.clip(-z, *ends))
+    return z
 
 
-class _TwoSided:
-    """Both bounds: normal scores of the share of the way, from the closer one."""
-
-    def __init__(self, low: float, high: float):
-        self.low, self.high, self.width = low, high, high - low
-
-    def to_line(self, x: NDArray) -> NDArray:
-        below = np.maximum((x - self.low) / self.width, _CLOSEST)
-        above = np.maximum((self.high - x) / self.width, _CLOSEST)
-        return np.where(below < above, ndtri(below), -ndtri(above))
-
-    def from_line(self, z: NDArray) -> NDArray:
-        share = self.width * ndtr(-np.abs(z))
-        return np.where(z < 0.0, self.low + share, self.high - share)
-
-    def log_slope(self, z: NDArray) -> NDArray:
-        z = np.clip(z, -_LARGEST, _LARGEST)
-        return 0.5 * z * z + _HALF_LOG_2PI - np.log(self.width)
-
-
-# By whether there is a lower and an upper bound.
-_KINDS: dict[tuple[bool, bool], Any] = {
-    (False, False): _Unbounded,
-    (True, False): _OneSided,
-    (False, True): _OneSided,
-    (True, True): _TwoSided,
-}
+def _log_slope(z: NDArray, low: float, high: float) -> NDArray:
+    """Return that of the way to the line."""
+    if np.isfinite(low) and np.isfinite(high):
+        z = np.clip(z, -LARGEST, LARGEST)
+        return 0.5 * z * z + HALF_LOG_2PI - np.log(high - low)
+    return (float(np.isfinite(high)) - float(np.isfinite(low))) * z

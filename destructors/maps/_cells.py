@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors.maps._map import Map
-
-__all__ = ["Cells"]
+from destructors.maps._map import Map, Mapped
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -54,11 +52,11 @@ class Cells(Map):
     def _images(self) -> NDArray:
         return self.map.forward(np.ascontiguousarray(self.cuts[:, None]))[0][:, 0]
 
-    def forward(self, X, context=None):
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
         return self._apply(X, context, self.cuts, lambda part: part.forward)
 
-    def inverse(self, Z, context=None):
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
         return self._apply(Z, context, self._images, lambda part: part.inverse)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["check_codes", "check_finite", "list_columns"]
-
 
 def check_finite(X: NDArray, names: Any, name: str, owner: str) -> None:
-    """Check that numbers are finite.
+    """Raise ValueError if numbers are not finite.
 
     Parameters
     ----------
@@ -35,13 +34,13 @@ def check_finite(X: NDArray, names: Any, name: str, owner: str) -> None:
     kind = "NaN" if np.isnan(X).any() else "infinity (inf)"
     raise ValueError(
         f"Input {name} contains {kind} in {bad.any(axis=1).sum()} row(s); column(s): "
-        f"{list_columns(bad, names)}. {owner} needs finite numbers: impute (for "
+        f"{list_columns(bad, names)}. {owner} takes no NaN or infinity: impute (for "
         "example with sklearn.impute.SimpleImputer) or drop such rows."
     )
 
 
 def check_codes(rows: NDArray, sizes: NDArray, name: str) -> NDArray:
-    """Check that columns hold codes.
+    """Return rows, if their columns hold codes.
 
     Parameters
     ----------
@@ -62,6 +61,8 @@ def check_codes(rows: NDArray, sizes: NDArray, name: str) -> NDArray:
     ValueError
         If a value that should be a code is no integer, negative, or too large.
     """
+    if not sizes.any():
+        return rows
     try:
         with np.errstate(invalid="ignore"):
             codes = rows.astype(np.int64, copy=False)
@@ -81,6 +82,11 @@ def check_codes(rows: NDArray, sizes: NDArray, name: str) -> NDArray:
 
 def list_columns(bad: NDArray, names: Any) -> str:
     """Return the names of the columns in which something is bad, or of some of them."""
-    columns = np.flatnonzero(bad.any(axis=0))
-    shown = ", ".join(str(names[j]) for j in columns[:5])
-    return shown + (f" and {len(columns) - 5} more" if len(columns) > 5 else "")
+    return show(str(names[j]) for j in np.flatnonzero(bad.any(axis=0)))
+
+
+def show(items: Iterable[str]) -> str:
+    """Return the first items and how many there are beside."""
+    listed = list(items)
+    more = f" and {len(listed) - 5} more" if len(listed) > 5 else ""
+    return ", ".join(listed[:5]) + more

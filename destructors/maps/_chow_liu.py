@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from destructors.maps._distributions import Distribution
 
-__all__ = ["ChowLiuTree"]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ChowLiuTree(Distribution):
@@ -95,7 +93,7 @@ class ChowLiuTree(Distribution):
         return f"ChowLiuTree(n_categories={self.n_categories.tolist()})"
 
     def logpdf(self, Z: NDArray) -> NDArray:
-        """Log probability of each row, in nats; minus infinity outside the codes.
+        """Return the log probability of each row, in nats; -inf outside the codes.
 
         Parameters
         ----------
@@ -116,7 +114,7 @@ class ChowLiuTree(Distribution):
         return result
 
     def sample(self, n_samples: int, rng: np.random.RandomState) -> NDArray:
-        """Draw rows of codes.
+        """Return rows drawn from it of codes.
 
         Parameters
         ----------

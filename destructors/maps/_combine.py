@@ -10,9 +10,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors.maps._map import Map, Surjection
-
-__all__ = ["Chain", "Columns", "Switch"]
+from destructors.maps._map import Map, Mapped, Surjection
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,26 +54,32 @@ class Chain(Map):
         return self.maps[index]
 
     @cached_property
-    def feature_wise(self) -> bool:  # type: ignore[override]
+    def feature_wise(self) -> bool:
         """Whether all maps are."""
         return all(part.feature_wise for part in self.maps)
 
+    def kinds_after(self, kinds: NDArray) -> NDArray:
+        """Return the kinds after the last map."""
+        for part in self.maps:
+            kinds = part.kinds_after(kinds)
+        return kinds
+
     @cached_property
-    def support(self) -> tuple[NDArray, NDArray] | None:  # type: ignore[override]
+    def support(self) -> tuple[NDArray, NDArray] | None:
         """That of the first map: what it gives, the others can map."""
         return self.maps[0].support if self.maps else None
 
-    def forward(self, X, context=None):
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
-        total = np.zeros(len(X))
+        X, total = X if self.maps else X.copy(), np.zeros(len(X))
         for part in self.maps:
             X, log_det = part.forward(X, context)
             total += log_det
         return X, total
 
-    def inverse(self, Z, context=None):
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
-        total = np.zeros(len(Z))
+        Z, total = Z if self.maps else Z.copy(), np.zeros(len(Z))
         for part in reversed(self.maps):
             Z, log_det = part.inverse(Z, context)
             total += log_det
@@ -98,21 +102,26 @@ class Columns(Map):
     groups: tuple[NDArray, ...]
 
     @cached_property
-    def feature_wise(self) -> bool:  # type: ignore[override]
+    def feature_wise(self) -> bool:
         """Whether all maps are."""
         return all(part.feature_wise for part in self.maps)
 
-    def forward(self, X, context=None):
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
         return self._side_by_side("forward", X, context)
 
-    def inverse(self, Z, context=None):
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
         return self._side_by_side("inverse", Z, context)
 
-    def _side_by_side(
-        self, way: str, X: NDArray, context: NDArray | None
-    ) -> tuple[NDArray, NDArray]:
+    def kinds_after(self, kinds: NDArray) -> NDArray:
+        """Return the kinds after the map of each group."""
+        kinds = kinds.copy()
+        for part, columns in zip(self.maps, self.groups, strict=True):
+            kinds[columns] = part.kinds_after(kinds[columns])
+        return kinds
+
+    def _side_by_side(self, way: str, X: NDArray, context: NDArray | None) -> Mapped:
         Z, total = X.copy(), np.zeros(len(X))
         for part, columns in zip(self.maps, self.groups, strict=True):
             own = np.ascontiguousarray(X[:, columns])
@@ -137,21 +146,19 @@ class Switch(Map):
     maps: tuple[Map, ...]
 
     @cached_property
-    def feature_wise(self) -> bool:  # type: ignore[override]
+    def feature_wise(self) -> bool:
         """Whether all maps are."""
         return all(part.feature_wise for part in self.maps)
 
-    def forward(self, X, context=None):
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
         return self._by_label("forward", X, context)
 
-    def inverse(self, Z, context=None):
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
         return self._by_label("inverse", Z, context)
 
-    def _by_label(
-        self, way: str, X: NDArray, context: NDArray | None
-    ) -> tuple[NDArray, NDArray]:
+    def _by_label(self, way: str, X: NDArray, context: NDArray | None) -> Mapped:
         if context is None:
             raise ValueError(
                 "This map depends on a label (the domain) of each row: give context."

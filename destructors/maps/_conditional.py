@@ -25,9 +25,8 @@ from scipy.special import erfcx, log_ndtr, logsumexp, ndtri_exp
 
 from destructors.maps._conditional_kernels import gaussianize_loops, invert_loops
 from destructors.maps._jit import HAS_NUMBA
+from destructors.maps._map import Mapped
 from destructors.maps._normal import LARGEST
-
-__all__ = ["Conditional"]
 
 # The search for a root ends with steps smaller than this, in standard units of the
 # feature; Newton's last step then lands far closer.
@@ -58,7 +57,7 @@ class Conditional(NamedTuple):
     log_weight: NDArray
     tilt: float
 
-    def gaussianize(self, x: NDArray) -> tuple[NDArray, NDArray]:
+    def gaussianize(self, x: NDArray) -> Mapped:
         """Map values to N(0, 1).
 
         Parameters
@@ -78,8 +77,8 @@ class Conditional(NamedTuple):
         gaussianize_loops(x, *self, z, log_slope)
         return z, log_slope
 
-    def invert(self, z: NDArray) -> tuple[NDArray, NDArray]:
-        """Find the values that `gaussianize` maps to ``z``.
+    def invert(self, z: NDArray) -> Mapped:
+        """Return the values that `gaussianize` maps to ``z``.
 
         The quantile of a mixture lies between the smallest and the largest of its
         components' quantiles. Within that bracket Newton's steps are taken, on ``z``
@@ -104,9 +103,7 @@ class Conditional(NamedTuple):
         return x, log_slope
 
 
-def _gaussianize_vectorised(
-    mixture: Conditional, x: NDArray
-) -> tuple[NDArray, NDArray]:
+def _gaussianize_vectorised(mixture: Conditional, x: NDArray) -> Mapped:
     """Do what the kernel does, in logarithms throughout."""
     factor, offset, _, log_weight, tilt = mixture
     u = np.clip(factor[:, None] * x + offset, -LARGEST, LARGEST)
@@ -132,7 +129,7 @@ def _log_mills(u: NDArray) -> NDArray:
     )
 
 
-def _invert_vectorised(mixture: Conditional, z: NDArray) -> tuple[NDArray, NDArray]:
+def _invert_vectorised(mixture: Conditional, z: NDArray) -> Mapped:
     """Do what the kernel does, all rows at once."""
     factor, offset, weight, log_weight, tilt = mixture
     x, log_slope = np.empty_like(z), np.empty_like(z)

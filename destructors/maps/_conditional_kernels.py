@@ -25,8 +25,6 @@ from destructors.maps._normal import (
     quantile_fit,
 )
 
-__all__ = ["gaussianize_loops", "invert_loops"]
-
 _N_CHUNK = 256
 # Sums of products of two numbers not below SMALLEST are right when larger than this.
 _SMALLEST_DENSITY = 1e20 * SMALLEST

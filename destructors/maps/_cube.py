@@ -1,4 +1,4 @@
-"""The unit cube inside the latent space.
+"""The unit cube, and the unit cube inside the latent space.
 
 Trees and step densities think on the unit cube. They get there by the normal
 distribution function, restricted to ``|z| < CUTOFF``: nearer to the edge of the cube
@@ -10,12 +10,21 @@ normal one.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-__all__ = ["CUTOFF", "from_cube", "to_cube"]
+from destructors.maps._checks import list_columns
+from destructors.maps._map import Map, Mapped
 
+HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
+# Squares of larger numbers would overflow.
+LARGEST = 1e150
+# What the faces of the cube stand for: the numbers next to them.
+_LOWEST, _HIGHEST = np.finfo(np.float64).tiny, 1.0 - 2.0**-53
 CUTOFF = 5.0
 _BELOW = float(ndtr(-CUTOFF))
 _INSIDE = 1.0 - 2.0 * _BELOW
@@ -65,3 +74,132 @@ def from_cube(U: NDArray, Z: NDArray) -> tuple[NDArray, NDArray]:
     moved = np.where(inside, ndtri(_BELOW + _INSIDE * U), Z)
     # Both ways pass through the same normal density: dz'/du' over dz/du.
     return moved, 0.5 * np.einsum("ij,ij->i", moved - Z, moved + Z)
+
+
+def normal_scores(below: NDArray, above: NDArray) -> NDArray:
+    """Return normal quantiles, by the probabilities of both tails: 1 - p has no digits
+    left where p is nearly 1.
+    """
+    return np.where(below < above, ndtri(below), -ndtri(above))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class NormalToUniform(Map):
+    r"""The normal distribution function :math:`\Phi(x_j)` of each column.
+
+    Rows that follow :math:`N(0, I)` become uniform on the unit cube.
+
+    Parameters
+    ----------
+    names : tuple of str or None
+        Names of the columns, for the message.
+
+    Raises
+    ------
+    ValueError
+        By ``inverse``, for rows outside the closed unit cube.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from destructors.maps import NormalToUniform
+    >>> NormalToUniform().forward(np.array([[0.0, 1.96]]))[0].round(3)
+    array([[0.5  , 0.975]])
+    """
+
+    names: tuple[str, ...] | None = None
+
+    feature_wise = True
+
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
+        """Map rows; see `Map.forward`."""
+        return ndtr(X), _log_density(X)
+
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
+        """Map rows back; see `Map.inverse`."""
+        outside = (Z < 0.0) | (Z > 1.0)
+        if outside.any():
+            names = list_columns(outside, self.names or range(Z.shape[1]))
+            raise ValueError(
+                "The inverse of NormalCDF takes rows of the unit cube, but column(s) "
+                f"{names} have values outside [0, 1]."
+            )
+        X = ndtri(np.clip(Z, _LOWEST, _HIGHEST))
+        return X, -_log_density(X)
+
+
+def _log_density(X: NDArray) -> NDArray:
+    X = np.clip(X, -LARGEST, LARGEST)
+    return -0.5 * np.einsum("ij,ij->i", X, X) - X.shape[1] * HALF_LOG_2PI
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CubeSteps(Map):
+    """Normal scores of a density that is a step function times the normal one.
+
+    Each column goes to the unit interval by the normal distribution function (cut at 5
+    standard deviations), through a piecewise linear distribution function there, and
+    back. Beyond the cut it stays what it is; so does a column of one block.
+
+    Parameters
+    ----------
+    edges : tuple of ndarray of shape (n_blocks_j + 1,)
+        Edges of the blocks of each column, strictly increasing from 0 to 1.
+    probabilities : tuple of ndarray of shape (n_blocks_j,)
+        Probability of each block, positive; they sum to 1.
+
+    Examples
+    --------
+    Twice as many below zero as above:
+
+    >>> import numpy as np
+    >>> from destructors.maps import CubeSteps
+    >>> steps = CubeSteps((np.array([0.0, 0.5, 1.0]),), (np.array([2.0, 1.0]) / 3.0,))
+    >>> steps.forward(np.array([[0.0], [6.0]]))[0].round(3).ravel()
+    array([0.431, 6.   ])
+    """
+
+    edges: tuple[NDArray, ...]
+    probabilities: tuple[NDArray, ...]
+
+    feature_wise = True
+
+    @cached_property
+    def _steps(self) -> list[tuple[int, NDArray, NDArray]]:
+        """Columns of several blocks: edges, and the distribution function there."""
+        steps = []
+        for j, probabilities in enumerate(self.probabilities):
+            if len(probabilities) > 1:
+                below = np.r_[0.0, np.cumsum(probabilities)]
+                below[-1] = 1.0
+                steps.append((j, self.edges[j], below))
+        return steps
+
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
+        """Map rows; see `Map.forward`."""
+        return self._through_cube(X, inverse=False)
+
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
+        """Map rows back; see `Map.inverse`."""
+        return self._through_cube(Z, inverse=True)
+
+    def _through_cube(self, Z: NDArray, inverse: bool) -> Mapped:
+        U, log_det = to_cube(Z), np.zeros(len(Z))
+        for j, edges, below in self._steps:
+            ends = (below, edges) if inverse else (edges, below)
+            U[:, j], log_slope = _interpolate(U[:, j], *ends)
+            log_det += log_slope
+        moved, log_det_cube = from_cube(U, Z)
+        return moved, log_det + log_det_cube
+
+
+def _interpolate(u: NDArray, knots: NDArray, values: NDArray) -> Mapped:
+    """Interpolate linearly; return values and log-slopes, the latter 0 at 0 and 1,
+    where coordinates beyond the cube stand.
+    """
+    k = np.clip(np.searchsorted(knots, u, side="right") - 1, 0, len(knots) - 2)
+    slope = (values[k + 1] - values[k]) / (knots[k + 1] - knots[k])
+    moved = np.clip(values[k] + slope * (u - knots[k]), values[k], values[k + 1])
+    inside = (u > 0.0) & (u < 1.0)
+    moved = np.where(inside, moved, u)
+    return moved, np.where(inside, np.log(slope), 0.0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from numbers import Integral
 from os import PathLike
 from typing import Any
 
@@ -10,11 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from destructors.maps._blocks import Way, in_blocks
+from destructors.maps._checks import check_codes, show
 from destructors.maps._distributions import Distribution
-from destructors.maps._map import Data, Map
+from destructors.maps._map import Data, Map, Mapped
 from destructors.maps._schema import Schema
-
-__all__ = ["Density"]
+from destructors.maps._values import plain
 
 # Draws of rows with values that were never seen are repeated so often at most.
 _MOST_DRAWS = 1000
@@ -41,9 +43,14 @@ class Density(Data):
     schema : Schema or None
         Names, dtypes and categories of the columns; None for plain arrays of numbers.
     labels : ndarray or None
-        Labels of the domains, for a map that depends on them.
+        Labels of the domains, for a map that depends on them: numbers or strings.
     origin : str
         What it was learned by: a description, for people.
+
+    Raises
+    ------
+    TypeError
+        If the labels are of several types, or of one that no file can hold.
 
     See Also
     --------
@@ -66,6 +73,11 @@ class Density(Data):
     labels: NDArray | None = None
     origin: str = ""
 
+    def __post_init__(self) -> None:
+        if self.labels is not None:
+            labels = plain(self.labels, "labels must be all numbers or strings, not")
+            object.__setattr__(self, "labels", labels)
+
     def logpdf(self, X: ArrayLike, context: ArrayLike | None = None) -> NDArray:
         """Return the log density of each row, in nats.
 
@@ -83,9 +95,7 @@ class Density(Data):
         Z, log_det = self.forward(X, context)
         return self._known_base().logpdf(Z) + log_det
 
-    def forward(
-        self, X: ArrayLike, context: ArrayLike | None = None
-    ) -> tuple[NDArray, NDArray]:
+    def forward(self, X: ArrayLike, context: ArrayLike | None = None) -> Mapped:
         """Map rows to the latent space.
 
         Parameters
@@ -101,8 +111,7 @@ class Density(Data):
         log_det : ndarray of shape (n_samples,)
             ``log |det J|`` of the map, in nats.
         """
-        rows = self._read(X, "X") if self.schema is None else self.schema.encode(X)
-        return self._apply(self.map.forward, rows, context)
+        return self._apply(self.map.forward, self._columns.encode(X), context)
 
     def inverse(
         self, Z: ArrayLike, context: ArrayLike | None = None
@@ -123,7 +132,10 @@ class Density(Data):
         log_det : ndarray of shape (n_samples,)
             ``log |det J|`` of the inverse map, in nats.
         """
-        X, log_det = self._apply(self.map.inverse, self._read(Z, "Z"), context)
+        rows = Schema.of_numbers(self.n_features).encode(Z, name="Z")
+        if self.base is not None:
+            rows = check_codes(rows, self.base.n_categories, "Z")
+        X, log_det = self._apply(self.map.inverse, rows, context)
         return self.decode(X), log_det
 
     def sample(
@@ -148,6 +160,11 @@ class Density(Data):
         X : ndarray or DataFrame of shape (n_samples, n_features)
             Rows, as those learned from were. Categories that were not seen are not
             drawn.
+
+        Raises
+        ------
+        ValueError
+            If ``n_samples`` is no integer of at least 1, or the density is not known.
         """
         rng = random_state
         if not isinstance(rng, np.random.RandomState):
@@ -160,6 +177,11 @@ class Density(Data):
 
         save(self, path)
 
+    @property
+    def n_categories(self) -> NDArray:
+        """Number of categories of each column; 0 for numbers."""
+        return np.maximum(self._columns.kinds, 0)
+
     # ------------------------------------------------------------------ steps
 
     def sample_rows(
@@ -170,12 +192,15 @@ class Density(Data):
         run: Any = None,
     ) -> NDArray:
         """Draw rows as the map knows them: numbers, and codes for categories."""
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(
+                f"n_samples must be an integer of at least 1, got {n_samples!r}."
+            )
         base = self._known_base()
-        X = self._apply(self.map.inverse, base.sample(n_samples, rng), context, run)[0]
-        if self.schema is None:
-            return X
+        Z = base.sample(int(n_samples), rng)
+        X = self._apply(self.map.inverse, Z, context, run)[0]
         for _ in range(_MOST_DRAWS):
-            again = self.schema.is_unknown(X)
+            again = self._columns.is_unknown(X)
             if not again.any():
                 break
             Z = base.sample(int(again.sum()), rng)
@@ -189,24 +214,14 @@ class Density(Data):
 
     def _apply(
         self, way: Way, rows: NDArray, context: ArrayLike | None, run: Any = None
-    ) -> tuple[NDArray, NDArray]:
+    ) -> Mapped:
         if context is not None and self.labels is not None:
             context = encode_labels(np.asarray(context), self.labels)
         return in_blocks(way, rows, context, run)  # type: ignore[arg-type]
 
-    def _read(self, X: ArrayLike, name: str) -> NDArray:
-        """Check an array of numbers."""
-        rows = np.ascontiguousarray(X)
-        if rows.dtype.kind not in "iu":
-            rows = rows.astype(np.float64, copy=False)
-        if rows.ndim != 2 or rows.shape[1] != self.n_features:
-            raise ValueError(
-                f"{name} must have the shape (n_samples, {self.n_features}), got "
-                f"{rows.shape}."
-            )
-        if not np.isfinite(rows).all():
-            raise ValueError(f"{name} contains NaN or infinity.")
-        return rows.astype(np.float64, copy=False)
+    @cached_property
+    def _columns(self) -> Schema:
+        return self.schema or Schema.of_numbers(self.n_features)
 
     def _known_base(self) -> Distribution:
         if self.base is None:
@@ -220,15 +235,10 @@ class Density(Data):
 def encode_labels(labels: NDArray, known: NDArray) -> NDArray:
     """Return the places of labels of domains among the known ones."""
     found, codes = np.unique(labels, return_inverse=True)
-    listed = known.tolist()
-    if unknown := [label for label in found.tolist() if label not in listed]:
+    place = {label: k for k, label in enumerate(known.tolist())}
+    if unknown := [label for label in found.tolist() if label not in place]:
         raise ValueError(
-            f"sample_domain contains the unknown label(s) {_show(unknown)}; the "
-            f"domains seen in fit are {_show(listed)}."
+            f"sample_domain contains the unknown label(s) {show(map(repr, unknown))}; "
+            f"the domains seen in fit are {show(map(repr, place))}."
         )
-    return np.array([listed.index(label) for label in found.tolist()], np.intp)[codes]
-
-
-def _show(labels: list) -> str:
-    more = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
-    return ", ".join(map(repr, labels[:5])) + more
+    return np.array([place[label] for label in found.tolist()], np.intp)[codes]

@@ -9,20 +9,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from destructors.maps._map import Data
-
-__all__ = [
-    "Distribution",
-    "IndependentCategorical",
-    "JointDistribution",
-    "StandardNormal",
-    "Uniform",
-]
 
 _HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 # Beyond this the square of a latent would overflow. log-densities there differ from
@@ -35,6 +28,11 @@ class Distribution(Data, ABC):
     """A known distribution of rows, as data: `logpdf`, `sample`, and how wide it is."""
 
     n_features: int
+
+    @property
+    def n_categories(self) -> NDArray:
+        """Number of categories of each feature; 0 for numbers."""
+        return np.zeros(self.n_features, dtype=np.int64)
 
     @abstractmethod
     def logpdf(self, Z: NDArray) -> NDArray:
@@ -65,7 +63,7 @@ class StandardNormal(Distribution):
     n_features: int
 
     def logpdf(self, Z: NDArray) -> NDArray:
-        """Log density of each row, in nats.
+        """Return the log density of each row, in nats.
 
         Parameters
         ----------
@@ -82,7 +80,7 @@ class StandardNormal(Distribution):
         return -0.5 * np.einsum("ij,ij->i", Z, Z) - self.n_features * _HALF_LOG_2PI
 
     def cdf(self, Z: NDArray) -> NDArray:
-        """Distribution function of each feature.
+        """Return the distribution function of each feature.
 
         Parameters
         ----------
@@ -97,7 +95,7 @@ class StandardNormal(Distribution):
         return ndtr(Z)
 
     def sample(self, n_samples: int, rng: np.random.RandomState) -> NDArray:
-        """Draw rows.
+        """Return rows drawn from it.
 
         Parameters
         ----------
@@ -135,7 +133,7 @@ class Uniform(Distribution):
     n_features: int
 
     def logpdf(self, Z: NDArray) -> NDArray:
-        """Log density of each row, in nats: 0 in the cube, minus infinity outside.
+        """Return the log density of each row, in nats: 0 in the cube, else -inf.
 
         Parameters
         ----------
@@ -150,7 +148,7 @@ class Uniform(Distribution):
         return np.where(inside, 0.0, -np.inf)
 
     def cdf(self, Z: NDArray) -> NDArray:
-        """Distribution function of each feature.
+        """Return the distribution function of each feature.
 
         Parameters
         ----------
@@ -164,7 +162,7 @@ class Uniform(Distribution):
         return np.clip(Z, 0.0, 1.0)
 
     def sample(self, n_samples: int, rng: np.random.RandomState) -> NDArray:
-        """Draw rows.
+        """Return rows drawn from it.
 
         Parameters
         ----------
@@ -222,15 +220,19 @@ class IndependentCategorical(Distribution):
         """Number of features."""
         return len(self.probabilities)
 
+    @cached_property
+    def n_categories(self) -> NDArray:
+        """Number of categories of each feature."""
+        return np.array([len(p) for p in self.probabilities], dtype=np.int64)
+
     def __repr__(self) -> str:
-        sizes = [len(p) for p in self.probabilities]
-        return f"IndependentCategorical(n_categories={sizes})"
+        return f"IndependentCategorical(n_categories={self.n_categories.tolist()})"
 
     @classmethod
     def fit(
         cls, X: NDArray, n_categories: list, sample_weight=None, alpha: float = 1.0
     ) -> IndependentCategorical:
-        """Estimate the probabilities from codes, with additive smoothing.
+        """Return the probabilities estimated from codes, with additive smoothing.
 
         Parameters
         ----------
@@ -254,10 +256,10 @@ class IndependentCategorical(Distribution):
         for j, k in enumerate(n_categories):
             counts = np.bincount(codes[:, j], weights=sample_weight, minlength=k)
             probabilities.append((counts + alpha) / (counts.sum() + alpha * k))
-        return cls(probabilities)
+        return cls(tuple(probabilities))
 
     def logpdf(self, Z: NDArray) -> NDArray:
-        """Log probability of each row, in nats; minus infinity outside the codes.
+        """Return the log probability of each row, in nats; -inf outside the codes.
 
         Parameters
         ----------
@@ -275,7 +277,7 @@ class IndependentCategorical(Distribution):
         return result
 
     def sample(self, n_samples: int, rng: np.random.RandomState) -> NDArray:
-        """Draw rows of codes.
+        """Return rows drawn from it of codes.
 
         Parameters
         ----------
@@ -335,11 +337,19 @@ class JointDistribution(Distribution):
         """Number of features."""
         return sum(map(len, self.groups))
 
+    @cached_property
+    def n_categories(self) -> NDArray:
+        """Number of categories of each feature; 0 for numbers."""
+        sizes = np.zeros(self.n_features, dtype=np.int64)
+        for part, columns in self._parts():
+            sizes[columns] = part.n_categories
+        return sizes
+
     def _parts(self) -> Iterator[tuple[Distribution, NDArray]]:
         return zip(self.distributions, self.groups, strict=True)
 
     def logpdf(self, Z: NDArray) -> NDArray:
-        """Log density of each row, in nats.
+        """Return the log density of each row, in nats.
 
         Parameters
         ----------
@@ -358,7 +368,7 @@ class JointDistribution(Distribution):
         )
 
     def sample(self, n_samples: int, rng: np.random.RandomState) -> NDArray:
-        """Draw rows.
+        """Return rows drawn from it.
 
         Parameters
         ----------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["hash_again", "hash_rows"]
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 def hash_rows(X: NDArray, seed: int) -> NDArray:
@@ -28,7 +28,7 @@ def hash_rows(X: NDArray, seed: int) -> NDArray:
         for column in X.T:
             # Adding zero makes -0.0 and 0.0, which are equal, equal in bits.
             bits = np.ascontiguousarray(column + 0.0).view(np.uint64)
-            hashes = _mix((hashes ^ bits) + np.uint64(0x9E3779B97F4A7C15))
+            hashes = _mix((hashes ^ bits) + _ODD)
     return hashes
 
 
@@ -49,6 +49,30 @@ def hash_again(hashes: NDArray, seed: int) -> NDArray:
     """
     with np.errstate(over="ignore"):
         return _mix(hashes ^ _mix(np.array([seed], dtype=np.uint64))) * 2.0**-64
+
+
+def hash_copies(X: NDArray, seed: int) -> NDArray:
+    """Hash each row to 64 bits, and its number among the rows equal to it.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows of float64.
+    seed : int
+        Another seed, another hash.
+
+    Returns
+    -------
+    hashes : ndarray of shape (n_samples,), dtype uint64
+        Different for equal rows; the first of them has that of `hash_rows`.
+    """
+    hashes = hash_rows(X, seed)
+    order = np.argsort(hashes, kind="stable")
+    first = np.flatnonzero(np.diff(hashes[order], prepend=~hashes[order[:1]]) != 0)
+    lengths = np.diff(first, append=len(X))
+    number = np.empty(len(X), dtype=np.uint64)
+    number[order] = np.arange(len(X)) - np.repeat(first, lengths)
+    return hashes + number * _ODD
 
 
 def _mix(bits: NDArray) -> NDArray:

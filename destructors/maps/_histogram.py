@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import starmap
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
-from destructors.maps._map import Map
-
-__all__ = ["HistogramColumns"]
-
-_HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
+from destructors.maps._cube import HALF_LOG_2PI, normal_scores
+from destructors.maps._map import Map, Mapped
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,14 +57,10 @@ class HistogramColumns(Map):
 
     @cached_property
     def _columns(self) -> list[_Column]:
-        return [
-            _Column(*column)
-            for column in zip(
-                self.edges, self.probabilities, self.tails, self.scales, strict=True
-            )
-        ]
+        parts = self.edges, self.probabilities, self.tails, self.scales
+        return list(starmap(_Column, zip(*parts, strict=True)))
 
-    def forward(self, X, context=None):
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
         Z, log_det = np.empty(X.shape), np.zeros(len(X))
         for j, column in enumerate(self._columns):
@@ -74,7 +68,7 @@ class HistogramColumns(Map):
             log_det += log_slope
         return Z, log_det
 
-    def inverse(self, Z, context=None):
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
         X, log_det = np.empty(Z.shape), np.zeros(len(Z))
         for j, column in enumerate(self._columns):
@@ -94,47 +88,69 @@ class _Column:
         # where F(x) is nearly 1.
         self.below = tail + np.r_[0.0, np.cumsum(probabilities)]
         self.above = tail + np.r_[np.cumsum(probabilities[::-1])[::-1], 0.0]
-        self.values = _scores(self.below, self.above)
+        self.values = normal_scores(self.below, self.above)
         self.widths = np.diff(edges)
         density = probabilities[[0, -1]] / self.widths[[0, -1]]
-        steepest = density / np.exp(-0.5 * self.values[[0, -1]] ** 2 - _HALF_LOG_2PI)
+        steepest = density / np.exp(-0.5 * self.values[[0, -1]] ** 2 - HALF_LOG_2PI)
         self.tail_slopes = np.minimum(steepest, 1.0 / scale)
 
-    def forward(self, x: NDArray) -> tuple[NDArray, NDArray]:
-        n = len(self.widths)
-        k = np.clip(np.searchsorted(self.edges, x, side="right") - 1, 0, n - 1)
+    def forward(self, x: NDArray) -> Mapped:
+        k = self._find(self.edges, x)
         share = np.clip((x - self.edges[k]) / self.widths[k], 0.0, 1.0)
         below = self.below[k] + share * self.probabilities[k]
         above = self.above[k + 1] + (1.0 - share) * self.probabilities[k]
-        z = _scores(below, above)
-        log_density = np.log(self.probabilities[k] / self.widths[k])
-        log_slope = log_density + 0.5 * z * z + _HALF_LOG_2PI
-        for end, outside in ((0, x < self.edges[0]), (-1, x > self.edges[-1])):
-            slope = self.tail_slopes[end]
-            beyond = slope * (x[outside] - self.edges[end])
-            z[outside] = self.values[end] + beyond
-            log_slope[outside] = np.log(slope)
+        z = normal_scores(below, above)
+        log_slope = self._log_slope(k, z)
+        go_on(x, z, log_slope, self.edges, self.values, self.tail_slopes)
         return z, log_slope
 
-    def inverse(self, z: NDArray) -> tuple[NDArray, NDArray]:
-        n = len(self.widths)
-        k = np.clip(np.searchsorted(self.values, z, side="right") - 1, 0, n - 1)
-        p = self.probabilities[k]
+    def inverse(self, z: NDArray) -> Mapped:
+        k = self._find(self.values, z)
         share = np.where(
             z < 0.0,
-            (ndtr(z) - self.below[k]) / p,
-            1.0 - (ndtr(-z) - self.above[k + 1]) / p,
+            (ndtr(z) - self.below[k]) / self.probabilities[k],
+            1.0 - (ndtr(-z) - self.above[k + 1]) / self.probabilities[k],
         )
         x = self.edges[k] + np.clip(share, 0.0, 1.0) * self.widths[k]
-        inside = np.clip(z, self.values[0], self.values[-1])
-        log_slope = np.log(p / self.widths[k]) + 0.5 * inside * inside + _HALF_LOG_2PI
-        for end, outside in ((0, z < self.values[0]), (-1, z > self.values[-1])):
-            slope = self.tail_slopes[end]
-            beyond = (z[outside] - self.values[end]) / slope
-            x[outside] = self.edges[end] + beyond
-            log_slope[outside] = np.log(slope)
+        log_slope = self._log_slope(k, np.clip(z, self.values[0], self.values[-1]))
+        go_on(x, z, log_slope, self.edges, self.values, self.tail_slopes, back=True)
         return x, log_slope
 
+    def _find(self, places: NDArray, at: NDArray) -> NDArray:
+        k = np.searchsorted(places, at, side="right") - 1
+        return np.clip(k, 0, len(self.widths) - 1)
 
-def _scores(below: NDArray, above: NDArray) -> NDArray:
-    return np.where(below < above, ndtri(below), -ndtri(above))
+    def _log_slope(self, k: NDArray, z: NDArray) -> NDArray:
+        log_density = np.log(self.probabilities[k] / self.widths[k])
+        return log_density + 0.5 * z * z + HALF_LOG_2PI
+
+
+def go_on(
+    x: NDArray,
+    z: NDArray,
+    log_slope: NDArray,
+    points: NDArray,
+    scores: NDArray,
+    slopes: NDArray,
+    back: bool = False,
+) -> None:
+    """Go on linearly beyond the ends of a column, in place.
+
+    Parameters
+    ----------
+    x, z, log_slope : ndarray of shape (n_samples,)
+        Places, their images, and log-slopes of the map at them.
+    points, scores : ndarray of shape (n_points,)
+        Places, the first and the last of which are the ends, and their images.
+    slopes : ndarray of shape (2,)
+        Those of the map beyond the ends.
+    back : bool, default=False
+        Whether to set ``x`` by ``z`` instead.
+    """
+    known, ends = (z, scores) if back else (x, points)
+    for end, outside in ((0, known < ends[0]), (-1, known > ends[-1])):
+        if back:
+            x[outside] = points[end] + (z[outside] - scores[end]) / slopes[end]
+        else:
+            z[outside] = scores[end] + slopes[end] * (x[outside] - points[end])
+        log_slope[outside] = np.log(slopes[end])

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["HAS_NUMBA", "jit"]
+from numpy.typing import NDArray
 
 try:
     from numba import config, njit
@@ -33,3 +33,16 @@ def jit(kernel: Callable[..., Any]) -> Callable[..., Any]:
     if not HAS_NUMBA:
         return kernel
     return njit(nogil=True, cache=True, error_model="numpy")(kernel)
+
+
+def are_starts(starts: NDArray, n: int, shortest: int = 0) -> bool:
+    """Return whether n things are parted where each part ends: compiled loops follow
+    such numbers without looking.
+    """
+    return (
+        starts.ndim == 1
+        and starts.dtype.kind == "i"
+        and starts[0] == 0
+        and starts[-1] == n
+        and bool((starts[1:] - starts[:-1] >= shortest).all())
+    )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KINDS", "Data", "Map", "Surjection"]
-
+# What a map gives: rows, and a log-determinant of each.
+Mapped = tuple[NDArray, NDArray]
 # Every class of data that a file can hold, by the name it is written under.
 KINDS: dict[str, type[Data]] = {}
 
@@ -31,6 +31,9 @@ class Data:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        known = KINDS.setdefault(cls.type_name(), cls)
+        if known.__module__ != cls.__module__:
+            raise TypeError(f"There is a {cls.type_name()} in {known.__module__}.")
         KINDS[cls.type_name()] = cls
 
     @classmethod
@@ -41,7 +44,12 @@ class Data:
 
     def field_values(self) -> Iterator[tuple[str, Any]]:
         """Yield the name and the value of each field."""
-        for field in fields(self):  # type: ignore[arg-type]
+        if not is_dataclass(self):
+            raise TypeError(
+                f"{type(self).__name__} must be decorated with "
+                "@dataclass(frozen=True, eq=False): its fields are what it has learned."
+            )
+        for field in fields(self):
             yield field.name, getattr(self, field.name)
 
     def __eq__(self, other: object) -> bool:
@@ -117,10 +125,12 @@ class Map(Data, ABC):
         """
         return None
 
+    def kinds_after(self, kinds: NDArray) -> NDArray:
+        """Return the kinds of columns after the map; see `destructors.rows.Rows`."""
+        return kinds
+
     @abstractmethod
-    def forward(
-        self, X: NDArray, context: NDArray | None = None
-    ) -> tuple[NDArray, NDArray]:
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows.
 
         Parameters
@@ -138,9 +148,7 @@ class Map(Data, ABC):
         """
 
     @abstractmethod
-    def inverse(
-        self, Z: NDArray, context: NDArray | None = None
-    ) -> tuple[NDArray, NDArray]:
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back.
 
         Parameters

@@ -15,19 +15,6 @@ import numpy as np
 
 from destructors.maps._jit import HAS_NUMBA, jit
 
-__all__ = [
-    "FIT_END",
-    "LARGEST",
-    "SMALLEST",
-    "exp",
-    "log",
-    "log_mills",
-    "log_tail",
-    "mills",
-    "quantile",
-    "quantile_fit",
-]
-
 # Larger arguments are taken for this one: their squares would overflow.
 LARGEST = 1e150
 # What `exp` gives for anything more negative than its logarithm, -300. Products of two

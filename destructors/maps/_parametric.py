@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri_exp
 
-from destructors.maps._map import Map
+from destructors.maps._cube import HALF_LOG_2PI
+from destructors.maps._histogram import go_on
+from destructors.maps._map import Map, Mapped
 
-__all__ = ["ParametricColumn", "family", "log_density", "normal_scores"]
-
-_HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 _N_NEWTON = 60
 
 
@@ -65,29 +64,23 @@ class ParametricColumn(Map):
     def _law(self) -> Any:
         return family(self.family)
 
-    def forward(self, X, context=None):
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
         x = (X[:, 0] - self.center) / self.scale
         inside = np.clip(x, self.points[0], self.points[-1])
-        z, log_slope = normal_scores(self._law, inside, self.parameters)
-        for end, outside in ((0, x < self.points[0]), (-1, x > self.points[-1])):
-            slope = self.end_slopes[end]
-            z[outside] = self.scores[end] + slope * (x[outside] - self.points[end])
-            log_slope[outside] = np.log(slope)
+        z, log_slope = family_scores(self._law, inside, self.parameters)
+        go_on(x, z, log_slope, self.points, self.scores, self.end_slopes)
         return z[:, None], log_slope - np.log(self.scale)
 
-    def inverse(self, Z, context=None):
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
         z = Z[:, 0]
         x, log_slope = self._solve(np.clip(z, self.scores[0], self.scores[-1]))
-        for end, outside in ((0, z < self.scores[0]), (-1, z > self.scores[-1])):
-            slope = self.end_slopes[end]
-            x[outside] = self.points[end] + (z[outside] - self.scores[end]) / slope
-            log_slope[outside] = np.log(slope)
+        go_on(x, z, log_slope, self.points, self.scores, self.end_slopes, back=True)
         x = x * self.scale + self.center
         return x[:, None], -(log_slope - np.log(self.scale))
 
-    def _solve(self, z: NDArray) -> tuple[NDArray, NDArray]:
+    def _solve(self, z: NDArray) -> Mapped:
         """Invert by Newton steps in an interval of the table, halved if they leave."""
         k = np.searchsorted(self.scores, z, side="right") - 1
         k = np.clip(k, 0, len(self.scores) - 2)
@@ -95,7 +88,7 @@ class ParametricColumn(Map):
         x = np.interp(z, self.scores, self.points)
         left = np.arange(len(z))
         for _ in range(_N_NEWTON):
-            score, log_slope = normal_scores(self._law, x[left], self.parameters)
+            score, log_slope = family_scores(self._law, x[left], self.parameters)
             miss = score - z[left]
             low = np.where(miss < 0, x[left], low)
             high = np.where(miss > 0, x[left], high)
@@ -107,7 +100,7 @@ class ParametricColumn(Map):
             left, low, high = left[moved], low[moved], high[moved]
             if not len(left):
                 break
-        return x, normal_scores(self._law, x, self.parameters)[1]
+        return x, family_scores(self._law, x, self.parameters)[1]
 
 
 def family(name: str) -> Any:
@@ -134,9 +127,7 @@ def log_density(law: Any, x: NDArray, parameters: tuple[float, ...]) -> NDArray:
     return np.where(np.isnan(log_p), -np.inf, log_p)
 
 
-def normal_scores(
-    law: Any, x: NDArray, parameters: tuple[float, ...]
-) -> tuple[NDArray, NDArray]:
+def family_scores(law: Any, x: NDArray, parameters: tuple[float, ...]) -> Mapped:
     """Return the normal score of the distribution function, and its log-slope.
 
     The tail in which a value lies is taken in log space, so nothing saturates where
@@ -145,5 +136,5 @@ def normal_scores(
     with np.errstate(all="ignore"):
         below, above = law.logcdf(x, *parameters), law.logsf(x, *parameters)
         z = np.where(below < above, ndtri_exp(below), -ndtri_exp(above))
-        log_slope = log_density(law, x, parameters) + 0.5 * z * z + _HALF_LOG_2PI
+        log_slope = log_density(law, x, parameters) + 0.5 * z * z + HALF_LOG_2PI
     return z, log_slope

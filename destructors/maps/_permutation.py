@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors.maps._jit import HAS_NUMBA, jit
-from destructors.maps._map import Map
-
-__all__ = ["Permutation"]
+from destructors.maps._map import Map, Mapped
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,6 +39,11 @@ class Permutation(Map):
     places : ndarray of shape (n_leaves, n_codes), dtype int32
         Place of each code in its column, those of all columns in one row: in each
         column a permutation.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together.
     """
 
     sizes: NDArray
@@ -49,6 +52,32 @@ class Permutation(Map):
     before: NDArray
     after: NDArray
     places: NDArray
+
+    def __post_init__(self) -> None:
+        # Compiled loops look at nothing else before they follow the nodes.
+        if not self._fits():
+            raise ValueError(
+                "Permutation needs nodes whose children come after them, leaves that "
+                f"are there, and places and tests of all codes; got {self!r}."
+            )
+
+    def _fits(self) -> bool:
+        n, sizes = len(self.features), self.sizes
+        if not (n and len(sizes) and (sizes > 0).all() and self.places.ndim == 2):
+            return False
+        wide = (n, sizes.max())
+        if not (self.children.shape == (n, 2) and self.places.shape[1] == sizes.sum()):
+            return False
+        [inner] = np.nonzero(self.features >= 0)
+        leaves = np.delete(self.children, inner, axis=0)
+        return bool(
+            self.before.shape == self.after.shape == wide
+            and (self.features < len(sizes)).all()
+            and (self.children[inner] > inner[:, None]).all()
+            and (self.children[inner] < n).all()
+            and ((leaves >= 0) & (leaves < len(self.places))).all()
+            and ((self.places >= 0) & (self.places < np.repeat(sizes, sizes))).all()
+        )
 
     def __len__(self) -> int:
         """Return the number of leaves."""
@@ -72,11 +101,11 @@ class Permutation(Map):
         own = np.repeat(self._starts[:-1], self.sizes)
         return (np.argsort(self.places + own, axis=1) - own).astype(np.int32)
 
-    def forward(self, X, context=None):
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
         return self._apply(X, self.before, self.places), np.zeros(len(X))
 
-    def inverse(self, Z, context=None):
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
         return self._apply(Z, self.after, self._codes), np.zeros(len(Z))
 
@@ -126,7 +155,7 @@ def _apply_vectorised(
 def _apply_loops(
     X, starts, features, children, goes_left, table, Z
 ):  # pragma: no cover
-    """Do the same."""
+    """Do the same, row by row."""
     d = X.shape[1]
     for i in range(X.shape[0]):
         for f in range(d):

@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import boxcox, boxcox1p, inv_boxcox, inv_boxcox1p
 
-from destructors.maps._map import Map
-
-__all__ = ["PowerColumns"]
+from destructors.maps._map import Map, Mapped
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -60,7 +58,7 @@ class PowerColumns(Map):
 
     feature_wise = True
 
-    def forward(self, X, context=None):
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
         _, slopes = self._at_ends
         inside = np.clip(X, *self.ends.T)
@@ -68,7 +66,7 @@ class PowerColumns(Map):
         Z = self._powers(inside) + (X - inside) * beyond
         return Z, self._log_det(inside)
 
-    def inverse(self, Z, context=None):
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
         values, slopes = self._at_ends
         inside = np.clip(Z, *values)

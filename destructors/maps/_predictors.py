@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from destructors.maps._jit import HAS_NUMBA, jit
 from destructors.maps._map import Data
 
-__all__ = ["BoostedTrees", "Linear", "Predictor"]
-
 # Rows that go down a tree side by side.
 _N_CHUNK = 128
 
@@ -49,7 +47,7 @@ class Linear(Predictor):
     coefficients: NDArray
     intercept: float
 
-    def predict(self, X):
+    def predict(self, X: NDArray) -> NDArray:
         """Predict a number for each row; see `Predictor.predict`."""
         return X @ self.coefficients + self.intercept
 
@@ -76,6 +74,12 @@ class BoostedTrees(Predictor):
         Left child of each node.
     value : ndarray of shape (n_nodes,)
         What a leaf adds.
+
+    Raises
+    ------
+    ValueError
+        If a root, a child or a feature lies where none can be: children come after
+        their parent.
     """
 
     baseline: float
@@ -84,6 +88,25 @@ class BoostedTrees(Predictor):
     threshold: NDArray
     left: NDArray
     value: NDArray
+
+    def __post_init__(self) -> None:
+        # Loops read wherever these point, and a file may be damaged.
+        n_nodes, node = len(self.left), np.arange(len(self.left))
+        pointers, leaf = (self.roots, self.feature, self.left), self.left == node
+        if not (
+            all(a.ndim == 1 and a.dtype.kind == "i" for a in pointers)
+            and self.feature.shape == self.threshold.shape == self.value.shape
+            and len(self.feature) == n_nodes
+            and (np.diff(self.roots, prepend=-1, append=n_nodes) > 0).all()
+            and (leaf | (node < self.left) & (self.left < n_nodes - 1)).all()
+            and (self.threshold[leaf] == np.inf).all()
+            and (self.feature >= 0).all()
+        ):
+            raise ValueError("These are no trees: a node points where none can be.")
+
+    @cached_property
+    def _n_features(self) -> int:
+        return int(self.feature.max(initial=0)) + 1
 
     @cached_property
     def _depths(self) -> NDArray:
@@ -97,20 +120,14 @@ class BoostedTrees(Predictor):
             nodes, trees = np.r_[left, left + 1], np.r_[trees, trees]
         return depths
 
-    def predict(self, X):
+    def predict(self, X: NDArray) -> NDArray:
         """Predict a number for each row; see `Predictor.predict`."""
+        if self._n_features > X.shape[1]:
+            raise ValueError(f"The trees ask for more features than {X.shape[1]}.")
         total = np.full(len(X), self.baseline)
         add = _add_trees_loops if HAS_NUMBA else _add_trees_vectorised
-        add(
-            np.ascontiguousarray(X),
-            self.roots,
-            self._depths,
-            self.feature,
-            self.threshold,
-            self.left,
-            self.value,
-            total,
-        )
+        nodes = self.feature, self.threshold, self.left, self.value
+        add(np.ascontiguousarray(X), self.roots, self._depths, *nodes, total)
         return total
 
 

@@ -2,15 +2,105 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
-from destructors.maps._jit import HAS_NUMBA, jit
+from destructors.maps._jit import jit
 from destructors.maps._spline import Spline
 
-__all__ = ["RationalQuadraticSpline"]
+
+def _shape(s, left, right):
+    """Return what is divided by the last for the share of the rise, and its square by
+    for the slope over the mean one.
+    """
+    both = s * (1.0 - s)
+    above = right * s * s + 2.0 * both + left * (1.0 - s) * (1.0 - s)
+    return s * s + left * both, above, 1.0 + (left + right - 2.0) * both
+
+
+_shape_compiled = jit(_shape)
+
+
+@jit
+def _forward_loops(X, knots, values, slopes, starts, Z, log_det):
+    n, d = X.shape
+    for j in range(d):
+        first, last = starts[j], starts[j + 1] - 1
+        x, t, g = knots[first : last + 1], values[first : last + 1], slopes
+        places = np.searchsorted(x, X[:, j], side="right")
+        for i in range(n):
+            k = min(max(places[i] - 1, 0), last - first - 1)
+            h, rise = x[k + 1] - x[k], t[k + 1] - t[k]
+            left, right = g[first + k] * (h / rise), g[first + k + 1] * (h / rise)
+            offset = X[i, j] - x[k]
+            if offset < 0.0:
+                Z[i, j] = t[k] + offset * g[first + k]
+                log_det[i] += np.log(g[first + k])
+            elif offset > h:
+                Z[i, j] = t[k + 1] + (offset - h) * g[first + k + 1]
+                log_det[i] += np.log(g[first + k + 1])
+            else:
+                s = offset / h
+                share, above, below = _shape_compiled(s, left, right)
+                Z[i, j] = t[k] + rise * share / below
+                log_det[i] += np.log(rise / h * above / (below * below))
+
+
+@jit
+def _inverse_loops(Z, knots, values, slopes, starts, X, log_det):
+    n, d = Z.shape
+    for j in range(d):
+        first, last = starts[j], starts[j + 1] - 1
+        x, t, g = knots[first : last + 1], values[first : last + 1], slopes
+        places = np.searchsorted(t, Z[:, j], side="right")
+        for i in range(n):
+            k = min(max(places[i] - 1, 0), last - first - 1)
+            h, rise = x[k + 1] - x[k], t[k + 1] - t[k]
+            left, right = g[first + k] * (h / rise), g[first + k + 1] * (h / rise)
+            offset = Z[i, j] - t[k]
+            if offset < 0.0:
+                X[i, j] = x[k] + offset / g[first + k]
+                log_det[i] -= np.log(g[first + k])
+            elif offset > rise:
+                X[i, j] = x[k + 1] + (offset - rise) / g[first + k + 1]
+                log_det[i] -= np.log(g[first + k + 1])
+            else:
+                share = offset / rise
+                bend = share * (left + right - 2.0)
+                # The root without cancellation; the discriminant is not negative.
+                b = left - bend
+                root = np.sqrt(max(b * b + 4.0 * (1.0 - left + bend) * share, 0.0))
+                s = min(2.0 * share / (b + root), 1.0)
+                _, above, below = _shape_compiled(s, left, right)
+                X[i, j] = x[k] + s * h
+                log_det[i] -= np.log(rise / h * above / (below * below))
+
+
+def _forward_piece(offset, image, h, rise, left, right):
+    s = np.clip(offset / h, 0.0, 1.0)
+    share, _, below = _shape(s, left * (h / rise), right * (h / rise))
+    slope = _slope_at(s, h, rise, left, right)
+    beyond = offset - np.clip(offset, 0.0, h)
+    return image + rise * share / below + beyond * slope, slope
+
+
+def _inverse_piece(offset, image, h, rise, left, right):
+    share = np.clip(offset / rise, 0.0, 1.0)
+    bend = share * ((left + right) * (h / rise) - 2.0)
+    b = left * (h / rise) - bend
+    root = np.sqrt(np.maximum(b * b + 4.0 * (share - b * share), 0.0))
+    s = np.where(share > 0.0, np.minimum(2.0 * share / (b + root), 1.0), 0.0)
+    s[offset > rise] = 1.0
+    slope = _slope_at(s, h, rise, left, right)
+    return image + s * h + (offset - np.clip(offset, 0.0, rise)) / slope, slope
+
+
+def _slope_at(s, h, rise, left, right):
+    _, above, below = _shape(s, left * (h / rise), right * (h / rise))
+    slope = rise / h * above / (below * below)
+    # At the ends exactly the given ones.
+    return np.where(s == 0.0, left, np.where(s == 1.0, right, slope))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -58,120 +148,5 @@ class RationalQuadraticSpline(Spline):
     array([-0.5,  0.5,  2. ])
     """
 
-    def forward(self, X, context=None):
-        """Map rows; see `Map.forward`."""
-        Z, log_det = np.empty(X.shape), np.empty(len(X))
-        way = _forward_loops if HAS_NUMBA else _forward_vectorised
-        spline = self.knots, self.values, self.slopes, self.starts
-        way(np.ascontiguousarray(X), *spline, Z, log_det)
-        return Z, log_det
-
-    def inverse(self, Z, context=None):
-        """Map rows back; see `Map.inverse`."""
-        X, log_det = np.empty(Z.shape), np.empty(len(Z))
-        way = _inverse_loops if HAS_NUMBA else _inverse_vectorised
-        spline = self.knots, self.values, self.slopes, self.starts
-        way(np.ascontiguousarray(Z), *spline, X, log_det)
-        return X, log_det
-
-
-@jit
-def _forward_loops(X, knots, values, slopes, starts, Z, log_det):
-    n, d = X.shape
-    log_det[:] = 0.0
-    for j in range(d):
-        first, last = starts[j], starts[j + 1] - 1
-        x, t, g = knots[first : last + 1], values[first : last + 1], slopes
-        places = np.searchsorted(x, X[:, j], side="right")
-        for i in range(n):
-            k = min(max(places[i] - 1, 0), last - first - 1)
-            h, rise = x[k + 1] - x[k], t[k + 1] - t[k]
-            left, right = g[first + k] * (h / rise), g[first + k + 1] * (h / rise)
-            offset = X[i, j] - x[k]
-            if offset < 0.0:
-                Z[i, j] = t[k] + offset * g[first + k]
-                log_det[i] += np.log(g[first + k])
-            elif offset > h:
-                Z[i, j] = t[k + 1] + (offset - h) * g[first + k + 1]
-                log_det[i] += np.log(g[first + k + 1])
-            else:
-                s = offset / h
-                both = s * (1.0 - s)
-                below = 1.0 + (left + right - 2.0) * both
-                Z[i, j] = t[k] + rise * (s * s + left * both) / below
-                above = right * s * s + 2.0 * both + left * (1.0 - s) * (1.0 - s)
-                log_det[i] += np.log(rise / h * above / (below * below))
-
-
-@jit
-def _inverse_loops(Z, knots, values, slopes, starts, X, log_det):
-    n, d = Z.shape
-    log_det[:] = 0.0
-    for j in range(d):
-        first, last = starts[j], starts[j + 1] - 1
-        x, t, g = knots[first : last + 1], values[first : last + 1], slopes
-        places = np.searchsorted(t, Z[:, j], side="right")
-        for i in range(n):
-            k = min(max(places[i] - 1, 0), last - first - 1)
-            h, rise = x[k + 1] - x[k], t[k + 1] - t[k]
-            left, right = g[first + k] * (h / rise), g[first + k + 1] * (h / rise)
-            offset = Z[i, j] - t[k]
-            if offset < 0.0:
-                X[i, j] = x[k] + offset / g[first + k]
-                log_det[i] -= np.log(g[first + k])
-            elif offset > rise:
-                X[i, j] = x[k + 1] + (offset - rise) / g[first + k + 1]
-                log_det[i] -= np.log(g[first + k + 1])
-            else:
-                share = offset / rise
-                bend = share * (left + right - 2.0)
-                # The root without cancellation; the discriminant is not negative.
-                b = left - bend
-                root = np.sqrt(max(b * b + 4.0 * (1.0 - left + bend) * share, 0.0))
-                s = min(2.0 * share / (b + root), 1.0)
-                both = s * (1.0 - s)
-                below = 1.0 + (left + right - 2.0) * both
-                above = right * s * s + 2.0 * both + left * (1.0 - s) * (1.0 - s)
-                X[i, j] = x[k] + s * h
-                log_det[i] -= np.log(rise / h * above / (below * below))
-
-
-def _forward_vectorised(X, knots, values, slopes, starts, Z, log_det):
-    log_det[:] = 0.0
-    for j, (start, stop) in enumerate(itertools.pairwise(starts)):
-        x, t, g = knots[start:stop], values[start:stop], slopes[start:stop]
-        k = np.clip(np.searchsorted(x, X[:, j], "right") - 1, 0, len(x) - 2)
-        h, rise, offset = x[k + 1] - x[k], t[k + 1] - t[k], X[:, j] - x[k]
-        s = np.clip(offset / h, 0.0, 1.0)
-        inside, slope = _piece(s, h, rise, g[k], g[k + 1])
-        Z[:, j] = t[k] + inside + (offset - np.clip(offset, 0.0, h)) * slope
-        log_det += np.log(slope)
-
-
-def _inverse_vectorised(Z, knots, values, slopes, starts, X, log_det):
-    log_det[:] = 0.0
-    for j, (start, stop) in enumerate(itertools.pairwise(starts)):
-        x, t, g = knots[start:stop], values[start:stop], slopes[start:stop]
-        k = np.clip(np.searchsorted(t, Z[:, j], "right") - 1, 0, len(t) - 2)
-        h, rise, offset = x[k + 1] - x[k], t[k + 1] - t[k], Z[:, j] - t[k]
-        left, right = g[k] * (h / rise), g[k + 1] * (h / rise)
-        share = np.clip(offset / rise, 0.0, 1.0)
-        bend = share * (left + right - 2.0)
-        b = left - bend
-        root = np.sqrt(np.maximum(b * b + 4.0 * (1.0 - left + bend) * share, 0.0))
-        s = np.where(share > 0.0, np.minimum(2.0 * share / (b + root), 1.0), 0.0)
-        s[offset > rise] = 1.0
-        slope = _piece(s, h, rise, g[k], g[k + 1])[1]
-        X[:, j] = x[k] + s * h + (offset - np.clip(offset, 0.0, rise)) / slope
-        log_det -= np.log(slope)
-
-
-def _piece(s, h, rise, first, second):
-    """Rise and slope within an interval; at its ends exactly the given slopes."""
-    left, right = first * (h / rise), second * (h / rise)
-    both = s * (1.0 - s)
-    below = 1.0 + (left + right - 2.0) * both
-    above = right * s * s + 2.0 * both + left * (1.0 - s) ** 2
-    slope = rise / h * above / (below * below)
-    slope = np.where(s == 0.0, first, np.where(s == 1.0, second, slope))
-    return rise * (s * s + left * both) / below, slope
+    _loops = _forward_loops, _inverse_loops
+    _pieces = _forward_piece, _inverse_piece

@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from destructors.maps._conditional import Conditional
-from destructors.maps._map import Map
+from destructors.maps._map import Map, Mapped
 from destructors.maps._normal import LARGEST
-
-__all__ = ["Rosenblatt"]
 
 # Numbers in an array over components and rows: a handful of such arrays, and nothing
 # larger, is what a block of rows needs.
@@ -60,40 +58,35 @@ class Rosenblatt(Map):
     tilt: float = 0.0
 
     @cached_property
-    def _inverses(self) -> NDArray:
+    def _features(self) -> list[tuple[NDArray, NDArray, NDArray]]:
+        """What L⁻¹ does for each feature: with those before it, with it, with μ."""
         identity = np.eye(self.means.shape[1])
-        return np.stack(
+        inverses = np.stack(
             [solve_triangular(L, identity, lower=True) for L in self.factors]
         )
-
-    @cached_property
-    def _features(self) -> list[tuple[NDArray, NDArray, NDArray]]:
-        """For each feature what L⁻¹ does with those before it, with it, and with μ."""
-        shift = np.einsum("kij,kj->ik", self._inverses, self.means)
+        shift = np.einsum("kij,kj->ik", inverses, self.means)
         return [
             (
-                np.ascontiguousarray(self._inverses[:, j, :j]),
-                np.ascontiguousarray(self._inverses[:, j, j]),
+                np.ascontiguousarray(inverses[:, j, :j]),
+                np.ascontiguousarray(inverses[:, j, j]),
                 shift[j][:, None],
             )
             for j in range(len(shift))
         ]
 
-    def forward(self, X, context=None):
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
         # Farther out than this squares overflow.
         X = np.clip(X, -LARGEST, LARGEST)
         return self._solve(X, Conditional.gaussianize, lambda given, found: given)
 
-    def inverse(self, Z, context=None):
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
         Z = np.clip(Z, -LARGEST, LARGEST)
         X, log_det = self._solve(Z, Conditional.invert, lambda given, found: found)
         return X, -log_det
 
-    def _solve(
-        self, given: NDArray, solve: Callable, data: Callable
-    ) -> tuple[NDArray, NDArray]:
+    def _solve(self, given: NDArray, solve: Callable, data: Callable) -> Mapped:
         """Solve for one feature after the other; ``data`` says which side is x."""
         found, log_det = np.empty_like(given), np.zeros(len(given))
         log_weights = np.log(self.weights)[:, None]

@@ -23,8 +23,6 @@ from destructors import __version__
 from destructors.maps._density import Density
 from destructors.maps._map import KINDS, Data
 
-__all__ = ["load", "save"]
-
 _FORMAT = 1
 _HEADER = "header"
 _PLAIN = (str, int, float, bool, type(None))
@@ -83,6 +81,8 @@ def save(model: Any, path: str | PathLike[str]) -> None:
     text = json.dumps(header, ensure_ascii=True).encode()
     arrays[_HEADER] = np.frombuffer(text, dtype=np.uint8)
     target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {target.parent} to save in.")
     handle, temporary = tempfile.mkstemp(
         dir=target.parent, prefix=f".{target.name}.", suffix=".tmp"
     )
@@ -151,11 +151,17 @@ def load(path: str | PathLike[str]) -> Density:
 
 
 def _density_of(model: Any) -> Density:
-    if not hasattr(model, "to_density"):
-        raise TypeError(
-            f"A fitted destructor or a Density can be saved, got {type(model).__name__}."
-        )
-    return model.to_density()
+    if hasattr(model, "to_density"):
+        return model.to_density()
+    advice = ""
+    if hasattr(model, "best_estimator_"):
+        advice = " Save its best_estimator_."
+    elif hasattr(model, "steps"):
+        advice = " Chain destructors in a DestructorPipeline, or pickle the pipeline."
+    raise TypeError(
+        "A fitted destructor or a Density can be saved, got "
+        f"{type(model).__name__}.{advice}"
+    )
 
 
 def _describe(model: Any) -> dict[str, str]:
@@ -182,7 +188,7 @@ def _copy_mode(temporary: str) -> None:
 
 
 def _pack(value: Any, arrays: dict[str, NDArray], place: str) -> Any:
-    """Return what JSON can hold; arrays go to ``arrays`` under the name of their place."""
+    """Return what JSON can hold; arrays go to ``arrays``."""
     if isinstance(value, Data):
         parts = {
             name: _pack(part, arrays, f"{place}.{name}")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from destructors.maps._checks import check_codes, check_finite, list_columns
-from destructors.maps._column import MISSING, UNSEEN, Column
+from destructors.maps._column import MISSING, Column
 from destructors.maps._map import Data
 from destructors.maps._values import (
     columns_of,
@@ -19,10 +19,7 @@ from destructors.maps._values import (
     import_library,
     library_of,
     names_of,
-    read_numbers,
 )
-
-__all__ = ["Column", "Schema"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,14 +35,17 @@ class Schema(Data):
         One for each.
     container : {"array", "pandas", "polars"}
         What it was. Where that library is missing, `decode` gives arrays.
-    levels : tuple
-        Names of the levels of the names, in a frame of pandas: several if each name is
-        a tuple of a MultiIndex.
     """
 
     columns: tuple[Column, ...]
     container: str
-    levels: tuple = (None,)
+
+    @staticmethod
+    @lru_cache(maxsize=16)
+    def of_numbers(n_features: int) -> Schema:
+        """Return the schema of an array of continuous numbers."""
+        numbers = (Column(j, 0, "float64") for j in range(n_features))
+        return Schema(tuple(numbers), "array")
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -61,16 +61,6 @@ class Schema(Data):
         return [column.name for column in self.columns]
 
     @cached_property
-    def has_categories(self) -> bool:
-        """Whether a column is categorical."""
-        return bool((self.kinds > 0).any())
-
-    @cached_property
-    def is_coded(self) -> bool:
-        """Whether all columns are categorical."""
-        return bool((self.kinds > 0).all())
-
-    @cached_property
     def categories(self) -> list[NDArray]:
         """Values of each categorical column, that for what was not seen left out."""
         return [
@@ -80,36 +70,26 @@ class Schema(Data):
         ]
 
     @cached_property
-    def _firsts(self) -> NDArray | None:
-        """Value of each column's code 0, where all columns count up from it."""
-        firsts = [column.first for column in self.columns]
-        return None if None in firsts else np.array(firsts, dtype=np.int64)
+    def _ranges(self) -> NDArray | None:
+        """First category of each column and their number, if all columns count up."""
+        known = [column.known for column in self.columns if column.kind > 0]
+        if len(known) < len(self) or not all(map(_counts_up, known)):
+            return None
+        return np.array([(int(values[0]), len(values)) for values in known]).T
 
     @cached_property
-    def _n_known(self) -> NDArray:
-        known = [column.values for column in self.columns]
-        return np.array([0 if values is None else len(values) for values in known])
-
-    @cached_property
-    def _one_dtype(self) -> str | None:
-        """The dtype of all columns, where these are floats of NumPy."""
-        dtypes = {column.dtype for column in self.columns}
-        return dtypes.pop() if dtypes in ({"float64"}, {"float32"}) else None
+    def _is_float(self) -> bool:
+        floats = (c.dtype == "float64" and c.values is None for c in self.columns)
+        return all(floats)
 
     def take(self, columns: Any) -> Schema:
         """Return the schema of some of the columns, by position."""
-        chosen = tuple(self.columns[int(j)] for j in columns)
-        return Schema(chosen, self.container, self.levels)
+        return Schema(tuple(self.columns[int(j)] for j in columns), self.container)
 
     # ------------------------------------------------------------------ in
 
     def encode(
-        self,
-        X: Any,
-        *,
-        name: str = "X",
-        owner: str = "This density",
-        training: bool = False,
+        self, X: Any, *, name: str = "X", owner: str = "Density", training: bool = False
     ) -> NDArray:
         """Return a table as a matrix of numbers and codes.
 
@@ -126,67 +106,53 @@ class Schema(Data):
         Returns
         -------
         rows : ndarray of shape (n_samples, n_features)
-            Of int64 where all columns are categorical, else of float64.
+            C-ordered; of int64 where all columns are categorical, else of float64.
 
         Raises
         ------
-        ValueError
+        ValueError, TypeError
             If columns are others than in fit or in another order, numbers are not
             finite, or categories are missing or unknown and have no code.
         """
-        if library_of(X) == "array":
-            X = np.asarray(X)
-            if X.ndim != 2:
-                raise ValueError(f"{name} must have two dimensions, got {X.ndim}.")
-        if X.shape[1] != len(self):
+        is_array = library_of(X) == "array"
+        X = np.asarray(X) if is_array else X
+        if len(X.shape) != 2 or X.shape[1] != len(self):
             raise ValueError(
-                f"{name} has {X.shape[1]} features, but {owner} is expecting "
-                f"{len(self)} features as input."
+                f"{name} must have the shape (n_samples, {len(self)}), got {X.shape}."
             )
-        self.check_names(X, name)
-        if (codes := self._shift(X)) is not None:
-            return codes
+        if not is_array and self.container != "array":
+            self._check_names(names_of(X), name)
+        if is_array and X.dtype.kind in "biuf" and (self.kinds <= 0).all():
+            rows = np.ascontiguousarray(X, dtype=np.float64)
+            check_finite(rows, self.names, name, owner)
+            return rows
+        if is_array and np.can_cast(X.dtype, np.int64) and self._ranges is not None:
+            first, size = self._ranges
+            codes = np.subtract(X, first, order="C")
+            if ((codes >= 0) & (codes < size)).all():
+                return codes
         parts, strange = [], []
         for column, part in zip(self.columns, columns_of(X), strict=True):
             try:
-                is_category = column.kind > 0
-                parts.append(column.encode(part) if is_category else read_numbers(part))
+                parts.append(column.encode(part))
             except (TypeError, ValueError) as error:
                 strange.append((column, error))
         if strange:
-            raise _not_numbers(strange, owner)
+            raise _unreadable(strange, owner, is_array)
         rows = np.ascontiguousarray(np.stack(parts, axis=1))
         self._check(rows, name, owner, training)
         return rows
 
-    def _shift(self, X: Any) -> NDArray | None:
-        """Return the codes of integers without a search, where that is possible."""
-        if not (isinstance(X, np.ndarray) and X.dtype.kind in "iu"):
-            return None
-        if self._firsts is None or not np.can_cast(X.dtype, np.int64):
-            return None
-        codes = np.subtract(X, self._firsts, order="C")
-        known = (codes >= 0) & (codes < self._n_known)
-        return codes if known.all() else None
-
-    def check_names(self, X: Any, name: str = "X") -> None:
-        """Check that the columns of a frame are those of the fit, in their order."""
-        if "array" in (library_of(X), self.container):
-            return
-        given = names_of(X)
+    def _check_names(self, given: list, name: str) -> None:
+        """Raise ValueError if names are not those of the fit, in their order."""
         # As text, NaN is itself.
-        if repr(given) == repr(self.names):
+        known = self.names
+        shuffled = sorted(map(repr, given)) == sorted(map(repr, known))
+        if repr(given) == repr(known):
             return
-        if sorted(map(repr, given)) == sorted(map(repr, self.names)):
-            raise ValueError(
-                f"The columns of {name} are in another order than in fit: {given}, not "
-                f"{self.names}."
-            )
-        if all(isinstance(known, str) for known in self.names):
-            raise ValueError(
-                f"The columns of {name} are not those of the fit: {given}, not "
-                f"{self.names}."
-            )
+        if shuffled or all(isinstance(own, str) for own in known):
+            how = "in another order than in fit" if shuffled else "not those of the fit"
+            raise ValueError(f"The columns of {name} are {how}: {given}, not {known}.")
 
     def _check(self, rows: NDArray, name: str, owner: str, training: bool) -> None:
         is_code = self.kinds > 0
@@ -194,33 +160,19 @@ class Schema(Data):
             numbers = rows if not is_code.any() else np.where(is_code, 0.0, rows)
             check_finite(numbers, self.names, name, owner)
         bad = (rows < 0) & is_code
-        if not bad.any():
-            return
         missing = bad & (rows == MISSING)
         if missing.any():
-            self._refuse(missing, name, "NaN or another missing value", _ALLOW)
-        if not training:
-            self._refuse(bad, name, "categories that were not seen in fit", _SMOOTH)
-        rows[bad] = 0
-
-    def check_declared(self, X: Any, kept: NDArray) -> None:
-        """Check that the values of rows that count are among those declared."""
-        for j, (column, part) in enumerate(
-            zip(self.columns, columns_of(X), strict=True)
-        ):
-            if column.kind > 0 and column.unknown < 0:
-                bad = (column.encode(part) == UNSEEN) & kept
-                if bad.any():
-                    where = np.zeros((len(bad), len(self)), dtype=bool)
-                    where[:, j] = bad
-                    what = "values that are not among the categories"
-                    self._refuse(where, "X", what, "Declare them, or drop such rows.")
-
-    def _refuse(self, bad: NDArray, name: str, what: str, advice: str) -> None:
-        shown = list_columns(bad, self.names)
+            bad, what = missing, "NaN or another missing value"
+            advice = 'Impute or drop such rows, or set handle_missing="category".'
+        elif bad.any() and not training:
+            what = "categories that were not seen in fit"
+            advice = 'Drop such rows, or set handle_unknown="smooth".'
+        else:
+            rows[bad] = 0
+            return
         raise ValueError(
             f"Input {name} contains {what} in {bad.any(axis=1).sum()} row(s); "
-            f"column(s): {shown}. {advice}"
+            f"column(s): {list_columns(bad, self.names)}. {advice}"
         )
 
     def is_unknown(self, X: NDArray) -> NDArray:
@@ -251,76 +203,54 @@ class Schema(Data):
             If a categorical column has something else than codes.
         """
         module = import_library(self.container)
-        if module is None and (whole := self._shift_back(X)) is not None:
-            return whole
-        if self.has_categories:
-            check_codes(X, np.maximum(self.kinds, 0), "X")
-        if self._one_dtype is not None and self.container == "pandas" and module:
-            return self._with_names(module.DataFrame(X.astype(self._one_dtype)), module)
+        if module is None and self._ranges is not None and X.dtype == np.int64:
+            first, size = self._ranges
+            if ((X >= 0) & (size > X)).all():
+                return (X + first).astype(self.columns[0].dtype)
+        check_codes(X, np.maximum(self.kinds, 0), "X")
+        if self._is_float and self.container == "pandas" and module is not None:
+            return module.DataFrame(X.copy(), columns=module.Index(self.names))
         parts = [
-            column.decode(part.astype(np.int64), module)
-            if column.kind > 0
-            else column.decode_numbers(part, module)
+            column.decode(part, module)
             for column, part in zip(self.columns, X.T, strict=True)
         ]
         if module is None:
             return self._as_array(parts)
         if self.container == "polars":
             return module.DataFrame(dict(zip(self.names, parts, strict=True)))
-        return self._with_names(module.concat(parts, axis=1), module)
-
-    def _shift_back(self, X: NDArray) -> NDArray | None:
-        if self._firsts is None or X.dtype != np.int64:
-            return None
-        if not ((X >= 0) & (self._n_known > X)).all():
-            return None
-        return (X + self._firsts).astype(self.columns[0].dtype)
+        frame = module.DataFrame(dict(enumerate(parts)))
+        frame.columns = module.Index(self.names)
+        return frame
 
     def _as_array(self, parts: list[NDArray]) -> NDArray:
         alike = all(comparable(part, parts[0]) for part in parts)
-        if not self.is_coded:
-            dtype = np.float64 if alike and parts[0].dtype.kind in "biuf" else object
-        elif self.container == "array" and alike:
-            return _narrow(np.stack(parts, axis=1), np.dtype(self.columns[0].dtype))
-        else:
-            dtype = object
-        array = np.empty((len(parts[0]), len(parts)), dtype)
-        for j, part in enumerate(parts):
-            array[:, j] = part
-        return array
-
-    def _with_names(self, frame: Any, pandas: Any) -> Any:
-        if len(self.levels) > 1:
-            frame.columns = pandas.MultiIndex.from_tuples(self.names, names=self.levels)
-        else:
-            frame.columns = pandas.Index(self.names, name=self.levels[0])
-        return frame
+        is_coded = (self.kinds > 0).all()
+        if not alike or (is_coded and self.container != "array"):
+            return np.stack([part.astype(object) for part in parts], axis=1)
+        array = np.stack(parts, axis=1)
+        if not is_coded:
+            return array.astype(np.float64)
+        # Values that were not seen need not fit into the dtype.
+        narrow = array.astype(self.columns[0].dtype)
+        fits = (narrow == array) | (array != array)
+        return narrow if fits.all() else array
 
 
-_ALLOW = 'Impute or drop such rows, or set handle_missing="category".'
-_SMOOTH = 'Drop such rows, or set handle_unknown="smooth".'
+def _counts_up(values: NDArray) -> bool:
+    can_cast = np.can_cast(values.dtype, np.int64)
+    return can_cast and len(values) > 0 and bool((np.diff(values) == 1).all())
 
 
-def _narrow(array: NDArray, dtype: np.dtype) -> NDArray:
-    """Return an array in a dtype, if that can hold it: booleans that were not seen and
-    integers beyond a narrow dtype stay as wide as they are.
-    """
-    if array.dtype.kind == dtype.kind and dtype.kind in "US":
-        width = np.strings.str_len(array).max(initial=1)
-        return array.astype(f"{array.dtype.kind}{width}")
-    if not np.can_cast(array.dtype, dtype, "same_kind"):
-        return array
-    narrow = array.astype(dtype)
-    return narrow if np.array_equal(narrow, array) else array
-
-
-def _not_numbers(strange: Sequence[tuple[Column, Exception]], owner: str) -> ValueError:
+def _unreadable(
+    strange: Sequence[tuple[Column, Exception]], owner: str, is_array: bool
+) -> Exception:
+    column, error = strange[0]
     if all(column.kind > 0 for column, _ in strange):
-        column, error = strange[0]
         return ValueError(f"Column {column.name!r} cannot be coded: {error}")
-    names = ", ".join(repr(c.name) for c, _ in strange if c.kind <= 0)
-    return ValueError(
+    names = ", ".join(repr(column.name) for column, _ in strange if column.kind <= 0)
+    is_type = is_array and isinstance(error, TypeError)
+    return (TypeError if is_type else ValueError)(
         f"{owner} needs numbers, but column(s) {names} are not numeric. Encode (for "
         "example with sklearn.preprocessing.OrdinalEncoder) or drop such columns. "
-        f"({strange[0][1]})"
+        f"({error})"
     )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors.maps._jit import HAS_NUMBA, jit
-from destructors.maps._map import Map
-
-__all__ = ["QuadraticSpline", "Spline"]
+from destructors.maps._jit import HAS_NUMBA, are_starts, jit
+from destructors.maps._map import Map, Mapped
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,6 +35,22 @@ class Spline(Map):
     starts: NDArray
 
     feature_wise = True
+    # For each way compiled loops, and what they do in an interval, vectorised: it takes
+    # how far into it rows are, where it begins, its width and rise, and both slopes.
+    _loops: ClassVar[tuple[Callable[..., Any], Callable[..., Any]]]
+    _pieces: ClassVar[tuple[Callable[..., Any], Callable[..., Any]]]
+
+    def __post_init__(self) -> None:
+        # Compiled loops look at nothing else before they follow the starts.
+        shape = (len(self.knots),)
+        if not (
+            self.knots.shape == self.values.shape == self.slopes.shape == shape
+            and are_starts(self.starts, len(self.knots), shortest=2)
+        ):
+            raise ValueError(
+                f"{type(self).__name__} needs as many values and slopes as knots, and "
+                f"starts that part them by columns, at least two each; got {self!r}."
+            )
 
     @classmethod
     def of(
@@ -62,6 +75,122 @@ class Spline(Map):
             np.split(part, cuts) for part in (self.knots, self.values, self.slopes)
         )
         return knots, values, slopes
+
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
+        """Map rows; see `Map.forward`."""
+        Z, log_det = np.empty(X.shape), np.zeros(len(X))
+        self._apply(X, False, Z, log_det)
+        return Z, log_det
+
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
+        """Map rows back; see `Map.inverse`."""
+        X, log_det = np.empty(Z.shape), np.zeros(len(Z))
+        self._apply(Z, True, X, log_det)
+        return X, log_det
+
+    def _apply(self, X: NDArray, inverse: bool, Z: NDArray, log_det: NDArray) -> None:
+        if X.shape[1] != len(self.starts) - 1:
+            raise ValueError(
+                f"This spline has {len(self.starts) - 1} columns, not {X.shape[1]}."
+            )
+        if HAS_NUMBA:
+            spline = self.knots, self.values, self.slopes, self.starts
+            self._loops[inverse](np.ascontiguousarray(X), *spline, Z, log_det)
+            return
+        for j, (x, t, g) in enumerate(zip(*self.parts, strict=True)):
+            places, images = (t, x) if inverse else (x, t)
+            k = np.clip(np.searchsorted(places, X[:, j], "right") - 1, 0, len(x) - 2)
+            h, rise, offset = x[k + 1] - x[k], t[k + 1] - t[k], X[:, j] - places[k]
+            Z[:, j], slope = self._pieces[inverse](
+                offset, images[k], h, rise, g[k], g[k + 1]
+            )
+            log_det += -np.log(slope) if inverse else np.log(slope)
+
+
+# The search runs breadth-first over a block of rows: each halving step is then a plain
+# loop without branches, which the compiler vectorises (twice as fast as row by row).
+_N_ROWS = 1024
+
+
+@jit
+def _find_intervals(v, points, start, stop, found):
+    """Set ``found[i]`` to the interval of ``points[start:stop]`` that holds v[i]."""
+    n = v.shape[0]
+    for i in range(n):
+        found[i] = start
+    size = stop - start - 1
+    while size > 1:
+        half = size >> 1
+        for i in range(n):
+            k = found[i]
+            found[i] = k + half * (v[i] >= points[k + half])
+        size -= half
+
+
+@jit
+def _forward_loops(X, knots, values, slopes, starts, Z, log_det):
+    n, d = X.shape
+    found = np.empty(min(n, _N_ROWS), np.int64)
+    for first in range(0, n, _N_ROWS):
+        last = min(first + _N_ROWS, n)
+        for j in range(d):
+            _find_intervals(X[first:last, j], knots, starts[j], starts[j + 1], found)
+            for i in range(first, last):
+                k = found[i - first]
+                h = knots[k + 1] - knots[k]
+                offset = X[i, j] - knots[k]
+                s = min(max(offset / h, 0.0), 1.0)
+                slope = slopes[k] + s * (slopes[k + 1] - slopes[k])
+                inside = 0.5 * h * s * (slopes[k] + slope)
+                Z[i, j] = values[k] + inside + (offset - s * h) * slope
+                log_det[i] += np.log(slope)
+
+
+@jit
+def _inverse_loops(Z, knots, values, slopes, starts, X, log_det):
+    n, d = Z.shape
+    found = np.empty(min(n, _N_ROWS), np.int64)
+    for first in range(0, n, _N_ROWS):
+        last = min(first + _N_ROWS, n)
+        for j in range(d):
+            _find_intervals(Z[first:last, j], values, starts[j], starts[j + 1], found)
+            for i in range(first, last):
+                k = found[i - first]
+                h = knots[k + 1] - knots[k]
+                rise = values[k + 1] - values[k]
+                offset = Z[i, j] - values[k]
+                inside = min(max(offset, 0.0), rise)
+                # The root of the quadratic, in the form without cancellation, and in
+                # units of the interval, where no square over- or underflows.
+                left = slopes[k] * (h / rise)
+                bend = slopes[k + 1] * (h / rise) - left
+                share = inside / rise
+                root = np.sqrt(max(left * left + 2.0 * bend * share, 0.0))
+                s = min(2.0 * share / (left + root), 1.0)
+                slope = slopes[k] + s * (slopes[k + 1] - slopes[k])
+                if offset > rise:
+                    # Beyond the knots the slope must be the last one to the bit: far
+                    # out, its rounding error would be that of the inverse.
+                    slope = slopes[k + 1]
+                X[i, j] = knots[k] + s * h + (offset - inside) / slope
+                log_det[i] -= np.log(slope)
+
+
+def _forward_piece(offset, image, h, rise, left, right):
+    s = np.clip(offset / h, 0.0, 1.0)
+    slope = left + s * (right - left)
+    return image + 0.5 * h * s * (left + slope) + (offset - s * h) * slope, slope
+
+
+def _inverse_piece(offset, image, h, rise, left, right):
+    inside = np.clip(offset, 0.0, rise)
+    start = left * (h / rise)
+    bend = right * (h / rise) - start
+    share = inside / rise
+    root = np.sqrt(np.maximum(start * start + 2.0 * bend * share, 0.0))
+    s = np.minimum(2.0 * share / (start + root), 1.0)
+    slope = np.where(offset > rise, right, left + s * (right - left))
+    return image + s * h + (offset - inside) / slope, slope
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -101,118 +230,5 @@ class QuadraticSpline(Spline):
     array([-1.   ,  0.625,  3.5  ])
     """
 
-    def forward(self, X, context=None):
-        """Map rows; see `Map.forward`."""
-        Z, log_det = np.empty(X.shape), np.empty(len(X))
-        way = _forward_loops if HAS_NUMBA else _forward_vectorised
-        spline = self.knots, self.values, self.slopes, self.starts
-        way(np.ascontiguousarray(X), *spline, Z, log_det)
-        return Z, log_det
-
-    def inverse(self, Z, context=None):
-        """Map rows back; see `Map.inverse`."""
-        X, log_det = np.empty(Z.shape), np.empty(len(Z))
-        way = _inverse_loops if HAS_NUMBA else _inverse_vectorised
-        spline = self.knots, self.values, self.slopes, self.starts
-        way(np.ascontiguousarray(Z), *spline, X, log_det)
-        return X, log_det
-
-
-# The search runs breadth-first over a block of rows: each halving step is then a plain
-# loop without branches, which the compiler vectorises (twice as fast as row by row).
-_N_ROWS = 1024
-
-
-@jit
-def _find_intervals(v, points, start, stop, found):
-    """Set ``found[i]`` to the interval of ``points[start:stop]`` that holds v[i]."""
-    n = v.shape[0]
-    for i in range(n):
-        found[i] = start
-    size = stop - start - 1
-    while size > 1:
-        half = size >> 1
-        for i in range(n):
-            k = found[i]
-            found[i] = k + half * (v[i] >= points[k + half])
-        size -= half
-
-
-@jit
-def _forward_loops(X, knots, values, slopes, starts, Z, log_det):
-    n, d = X.shape
-    found = np.empty(min(n, _N_ROWS), np.int64)
-    log_det[:] = 0.0
-    for first in range(0, n, _N_ROWS):
-        last = min(first + _N_ROWS, n)
-        for j in range(d):
-            _find_intervals(X[first:last, j], knots, starts[j], starts[j + 1], found)
-            for i in range(first, last):
-                k = found[i - first]
-                h = knots[k + 1] - knots[k]
-                offset = X[i, j] - knots[k]
-                s = min(max(offset / h, 0.0), 1.0)
-                slope = slopes[k] + s * (slopes[k + 1] - slopes[k])
-                inside = 0.5 * h * s * (slopes[k] + slope)
-                Z[i, j] = values[k] + inside + (offset - s * h) * slope
-                log_det[i] += np.log(slope)
-
-
-@jit
-def _inverse_loops(Z, knots, values, slopes, starts, X, log_det):
-    n, d = Z.shape
-    found = np.empty(min(n, _N_ROWS), np.int64)
-    log_det[:] = 0.0
-    for first in range(0, n, _N_ROWS):
-        last = min(first + _N_ROWS, n)
-        for j in range(d):
-            _find_intervals(Z[first:last, j], values, starts[j], starts[j + 1], found)
-            for i in range(first, last):
-                k = found[i - first]
-                h = knots[k + 1] - knots[k]
-                rise = values[k + 1] - values[k]
-                offset = Z[i, j] - values[k]
-                inside = min(max(offset, 0.0), rise)
-                # The root of the quadratic, in the form without cancellation, and in
-                # units of the interval, where no square over- or underflows.
-                left = slopes[k] * (h / rise)
-                bend = slopes[k + 1] * (h / rise) - left
-                share = inside / rise
-                root = np.sqrt(max(left * left + 2.0 * bend * share, 0.0))
-                s = min(2.0 * share / (left + root), 1.0)
-                slope = slopes[k] + s * (slopes[k + 1] - slopes[k])
-                if offset > rise:
-                    # Beyond the knots the slope must be the last one to the bit: far
-                    # out, its rounding error would be that of the inverse.
-                    slope = slopes[k + 1]
-                X[i, j] = knots[k] + s * h + (offset - inside) / slope
-                log_det[i] -= np.log(slope)
-
-
-def _forward_vectorised(X, knots, values, slopes, starts, Z, log_det):
-    log_det[:] = 0.0
-    for j, (start, stop) in enumerate(itertools.pairwise(starts)):
-        x, t, g = knots[start:stop], values[start:stop], slopes[start:stop]
-        k = np.clip(np.searchsorted(x, X[:, j], "right") - 1, 0, len(x) - 2)
-        h, offset = x[k + 1] - x[k], X[:, j] - x[k]
-        s = np.clip(offset / h, 0.0, 1.0)
-        slope = g[k] + s * (g[k + 1] - g[k])
-        Z[:, j] = t[k] + 0.5 * h * s * (g[k] + slope) + (offset - s * h) * slope
-        log_det += np.log(slope)
-
-
-def _inverse_vectorised(Z, knots, values, slopes, starts, X, log_det):
-    log_det[:] = 0.0
-    for j, (start, stop) in enumerate(itertools.pairwise(starts)):
-        x, t, g = knots[start:stop], values[start:stop], slopes[start:stop]
-        k = np.clip(np.searchsorted(t, Z[:, j], "right") - 1, 0, len(t) - 2)
-        h, rise, offset = x[k + 1] - x[k], t[k + 1] - t[k], Z[:, j] - t[k]
-        inside = np.clip(offset, 0.0, rise)
-        left = g[k] * (h / rise)
-        bend = g[k + 1] * (h / rise) - left
-        share = inside / rise
-        root = np.sqrt(np.maximum(left * left + 2.0 * bend * share, 0.0))
-        s = np.minimum(2.0 * share / (left + root), 1.0)
-        slope = np.where(offset > rise, g[k + 1], g[k] + s * (g[k + 1] - g[k]))
-        X[:, j] = x[k] + s * h + (offset - inside) / slope
-        log_det -= np.log(slope)
+    _loops = _forward_loops, _inverse_loops
+    _pieces = _forward_piece, _inverse_piece

@@ -8,9 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors.maps._map import Map
-
-__all__ = ["Stretch"]
+from destructors.maps._map import Map, Mapped
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,13 +49,13 @@ class Stretch(Map):
     def _log_det(self) -> float:
         return float(np.log(self.factors).sum())
 
-    def forward(self, X, context=None):
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
         Z = self._stretch(X - self.location, self.factors - 1.0)
         Z += self.image
         return Z, np.full(len(X), self._log_det)
 
-    def inverse(self, Z, context=None):
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
         X = self._stretch(Z - self.image, 1.0 / self.factors - 1.0)
         X += self.location

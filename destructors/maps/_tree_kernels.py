@@ -22,15 +22,6 @@ from numpy.typing import NDArray
 
 from destructors.maps._jit import HAS_NUMBA, jit
 
-__all__ = [
-    "SPLIT",
-    "beyond_cube",
-    "find_leaves",
-    "leaf_boxes",
-    "node_depths",
-    "push_trees",
-]
-
 SPLIT = np.dtype(
     [
         ("node", np.int32),

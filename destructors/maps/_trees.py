@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from destructors.maps._cube import from_cube, to_cube
-from destructors.maps._map import Map
+from destructors.maps._jit import are_starts
+from destructors.maps._map import Map, Mapped
 from destructors.maps._tree_kernels import SPLIT, beyond_cube, push_trees
-
-__all__ = ["Trees"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,6 +63,28 @@ class Trees(Map):
     splits: NDArray
     starts: NDArray
 
+    def __post_init__(self) -> None:
+        # Compiled loops look at nothing else before they follow the nodes.
+        splits, starts = self.splits, self.starts
+        right = (
+            splits.dtype == SPLIT
+            and splits.ndim == 1
+            and are_starts(starts, len(splits))
+        )
+        if right and len(splits):
+            own = np.arange(len(splits)) - np.repeat(starts[:-1], np.diff(starts))
+            node, feature = splits["node"], splits["feature"]
+            right = min(node.min(), feature.min()) >= 0 and (node <= 2 * own).all()
+        if not right:
+            raise ValueError(
+                "Trees needs splits of nodes that are there, one tree after the other, "
+                f"and starts that part them by trees; got {self!r}."
+            )
+
+    @cached_property
+    def _last_feature(self) -> int:
+        return int(self.splits["feature"].max())
+
     @classmethod
     def of(cls, trees: Iterable[NDArray]) -> Trees:
         """Return the map of trees, each given by the array of its splits."""
@@ -93,17 +115,21 @@ class Trees(Map):
 
     # ------------------------------------------------------------------ a map
 
-    def forward(self, X, context=None):
+    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
         return self._through_cube(X, inverse=False)
 
-    def inverse(self, Z, context=None):
+    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
         return self._through_cube(Z, inverse=True)
 
-    def _through_cube(self, Z: NDArray, inverse: bool) -> tuple[NDArray, NDArray]:
+    def _through_cube(self, Z: NDArray, inverse: bool) -> Mapped:
         if len(self.splits) == 0:
             return Z.copy(), np.zeros(len(Z))
+        if (d := Z.shape[1]) <= self._last_feature:
+            raise ValueError(
+                f"These trees split column {self._last_feature}; there are {d} columns."
+            )
         U, log_det = to_cube(Z), np.zeros(len(Z))
         push_trees(U, beyond_cube(U), self.splits, self.starts, log_det, inverse)
         moved, log_det_cube = from_cube(U, Z)

@@ -10,15 +10,11 @@ from numpy.typing import NDArray
 
 from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor
-from destructors.maps._affine import Affine
-from destructors.maps._combine import Chain
+from destructors.maps import Affine, Chain, CubeSteps, Map
 from destructors.maps._cube import CUTOFF, to_cube
-from destructors.maps._cube_steps import CubeSteps
 from destructors.maps._jit import HAS_NUMBA, jit
-from destructors.maps._map import Map
-from destructors.rows import Fold, map_threads, mean_and_scale
-
-__all__ = ["BlockGaussianizer"]
+from destructors.marginal._column import fit_columns
+from destructors.rows import Fold, mean_and_scale
 
 # Candidate cuts: the widest gap in each of about this many groups of equal mass.
 _N_GROUPS = 600
@@ -119,16 +115,17 @@ class BlockGaussianizer(Destructor):
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         rows = fold.train
         self.mean_, self.scale_, _ = mean_and_scale(rows)
-        Z = (rows.values - self.mean_) / self.scale_
-        blocks = map_threads(
-            lambda column: _fit_column(column, rows.weight, self.penalty, self.alpha),
-            Z.T,
+        standardise = Affine(self.mean_, self.scale_)
+        self.block_edges_, self.probabilities_ = fit_columns(
+            _fit_column,
+            rows.through(standardise),
             self.n_jobs,
+            self.penalty,
+            self.alpha,
         )
-        self.block_edges_, self.probabilities_ = map(list, zip(*blocks, strict=True))
         self.n_blocks_ = np.array([len(p) for p in self.probabilities_])
         steps = CubeSteps(tuple(self.block_edges_), tuple(self.probabilities_))
-        return Chain((Affine(self.mean_, self.scale_), steps))
+        return Chain((standardise, steps))
 
 
 def _fit_column(

@@ -11,11 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor
-from destructors.maps._bounded import BoundedColumns
-from destructors.maps._map import Map
+from destructors.maps import BoundedColumns, Map
 from destructors.rows import Fold, value_range
-
-__all__ = ["BoundedSupport"]
 
 
 class BoundedSupport(Destructor):
@@ -112,7 +109,7 @@ class BoundedSupport(Destructor):
         names = None if rows.names is None else tuple(map(str, rows.names))
         bounds = BoundedColumns(self.low_, self.high_, self.out_of_bounds, names)
         outside = (self.low_ > smallest) | (self.high_ < largest)
-        bounds.refuse(outside, "Training rows")
+        bounds.refuse(outside[None], "Training rows")
         return bounds
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-__all__ = ["choose_knots", "summarise"]
+from destructors.rows import Rows, map_threads
 
 # A column is described by at most about this many points: more change nothing that the
 # knots could show.
@@ -21,6 +24,27 @@ _LARGEST_GAP = 1.0
 # Knots are at least this far apart, in robust standard units and relative to the
 # distance from the center: ties would else allow arbitrarily high slopes.
 _SMALLEST_SPACING = 1e-6
+
+
+def fit_columns(
+    fit: Callable[..., tuple], rows: Rows, n_jobs: int | None, *args: Any
+) -> Iterator[list]:
+    """Yield lists, over the columns, of each thing that a fit to one of them returns.
+
+    Parameters
+    ----------
+    fit : callable
+        Takes a column, the weights or None, and ``args``; returns a tuple.
+    rows : Rows
+    n_jobs : int or None
+        Number of threads that fit columns side by side.
+    *args : object
+        Further arguments.
+    """
+    fitted = map_threads(
+        lambda column: fit(column, rows.weight, *args), rows.values.T, n_jobs
+    )
+    return map(list, zip(*fitted, strict=True))
 
 
 def summarise(
@@ -38,7 +62,7 @@ def summarise(
     Returns
     -------
     x : ndarray of shape (n_points,)
-        Distinct, sorted values ``(value - center) / scale``; one if the column is
+        Unique, sorted values ``(value - center) / scale``; one if the column is
         constant.
     mass : ndarray of shape (n_points,)
         Weight of each point.
@@ -76,13 +100,13 @@ def _compress(
     Returns
     -------
     x : ndarray of shape (n_groups,)
-        Distinct, sorted.
+        Unique, sorted.
     weight : ndarray of shape (n_groups,)
     """
     total = len(x) if weight is None else weight.sum()
     rises = x[1:] > x[:-1]
     if np.count_nonzero(rises) < n_points:
-        distinct = np.r_[0, 1 + np.flatnonzero(rises)]
+        unique = np.r_[0, 1 + np.flatnonzero(rises)]
     else:
         last_score = -ndtri(0.5 / max(total, 2.0))
         cuts = total * ndtr(np.linspace(-last_score, last_score, n_points + 1)[1:-1])
@@ -91,14 +115,14 @@ def _compress(
         else:
             position = np.searchsorted(np.cumsum(weight), cuts, side="right")
         position = np.searchsorted(x, x[np.minimum(position, len(x) - 1)])
-        distinct = np.unique(np.r_[0, position, np.searchsorted(x, x[-1])])
+        unique = np.unique(np.r_[0, position, np.searchsorted(x, x[-1])])
     if weight is None:
-        mass = np.diff(distinct, append=len(x)).astype(np.float64)
-        sums = np.add.reduceat(x, distinct)
+        mass = np.diff(unique, append=len(x)).astype(np.float64)
+        sums = np.add.reduceat(x, unique)
     else:
-        mass = np.add.reduceat(weight, distinct)
-        sums = np.add.reduceat(weight * x, distinct)
-    means = np.clip(sums / mass, x[distinct], np.r_[x[distinct[1:] - 1], x[-1]])
+        mass = np.add.reduceat(weight, unique)
+        sums = np.add.reduceat(weight * x, unique)
+    means = np.clip(sums / mass, x[unique], np.r_[x[unique[1:] - 1], x[-1]])
     return means, mass
 
 
@@ -112,7 +136,7 @@ def choose_knots(x: NDArray, weight: NDArray, n_knots: int) -> NDArray:
     Parameters
     ----------
     x : ndarray of shape (n_points,)
-        Distinct, sorted values, at least two, in robust standard units.
+        Unique, sorted values, at least two, in robust standard units.
     weight : ndarray of shape (n_points,)
         Positive weights.
     n_knots : int
@@ -131,6 +155,39 @@ def choose_knots(x: NDArray, weight: NDArray, n_knots: int) -> NDArray:
     knots = knots[np.r_[True, apart]]
     knots[-1] = x[-1]
     return knots
+
+
+def constant_spline(value: float) -> tuple[NDArray, NDArray, NDArray]:
+    """Return knots, values and slopes for a constant column: a shift to zero."""
+    # Wider where float64 could not tell the knots apart.
+    reach = max(1.0, 1e-6 * abs(value))
+    ends = np.array([-reach, reach])
+    return value + ends, ends, np.ones(2)
+
+
+def finish_spline(
+    knots: NDArray, values: NDArray, slopes: NDArray, center: float, scale: float
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Return knots in the units of the column, values, and slopes in standard units;
+    just outside the data the slope falls to at most 1.
+
+    A density that ends in a sharp edge is steep there. Taken further, that slope would
+    make a new value a little beyond the edge absurdly unlikely; relaxed, such a value
+    is rare but no more. The mass outside stays what the last value of the map says.
+    """
+    if slopes[0] > 1.0:
+        knots = np.r_[knots[0] - 1.0 / slopes[0], knots]
+        slopes = np.r_[1.0, slopes]
+        rise = 0.5 * (knots[1] - knots[0]) * (slopes[1] + slopes[0])
+        values = np.r_[values[0] - rise, values]
+    if slopes[-1] > 1.0:
+        knots = np.r_[knots, knots[-1] + 1.0 / slopes[-1]]
+        slopes = np.r_[slopes, 1.0]
+        rise = 0.5 * (knots[-1] - knots[-2]) * (slopes[-1] + slopes[-2])
+        values = np.r_[values, values[-1] + rise]
+    # In units whose rounding is coarse, close knots can fall together.
+    knots, kept = np.unique(center + scale * knots, return_index=True)
+    return knots, values[kept], slopes[kept]
 
 
 def _location_scale(x: NDArray, mass: NDArray) -> tuple[float, float]:

@@ -10,14 +10,10 @@ import numpy as np
 
 from destructors._compat import StrOptions
 from destructors.base import Destructor
-from destructors.maps._dequantize import Dequantize, Lattice
-from destructors.maps._map import Map
+from destructors.maps import Dequantize, Map
+from destructors.maps._dequantize import Lattice
 from destructors.marginal._lattice import find_lattice
-from destructors.rows import Fold, Rows, hash_rows
-
-__all__ = ["Dequantizer"]
-
-_ODD = np.uint64(0x9E3779B97F4A7C15)
+from destructors.rows import Fold, Rows
 
 
 class Dequantizer(Destructor):
@@ -144,30 +140,20 @@ class Dequantizer(Destructor):
         if isinstance(self.columns, str):
             return list(range(d))
         names = [] if rows.names is None else list(rows.names)
-        found = []
+        places = {name: j for j, name in enumerate(names)}
+        places |= {j: j % d for j in range(-d, d)}
         for column in self.columns:
-            known = column in names if isinstance(column, str) else -d <= column < d
-            if not known:
+            if column not in places:
                 raise ValueError(
                     f"There is no column {column!r} among the {d} of X"
                     + (f" (named {', '.join(names[:10])})." if names else ", unnamed.")
                 )
-            is_name = isinstance(column, str)
-            found.append(names.index(column) if is_name else int(column) % d)
-        return sorted(set(found))
+        return sorted({places[column] for column in self.columns})
 
     def _honest(
         self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
     ) -> Fold:
         assert isinstance(map_, Dequantize)
-        X = fold.train.values
-        hashes = hash_rows(X, map_.seed)
-        # Equal rows are numbered, so that each gets noise of its own.
-        order = np.argsort(hashes, kind="stable")
-        first = np.flatnonzero(np.diff(hashes[order], prepend=~hashes[order[:1]]) != 0)
-        lengths = np.diff(first, append=len(X))
-        number = np.empty(len(X), dtype=np.uint64)
-        number[order] = np.arange(len(X)) - np.repeat(first, lengths)
-        train = replace(fold.train, values=map_.add_noise(X, hashes + number * _ODD))
-        held_out = None if fold.validation is None else fold.validation.through(map_)
-        return Fold(train, held_out)
+        validation = fold.validation
+        train = replace(fold.train, values=map_.spread_copies(fold.train.values)[0])
+        return Fold(train, validation and validation.through(map_))

@@ -10,8 +10,6 @@ from scipy.optimize import minimize
 
 from destructors.maps._parametric import log_density
 
-__all__ = ["fit_family"]
-
 # The likelihood is that of a mixture with this share of a Cauchy density: finite
 # wherever a step of the search leads, and robust.
 _CONTAMINATION = 1e-6

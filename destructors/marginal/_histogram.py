@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor
-from destructors.maps._histogram import HistogramColumns
-from destructors.maps._map import Map
-from destructors.marginal._column import choose_knots, summarise
+from destructors.maps import HistogramColumns, Map
+from destructors.marginal._column import (
+    choose_knots,
+    constant_spline,
+    fit_columns,
+    summarise,
+)
 from destructors.rows import Fold
-
-__all__ = ["HistogramGaussianizer"]
 
 
 class HistogramGaussianizer(Destructor):
@@ -29,7 +31,7 @@ class HistogramGaussianizer(Destructor):
     ----------
     n_bins : int or "auto", default="auto"
         Number of bins. "auto" takes ``2 n_samples ** (1 / 3)``. Features with fewer
-        distinct values get fewer.
+        unique values get fewer.
     strategy : {"adaptive", "quantile", "uniform"}, default="adaptive"
         How bins are placed: "uniform" makes them equally wide, "quantile" equally
         full, "adaptive" between the two: narrow where data are dense, without one
@@ -93,13 +95,8 @@ class HistogramGaussianizer(Destructor):
         self.alpha = alpha
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
-        rows = fold.train
-        columns = [
-            _fit_column(x, rows.weight, self.n_bins, self.strategy, self.alpha)
-            for x in rows.values.T
-        ]
-        self.bin_edges_, self.probabilities_, tails, scales = map(
-            list, zip(*columns, strict=True)
+        self.bin_edges_, self.probabilities_, tails, scales = fit_columns(
+            _fit_column, fold.train, None, self.n_bins, self.strategy, self.alpha
         )
         return HistogramColumns(
             tuple(self.bin_edges_),
@@ -122,8 +119,7 @@ def _fit_column(
     if isinstance(n_bins, str):
         n_bins = max(2, int(np.round(2.0 * total ** (1 / 3))))
     if len(x) == 1:
-        reach = max(1.0, 1e-6 * abs(center))
-        edges = center + np.array([-reach, reach])
+        edges = constant_spline(center)[0]
     else:
         edges = center + scale * _place_edges(x, mass, n_bins, strategy)
         # In units whose rounding is coarse, close edges can fall together.

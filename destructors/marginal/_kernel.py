@@ -7,18 +7,20 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor
-from destructors.maps._map import Map
-from destructors.maps._rational_spline import RationalQuadraticSpline
-from destructors.marginal._column import summarise
+from destructors.maps import Map, RationalQuadraticSpline
+from destructors.maps._cube import normal_scores
+from destructors.marginal._column import (
+    constant_spline,
+    finish_spline,
+    fit_columns,
+    summarise,
+)
 from destructors.marginal._kernel_density import GridDensity, estimate_density
-from destructors.marginal._rational import order_knots, relax_ends
+from destructors.marginal._rational import order_knots
 from destructors.rows import Fold
-
-__all__ = ["KernelGaussianizer"]
 
 _SQRT_2PI = np.sqrt(2.0 * np.pi)
 # Knots of the map are at most this far apart, in bandwidths and in normal scores.
@@ -101,11 +103,9 @@ class KernelGaussianizer(Destructor):
         self.bandwidth = bandwidth
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
-        rows = fold.train
         chosen = None if self.bandwidth == "auto" else float(self.bandwidth)
-        fitted = [_fit_column(x, rows.weight, chosen) for x in rows.values.T]
-        widths, self.knots_, self.values_, self.slopes_ = map(
-            list, zip(*fitted, strict=True)
+        widths, self.knots_, self.values_, self.slopes_ = fit_columns(
+            _fit_column, fold.train, None, chosen
         )
         self.bandwidth_ = np.array(widths)
         return RationalQuadraticSpline.of(self.knots_, self.values_, self.slopes_)
@@ -117,14 +117,11 @@ def _fit_column(
     """Return bandwidth, knots, values and slopes of one feature."""
     x, mass, center, scale = summarise(column, weight)
     if len(x) == 1:
-        reach = max(1.0, 1e-6 * abs(center))
-        ends = np.array([-reach, reach])
-        return 0.0, center + ends, ends, np.ones(2)
+        return 0.0, *constant_spline(center)
     density = estimate_density(x, mass, bandwidth)
-    knots, values, slopes = _knots_of_map(density, x, mass.sum())
-    # In units whose rounding is coarse, close knots can fall together.
-    knots, kept = np.unique(center + scale * knots, return_index=True)
-    return scale * density.bandwidth, knots, values[kept], slopes[kept] / scale
+    spline = _knots_of_map(density, x, mass.sum())
+    knots, values, slopes = finish_spline(*spline, center, scale)
+    return scale * density.bandwidth, knots, values, slopes / scale
 
 
 def _knots_of_map(
@@ -143,7 +140,7 @@ def _knots_of_map(
     if not density.reflected:
         inside = slice(inside.start, min(inside.stop, len(edges) - 1))
     below, above, y = below[inside], above[inside], edges[inside]
-    values = np.where(below < above, ndtri(below), -ndtri(above))
+    values = normal_scores(below, above)
     steps = np.r_[mass[:1], 0.5 * (mass[1:] + mass[:-1]), mass[-1:]][inside]
     slope_of_y = steps / (edges[1] - edges[0])
     place = (y - y[0]) / (_SPACING * density.bandwidth)
@@ -155,4 +152,4 @@ def _knots_of_map(
     knots = np.sinh(squash * y[chosen]) / squash
     slopes = slope_of_y[chosen] * _SQRT_2PI * np.exp(0.5 * values**2)
     slopes /= np.hypot(1.0, squash * knots)
-    return relax_ends(*order_knots(knots, values, slopes))
+    return order_knots(knots, values, slopes)

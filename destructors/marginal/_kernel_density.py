@@ -20,8 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dct, idct
 
-__all__ = ["GridDensity", "estimate_density"]
-
 _SQRT_2PI = np.sqrt(2.0 * np.pi)
 _N_CELLS = 1024
 # From nearly linear on all but outliers, to logarithmic in the tails.

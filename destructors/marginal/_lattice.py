@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from destructors.maps._dequantize import Lattice
 
-__all__ = ["find_lattice"]
-
 # Fractions whose multiples are recognised: decimals, and one over the smallest gap.
 _DECIMALS = 10.0 ** np.arange(9)
 _LARGEST_DENOMINATOR = 2.0**20

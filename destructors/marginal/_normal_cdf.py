@@ -6,11 +6,8 @@ import numpy as np
 
 from destructors.base import Destructor
 from destructors.base_distributions import Uniform
-from destructors.maps._map import Map
-from destructors.maps._normal_cdf import NormalToUniform
+from destructors.maps import Map, NormalToUniform
 from destructors.rows import Fold
-
-__all__ = ["NormalCDF"]
 
 
 class NormalCDF(Destructor):

@@ -11,15 +11,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from destructors.base import Destructor
-from destructors.maps._affine import Affine
-from destructors.maps._combine import Columns
-from destructors.maps._map import Map
-from destructors.maps._parametric import ParametricColumn, family, normal_scores
+from destructors.maps import Affine, Columns, Map, ParametricColumn
+from destructors.maps._parametric import family, family_scores
 from destructors.marginal._column import summarise
 from destructors.marginal._families import fit_family
 from destructors.rows import Fold, is_over, map_threads, split_rows
-
-__all__ = ["ParametricGaussianizer"]
 
 _DEFAULT_FAMILIES = (
     "norm",
@@ -159,14 +155,14 @@ def _best_law(
 
     Equal values stand on one side. None if those to fit to are all equal.
     """
-    train, held_out = split_rows(column[:, None], weight, _VALIDATION_FRACTION, 0)
+    train, validation = split_rows(column[:, None], weight, _VALIDATION_FRACTION, 0)
     take = lambda rows: summarise(
         column[rows], None if weight is None else weight[rows]
     )
     x, mass, center, scale = take(train)
     if len(x) == 1:
         return None
-    new, new_mass, new_center, new_scale = take(held_out)
+    new, new_mass, new_center, new_scale = take(validation)
     new = new_center + new_scale * new
 
     def score(map_: ParametricColumn) -> float:
@@ -212,7 +208,7 @@ def _follow(
     with np.errstate(all="ignore"):
         quantile = law.ppf if outwards < 0 else law.isf
         x = quantile(ndtr(-np.abs(scores)), *parameters)
-        z, log_slope = normal_scores(law, x, parameters)
+        z, log_slope = family_scores(law, x, parameters)
         good = np.isfinite(x) & np.isfinite(z) & np.isfinite(log_slope)
         good &= np.abs(x) < _FARTHEST
         good &= np.abs(z - scores) < 1e-3

@@ -11,14 +11,16 @@ from scipy.special import ndtri
 
 from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor
-from destructors.maps._map import Map
-from destructors.maps._rational_spline import RationalQuadraticSpline
-from destructors.marginal._column import summarise
+from destructors.maps import Map, RationalQuadraticSpline
+from destructors.maps._cube import HALF_LOG_2PI
+from destructors.marginal._column import (
+    constant_spline,
+    finish_spline,
+    fit_columns,
+    summarise,
+)
 from destructors.rows import Fold
 
-__all__ = ["RationalQuadraticGaussianizer"]
-
-_HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 # Numbers of knots to choose from.
 _N_KNOTS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 96, 128)
 # Standard deviation of the smoothing window, in gaps between knots.
@@ -45,7 +47,7 @@ class RationalQuadraticGaussianizer(Destructor):
     ----------
     n_knots : int or "auto", default="auto"
         Number of knots of each spline. "auto" chooses it for each feature, at most 128.
-        Features with fewer distinct values get fewer.
+        Features with fewer unique values get fewer.
 
     Attributes
     ----------
@@ -95,9 +97,9 @@ class RationalQuadraticGaussianizer(Destructor):
         self.n_knots = n_knots
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
-        rows = fold.train
-        splines = [_fit_column(x, rows.weight, self.n_knots) for x in rows.values.T]
-        self.knots_, self.values_, self.slopes_ = map(list, zip(*splines, strict=True))
+        self.knots_, self.values_, self.slopes_ = fit_columns(
+            _fit_column, fold.train, None, self.n_knots
+        )
         return RationalQuadraticSpline.of(self.knots_, self.values_, self.slopes_)
 
 
@@ -107,26 +109,20 @@ def _fit_column(
     """Return knots, values and slopes of the spline of one feature."""
     x, mass, center, scale = summarise(column, weight)
     if len(x) == 1:
-        reach = max(1.0, 1e-6 * abs(center))
-        ends = np.array([-reach, reach])
-        return center + ends, ends, np.ones(2)
-    total = mass.sum()
-    scores = ndtri((np.cumsum(mass) - 0.5 * mass) / total)
+        return constant_spline(center)
+    scores = ndtri((np.cumsum(mass) - 0.5 * mass) / mass.sum())
     if n_knots == "auto":
         candidates = [m for m in _N_KNOTS if m == 2 or 2 * m <= len(x)]
     else:
         candidates = [min(n_knots, len(x))]
-    best, spline = -np.inf, None
-    for m in candidates:
-        trial = _smooth_quantiles(x, mass, scores, m)
-        gain = mass @ _log_density(x, trial) - _KNOT_COST * m
-        if spline is None or gain > best:
-            best, spline = gain, trial
-    assert spline is not None
-    knots, values, slopes = relax_ends(*spline)
-    # In units whose rounding is coarse, close knots can fall together.
-    knots, kept = np.unique(center + scale * knots, return_index=True)
-    return knots, values[kept], slopes[kept] / scale
+    splines = [_smooth_quantiles(x, mass, scores, m) for m in candidates]
+    gains = [
+        mass @ _log_density(x, spline) - _KNOT_COST * m
+        for spline, m in zip(splines, candidates, strict=True)
+    ]
+    knots, values, slopes = splines[int(np.argmax(gains))]
+    knots, values, slopes = finish_spline(knots, values, slopes, center, scale)
+    return knots, values, slopes / scale
 
 
 def _smooth_quantiles(
@@ -164,29 +160,7 @@ def order_knots(
     return knots, values, slopes
 
 
-def relax_ends(
-    knots: NDArray, values: NDArray, slopes: NDArray
-) -> tuple[NDArray, NDArray, NDArray]:
-    """Let the slope fall to at most 1 (standard units) just outside the data.
-
-    A density that ends in a sharp edge is steep there. Taken further, that slope would
-    make a new value a little beyond the edge absurdly unlikely; relaxed, such a value
-    is rare but no more.
-    """
-    if slopes[0] > 1.0:
-        gap = 1.0 / slopes[0]
-        knots = np.r_[knots[0] - gap, knots]
-        values = np.r_[values[0] - 0.5 * gap * (1.0 + slopes[0]), values]
-        slopes = np.r_[1.0, slopes]
-    if slopes[-1] > 1.0:
-        gap = 1.0 / slopes[-1]
-        knots = np.r_[knots, knots[-1] + gap]
-        values = np.r_[values, values[-1] + 0.5 * gap * (1.0 + slopes[-1])]
-        slopes = np.r_[slopes, 1.0]
-    return knots, values, slopes
-
-
 def _log_density(x: NDArray, spline: tuple[NDArray, NDArray, NDArray]) -> NDArray:
     map_ = RationalQuadraticSpline.of(*([part] for part in spline))
     z, log_slope = map_.forward(x[:, None])
-    return log_slope - 0.5 * z[:, 0] ** 2 - _HALF_LOG_2PI
+    return log_slope - 0.5 * z[:, 0] ** 2 - HALF_LOG_2PI

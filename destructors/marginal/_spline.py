@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 
 from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor
-from destructors.maps._map import Map
-from destructors.maps._spline import QuadraticSpline
-from destructors.marginal._column import choose_knots, summarise
+from destructors.maps import Map, QuadraticSpline
+from destructors.marginal._column import (
+    choose_knots,
+    constant_spline,
+    finish_spline,
+    fit_columns,
+    summarise,
+)
 from destructors.marginal._spline_fit import PENALTIES, fit_slopes
-from destructors.rows import Fold, map_threads
-
-__all__ = ["SplineGaussianizer"]
+from destructors.rows import Fold
 
 # A map rises by at least this much between knots, so that it can be inverted across a
 # gap however empty.
@@ -37,7 +40,7 @@ class SplineGaussianizer(Destructor):
     ----------
     n_knots : int or "auto", default="auto"
         Number of knots of each spline. "auto" takes ``8 n_samples ** (1 / 5)`` and at
-        most 128. Features with fewer distinct values get fewer; one that ends steeply
+        most 128. Features with fewer unique values get fewer; one that ends steeply
         gets one more beyond that end, where its slope relaxes.
     alpha : float or "auto", default="auto"
         Strength of the penalty on the second differences of the log-slopes, per row.
@@ -109,14 +112,10 @@ class SplineGaussianizer(Destructor):
         self.n_jobs = n_jobs
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
-        rows = fold.train
         penalties = PENALTIES if self.alpha == "auto" else np.array([float(self.alpha)])
-        splines = map_threads(
-            lambda column: _fit_column(column, rows.weight, self.n_knots, penalties),
-            rows.values.T,
-            self.n_jobs,
+        self.knots_, self.values_, self.slopes_ = fit_columns(
+            _fit_column, fold.train, self.n_jobs, self.n_knots, penalties
         )
-        self.knots_, self.values_, self.slopes_ = map(list, zip(*splines, strict=True))
         return QuadraticSpline.of(self.knots_, self.values_, self.slopes_)
 
 
@@ -129,9 +128,7 @@ def _fit_column(
     """Return knots, values and slopes of the spline of one feature."""
     x, mass, center, scale = summarise(column, weight)
     if len(x) == 1:
-        reach = max(1.0, 1e-6 * abs(center))
-        ends = np.array([-reach, reach])
-        return center + ends, ends, np.ones(2)
+        return constant_spline(center)
     if n_knots == "auto":
         n_knots = int(np.clip(np.round(8.0 * mass.sum() ** 0.2), 8, 128))
     knots = choose_knots(x, mass, n_knots)
@@ -139,29 +136,8 @@ def _fit_column(
     gaps = np.diff(knots)
     flattest = _SMALLEST_RISE / np.maximum(np.r_[gaps, 0.0], np.r_[0.0, gaps])
     slopes = np.maximum(np.exp(eta), flattest)
-    knots, slopes, first_value = _relax_ends(knots, slopes, first_value)
-    # In units whose rounding is coarse, close knots can fall together.
-    knots, kept = np.unique(center + scale * knots, return_index=True)
-    slopes = slopes[kept]
+    # Of the values the first is given; the others follow from the slopes.
+    values = np.full(len(knots), first_value)
+    knots, values, slopes = finish_spline(knots, values, slopes, center, scale)
     rises = 0.5 * np.diff(knots) / scale * (slopes[1:] + slopes[:-1])
-    values = first_value + np.cumsum(np.r_[0.0, rises])
-    return knots, values, slopes / scale
-
-
-def _relax_ends(
-    knots: NDArray, slopes: NDArray, first_value: float
-) -> tuple[NDArray, NDArray, float]:
-    """Let the slope fall to at most 1 (standard units) just outside the data.
-
-    A density that ends in a sharp edge is steep there. Taken further, that slope would
-    make a new value a little beyond the edge absurdly unlikely; relaxed, such a value
-    is rare but no more. The mass outside stays what the last value of the map says.
-    """
-    if slopes[0] > 1.0:
-        knots = np.r_[knots[0] - 1.0 / slopes[0], knots]
-        slopes = np.r_[1.0, slopes]
-        first_value -= 0.5 * (knots[1] - knots[0]) * (slopes[1] + slopes[0])
-    if slopes[-1] > 1.0:
-        knots = np.r_[knots, knots[-1] + 1.0 / slopes[-1]]
-        slopes = np.r_[slopes, 1.0]
-    return knots, slopes, first_value
+    return knots, values[0] + np.cumsum(np.r_[0.0, rises]), slopes / scale

@@ -23,8 +23,6 @@ import numpy as np
 
 from destructors.maps._jit import jit
 
-__all__ = ["PENALTIES", "fit_slopes"]
-
 # Cost of an effective parameter in the criterion, in nats. Akaike's is 1; a larger one
 # guards against the ragged fits it picks now and then (C. Gu, Smoothing Spline ANOVA
 # Models, 2013, section 7.3).
@@ -100,28 +98,29 @@ def _quadratic_form(matrix, v):
 
 
 @jit
-def _slopes(theta, g):
-    """Set ``g`` to the slopes at the knots."""
+def _evaluate(theta, penalty, data, g):
+    """Return log-likelihood, what the penalty leaves of it, and slopes at the points;
+    set ``g`` to the slopes at the knots.
+    """
+    interval, s, weight, first, second = data
     for k in range(len(g)):
         g[k] = np.exp(theta[k + 1])
-
-
-@jit
-def _likelihood(c, g, interval, s, weight, first, second):
-    n = len(s)
+    n, c = len(s), theta[0]
     slope, logs = np.empty(n), 0.0
     for i in range(n):
         slope[i] = (1.0 - s[i]) * g[interval[i]] + s[i] * g[interval[i] + 1]
         logs += weight[i] * np.log(slope[i])
     square = _sum(weight) * c * c + 2.0 * c * (first @ g) + _quadratic_form(second, g)
-    return logs - 0.5 * square, slope
+    loglik = logs - 0.5 * square
+    return loglik, loglik - 0.5 * _quadratic_form(penalty, theta), slope
 
 
 @jit
-def _information(theta, g, slope, interval, s, weight, first, second, out):
-    """Gradient, and into ``out`` the expected Hessian's upper half, of minus the
-    log-likelihood in ``theta = (c, eta)``.
+def _derivatives(theta, penalty, data, g, slope, out):
+    """Return the gradient, and set the upper half of ``out`` to the expected Hessian,
+    of minus the penalised log-likelihood in ``theta = (c, eta)``.
     """
+    interval, s, weight, first, second = data
     m = len(g)
     gradient = np.empty(m + 1)
     total = weight.sum()
@@ -145,6 +144,10 @@ def _information(theta, g, slope, interval, s, weight, first, second, out):
         out[k + 1, k + 1] += weight[i] * left * left
         out[k + 1, k + 2] += weight[i] * left * right
         out[k + 2, k + 2] += weight[i] * right * right
+    for k in range(m + 1):
+        for l in range(k, m + 1):
+            out[k, l] += penalty[k, l]
+    gradient += penalty @ theta
     return gradient
 
 
@@ -235,31 +238,13 @@ def _start(x, weight, total, knots):
 
 
 @jit
-def _penalties(mass):
-    """Matrices of the penalty on all second differences, and where data are sparse."""
-    m = len(mass)
-    even, strength = np.ones(m), np.empty(m)
-    for k in range(m):
+def _sparse_strength(mass):
+    """Return strengths of the penalty where data are sparse."""
+    strength = np.empty(len(mass))
+    for k in range(len(mass)):
         around = mass[k] + mass[k - 1] if k > 0 else mass[k]
         strength[k] = _SPARSE_PENALTY / (1.0 + around / _SPARSE_COUNT)
-    return _difference_penalty(even), _difference_penalty(strength)
-
-
-@jit
-def _combine(smooth, sparse, strength, ridge, out):
-    """Set ``out`` to ``strength smooth + sparse + ridge I``."""
-    for k in range(len(out)):
-        for l in range(len(out)):
-            out[k, l] = strength * smooth[k, l] + sparse[k, l]
-        out[k, k] += ridge
-
-
-@jit
-def _add(part, total):
-    """Add ``part`` to the matrix ``total``."""
-    for k in range(len(part)):
-        for l in range(len(part)):
-            total[k, l] += part[k, l]
+    return strength
 
 
 @jit
@@ -287,33 +272,28 @@ def fit_slopes(x, weight, knots, penalties):
     m = len(knots)
     total = _sum(weight)
     interval, s, mass, first, second = _design(x, weight, knots)
-    smooth, sparse = _penalties(mass)
+    data = interval, s, weight, first, second
+    smooth = _difference_penalty(np.ones(m))
+    sparse = _difference_penalty(_sparse_strength(mass))
     theta = _start(x, weight, total, knots)
     best, best_theta, worse = -np.inf, theta, 0
     system, penalty = np.empty((m + 1, m + 1)), np.empty((m + 1, m + 1))
     g = np.empty(m)
     for relative in penalties:
-        # A trace of a ridge, for directions that neither data nor penalty decide.
-        _combine(smooth, sparse, relative * total, 1e-9 * total, penalty)
-        _slopes(theta, g)
-        loglik, slope = _likelihood(theta[0], g, interval, s, weight, first, second)
-        value = loglik - 0.5 * _quadratic_form(penalty, theta)
+        for k in range(m + 1):
+            for l in range(m + 1):
+                penalty[k, l] = relative * total * smooth[k, l] + sparse[k, l]
+            # A trace of a ridge, for directions that neither data nor penalty decide.
+            penalty[k, k] += 1e-9 * total
+        _, value, slope = _evaluate(theta, penalty, data, g)
         for _ in range(50):
-            gradient = _information(
-                theta, g, slope, interval, s, weight, first, second, system
-            )
-            gradient += penalty @ theta
-            _add(penalty, system)
+            gradient = _derivatives(theta, penalty, data, g, slope, system)
             _factorise(system)
             step = _solve(system, gradient)
             size, old = 1.0, value
             while True:
                 trial = theta - size * step
-                _slopes(trial, g)
-                loglik, slope = _likelihood(
-                    trial[0], g, interval, s, weight, first, second
-                )
-                value = loglik - 0.5 * _quadratic_form(penalty, trial)
+                _, value, slope = _evaluate(trial, penalty, data, g)
                 # A NaN compares as worse.
                 if value >= old or size < 1e-9:
                     break
@@ -326,8 +306,7 @@ def fit_slopes(x, weight, knots, penalties):
         # ``system`` is the factor of the last step's, taken a hair from the optimum.
         n_effective = m + 1 - _trace_of_ratio(system, penalty)
         small = 1.0 + (n_effective + 1.0) / max(total - n_effective - 1.0, 1.0)
-        _slopes(theta, g)
-        loglik, slope = _likelihood(theta[0], g, interval, s, weight, first, second)
+        loglik, _, _ = _evaluate(theta, penalty, data, g)
         criterion = loglik - _PARAMETER_COST * n_effective * small
         if criterion > best:
             best, best_theta, worse = criterion, theta.copy(), 0

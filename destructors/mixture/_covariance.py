@@ -15,8 +15,6 @@ from scipy.linalg import solve_triangular
 
 from destructors.rows import Rows
 
-__all__ = ["COVARIANCES", "Diagonal", "Full", "Spherical", "Tied"]
-
 _LOG_2PI = np.log(2.0 * np.pi)
 
 
@@ -89,7 +87,7 @@ class Full:
         return scatter - sums[:, :, None] * (sums / counts)[:, None, :]
 
     def expand(self, numbers: NDArray) -> NDArray:
-        """Let numbers, one a component, multiply covariances."""
+        """Return numbers, one a component, in a shape to multiply covariances."""
         return numbers[:, None, None]
 
     def ridge(self, reg_covar: float) -> NDArray | float:
@@ -97,12 +95,12 @@ class Full:
         return reg_covar * np.eye(self.n_features)
 
     def relative_trace(self, shape: NDArray, covariances: NDArray) -> NDArray:
-        """Trace of ``shape`` in units of each covariance, per feature."""
+        """Return the trace of ``shape`` in units of each covariance, per feature."""
         precisions, _ = _invert(covariances)
         return np.einsum("kij,ij->k", precisions, shape) / self.n_features
 
     def relative_scatter(self, scatter: NDArray, shape: NDArray) -> NDArray:
-        """Eigenvalues of scatter matrices in units of a covariance."""
+        """Return eigenvalues of scatter matrices in units of a covariance."""
         root = np.linalg.cholesky(shape)
         inverse = solve_triangular(root, np.eye(len(root)), lower=True)
         return np.maximum(np.linalg.eigvalsh(inverse @ scatter @ inverse.T), 0.0)
@@ -110,7 +108,7 @@ class Full:
     # ------------------------------------------------------------------ results
 
     def factors(self, covariances: NDArray, n_components: int) -> NDArray:
-        """Lower Cholesky factors of the covariances, one matrix a component."""
+        """Return lower Cholesky factors, one matrix a component."""
         return np.linalg.cholesky(covariances)
 
     def rescale(self, covariances: NDArray, scale: NDArray) -> NDArray:
@@ -128,10 +126,12 @@ class Diagonal(Full):
         """Number of squares among the features."""
         return self.n_features
 
-    def _multiply(self, columns, out):
+    def _multiply(self, columns: NDArray, out: NDArray) -> None:
         np.square(columns, out=out)
 
-    def coefficients(self, weights, means, covariances):
+    def coefficients(
+        self, weights: NDArray, means: NDArray, covariances: NDArray
+    ) -> NDArray:
         """Return what to multiply the features by: log of weight times density."""
         variances = np.broadcast_to(covariances, means.shape)
         linear = means / variances
@@ -139,34 +139,34 @@ class Diagonal(Full):
         constant = _constant(weights, means, linear, log_det)
         return np.c_[constant, linear, -0.5 / variances]
 
-    def scatter(self, moments):
+    def scatter(self, moments: NDArray) -> NDArray:
         """Return the sum of squares about the mean of each component and feature."""
         counts, sums, squares = np.split(moments, [1, self.n_features + 1], axis=1)
         return squares - sums * (sums / counts)
 
-    def expand(self, numbers):
-        """Let numbers, one a component, multiply variances."""
+    def expand(self, numbers: NDArray) -> NDArray:
+        """Return numbers, one a component, in a shape to multiply variances."""
         return numbers[:, None]
 
-    def ridge(self, reg_covar):
+    def ridge(self, reg_covar: float) -> NDArray | float:
         """Return what adds ``reg_covar`` to each variance."""
         return reg_covar
 
-    def relative_trace(self, shape, covariances):
-        """Mean of ``shape`` in units of each component's variances."""
+    def relative_trace(self, shape: NDArray, covariances: NDArray) -> NDArray:
+        """Return the mean of ``shape`` in units of each component's variances."""
         return (shape / covariances).mean(axis=1)
 
-    def relative_scatter(self, scatter, shape):
-        """Sums of squares in units of variances."""
+    def relative_scatter(self, scatter: NDArray, shape: NDArray) -> NDArray:
+        """Return sums of squares in units of variances."""
         return np.maximum(scatter / shape, 0.0)
 
-    def factors(self, covariances, n_components):
-        """Lower Cholesky factors of the covariances, one matrix a component."""
+    def factors(self, covariances: NDArray, n_components: int) -> NDArray:
+        """Return lower Cholesky factors, one matrix a component."""
         shape = (n_components, self.n_features)
         deviations = np.sqrt(np.broadcast_to(covariances, shape))
         return deviations[:, :, None] * np.eye(self.n_features)
 
-    def rescale(self, covariances, scale):
+    def rescale(self, covariances: NDArray, scale: NDArray) -> NDArray:
         """Return variances in other units."""
         return covariances * scale**2
 
@@ -176,11 +176,11 @@ class Spherical(Diagonal):
 
     has_shape = False
 
-    def scatter(self, moments):
+    def scatter(self, moments: NDArray) -> NDArray:
         """Return the sum of squares about the mean of each component, per feature."""
         return super().scatter(moments).mean(axis=1, keepdims=True)
 
-    def rescale(self, covariances, scale):
+    def rescale(self, covariances: NDArray, scale: NDArray) -> NDArray:
         """Return variances in other units, the same for all features."""
         return covariances[:, 0] * scale[0] ** 2
 
@@ -200,31 +200,33 @@ class Tied(Full):
 
     @property
     def n_products(self) -> int:
-        """None: products cancel."""
+        """Return 0: products cancel."""
         return 0
 
-    def _multiply(self, columns, out):
+    def _multiply(self, columns: NDArray, out: NDArray) -> None:
         pass
 
-    def coefficients(self, weights, means, covariances):
+    def coefficients(
+        self, weights: NDArray, means: NDArray, covariances: NDArray
+    ) -> NDArray:
         """Return what to multiply the features by: log of weight times density."""
         precision, log_det = _invert(covariances)
         linear = means @ precision
         return np.c_[_constant(weights, means, linear, log_det), linear]
 
-    def offset(self, columns, covariances):
+    def offset(self, columns: NDArray, covariances: NDArray) -> NDArray | float:
         """Return the part of the log-density that all components share."""
         root = np.linalg.cholesky(covariances)
         white = solve_triangular(root, columns, lower=True)
         return -0.5 * np.einsum("ij,ij->j", white, white)
 
-    def scatter(self, moments):
+    def scatter(self, moments: NDArray) -> NDArray:
         """Return the sum of squares and products about the means, of all components."""
         counts, sums = moments[:, :1], moments[:, 1:]
         return self._second_moment - sums.T @ (sums / counts)
 
-    def factors(self, covariances, n_components):
-        """Lower Cholesky factors of the covariances, one matrix a component."""
+    def factors(self, covariances: NDArray, n_components: int) -> NDArray:
+        """Return lower Cholesky factors, one matrix a component."""
         root = np.linalg.cholesky(covariances)
         return np.repeat(root[None], n_components, axis=0)
 
@@ -242,7 +244,7 @@ def _second_moment(rows: Rows) -> NDArray:
 
 
 def _invert(covariances: NDArray) -> tuple[NDArray, NDArray]:
-    """Inverses, exactly symmetric, and log-determinants.
+    """Return inverses, exactly symmetric, and log-determinants.
 
     Raises
     ------

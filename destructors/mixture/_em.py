@@ -9,6 +9,7 @@ at a time. Rows are in standard units, where the squares lose no digits that mat
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,8 +21,6 @@ from destructors.greedy import Progress
 from destructors.mixture._covariance import Full
 from destructors.mixture._prior import learn_prior
 from destructors.rows import Rows, is_over
-
-__all__ = ["EM", "Mixture"]
 
 # Numbers in the arrays of a block of rows: what fits into the second-level cache.
 _BLOCK_SIZE = 2**17
@@ -48,6 +47,7 @@ class Mixture(NamedTuple):
     covariances: NDArray
 
 
+@dataclass(eq=False, repr=False)
 class EM:
     """Fits mixtures to rows, from seeds or from another mixture.
 
@@ -78,23 +78,18 @@ class EM:
         Whether the last step brought less than ``tol``.
     """
 
-    def __init__(
-        self,
-        rows: Rows,
-        covariance: type[Full],
-        *,
-        degrees_of_freedom_prior: float | None,
-        background: bool,
-        reg_covar: float,
-        tol: float,
-        max_iter: int,
-        progress: Progress | None = None,
-    ):
-        self.rows, self.type = rows, covariance(rows)
-        self.degrees_of_freedom_prior = degrees_of_freedom_prior
-        self.background = background
-        self.reg_covar, self.tol, self.max_iter = reg_covar, tol, max_iter
-        self.progress = progress
+    rows: Rows
+    covariance: type[Full]
+    _: KW_ONLY
+    degrees_of_freedom_prior: float | None
+    background: bool
+    reg_covar: float
+    tol: float
+    max_iter: int
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        self.type = self.covariance(self.rows)
 
     # ------------------------------------------------------------------ fitting
 
@@ -174,10 +169,8 @@ class EM:
         if not self.type.is_own:
             return scatter / counts.sum() + ridge
         if self.n_iter <= _N_PRIOR_STEPS:
-            strength = self.degrees_of_freedom_prior
-            self._prior = learn_prior(
-                self.type, scatter, counts, strength, self.reg_covar
-            )
+            known = self.degrees_of_freedom_prior
+            self._prior = learn_prior(self.type, scatter, counts, known, self.reg_covar)
         elif not alive.all():
             self._prior = self._prior._replace(size=self._prior.size[alive])
         return self._prior.estimate(self.type, scatter, counts) + ridge
@@ -206,7 +199,7 @@ class EM:
 def _moments(
     rows: Rows, type_: Full, assign: Callable[..., Any], parameters: NDArray, *more: Any
 ) -> tuple[NDArray, float]:
-    """Sum the features of rows, weighted by what each component gets of them.
+    """Return the sums of features, weighted by what each component gets of a row.
 
     Parameters
     ----------
@@ -247,7 +240,7 @@ def _moments(
 def _assign_nearest(
     columns: NDArray, features: NDArray, weight: NDArray, type_: Full, centers: NDArray
 ) -> tuple[NDArray, float]:
-    """Let the nearest center have the row."""
+    """Return rows as wholly those of the nearest center."""
     labels = _nearest(columns, centers)
     return np.where(labels == np.arange(len(centers))[:, None], weight, 0.0), 0.0
 
@@ -260,7 +253,7 @@ def _assign_expected(
     coefficients: NDArray,
     covariances: NDArray,
 ) -> tuple[NDArray, float]:
-    """Share a row out by the densities of the components."""
+    """Return shares of rows by the densities of the components."""
     share = coefficients @ features
     largest = share.max(axis=0)
     share -= largest

@@ -26,8 +26,6 @@ from destructors.mixture._given import check_mixture
 from destructors.mixture._number import choose_number, numbers_to_try
 from destructors.rows import Fold, Rows, is_over, map_threads, mean_and_scale
 
-__all__ = ["GaussianMixtureDestructor"]
-
 # Least slope of each feature's map, in standard units: enough to invert it in any gap
 # between components, however empty.
 _TILT = 1e-7
@@ -273,11 +271,10 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         if self.covariance_type == "spherical":
             scale = np.full_like(scale, np.sqrt(np.mean(scale**2)))
         to_units = Affine(center, scale)
+        parts = Fold(rows, fold.validation).through(to_units)
         self.validation_score_: dict[int, float] = {}
         try:
-            em = self._fit_em(
-                Fold(rows, fold.validation).through(to_units), random_state
-            )
+            em = self._fit_em(parts, random_state)
         except np.linalg.LinAlgError as error:
             raise ValueError(
                 "A covariance is singular: raise reg_covar, or take fewer components."
@@ -322,15 +319,11 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         # Rows stand in the order of their hashes, so that slices are random.
         parts = np.array_split(np.arange(len(rows)), _N_FOLDS)
         map_threads(map_part, parts, train.n_jobs)
-        log_det += rows.log_det
-        after = replace(
-            train,
-            values=Z[place],
-            log_det=train.log_det + log_det[place],
-            names=None,
-        )
         validation = fold.validation
-        return Fold(after, None if validation is None else validation.through(map_))
+        return Fold(
+            train.moved(Z[place], (log_det + rows.log_det)[place]),
+            None if validation is None else validation.through(map_),
+        )
 
     def _fit_em(self, fold: Fold, random_state: np.random.RandomState) -> EM:
         """Fit in standard units, and choose the number of components."""
@@ -352,7 +345,9 @@ class GaussianMixtureDestructor(HoldoutDestructor):
             random_state.randint(2**31 - 1, size=(len(numbers), self.n_init)),
             Progress(self, noun="number"),
         )
-        return best if parts is fold else self._make_em(rows).fit_from(best.mixture)
+        if parts is fold:
+            return best
+        return self._make_em(rows, self.max_iter).fit_from(best.mixture)
 
     def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
         if isinstance(self.n_components, Integral):
@@ -372,7 +367,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         for seed in seeds:
             if best is not None and is_over():
                 break
-            em = self._make_em(rows, progress=progress)
+            em = self._make_em(rows, self.max_iter, progress)
             em.fit(n_components, np.random.RandomState(seed))
             if best is None or em.lower_bound > best.lower_bound:
                 best = em
@@ -380,10 +375,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         return best
 
     def _make_em(
-        self,
-        rows: Rows,
-        max_iter: int | None = None,
-        progress: Progress | None = None,
+        self, rows: Rows, max_iter: int, progress: Progress | None = None
     ) -> EM:
         strength = self.degrees_of_freedom_prior
         return EM(
@@ -393,7 +385,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
             background=self.background and self.covariance_type != "tied",
             reg_covar=self.reg_covar,
             tol=self.tol,
-            max_iter=max_iter or self.max_iter,
+            max_iter=max_iter,
             progress=progress,
         )
 

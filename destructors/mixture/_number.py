@@ -13,7 +13,7 @@ from destructors.greedy import Greedy, InOrder, Progress, Stopping, Task, Trial
 from destructors.mixture._em import EM
 from destructors.rows import Fold, Rows
 
-__all__ = ["choose_number", "numbers_to_try"]
+_Start = Callable[[Rows, int, NDArray], EM]
 
 # Numbers in a row that are worse than the best before the search ends, and the held-out
 # nats for which a smaller one is taken.
@@ -69,7 +69,7 @@ def numbers_to_try(
 def choose_number(
     fold: Fold,
     numbers: Sequence[int],
-    start: Callable[[Rows, int, NDArray], EM],
+    start: _Start,
     seeds: NDArray,
     progress: Progress,
 ) -> tuple[EM, dict[int, float]]:
@@ -98,10 +98,11 @@ def choose_number(
     """
     n_rows = len(fold.train)
     n_possible = 1 + sum(number < n_rows for number in numbers[:-1])
+    names = [f"{number} components" for number in numbers]
     engine = Greedy(
         _Numbers(numbers, start, seeds),
-        [f"{number} components" for number in numbers],
-        schedule=InOrder(*(f"{number} components" for number in numbers)),
+        names,
+        schedule=InOrder(*names),
         stopping=Stopping(_N_WORSE, 0.0, enough=_NO_LOSS),
         max_iter=n_possible,
         progress=progress,
@@ -117,12 +118,7 @@ def choose_number(
 class _Numbers(Task):
     """Mixtures of more and more components: each takes the place of the one before."""
 
-    def __init__(
-        self,
-        numbers: Sequence[int],
-        start: Callable[[Rows, int, NDArray], EM],
-        seeds: NDArray,
-    ):
+    def __init__(self, numbers: Sequence[int], start: _Start, seeds: NDArray):
         self.numbers, self.start, self.seeds = numbers, start, seeds
 
     def score(self, state: Fold) -> tuple[float, float]:

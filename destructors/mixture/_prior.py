@@ -18,8 +18,6 @@ from scipy.special import gammaln
 
 from destructors.mixture._covariance import Full
 
-__all__ = ["Prior", "learn_prior"]
-
 # Strengths to choose from, in rows.
 _STRENGTHS = np.geomspace(0.1, 1000.0, 25)
 # Rows of the pooled covariance in the rough estimate that sizes are read from.
@@ -57,7 +55,7 @@ def learn_prior(
     strength: float | None,
     reg_covar: float,
 ) -> Prior:
-    """Learn the prior from the components.
+    """Return the prior that is learned from the components.
 
     Parameters
     ----------
@@ -96,7 +94,7 @@ def learn_prior(
 
 
 def _most_likely(relative: NDArray, counts: NDArray, joint: bool) -> float:
-    """Strength under which scatter matrices of these eigenvalues are most likely."""
+    """Return the strength under which these eigenvalues of scatter are most likely."""
     d = relative.shape[1]
     # Each dimension of a Wishart distribution takes one degree of freedom away.
     lost = np.arange(d) if joint else np.zeros(d)

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter
 
-__all__ = ["as_interrupt", "is_over", "stop_all", "time_limit"]
-
 
 class _Clock:
     def __init__(self, end: float, outer: _Clock | None):

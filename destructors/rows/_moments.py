@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from destructors.rows._rows import Rows
 
-__all__ = ["mean_and_scale", "repeat_rows", "value_range"]
-
 
 def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     """Return mean and standard deviation of each feature.
@@ -28,7 +26,7 @@ def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
         Whether a feature is constant up to rounding.
     """
     total = rows.total
-    mean = rows.sum(_sum_of_values) / total
+    mean = rows.sum(sum_values) / total
     # Once more about the first mean, whose rounding grows with the rows.
     mean += rows.sum(_sum_about, mean) / total
     smallest, largest = value_range(rows)
@@ -43,25 +41,25 @@ def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     return mean, reach * sd, constant
 
 
-def _sum_of_values(rows: Rows) -> NDArray:
-    return _sum(rows.values, rows)
+def weigh(values: NDArray, rows: Rows) -> NDArray:
+    """Return values times the weights of their rows."""
+    return values if rows.weight is None else values * rows.weight[:, None]
+
+
+def sum_values(rows: Rows) -> NDArray:
+    """Return the weighted sum of each feature."""
+    return weigh(rows.values, rows).sum(axis=0)
 
 
 def _sum_about(rows: Rows, mean: NDArray) -> NDArray:
-    return _sum(rows.values - mean, rows)
+    return weigh(rows.values - mean, rows).sum(axis=0)
 
 
 def _squares_about(rows: Rows, mean: NDArray, reach: NDArray) -> NDArray:
     centred = rows.values - mean
     centred /= reach
     centred *= centred
-    return _sum(centred, rows)
-
-
-def _sum(values: NDArray, rows: Rows) -> NDArray:
-    if rows.weight is not None:
-        values = values * rows.weight[:, None]
-    return values.sum(axis=0)
+    return weigh(centred, rows).sum(axis=0)
 
 
 @dataclass

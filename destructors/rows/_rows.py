@@ -14,8 +14,6 @@ from destructors.maps._blocks import in_blocks
 from destructors.rows._splits import hash_roughly, make_splits, unique_rows
 from destructors.rows._threads import map_threads
 
-__all__ = ["CONTINUOUS", "INTEGER", "Fold", "Rows"]
-
 # Kinds of columns; a positive number is that of the codes of a categorical one.
 CONTINUOUS, INTEGER = 0, -1
 # Rows of a block: part of what a sum is, not of where it is taken.
@@ -131,8 +129,21 @@ class Rows:
             self,
             values=values,
             log_det=self.log_det + log_det,
+            kinds=None if self.kinds is None else map_.kinds_after(self.kinds),
             names=self.names if map_.feature_wise else None,
         )
+
+    def moved(self, values: NDArray, log_det: NDArray) -> Rows:
+        """Return the rows where a layer has moved them by itself.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_rows, n_features)
+            Where they are now.
+        log_det : ndarray of shape (n_rows,)
+            What the layer adds to the log-determinant, in nats.
+        """
+        return replace(self, values=values, log_det=self.log_det + log_det, names=None)
 
     # ------------------------------------------------------------------ parts
 

@@ -21,14 +21,6 @@ from destructors.maps._hash import hash_rows
 if TYPE_CHECKING:
     from destructors.rows._rows import Rows
 
-__all__ = [
-    "fold_rows",
-    "hash_roughly",
-    "make_splits",
-    "split_rows",
-    "unique_rows",
-]
-
 
 # Numbers smaller than this share of the largest in their column are rounding errors.
 _TINY = 2.0**-45
@@ -127,7 +119,7 @@ def make_splits(
     kept = np.ones(len(X), bool) if rows.kept is None else rows.kept
     place = np.cumsum(kept) - 1
     return [
-        tuple(place[part[kept[part]]] for part in split)  # type: ignore[misc]
+        tuple(place[part[kept[part]]] for part in split)
         for split in check_cv(cv).split(np.empty((len(kept), 1)))
     ]
 

@@ -13,8 +13,6 @@ from sklearn import get_config, set_config
 
 from destructors.rows._clock import stop_all
 
-__all__ = ["map_threads"]
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

@@ -1,7 +1,12 @@
-"""Checks of the density: that it is one, and the one that is sampled from."""
+"""Checks of the density: that it is one, and the one that is sampled from.
+
+Densities are integrated over space, cells of codes are counted one by one.
+"""
 
 from __future__ import annotations
 
+import itertools
+from functools import partial
 from unittest import SkipTest
 
 import numpy as np
@@ -12,18 +17,13 @@ from scipy.stats import chi2, kstest, norm
 
 from destructors.testing._case import Case, require
 
-__all__ = [
-    "check_integral",
-    "check_latent_distribution",
-    "check_sample_density",
-    "check_standard_normal",
-]
-
 # Chance that a right destructor fails a statistical check, over the choice of seed.
 _FALSE_ALARM = 1e-6
 _N_SAMPLES = 5000
 _N_DIRECTIONS = 30
 _N_CELLS = 32
+_N_DISCRETE_SAMPLES = 20_000
+_MAX_DISCRETE_CELLS = 100_000
 
 
 def check_latent_distribution(case: Case) -> None:
@@ -34,7 +34,6 @@ def check_latent_distribution(case: Case) -> None:
     distribution; Bonferroni keeps the false-alarm rate below 1e-6 in all. A map that is
     inverted exactly passes whatever its density: that is for `check_sample_density`.
     """
-    case.require_continuous()
     model = case.model
     Z = model.transform(model.sample(_N_SAMPLES, random_state=case.seed("samples")))
     if not case.has_normal_base:
@@ -42,15 +41,14 @@ def check_latent_distribution(case: Case) -> None:
     d = Z.shape[1]
     directions = case.rng("projections").standard_normal((d, _N_DIRECTIONS))
     directions /= np.linalg.norm(directions, axis=0)
-    p_values = {f"feature {j}": kstest(Z[:, j], norm.cdf).pvalue for j in range(d)}
-    for i, projected in enumerate((Z @ directions).T):
-        p_values[f"projection {i}"] = kstest(projected, norm.cdf).pvalue
-    p_values["squared length"] = kstest((Z**2).sum(axis=1), chi2(d).cdf).pvalue
-    worst = min(p_values, key=lambda name: p_values[name])
+    lengths = kstest((Z**2).sum(axis=1), chi2(d).cdf).pvalue
+    views = np.hstack([Z, Z @ directions])
+    p_values = np.append(kstest(views, norm.cdf).pvalue, lengths)
     require(
-        p_values[worst] >= _FALSE_ALARM / len(p_values),
-        f"transform(sample()) does not follow {model.base_distribution_!r}: "
-        f"p = {p_values[worst]:.2g} for {worst}, the worst of {len(p_values)} tests.",
+        p_values.min() >= _FALSE_ALARM / len(p_values),
+        f"transform(sample()) does not follow {model.base_distribution_!r}: p = "
+        f"{p_values.min():.2g} in test {p_values.argmin()}, the worst of those of {d} "
+        f"features, {_N_DIRECTIONS} projections and the squared length.",
     )
 
 
@@ -60,11 +58,9 @@ def check_integral(case: Case) -> None:
     The integral must be 1 to within 0.01 plus six standard errors of its estimate,
     which in two dimensions is good to some 0.001.
     """
-    case = case.planar
-    case.require_continuous()
-    totals = case.density_points.shares.sum(axis=1)
+    totals = case.planar.density_points[1].sum(axis=1)
     value, error = totals.mean(), totals.std(ddof=1) / np.sqrt(len(totals))
-    _require_accuracy(case, error, value)
+    _require_accuracy(case.planar, error, value)
     require(
         abs(value - 1.0) <= 0.01 + 6.0 * error,
         f"exp(score_samples) integrates to {value:.4g} ± {error:.2g}.",
@@ -79,37 +75,16 @@ def check_sample_density(case: Case) -> None:
     well. The false-alarm rate is 1e-6.
     """
     case = case.planar
-    case.require_continuous()
-    model, density = case.model, case.density_points
+    points, shares = case.density_points
     # A cell is what lies nearest to one of these samples; others are counted.
-    centres = model.sample(_N_CELLS, random_state=case.seed("cells"))
-    tree = cKDTree(density.to_frame(centres))
-    X = model.sample(_N_SAMPLES, random_state=case.seed("samples"))
-    observed = np.bincount(tree.query(density.to_frame(X))[1], minlength=_N_CELLS)
-    cells = tree.query(density.points)[1]
-    estimates = _N_SAMPLES * np.stack(
-        [
-            np.bincount(cell, weights=share, minlength=_N_CELLS)
-            for cell, share in zip(cells, density.shares, strict=True)
-        ]
-    )
-    # Counts are near enough to normal where five or more are expected.
-    small = estimates.mean(axis=0) < 5.0
-    observed, estimates = _pool(observed, small), _pool(estimates, small)
-    expected = estimates.mean(axis=0)
-    error = estimates.std(axis=0, ddof=1) / np.sqrt(len(estimates))
-    _require_accuracy(case, error.sum(), expected.sum())
-    # Nothing expected and nothing there is no discrepancy.
-    variance = np.maximum(expected + error**2, 1e-300)
-    statistic = ((observed - expected) ** 2 / variance).sum()
-    p_value = chi2.sf(statistic, len(expected))
-    misplaced = 0.5 * np.abs(observed - expected).sum() / _N_SAMPLES
-    require(
-        p_value >= _FALSE_ALARM,
-        f"sample() does not follow score_samples(): chi-square {statistic:.4g} over "
-        f"{len(expected)} cells, p = {p_value:.2g}; about {misplaced:.1%} of the "
-        "samples are misplaced.",
-    )
+    centres = case.model.sample(_N_CELLS, random_state=case.seed("cells"))
+    tree = cKDTree(centres / case.scale)
+    X = case.model.sample(_N_SAMPLES, random_state=case.seed("samples"))
+    count = partial(np.bincount, minlength=_N_CELLS)
+    observed = count(tree.query(X / case.scale)[1])
+    cells = tree.query(points / case.scale)[1]
+    estimates = [count(*each) for each in zip(cells, shares, strict=True)]
+    _require_counts(case, observed, np.array(estimates), n_fixed=0)
 
 
 def check_standard_normal(case: Case) -> None:
@@ -118,7 +93,6 @@ def check_standard_normal(case: Case) -> None:
     Fitted on 1000 rows of N(0, I), the mean loss on 5000 new ones is at most
     ``max_normal_loss`` nats per feature.
     """
-    case.require_continuous()
     d = case.X_train.shape[1]
     rng = case.rng("normal data")
     model = case.new().fit(rng.standard_normal((1000, d)))
@@ -131,12 +105,103 @@ def check_standard_normal(case: Case) -> None:
     )
 
 
-def _pool(counts: NDArray, small: NDArray) -> NDArray:
-    """Put the small cells, in the last axis, together."""
-    if not small.any():
-        return counts
-    pooled = counts[..., small].sum(axis=-1, keepdims=True)
-    return np.concatenate([counts[..., ~small], pooled], axis=-1)
+# ---------------------------------------------------------------------- codes
+
+
+def check_permutation(case: Case) -> None:
+    """The map is a permutation of the cells: every one is reached, and once.
+
+    All rows of codes are inverted and transformed again; they must come back, and no
+    two may have the same original.
+    """
+    Z = _latent_cells(case)
+    X = case.model.inverse_transform(Z)
+    require(len(np.unique(X, axis=0)) == len(Z), "Two latent rows have one original.")
+    back = case.model.transform(X)
+    require(
+        np.array_equal(back, Z),
+        f"T(T⁻¹(z)) is not z for {np.mean((back != Z).any(axis=1)):.1%} of all cells.",
+    )
+
+
+def check_total_probability(case: Case) -> None:
+    """The probabilities of all cells sum to one, to 1e-10."""
+    scores = case.model.score_samples(case.model.inverse_transform(_latent_cells(case)))
+    total = np.exp(scores).sum()
+    require(
+        abs(total - 1.0) <= 1e-10, f"exp(score_samples) sums to {total:.12g}, not 1."
+    )
+
+
+def check_sample_probability(case: Case) -> None:
+    """Samples follow the probabilities, by a chi-square test over all cells.
+
+    Cells with a value that was not seen, if the destructor knows such, are not drawn.
+    The false-alarm rate is 1e-6.
+    """
+    model, cells = case.model, case.model.inverse_transform(_latent_cells(case))
+    if hasattr(model, "categories_"):
+        cells = np.array(list(itertools.product(*model.categories_)))
+    probability = np.exp(model.score_samples(cells))
+    X = model.sample(_N_DISCRETE_SAMPLES, random_state=case.seed("samples"))
+    found, first, counts = np.unique(
+        np.vstack([cells, X]), axis=0, return_index=True, return_counts=True
+    )
+    require(
+        len(found) == len(cells), "sample gives rows whose categories do not exist."
+    )
+    shares = probability[first] / probability.sum()
+    _require_counts(case, counts - 1, shares[None], n_fixed=1)
+
+
+def _latent_cells(case: Case) -> NDArray:
+    """Return all rows of codes; skip where there are too many."""
+    sizes = [np.shape(p)[-1] for p in case.model.base_distribution_.probabilities]
+    if (n_cells := np.prod(sizes, dtype=float)) > _MAX_DISCRETE_CELLS:
+        raise SkipTest(f"{n_cells:.3g} cells are too many to go through.")
+    return np.array(list(itertools.product(*map(range, sizes))))
+
+
+# ---------------------------------------------------------------------- counts
+
+
+def _require_counts(
+    case: Case, observed: NDArray, shares: NDArray, *, n_fixed: int
+) -> None:
+    """Raise AssertionError if counts of samples do not follow the density.
+
+    Parameters
+    ----------
+    case : Case
+    observed : ndarray of shape (n_cells,)
+        Number of samples in each cell.
+    shares : ndarray of shape (n_estimates, n_cells)
+        Estimates of the probability of each cell; their spread tells the error.
+    n_fixed : int
+        How many degrees of freedom sums that are known beforehand take.
+    """
+    n_samples = observed.sum()
+    estimates = n_samples * shares
+    # Counts are near enough to normal where five or more are expected.
+    small = estimates.mean(axis=0) < 5.0
+    if small.any():
+        pooled = estimates[:, small].sum(axis=1)
+        estimates = np.column_stack([estimates[:, ~small], pooled])
+        observed = np.append(observed[~small], observed[small].sum())
+    expected = estimates.mean(axis=0)
+    error = estimates.std(axis=0) / np.sqrt(max(len(estimates) - 1, 1))
+    _require_accuracy(case, error.sum(), expected.sum())
+    # Nothing expected and nothing there is no discrepancy.
+    variance = np.maximum(expected + error**2, 1e-300)
+    statistic = ((observed - expected) ** 2 / variance).sum()
+    p_value = chi2.sf(statistic, max(len(expected) - n_fixed, 1))
+    misplaced = 0.5 * np.abs(observed - expected).sum() / n_samples
+    require(
+        p_value >= _FALSE_ALARM,
+        f"sample() does not follow score_samples(): chi-square {statistic:.4g} over "
+        f"{len(expected)} cells, p = {p_value:.2g}; about {misplaced:.1%} of the "
+        "samples are misplaced.",
+    )
 
 
 def _require_accuracy(case: Case, error: float, value: float) -> None:

@@ -6,8 +6,6 @@ import numpy as np
 
 from destructors.maps._jit import HAS_NUMBA, jit
 
-__all__ = ["best_split", "partition"]
-
 
 @jit
 def _gain(below, mass, v, exact):
@@ -37,46 +35,29 @@ def _fill(bins, weight, rows, features, histogram):
 
 
 def _best_split_loops(
-    bins,
-    weight,
-    rows,
-    edges,
-    low,
-    high,
-    mass,
-    min_mass,
-    min_gain,
-    features,
-    random_cuts,
-    exact,
-    histogram,
+    grid, weight, rows, low, high, mass, rule, features, random_cuts, histogram
 ):
     """Return the best cut of a box.
 
     Parameters
     ----------
-    bins : ndarray of shape (n_samples, n_features), dtype uint8
-        Bin of each coordinate.
+    grid : Grid
+        All rows on a grid.
     weight : ndarray of shape (n_samples,)
         Weight of each row.
     rows : ndarray of shape (n_rows,), dtype uint32
         Those in the box.
-    edges : ndarray of shape (n_features, max_bins + 1)
-        Edges of the bins.
     low, high : ndarray of shape (n_features,), dtype uint8
         First bin of the box, and the one after its last.
     mass : float
         Weight of the rows.
-    min_mass : float
-        Weight that must lie on either side; positive.
-    min_gain : float
-        The cut must gain more than this.
+    rule : GrowthRule
+        Its `min_samples_leaf` must lie on either side; the cut must gain more than its
+        `min_gain`.
     features : ndarray of shape (n_drawn,)
         Features to try.
     random_cuts : ndarray of shape (n_features,) or (0,)
         If given, where in the box to cut each feature, in [0, 1).
-    exact : bool
-        Whether cuts are ranked by the gain of the full step.
     histogram : ndarray of shape (n_features, max_bins + 1)
         To work in.
 
@@ -91,10 +72,11 @@ def _best_split_loops(
     below : float
         Weight below the cut.
     """
+    edges, min_mass = grid.edges, rule.min_samples_leaf
     for f in features:
         histogram[f, low[f] : high[f]] = 0.0
-    _fill(bins, weight, rows, features, histogram)
-    best, best_feature, best_cut, best_below = min_gain, -1, 0, 0.0
+    _fill(grid.bins, weight, rows, features, histogram)
+    best, best_feature, best_cut, best_below = rule.min_gain, -1, 0, 0.0
     for f in features:
         start, stop = np.int64(low[f]) + 1, np.int64(high[f])
         first, last = start, stop
@@ -112,38 +94,23 @@ def _best_split_loops(
             if k < first or below < min_mass:
                 continue
             v = (edges[np.uint64(f), cut] - origin) * share
-            gain = _gain(below, mass, v, exact)
+            gain = _gain(below, mass, v, rule.exact)
             if gain > best:
                 best, best_feature, best_cut, best_below = gain, f, k, below
     return best, best_feature, best_cut, best_below
 
 
 def _best_split_vectorised(
-    bins,
-    weight,
-    rows,
-    edges,
-    low,
-    high,
-    mass,
-    min_mass,
-    min_gain,
-    features,
-    random_cuts,
-    exact,
-    histogram,
+    grid, weight, rows, low, high, mass, rule, features, random_cuts, histogram
 ):
+    edges, min_mass = grid.edges, rule.min_samples_leaf
     n_cells = histogram.shape[1]
     low, high = low[features].astype(np.int64), high[features].astype(np.int64)
     # All features in one count: each has cells of its own.
-    cells = bins[rows][:, features] + n_cells * np.arange(len(features))
-    counts = np.bincount(
-        cells.ravel(),
-        np.repeat(weight[rows], len(features)),
-        n_cells * len(features),
-    )
-    below = np.cumsum(counts.reshape(-1, n_cells), axis=1)
-    below = np.roll(below, 1, axis=1)
+    cells = grid.bins[rows][:, features] + n_cells * np.arange(len(features))
+    shares = np.repeat(weight[rows], len(features))
+    counts = np.bincount(cells.ravel(), shares, n_cells * len(features))
+    below = np.roll(np.cumsum(counts.reshape(-1, n_cells), axis=1), 1, axis=1)
     cut = np.arange(n_cells)
     allowed = (cut > low[:, None]) & (cut < high[:, None])
     if len(random_cuts):
@@ -154,9 +121,9 @@ def _best_split_vectorised(
     f, below = features[row], below[row, cut]
     origin = edges[f, low[row]]
     v = (edges[f, cut] - origin) * (1.0 / (edges[f, high[row]] - origin))
-    gain = _gain(below, mass, v, exact)
-    if len(gain) == 0 or gain.max() <= min_gain:
-        return min_gain, -1, 0, 0.0
+    gain = _gain(below, mass, v, rule.exact)
+    if len(gain) == 0 or gain.max() <= rule.min_gain:
+        return rule.min_gain, -1, 0, 0.0
     k = gain.argmax()
     return gain[k], f[k], cut[k], below[k]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from destructors._compat import Interval, StrOptions
+from destructors._compat import Interval
 from destructors.base import HoldoutDestructor
 from destructors.greedy import Greedy, Never, Progress, Stopping, TryAll
 from destructors.maps import Affine, Chain, Map
@@ -19,10 +19,8 @@ from destructors.maps._tree_kernels import beyond_cube, push_trees
 from destructors.maps._trees import Trees
 from destructors.rows import Fold, mean_and_scale
 from destructors.tree._growth import Boosting, CubeFold, Grown
-from destructors.tree._rule import GrowthRule, count_drawn
+from destructors.tree._rule import CONSTRAINTS, GrowthRule
 from destructors.tree._tree import two_parts
-
-__all__ = ["BoostedTreeDestructor"]
 
 
 class BoostedTreeDestructor(HoldoutDestructor):
@@ -139,16 +137,8 @@ class BoostedTreeDestructor(HoldoutDestructor):
         "scale_decay": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
-        "max_depth": [Interval(Integral, 1, None, closed="left"), None],
-        "max_leaf_nodes": [Interval(Integral, 2, None, closed="left"), None],
-        "min_samples_leaf": [Interval(Real, 0, None, closed="neither")],
+        **CONSTRAINTS,
         "max_bins": [Interval(Integral, 3, 255, closed="both")],
-        "max_features": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(Real, 0, 1, closed="right"),
-            StrOptions({"sqrt", "log2"}),
-            None,
-        ],
         "subsample": [Interval(Real, 0, 1, closed="right")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -214,13 +204,22 @@ class BoostedTreeDestructor(HoldoutDestructor):
             self.mean_, self.scale_, _ = mean_and_scale(rows)
             known = []
         units = Affine(self.mean_, self.scale_)
-        folds, by_cv = [fold if self.early_stopping else Fold(rows)], False
-        if self.early_stopping and fold.validation is None:
-            folds = rows.split(self.cv, self.validation_fraction, self._seed)
-            by_cv = self.cv is not None
+        folds, by_cv = [Fold(rows)], False
+        stopping: Stopping = Never()
+        if self.early_stopping:
+            folds, stopping = [fold], Stopping(self.n_iter_no_change, self.tol)
+            if fold.validation is None:
+                folds = rows.split(self.cv, self.validation_fraction, self._seed)
+                by_cv = self.cv is not None
         seed = self._seed if self.subsample < 1.0 else None
         states = [CubeFold(part, units, seed) for part in folds]
-        task = Boosting(self._rule(rows.n_features), self.subsample, self._seed)
+        rule = GrowthRule.of(
+            self,
+            rows.n_features,
+            learning_rate=float(self.learning_rate),
+            scale_decay=float(self.scale_decay),
+        )
+        task = Boosting(rule, self.subsample, self._seed)
         # The trees of folds are gone; the same seeds grow them again.
         task.known = [] if by_cv else known
         progress = Progress(
@@ -234,7 +233,7 @@ class BoostedTreeDestructor(HoldoutDestructor):
             task,
             ["tree"],
             schedule=TryAll("tree"),
-            stopping=self._stopping(),
+            stopping=stopping,
             max_iter=self.max_iter,
             progress=progress,
             start=task.score(states[0]),
@@ -261,34 +260,15 @@ class BoostedTreeDestructor(HoldoutDestructor):
         splits = (tree.splits for tree in two_parts(self.map_)[1])
         return list(map(Grown, splits, self._gains, self.train_score_[1:]))
 
-    def _rule(self, n_features: int) -> GrowthRule:
-        return GrowthRule(
-            max_depth=self.max_depth,
-            max_leaf_nodes=self.max_leaf_nodes,
-            min_samples_leaf=self.min_samples_leaf,
-            min_gain=0.0,
-            max_bins=self.max_bins,
-            n_drawn=count_drawn(self.max_features, n_features),
-            random=False,
-            exact=False,
-            learning_rate=self.learning_rate,
-            scale_decay=self.scale_decay,
-        )
-
-    def _stopping(self) -> Stopping:
-        if not self.early_stopping:
-            return Never()
-        return Stopping(self.n_iter_no_change, self.tol)
-
     def _attributes(self, engine: Greedy, trees: list[Grown]) -> dict[str, Any]:
         """Return the fitted attributes that follow from the trees."""
         gains = [tree.gains for tree in trees]
         gains_by_tree = np.reshape(gains, (len(trees), self.n_features_in_))
-        held_out = np.array(engine.validation_scores)
+        validation = np.array(engine.validation_scores)
         return {
             "n_iter_": len(trees),
             "train_score_": np.array([0.0, *(tree.score for tree in trees)]),
-            "validation_score_": held_out[~np.isnan(held_out)],
+            "validation_score_": validation[~np.isnan(validation)],
             "feature_importances_": gains_by_tree.sum(axis=0),
             "_gains": gains_by_tree,
         }

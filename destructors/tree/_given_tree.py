@@ -7,27 +7,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from destructors.maps._affine import Affine
 from destructors.maps._cube import to_cube
 from destructors.maps._tree_kernels import SPLIT
 
-__all__ = ["give_structure"]
 
-
-def give_structure(
-    Z: NDArray, weight: NDArray, structure: Any, thresholds: NDArray
+def learn_given(
+    tree: Any, units: Affine, Z: NDArray, weight: NDArray
 ) -> tuple[NDArray, NDArray]:
-    """Learn the probabilities of a tree whose splits are given.
+    """Return a tree whose splits are given, with probabilities that are learned.
 
     Parameters
     ----------
+    tree : estimator
+        A fitted scikit-learn tree.
+    units : Affine
+        What brings its features to standard units.
     Z : ndarray of shape (n_samples, n_features)
-        Latent rows.
+        Rows in standard units.
     weight : ndarray of shape (n_samples,)
         Their weights.
-    structure : sklearn.tree._tree.Tree
-        Gives ``feature``, ``children_left`` and ``children_right``.
-    thresholds : ndarray of shape (n_nodes,)
-        Of each split, in latent units.
 
     Returns
     -------
@@ -35,8 +34,24 @@ def give_structure(
         A split that leaves one side empty, or too thin for its digits, is left out.
     gains : ndarray of shape (n_splits,)
         Log-likelihood that each split brings, in nats times weight.
+
+    Raises
+    ------
+    ValueError
+        If the tree is not fitted, or on another number of features.
     """
-    d = Z.shape[1]
+    structure, d = getattr(tree, "tree_", None), Z.shape[1]
+    if structure is None:
+        raise ValueError(
+            f"tree must be a fitted scikit-learn tree; {tree!r} is not fitted."
+        )
+    if structure.n_features != d:
+        raise ValueError(
+            f"tree was fitted on {structure.n_features} features, but X has {d}."
+        )
+    thresholds, inner = structure.threshold.copy(), structure.feature >= 0
+    used = structure.feature[inner]
+    thresholds[inner] = (thresholds[inner] - units.location[used]) / units.scale[used]
     # Single precision numbers, as the tree will hold them, to calculate with in double.
     U, cuts = to_cube(Z), to_cube(thresholds).astype(np.float32).astype(np.float64)
     splits: list[tuple[int, int, float, float]] = []

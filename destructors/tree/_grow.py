@@ -17,63 +17,32 @@ from destructors.maps._jit import jit
 from destructors.maps._tree_kernels import SPLIT
 from destructors.tree._best_split import best_split, partition
 
-__all__ = ["grow_tree"]
+# More than any tree has.
+NO_LIMIT = 2**31
 
 
 @jit
-def grow_tree(
-    bins,
-    edges,
-    n_bins,
-    weight,
-    rows,
-    total,
-    max_depth,
-    max_splits,
-    best_first,
-    min_mass,
-    min_gain,
-    features,
-    random_cuts,
-    exact,
-    learning_rate,
-    scale_decay,
-):
+def grow_tree(grid, weight, rows, total, max_splits, rule, features, random_cuts):
     """Grow a tree.
 
     Parameters
     ----------
-    bins : ndarray of shape (n_samples, n_features), dtype uint8
-        Bin of each coordinate.
-    edges : ndarray of shape (n_features, max_bins + 1)
-        Edges of the bins, from 0 to 1; those past the last are not read.
-    n_bins : ndarray of shape (n_features,), dtype uint8
-        Number of bins of each feature.
+    grid : Grid
+        Rows on a grid.
     weight : ndarray of shape (n_samples,)
         Weight of each row.
     rows : ndarray of shape (n_rows,), dtype uint32
         The rows to grow on; reordered in place.
     total : float
         Their weight.
-    max_depth, max_splits : int
-        Limits of the tree.
-    best_first : bool
-        Whether the split of largest gain is made first. It matters only where
-        ``max_splits`` may cut growth short, and is slower: memory is then visited here
-        and there.
-    min_mass : float
-        Smallest weight of a leaf.
-    min_gain : float
-        A split must gain more than this; see `best_split` for the unit.
+    max_splits : int
+        Largest number of splits.
+    rule : GrowthRule
+        How to grow.
     features : ndarray of shape (2 max_splits + 1 or 1, n_drawn)
         Features that each node, or all, may cut.
     random_cuts : ndarray of shape (2 max_splits + 1, n_features) or (1, 0)
         Where to cut them, see `best_split`.
-    exact : bool
-        See `best_split`.
-    learning_rate, scale_decay : float
-        Each share is pulled to that of the volume, ``p ← v + c (p - v)``, with
-        ``c = learning_rate (1 - log2 volume) ** -scale_decay``.
 
     Returns
     -------
@@ -83,7 +52,8 @@ def grow_tree(
     n_splits : int
         How many there are.
     """
-    d = bins.shape[1]
+    bins, edges, n_bins = grid
+    d, best_first = bins.shape[1], rule.max_leaf_nodes < NO_LIMIT
     n_max = 2 * max_splits + 1
     splits, gains = np.empty(max_splits, SPLIT), np.empty(max_splits)
     # Of each node: its rows, its box in bins and that box's image, and its best cut.
@@ -105,21 +75,20 @@ def grow_tree(
     n_splits, n_nodes, n_seen = 0, 1, 0
     while n_splits < max_splits:
         for node in range(n_seen, n_nodes):
-            if depth[node] == max_depth or mass[node] < 2.0 * min_mass:
+            if depth[node] == rule.max_depth:
+                continue
+            if mass[node] < 2.0 * rule.min_samples_leaf:
                 continue
             gain, feature[node], cut[node], below[node] = best_split(
-                bins,
+                grid,
                 weight,
                 rows[first[node] : last[node]],
-                edges,
                 low[node],
                 high[node],
                 mass[node],
-                min_mass,
-                min_gain,
+                rule,
                 features[node % len(features)],
                 random_cuts[node % len(random_cuts)],
-                exact,
                 histogram,
             )
             if feature[node] >= 0:
@@ -130,14 +99,11 @@ def grow_tree(
         node = heapq.heappop(frontier)[1]
 
         f = feature[node]
-        start, t, stop = (
-            edges[f, low[node, f]],
-            edges[f, cut[node]],
-            edges[f, high[node, f]],
-        )
+        start, stop = edges[f, low[node, f]], edges[f, high[node, f]]
+        t = edges[f, cut[node]]
         v, p = (t - start) / (stop - start), below[node] / mass[node]
-        step = learning_rate * (1.0 - np.log2(volume[node])) ** -scale_decay
-        q = v + step * (p - v)
+        decay = (1.0 - np.log2(volume[node])) ** -rule.scale_decay
+        q = v + rule.learning_rate * decay * (p - v)
         a, b = low_image[node, f], high_image[node, f]
         t_in, t_out = np.float32(t), np.float32(a + q * (b - a))
         thin = not np.float32(start) < t_in < np.float32(stop)

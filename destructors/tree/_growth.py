@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,10 +14,7 @@ from destructors.maps._cube import from_cube, to_cube
 from destructors.maps._tree_kernels import beyond_cube, push_trees
 from destructors.maps._trees import Trees
 from destructors.rows import Fold, Rows, hash_again
-from destructors.tree._grow import grow_tree
 from destructors.tree._rule import GrowthRule
-
-__all__ = ["Boosting", "CubeFold", "Grown"]
 
 
 class Grown(NamedTuple):
@@ -65,18 +61,22 @@ class CubeRows:
     def leave(self) -> Rows:
         """Return the rows as units and trees leave them."""
         moved, log_det_cube = from_cube(self.U, self.Z)
-        log_det = self.log_det_units + (self.log_det + log_det_cube)
-        log_det = self.rows.log_det + log_det
-        return replace(self.rows, values=moved, log_det=log_det, names=None)
+        return self.rows.moved(
+            moved, self.log_det_units + (self.log_det + log_det_cube)
+        )
 
 
 class CubeFold:
-    """Rows to grow trees on, and rows to judge by, in the cube."""
+    """Training rows to grow trees on, and validation rows, in the cube.
+
+    It is a `Fold` whose rows each tree moves in place. To make new rows of each tree,
+    as `Fold.through` does, takes longer than to grow a small tree.
+    """
 
     def __init__(self, fold: Fold, units: Affine, seed: int | None = None):
         self.train, self.weights = CubeRows(fold.train, units), fold.train.weights
-        held_out = fold.validation
-        self.validation = None if held_out is None else CubeRows(held_out, units)
+        known = fold.validation
+        self.validation = None if known is None else CubeRows(known, units)
         # Only for trees that grow on part of the rows.
         self.hashes = None if seed is None else fold.train.hashes(seed)
         self.trees: list[NDArray] = []
@@ -86,10 +86,8 @@ class CubeFold:
         tree = Trees(splits, np.array([0, len(splits)]))
         self.trees.append(splits)
         train = self.train.push(tree)
-        held_out = np.nan
-        if self.validation is not None:
-            held_out = self.validation.push(tree)
-        return Trial(Grown(splits, gains, train), self, train, held_out)
+        score = np.nan if self.validation is None else self.validation.push(tree)
+        return Trial(Grown(splits, gains, train), self, train, score)
 
     def leave(self, n_trees: int, fold: Fold, map_: Map) -> Fold:
         """Return a fold, whose training rows these are, after the first trees."""
@@ -99,12 +97,12 @@ class CubeFold:
             return fold.through(map_)
         for rows in filter(None, (self.train, self.validation)):
             rows.push(dropped, inverse=True)
-        held_out = fold.validation
+        validation = fold.validation
         if self.validation is not None:
-            held_out = self.validation.leave()
-        elif held_out is not None:
-            held_out = held_out.through(map_)
-        return Fold(self.train.leave(), held_out)
+            validation = self.validation.leave()
+        elif validation is not None:
+            validation = validation.through(map_)
+        return Fold(self.train.leave(), validation)
 
 
 class Boosting(Task):
@@ -161,11 +159,8 @@ class Boosting(Task):
                 share = hash_again(fold.hashes, rng.randint(2**31 - 1))
                 chosen = rows[share < self.subsample]
                 rows = chosen if len(chosen) else rows
-            splits, gains, n_splits = grow_tree(
-                *self.rule.arguments(U, weight, rows, offsets, rng)
-            )
-            splits = splits[:n_splits].copy()
-            by_feature = np.bincount(splits["feature"], gains[:n_splits], d)
+            splits, gains = self.rule.grow(U, weight, rows, offsets, rng)
+            by_feature = np.bincount(splits["feature"], gains, d)
             trials.append(fold.push(splits, by_feature / weight[rows].sum()))
         return trials
 
@@ -176,6 +171,6 @@ class Boosting(Task):
         steps = []
         for place in range(n_trees):
             trials = self.attempt(0, states, place, {}, progress)
-            train, held_out = np.mean([trial[2:] for trial in trials], axis=0)
-            steps.append(Step(0, trials[0].layer, {}, train, held_out, {}))
+            train, validation = np.mean([trial[2:] for trial in trials], axis=0)
+            steps.append(Step(0, trials[0].layer, {}, train, validation, {}))
         return steps

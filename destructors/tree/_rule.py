@@ -2,42 +2,90 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from numbers import Integral, Real
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors.tree._bins import bin_rows, make_edges
-
-__all__ = ["GrowthRule", "count_drawn"]
+from destructors._compat import Interval, StrOptions
+from destructors.tree._bins import make_grid
+from destructors.tree._grow import NO_LIMIT, grow_tree
 
 # Random draws are made for so many nodes, and the nodes of a tree take turns in them.
 _N_DRAWS = 257
 
+# Constraints of the parameters that `GrowthRule.of` reads.
+CONSTRAINTS: dict = {
+    "max_depth": [Interval(Integral, 1, None, closed="left"), None],
+    "max_leaf_nodes": [Interval(Integral, 2, None, closed="left"), None],
+    "min_samples_leaf": [Interval(Real, 0, None, closed="neither")],
+    "max_features": [
+        Interval(Integral, 1, None, closed="left"),
+        Interval(Real, 0, 1, closed="right"),
+        StrOptions({"sqrt", "log2"}),
+        None,
+    ],
+}
+
 
 class GrowthRule(NamedTuple):
-    """How a tree is grown; the names are those of the estimators' parameters."""
+    """How a tree is grown; most names are those of the estimators' parameters.
 
-    max_depth: int | None
-    max_leaf_nodes: int | None
+    Attributes
+    ----------
+    max_depth, max_leaf_nodes : int
+        Limits, or ``NO_LIMIT``. With one of leaves the split of largest gain is made
+        first, which is slower: memory is then visited here and there.
+    min_samples_leaf : float
+        Smallest weight of a leaf.
+    max_bins : int
+        Largest number of bins of a feature.
+    n_drawn : int
+        Number of features that are drawn for each split.
+    min_gain : float
+        A split must gain more than this; see `best_split` for the unit.
+    random : bool
+        Whether cuts are drawn.
+    exact : bool
+        Whether cuts are ranked by the gain of the full step.
+    learning_rate, scale_decay : float
+        Each share is pulled to that of the volume, ``p ← v + c (p - v)``, with
+        ``c = learning_rate (1 - log2 volume) ** -scale_decay``.
+    """
+
+    max_depth: int
+    max_leaf_nodes: int
     min_samples_leaf: float
-    min_gain: float
     max_bins: int
     n_drawn: int
-    random: bool
-    exact: bool
-    learning_rate: float
-    scale_decay: float
+    min_gain: float = 0.0
+    random: bool = False
+    exact: bool = False
+    learning_rate: float = 1.0
+    scale_decay: float = 0.0
 
-    def arguments(
+    @classmethod
+    def of(cls, learner: Any, n_features: int, **own: Any) -> GrowthRule:
+        """Return the rule that the parameters of a destructor make."""
+        return cls(
+            int(learner.max_depth or NO_LIMIT),
+            int(learner.max_leaf_nodes or NO_LIMIT),
+            float(learner.min_samples_leaf),
+            int(learner.max_bins),
+            count_drawn(learner.max_features, n_features),
+            **own,
+        )
+
+    def grow(
         self,
         U: NDArray,
         weight: NDArray,
         rows: NDArray,
         offsets: NDArray,
         rng: np.random.RandomState,
-    ) -> tuple:
-        """Return what `grow_tree` needs to grow a tree on some rows of the cube.
+    ) -> tuple[NDArray, NDArray]:
+        """Return the splits of a tree on some rows of the cube, and their gains.
 
         Parameters
         ----------
@@ -48,46 +96,26 @@ class GrowthRule(NamedTuple):
         rows : ndarray of shape (n_rows,), dtype uint32
             Those to grow on; the kernel reorders them in place.
         offsets : ndarray of shape (n_features,)
-            By which the bins are shifted, see `make_edges`.
+            By which the bins are shifted, see `make_grid`.
         rng : RandomState
             For what is drawn at each node.
         """
         d, total = U.shape[1], weight[rows].sum()
-        edges, n_bins = make_edges(offsets, self.max_bins)
-        depth = 2**31 if self.max_depth is None else self.max_depth
         features, cuts = np.arange(d)[None], np.empty((1, 0))
         if self.n_drawn < d:
             draws = rng.uniform(size=(_N_DRAWS, d))
             features = np.argsort(draws, axis=1)[:, : self.n_drawn]
         if self.random:
             cuts = rng.uniform(size=(_N_DRAWS, d))
-        return (
-            bin_rows(U, offsets, n_bins, self.max_bins),
-            edges,
-            n_bins,
-            weight,
-            rows,
-            total,
-            depth,
-            self._max_leaves(depth, len(rows), total) - 1,
-            self.max_leaf_nodes is not None,
-            float(self.min_samples_leaf),
-            float(self.min_gain),
-            features,
-            cuts,
-            self.exact,
-            float(self.learning_rate),
-            float(self.scale_decay),
-        )
-
-    def _max_leaves(self, depth: int, n_rows: int, mass: float) -> int:
-        """Return a bound on the number of leaves, for the arrays that hold them."""
         # Rounding of sums must not cost a leaf.
-        by_mass = int(min(mass / self.min_samples_leaf * (1.0 + 1e-9), 2**31)) + 1
-        bounds = [n_rows, by_mass, 2 ** min(depth, 31)]
-        if self.max_leaf_nodes is not None:
-            bounds.append(self.max_leaf_nodes)
-        return min(bounds)
+        by_mass = int(min(total / self.min_samples_leaf * (1.0 + 1e-9), 2**31)) + 1
+        by_depth = 2 ** min(self.max_depth, 31)
+        max_splits = min(len(rows), by_mass, by_depth, self.max_leaf_nodes) - 1
+        grid = make_grid(U, offsets, self.max_bins)
+        splits, gains, n_splits = grow_tree(
+            grid, weight, rows, total, max_splits, self, features, cuts
+        )
+        return splits[:n_splits].copy(), gains[:n_splits]
 
 
 def count_drawn(max_features: int | float | str | None, n_features: int) -> int:

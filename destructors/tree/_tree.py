@@ -16,11 +16,8 @@ from destructors.maps._cube import from_cube, to_cube
 from destructors.maps._tree_kernels import find_leaves, leaf_boxes, node_depths
 from destructors.maps._trees import Trees
 from destructors.rows import Fold, mean_and_scale
-from destructors.tree._given_tree import give_structure
-from destructors.tree._grow import grow_tree
-from destructors.tree._rule import GrowthRule, count_drawn
-
-__all__ = ["TreeDestructor", "two_parts"]
+from destructors.tree._given_tree import learn_given
+from destructors.tree._rule import CONSTRAINTS, GrowthRule
 
 
 class TreeDestructor(Destructor):
@@ -106,18 +103,10 @@ class TreeDestructor(Destructor):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "max_depth": [Interval(Integral, 1, None, closed="left"), None],
-        "max_leaf_nodes": [Interval(Integral, 2, None, closed="left"), None],
-        "min_samples_leaf": [Interval(Real, 0, None, closed="neither")],
+        **CONSTRAINTS,
         "min_gain": [Interval(Real, 0, None, closed="left")],
         "max_bins": [Interval(Integral, 2, 255, closed="both")],
         "splitter": [StrOptions({"best", "random"})],
-        "max_features": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(Real, 0, 1, closed="right"),
-            StrOptions({"sqrt", "log2"}),
-            None,
-        ],
         "tree": [HasMethods(["fit", "apply"]), None],
         "random_state": ["random_state"],
     }
@@ -153,49 +142,21 @@ class TreeDestructor(Destructor):
         Z, _ = units.forward(rows.values)
         if self.tree is None:
             assert random_state is not None
-            rule = GrowthRule(
-                max_depth=self.max_depth,
-                max_leaf_nodes=self.max_leaf_nodes,
-                min_samples_leaf=self.min_samples_leaf,
-                min_gain=self.min_gain,
-                max_bins=self.max_bins,
-                n_drawn=count_drawn(self.max_features, d),
-                random=self.splitter == "random",
-                exact=True,
-                learning_rate=1.0,
-                scale_decay=0.0,
+            drawn = self.splitter == "random"
+            rule = GrowthRule.of(
+                self, d, min_gain=float(self.min_gain), random=drawn, exact=True
             )
             every = np.arange(len(rows), dtype=np.uint32)
-            tree, gains, n_splits = grow_tree(
-                *rule.arguments(to_cube(Z), weight, every, np.zeros(d), random_state)
+            tree, gains = rule.grow(
+                to_cube(Z), weight, every, np.zeros(d), random_state
             )
-            tree, gains = tree[:n_splits], gains[:n_splits]
         else:
-            tree, gains = self._learn_given(Z, weight)
+            tree, gains = learn_given(self.tree, units, Z, weight)
         self.n_leaves_ = len(tree) + 1
         self.depth_ = int(node_depths(tree).max())
         gains = np.bincount(tree["feature"], gains, d)
         self.feature_importances_ = gains / weight.sum()
         return Chain((units, Trees.of([tree])))
-
-    def _learn_given(self, Z: NDArray, weight: NDArray) -> tuple[NDArray, NDArray]:
-        """Return the tree that is given, with probabilities of its own; and gains."""
-        structure = getattr(self.tree, "tree_", None)
-        if structure is None:
-            raise ValueError(
-                f"tree must be a fitted scikit-learn tree; {self.tree!r} is not fitted."
-            )
-        if structure.n_features != Z.shape[1]:
-            raise ValueError(
-                f"tree was fitted on {structure.n_features} features, but X has "
-                f"{Z.shape[1]}."
-            )
-        thresholds = structure.threshold.copy()
-        inner = structure.feature >= 0
-        used = structure.feature[inner]
-        thresholds[inner] -= self.mean_[used]
-        thresholds[inner] /= self.scale_[used]
-        return give_structure(Z, weight, structure, thresholds)
 
     # ------------------------------------------------------------------ the boxes
 

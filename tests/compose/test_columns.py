@@ -447,7 +447,7 @@ def test_a_table_of_categories_alone(colors):
             ValueError,
             "Column size is in the groups 'a' and 'b'",
         ),
-        ([("a", Standardize(), [1, 1])], "passthrough", ValueError, "column twice"),
+        ([("a", Standardize(), [1, 1])], "passthrough", ValueError, "'a' and 'a'"),
         ([("a", Standardize())], "passthrough", TypeError, "columns. tuple"),
         (
             [("a", KBinsDiscretizer(), [1])],

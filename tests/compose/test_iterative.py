@@ -339,8 +339,16 @@ def test_unfitted_use(curved):
             use(model)
 
 
-def test_candidate_must_be_a_destructor(curved):
-    from sklearn.preprocessing import StandardScaler
+def test_candidate_must_be_a_destructor_or_a_transformer_that_can_be_one(curved):
+    from sklearn.preprocessing import Normalizer, StandardScaler
 
-    with pytest.raises(TypeError, match="'standardscaler' must be a Destructor"):
-        IterativeDestructor(StandardScaler()).fit(curved)
+    with pytest.raises(TypeError, match="'normalizer' must be a Destructor"):
+        IterativeDestructor(Normalizer()).fit(curved)
+    scaled = IterativeDestructor(StandardScaler(), max_iter=1, random_state=0)
+    assert scaled.fit(curved).layer_names_ == ["standardscaler"]
+    gaussian = stats.norm(curved.mean(axis=0), curved.std(axis=0))
+    expected = gaussian.logpdf(curved).sum(axis=1)
+    np.testing.assert_allclose(
+        scaled.set_params(early_stopping=False).fit(curved).score_samples(curved),
+        expected,
+    )

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
+from sklearn.utils import estimator_html_repr
 
 from destructors.base import Destructor
 from destructors.compose import IterativeDestructor, make_destructor_pipeline
@@ -154,7 +155,9 @@ def test_parameters_are_reached_by_name(mixed):
     assert model.get_params()["spline__splinegaussianizer__n_knots"] == 5
     assert model.candidates[2] == ("whiten", "drop")
     assert model.tol == 0.5
-    with pytest.raises(TypeError, match="'whiten' must be a Destructor, got str"):
+    with pytest.raises(
+        TypeError, match=r"'whiten' must be a Destructor, or .* str is no transformer"
+    ):
         model.fit(mixed)
 
 
@@ -201,3 +204,9 @@ def test_bad_candidates(wide, candidates, error, message):
 def test_bad_parameters(wide, params):
     with pytest.raises(ValueError, match=f"'{next(iter(params))}' parameter"):
         IterativeDestructor(Divide(), **params).fit(wide)
+
+
+def test_html_repr_shows_the_candidates():
+    text = estimator_html_repr(IterativeDestructor(real_portfolio()))
+    for name in ("spline", "histogram", "whiten"):
+        assert name in text

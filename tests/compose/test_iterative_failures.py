@@ -49,6 +49,17 @@ class GivesNaN(Destructor):
         return NaNMap()
 
 
+@dataclass(frozen=True, eq=False)
+class InfiniteMap(Identity):
+    def forward(self, X, context=None):
+        return X.copy(), np.full(len(X), np.inf)
+
+
+class GivesInfinity(Destructor):
+    def _fit(self, fold, random_state):
+        return InfiniteMap()
+
+
 class OnTheCube(Destructor):
     def _fit(self, fold, random_state):
         self.base_distribution_ = Uniform(fold.train.n_features)
@@ -149,15 +160,48 @@ def test_portfolio_of_failures_only_is_raised(X):
         IterativeDestructor(candidates).fit(X)
 
 
-def test_interruption_is_not_a_failed_candidate(X):
+@pytest.mark.parametrize("n_jobs", [None, 1, 2])
+def test_interruption_is_not_a_failed_candidate(X, n_jobs):
     candidates = [
         ("good", SplineGaussianizer()),
         ("bad", FailsLater(at=2, error=KeyboardInterrupt)),
     ]
-    model = IterativeDestructor(candidates, max_iter=5, early_stopping=False)
+    model = IterativeDestructor(
+        candidates, max_iter=5, early_stopping=False, n_jobs=n_jobs
+    )
     with pytest.warns(ConvergenceWarning, match="layer 2 by KeyboardInterrupt"):
         model.fit(X)
     assert model.n_iter_ == 1
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1, 2])
+@pytest.mark.parametrize("hidden", [False, True])
+def test_an_interrupt_in_the_first_layer_keeps_what_was_fitted(X, n_jobs, hidden):
+    class Interrupted(SplineGaussianizer):
+        def _fit(self, fold, random_state):
+            try:
+                raise KeyboardInterrupt
+            except KeyboardInterrupt as interrupt:
+                # As a compiled kernel hands it on.
+                if hidden:
+                    raise SystemError("returned a result") from interrupt
+                raise
+
+    candidates = [("good", SplineGaussianizer()), ("bad", Interrupted())]
+    model = IterativeDestructor(
+        candidates, max_iter=5, early_stopping=False, n_jobs=n_jobs
+    )
+    with pytest.warns(ConvergenceWarning, match="The best layer so far is kept"):
+        model.fit(X)
+    assert model.layer_names_ == ["good"]
+
+
+def test_infinite_likelihood_never_wins(X):
+    candidates = [("infinite", GivesInfinity()), ("good", SplineGaussianizer())]
+    model = IterativeDestructor(candidates, max_iter=1)
+    with pytest.warns(RuntimeWarning, match="gives a log density of inf"):
+        model.fit(X)
+    assert model.layer_names_ == ["good"]
 
 
 # ---------------------------------------------------------------- broken layers
@@ -167,13 +211,15 @@ def test_interruption_is_not_a_failed_candidate(X):
 def test_candidate_that_gives_nan_never_wins(X, held_out):
     candidates = [("nan", GivesNaN()), ("good", SplineGaussianizer())]
     model = IterativeDestructor(candidates, max_iter=1, early_stopping=held_out)
-    with pytest.warns(RuntimeWarning, match="'nan' failed .* GivesNaN gives NaN"):
+    with pytest.warns(
+        RuntimeWarning, match="'nan' failed .* GivesNaN gives a log density of nan"
+    ):
         model.fit(X)
     assert model.layer_names_ == ["good"]
 
 
 def test_single_candidate_that_gives_nan(X):
-    with pytest.raises(FloatingPointError, match="GivesNaN gives NaN"):
+    with pytest.raises(FloatingPointError, match="GivesNaN gives a log density of nan"):
         IterativeDestructor(GivesNaN()).fit(X)
 
 

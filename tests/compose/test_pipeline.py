@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
+from sklearn.utils import estimator_html_repr
 
 from destructors.base import Destructor
 from destructors.base_distributions import Uniform
@@ -353,3 +354,37 @@ def test_stack_as_a_step(X):
 def test_bad_steps(X, steps, error, message):
     with pytest.raises(error, match=message):
         DestructorPipeline(steps).fit(X)
+
+
+def test_html_repr_shows_the_steps(pipeline):
+    text = estimator_html_repr(pipeline)
+    for name in ("marginal: SplineGaussianizer", "rotate: RandomRotation"):
+        assert name in text
+
+
+def test_callbacks_reach_each_step(pipeline, X):
+    events = []
+
+    class Recorder:
+        def setup(self, estimator, context): ...
+
+        def teardown(self, estimator, context): ...
+
+        def on_fit_task_begin(self, estimator, context):
+            events.append(context.task_name)
+
+        def on_fit_task_end(self, estimator, context): ...
+
+    pipeline.set_callbacks(Recorder()).fit(X)
+    names = [name for name, _ in pipeline.steps]
+    assert [event for event in events if event in names] == names
+
+
+def test_held_out_rows_reach_the_steps(X):
+    stack = IterativeDestructor(SplineGaussianizer(), max_iter=2, random_state=0)
+    pipeline = DestructorPipeline([("whiten", Whitening()), ("stack", stack)])
+    pipeline.fit(X[:300], X_val=X[300:])
+    latent = pipeline["whiten"].transform(X[300:])
+    np.testing.assert_allclose(
+        pipeline["stack"].validation_score_[-1], pipeline["stack"].score(latent)
+    )

@@ -11,7 +11,6 @@ from sklearn.datasets import fetch_file, get_data_home
 from destructors.datasets import (
     _fetch,
     _loaders,
-    _sources,
     load_anomaly,
     load_cop,
     load_density,
@@ -35,7 +34,7 @@ def source(tmp_path, monkeypatch):
         write(public)
         url = public.as_uri().replace("file://", "file://localhost")
         checksum = hashlib.sha256(public.read_bytes()).hexdigest()
-        return _sources.Source(path, url, checksum)
+        return _fetch.Source(path, url, checksum)
 
     return make
 
@@ -99,7 +98,7 @@ def test_nothing_there_is_tried_again_and_gives_advice(cop):
 
 def test_no_public_address_gives_advice(source):
     message = (
-        "density/protein.npz has no public address .*DESTRUCTORS_DATA/density/protein"
+        "protein.npz cannot be fetched .* public address.*DESTRUCTORS_DATA/density"
     )
     with pytest.raises(OSError, match=message):
         load_density("protein")

@@ -9,19 +9,24 @@ import pytest
 from scipy import stats
 from sklearn.preprocessing import PowerTransformer
 
-from destructors.maps import load, save
-from destructors.maps._bounded import BoundedColumns
-from destructors.maps._cube_steps import CubeSteps
-from destructors.maps._density import Density
-from destructors.maps._dequantize import Dequantize, Lattice
+from destructors.maps import (
+    BoundedColumns,
+    CubeSteps,
+    Density,
+    Dequantize,
+    DequantizeCategories,
+    HistogramColumns,
+    NormalToUniform,
+    ParametricColumn,
+    PowerColumns,
+    QuadraticSpline,
+    RationalQuadraticSpline,
+    load,
+    save,
+)
+from destructors.maps._dequantize import Lattice
 from destructors.maps._distributions import StandardNormal
-from destructors.maps._hash import hash_rows
-from destructors.maps._histogram import HistogramColumns
-from destructors.maps._normal_cdf import NormalToUniform
-from destructors.maps._parametric import ParametricColumn
-from destructors.maps._power import PowerColumns
-from destructors.maps._rational_spline import RationalQuadraticSpline
-from destructors.maps._spline import QuadraticSpline
+from destructors.maps._hash import hash_copies, hash_rows
 
 INF = np.inf
 INTEGERS = Lattice(1.0, 0.0, 1.0, np.array([0.0]), np.array([2.5]), 0)
@@ -153,6 +158,12 @@ def test_message_about_rows_out_of_bounds_names_columns():
         BoundedColumns(part.low, part.high).forward(np.array([[-0.5, 1.5]]))
 
 
+def test_support_is_between_the_bounds():
+    low, high = np.array([0.0, -INF]), np.array([INF, INF])
+    support = BoundedColumns(low, high).support
+    np.testing.assert_array_equal(support, [low, high])
+
+
 # ---------------------------------------------------------------- noise
 
 
@@ -165,9 +176,26 @@ def test_noise_is_decided_by_row_and_seed():
     np.testing.assert_array_equal(log_det, 0.0)
     assert not np.array_equal(Dequantize(1, (INTEGERS,)).forward(X)[0], Z)
     # Equal rows can be given noise of their own, and still come back.
-    own = noise.add_noise(X, hash_rows(X, 0) + np.arange(100, dtype=np.uint64))
+    own, _ = noise.spread_copies(X)
     assert len(np.unique(own)) == 100
     np.testing.assert_array_equal(noise.inverse(own)[0], X)
+
+
+def test_after_noise_categories_are_continuous():
+    p, ranks = np.array([0.75, 0.25]), np.array([1, 0])
+    noise = DequantizeCategories(0, np.array([1]), (p,), (ranks,))
+    kinds = np.array([-1, 2, 3])
+    np.testing.assert_array_equal(noise.kinds_after(kinds), [-1, 0, 3])
+    np.testing.assert_array_equal(kinds, [-1, 2, 3])
+
+
+def test_copies_of_a_row_are_numbered():
+    X = np.array([[1.0], [2.0], [1.0], [1.0]])
+    hashes = hash_copies(X, 0)
+    assert len(set(hashes)) == 4
+    np.testing.assert_array_equal(hashes[:2], hash_rows(X[:2], 0))
+    np.testing.assert_array_equal(hash_copies(X[[2, 1, 0]], 0)[::2], hashes[[0, 2]])
+    assert len(hash_copies(X[:0], 0)) == 0
 
 
 def test_hash_is_that_of_the_content():

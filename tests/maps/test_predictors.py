@@ -1,5 +1,7 @@
 """Regressions as data: trees and lines."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,45 @@ def test_rows_in_many_chunks_and_in_any_order_of_memory(trees):
     np.testing.assert_array_equal(trees.predict(X), alone)
     np.testing.assert_array_equal(trees.predict(np.asfortranarray(X)), alone)
     assert trees.predict(X[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("field", "place", "value"),
+    [
+        ("left", 0, -1),
+        ("left", 0, 8),
+        ("left", 6, 4),
+        ("feature", 4, -1),
+        ("threshold", 3, 0.0),
+        ("threshold", 3, np.nan),
+        ("roots", 0, -1),
+        ("roots", 1, 4),
+        ("roots", 2, 9),
+    ],
+)
+def test_trees_that_lead_nowhere_are_refused(trees, field, place, value):
+    damaged = getattr(trees, field).copy()
+    damaged[place] = value
+    with pytest.raises(ValueError, match="no trees"):
+        replace(trees, **{field: damaged})
+
+
+@pytest.mark.parametrize("field", ["feature", "threshold", "left", "value"])
+def test_nodes_that_are_missing_are_refused(trees, field):
+    with pytest.raises(ValueError, match="no trees"):
+        replace(trees, **{field: getattr(trees, field)[:-1]})
+
+
+def test_pointers_are_integers(trees):
+    for field in ("roots", "feature", "left"):
+        with pytest.raises(ValueError, match="no trees"):
+            replace(trees, **{field: getattr(trees, field).astype(float)})
+
+
+@pytest.mark.usefixtures("path")
+def test_features_that_are_not_there_are_an_error(trees):
+    with pytest.raises(ValueError, match="more features than 1"):
+        trees.predict(np.zeros((3, 1)))
 
 
 def test_a_line():

@@ -3,14 +3,12 @@
 import numpy as np
 import pytest
 
-from destructors.maps import _rational_spline, _spline
-from destructors.maps._rational_spline import RationalQuadraticSpline
-from destructors.maps._spline import QuadraticSpline
-
-MODULES = {QuadraticSpline: _spline, RationalQuadraticSpline: _rational_spline}
+from destructors.maps import QuadraticSpline, RationalQuadraticSpline, _spline
 
 
-@pytest.fixture(params=MODULES, ids=lambda kind: kind.__name__)
+@pytest.fixture(
+    params=[QuadraticSpline, RationalQuadraticSpline], ids=lambda kind: kind.__name__
+)
 def kind(request):
     return request.param
 
@@ -19,8 +17,7 @@ def kind(request):
 def path(request, monkeypatch):
     """Both ways to evaluate a spline."""
     if request.param == "vectorised":
-        for module in MODULES.values():
-            monkeypatch.setattr(module, "HAS_NUMBA", False)
+        monkeypatch.setattr(_spline, "HAS_NUMBA", False)
     return request.param
 
 
@@ -96,7 +93,7 @@ def test_vectorised_equals_compiled(spline, way, monkeypatch):
     places = spline.knots if way == "forward" else spline.values
     points = points_about(places, spline.starts)
     compiled = getattr(spline, way)(points)
-    monkeypatch.setattr(MODULES[type(spline)], "HAS_NUMBA", False)
+    monkeypatch.setattr(_spline, "HAS_NUMBA", False)
     vectorised = getattr(spline, way)(points)
     for a, b in zip(compiled, vectorised, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
@@ -112,6 +109,32 @@ def test_order_of_the_numbers_in_memory_does_not_matter(spline, order):
 
 def test_parts_are_those_it_was_made_of(spline):
     assert type(spline).of(*spline.parts) == spline
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"starts": np.array([0, 2, 10**9])},
+        {"starts": np.array([0, 3, 4])},
+        {"starts": np.array([-2, 2, 4])},
+        {"starts": np.array([0, 5, 4])},
+        {"starts": np.array([0.0, 2.0, 4.0])},
+        {"knots": np.array([0.0, 1.0])},
+        {"slopes": np.ones((4, 2))},
+    ],
+)
+def test_what_does_not_fit_together_is_refused(kind, damage):
+    ends = [[0.0, 1.0]] * 2
+    fields = dict(kind.of(ends, ends, ends).field_values())
+    with pytest.raises(ValueError, match="starts that part them"):
+        kind(**fields | damage)
+
+
+def test_number_of_columns_must_be_right(spline):
+    X = np.zeros((5, len(spline.starts)))
+    for way in (spline.forward, spline.inverse):
+        with pytest.raises(ValueError, match=r"has \d columns"):
+            way(X)
 
 
 # ---------------------------------------------------------------- closed forms

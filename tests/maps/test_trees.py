@@ -67,6 +67,36 @@ def test_a_part_takes_no_more_room_than_its_own():
     assert len(pickle.dumps(trees[:1])) < len(pickle.dumps(trees)) / 20
 
 
+@pytest.mark.parametrize(
+    ("name", "entry", "value"),
+    [("node", 0, 1), ("node", 2, -1), ("node", 1, 10**6), ("feature", 3, -1)],
+)
+def test_splits_that_lead_astray_are_refused(name, entry, value):
+    trees = make_trees()
+    splits = trees.splits.copy()
+    splits[name][entry] = value
+    with pytest.raises(ValueError, match="nodes that are there"):
+        Trees(splits, trees.starts)
+
+
+@pytest.mark.parametrize("damage", [-1, 1, 10**9])
+def test_starts_that_lead_astray_are_refused(damage):
+    trees = make_trees()
+    starts = trees.starts.copy()
+    starts[-1] += damage
+    with pytest.raises(ValueError, match="part them by trees"):
+        Trees(trees.splits, starts)
+    with pytest.raises(ValueError, match="part them by trees"):
+        Trees(trees.splits, trees.starts[::-1].copy())
+
+
+def test_rows_must_have_the_columns_that_are_split():
+    trees = make_trees()
+    for way in (trees.forward, trees.inverse):
+        with pytest.raises(ValueError, match="there are 1 columns"):
+            way(np.zeros((5, 1)))
+
+
 def test_without_trees_it_is_the_identity():
     empty, X = Trees.of([]), make_latent(20)
     for way in (empty.forward, empty.inverse):

@@ -3,18 +3,15 @@
 import numpy as np
 
 from destructors.maps._cube import to_cube
-from destructors.tree._grow import grow_tree
+from destructors.tree._grow import NO_LIMIT
 from destructors.tree._rule import GrowthRule
 
 RULE = GrowthRule(
     max_depth=6,
-    max_leaf_nodes=None,
-    min_samples_leaf=5,
-    min_gain=0.0,
+    max_leaf_nodes=NO_LIMIT,
+    min_samples_leaf=5.0,
     max_bins=16,
     n_drawn=3,
-    random=False,
-    exact=False,
     learning_rate=0.5,
     scale_decay=1.0,
 )
@@ -39,8 +36,7 @@ def make_rows(n_samples, n_features=3, seed=0):
 def grow(rule, U, weight, offsets, rng):
     """Splits and gains of a tree on all rows."""
     rows = np.arange(len(U), dtype=np.uint32)
-    splits, gains, n = grow_tree(*rule.arguments(U, weight, rows, offsets, rng))
-    return splits[:n], gains[:n]
+    return rule.grow(U, weight, rows, offsets, rng)
 
 
 def make_tree(U, weight, seed=0, **changes):

@@ -18,8 +18,7 @@ from tests.tree.reference import gain_of_cut, leaf_boxes
 def test_bins_lie_between_their_edges(max_bins, shifted):
     U, _ = make_rows(2000)
     offsets = np.array([0.25, 0.5, 0.75]) if shifted else np.zeros(3)
-    edges, n_bins = _bins.make_edges(offsets, max_bins)
-    bins = _bins.bin_rows(U, offsets, n_bins, max_bins)
+    bins, edges, n_bins = _bins.make_grid(U, offsets, max_bins)
     for j in range(3):
         ends = edges[j, : int(n_bins[j]) + 1]
         assert ends[0] == 0.0
@@ -34,7 +33,7 @@ def test_bins_lie_between_their_edges(max_bins, shifted):
 def test_binning_is_the_same_vectorised():
     U, _ = make_rows(2000)
     offsets = np.array([0.1, 0.9, 0.4])
-    _, n_bins = _bins.make_edges(offsets, 32)
+    n_bins = _bins.make_grid(U, offsets, 32).n_bins
     loops, vectorised = np.empty(U.shape, np.uint8), np.empty(U.shape, np.uint8)
     _bins._bin(U, offsets, n_bins, 31, loops)
     _bins._bin_vectorised(U, offsets, n_bins, 31, vectorised)
@@ -47,23 +46,20 @@ def test_binning_is_the_same_vectorised():
 def split_arguments(seed, *, random, exact, min_gain=0.0):
     rng = np.random.RandomState(seed)
     U, weight = make_rows(400, seed=seed)
-    edges, n_bins = _bins.make_edges(rng.uniform(size=3), 16)
+    grid = _bins.make_grid(U, rng.uniform(size=3), 16)
+    bins = np.clip(grid.bins, 2, 12).astype(np.uint8)
     rows = np.flatnonzero(rng.uniform(size=400) < 0.5).astype(np.uint32)
-    bins = np.clip(_bins.bin_rows(U, np.zeros(3), n_bins, 15), 2, 12).astype(np.uint8)
     return {
-        "bins": bins,
+        "grid": grid._replace(bins=bins),
         "weight": weight,
         "rows": rows,
-        "edges": edges,
         "low": np.full(3, 2, np.uint8),
         "high": np.full(3, 13, np.uint8),
         "mass": weight[rows].sum(),
-        "min_mass": 3.0,
-        "min_gain": min_gain,
+        "rule": RULE._replace(min_samples_leaf=3.0, min_gain=min_gain, exact=exact),
         "features": np.array([0, 2]),
         "random_cuts": rng.uniform(size=3) if random else np.empty(0),
-        "exact": exact,
-        "histogram": np.full(edges.shape, np.nan),
+        "histogram": np.full(grid.edges.shape, np.nan),
     }
 
 
@@ -84,12 +80,12 @@ def test_best_split_is_the_same_vectorised(seed, random, exact):
 @pytest.mark.parametrize("exact", [True, False])
 def test_best_split_is_the_best_of_all(exact):
     given = split_arguments(0, random=False, exact=exact)
-    rows, edges, mass = given["rows"], given["edges"], given["mass"]
+    (bins, edges, _), rows, mass = given["grid"], given["rows"], given["mass"]
     tried = []
     for f in given["features"]:
         start, stop = edges[f, 2], edges[f, 13]
         for cut in range(3, 13):
-            below = given["weight"][rows[given["bins"][rows, f] < cut]].sum()
+            below = given["weight"][rows[bins[rows, f] < cut]].sum()
             if min(below, mass - below) >= 3.0:
                 v = (edges[f, cut] - start) / (stop - start)
                 tried.append((gain_of_cut(below, mass, v, exact), f, cut, below))
@@ -136,7 +132,7 @@ def test_grown_tree_is_that_of_brute_force(exact, seed):
     leaves = reference.grow(
         U,
         weight,
-        _bins.make_edges(offsets, 16)[0],
+        _bins.make_grid(U, offsets, 16).edges,
         max_depth=6,
         min_mass=5,
         exact=exact,
