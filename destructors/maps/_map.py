@@ -31,10 +31,13 @@ class Data:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        known = KINDS.setdefault(cls.type_name(), cls)
+        name = cls.type_name()
+        known = KINDS.setdefault(name, cls)
         if known.__module__ != cls.__module__:
-            raise TypeError(f"There is a {cls.type_name()} in {known.__module__}.")
-        KINDS[cls.type_name()] = cls
+            raise TypeError(f"There is a {name} in {known.__module__}.")
+        if ":" in name:
+            # In a notebook a class is written again and again: the last one counts.
+            KINDS[name] = cls
 
     @classmethod
     def type_name(cls) -> str:
