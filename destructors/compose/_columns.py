@@ -146,13 +146,16 @@ class ColumnDestructor(BaseComposition, HoldoutDestructor):
 
     @property
     def _pairs(self) -> Any:
+        # Anything can be set as a parameter; `fit` is where it is refused.
+        if not isinstance(self.destructors, list):
+            return []
         return [entry[:2] for entry in self.destructors if isinstance(entry, tuple)]
 
     @_pairs.setter
-    def _pairs(self, pairs: list[tuple[str, Any]]) -> None:
-        columns = [entry[2:] for entry in self.destructors]
+    def _pairs(self, pairs: Any) -> None:
+        columns = [key for _, _, key in self.destructors]
         self.destructors = [
-            (*pair, *key) for pair, key in zip(pairs, columns, strict=True)
+            (*pair, key) for pair, key in zip(pairs, columns, strict=True)
         ]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -183,6 +186,8 @@ class ColumnDestructor(BaseComposition, HoldoutDestructor):
         self : object
             The destructor.
         """
+        if "destructors" in params:
+            self.destructors = params.pop("destructors")
         self._set_params("_pairs", **params)
         return self
 

@@ -183,6 +183,8 @@ class GreedyDestructor(HoldoutDestructor):
             assert random_state is not None
             seed = int(random_state.randint(2**31 - 1))
         names = [name for name, _ in candidates]
+        # Scores are those of this stack, whatever comes before it.
+        fold = fold.unseen()
         folds, all_rows = self._make_folds(fold, seed)
         task = self._make_task(candidates, seed, fold.train)
         progress = Progress(

@@ -75,7 +75,13 @@ class DiscreteDestructor(Destructor):
         else:
             sizes = [k if np.ndim(k) == 0 else len(k) for k in self.categories]
         self.n_categories_ = np.asarray(sizes).astype(np.int64)
-        return unique_codes(rows, self.n_categories_)
+        return self._unique_codes(rows)
+
+    def _unique_codes(self, rows: Rows, name: str = "X") -> Rows:
+        """Return the unique rows, as codes, with the weights of all that equal them."""
+        X, weight, _ = rows.unique()
+        codes = check_codes(X, self.n_categories_, name)
+        return Rows.of(codes, weight, kinds=self.n_categories_, n_jobs=rows.n_jobs)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -86,14 +92,7 @@ class DiscreteDestructor(Destructor):
         return tags
 
 
-def unique_codes(rows: Rows, sizes: NDArray, name: str = "X") -> Rows:
-    """Return unique rows of codes, each with the weight of all that equal it."""
-    X, weight, _ = rows.unique()
-    codes = check_codes(X, sizes, name)
-    return Rows.of(codes, weight, kinds=sizes, n_jobs=rows.n_jobs)
-
-
-def split_copies(rows: Rows, cv: int | None, fraction: float, seed: int) -> list[Fold]:
+def split_copies(rows: Rows, cv: Any, fraction: float, seed: int) -> list[Fold]:
     """Return folds of unique rows, that divide the weight of each copy by copy.
 
     Where a table has few cells, to hold out rows by what they contain would hide whole
@@ -124,7 +123,7 @@ def split_copies(rows: Rows, cv: int | None, fraction: float, seed: int) -> list
     ValueError
         If there are fewer copies than parts.
     """
-    shares = [fraction, 1.0 - fraction] if cv is None else [1.0 / cv] * cv
+    shares = [fraction, 1.0 - fraction] if cv is None else [1.0 / int(cv)] * int(cv)
     hashes, n_copies = hash_rows(rows.values, seed), np.ceil(rows.weights)
     left, parts = n_copies.copy(), []
     for i, share in enumerate(shares[:-1]):

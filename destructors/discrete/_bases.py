@@ -12,7 +12,6 @@ from destructors.base_distributions import ChowLiuTree, IndependentCategorical
 from destructors.discrete._counts import Layout, count_places, find_parents
 from destructors.rows import Fold, Rows
 
-STRUCTURES = ("independent", "chow-liu")
 # Less than the least would gain nothing on held-out rows of the kind that was trained
 # on, and lose much on others.
 _ALPHAS = (0.1, 0.3, 1.0, 3.0, 10.0)
@@ -67,7 +66,7 @@ def list_bases(structure: str, alpha: float | str) -> list[tuple[str, float]]:
     """Return the structures and smoothings that two parameters leave open: "auto"
     stands for all.
     """
-    structures = STRUCTURES if structure == "auto" else (structure,)
+    structures = ("independent", "chow-liu") if structure == "auto" else (structure,)
     alphas = _ALPHAS if isinstance(alpha, str) else (float(alpha),)
     return [(structure, alpha) for structure in structures for alpha in alphas]
 

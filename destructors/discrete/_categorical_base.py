@@ -9,13 +9,8 @@ import numpy as np
 
 from destructors._compat import Interval, StrOptions
 from destructors.base import HoldoutDestructor
-from destructors.discrete._base import DiscreteDestructor, split_copies, unique_codes
-from destructors.discrete._bases import (
-    STRUCTURES,
-    BaseCounts,
-    list_bases,
-    score_bases,
-)
+from destructors.discrete._base import DiscreteDestructor, split_copies
+from destructors.discrete._bases import BaseCounts, list_bases, score_bases
 from destructors.maps import Identity
 from destructors.rows import Fold, Rows
 
@@ -83,7 +78,7 @@ class CategoricalBase(DiscreteDestructor, HoldoutDestructor):
 
     _parameter_constraints: ClassVar[dict] = {
         **DiscreteDestructor._parameter_constraints,
-        "structure": [StrOptions({"auto", *STRUCTURES})],
+        "structure": [StrOptions({"auto", "independent", "chow-liu"})],
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "random_state": ["random_state"],
@@ -117,12 +112,11 @@ class CategoricalBase(DiscreteDestructor, HoldoutDestructor):
             if fold.validation is None:
                 parts = self._hold_out(rows, random_state)
             else:
-                sizes = self.n_categories_
-                parts = Fold(rows, unique_codes(fold.validation, sizes, "X_val"))
+                parts = Fold(rows, self._unique_codes(fold.validation, "X_val"))
             best = int(np.argmax(score_bases(parts, bases)))
-        structure, self.alpha_ = bases[best]
-        self.structure_ = structure
-        self.base_distribution_ = BaseCounts.of(rows, structure).base(self.alpha_)
+        self.structure_, self.alpha_ = bases[best]
+        counts = BaseCounts.of(rows, self.structure_)
+        self.base_distribution_ = counts.base(self.alpha_)
         return Identity()
 
     def _hold_out(self, rows: Rows, random_state: np.random.RandomState) -> Fold:

@@ -48,9 +48,7 @@ class Layout(NamedTuple):
         """Lay out the columns of rows of codes, each linked to its parent."""
         sizes = np.asarray(rows.kinds, dtype=np.int64)
         d = len(sizes)
-        if parents is None:
-            parents = np.full(d, -1)
-        parents = parents.astype(np.int64)
+        parents = np.full(d, -1) if parents is None else parents.astype(np.int64)
         n_cells = np.where(parents < 0, 0, sizes * sizes[parents])
         n_links = (parents >= 0) + np.bincount(parents[parents >= 0], minlength=d)
         starts = np.cumsum(np.append(0, sizes))
@@ -149,21 +147,16 @@ def count_together(
     """
     line = np.full(layout.n_codes, -1)
     line[codes] = np.arange(len(codes))
-    d = len(layout.sizes)
+    d, table = len(layout.sizes), np.zeros((len(codes), layout.n_codes))
     if HAS_NUMBA:
-        table = np.zeros((len(codes), layout.n_codes))
         _count_together_loops(places, d, weight, rows, line, table)
         return table
-    places = places[rows, :d]
-    n = len(places)
-    ends = np.arange(n + 1) * d
-    one_hot = csr_array((np.ones(n * d), places.ravel(), ends), (n, layout.n_codes))
-    chosen = line[places]
-    kept = chosen >= 0
-    lengths = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
-    spread = np.broadcast_to(weight[rows][:, None], places.shape)[kept]
-    lines = csr_array((spread, chosen[kept], lengths), (n, len(codes)))
-    return (lines.T @ one_hot).toarray()
+    for j in range(d):
+        to = line[places[rows, j]]
+        kept, to = rows[to >= 0], to[to >= 0]
+        for f in range(d):
+            np.add.at(table, (to, places[kept, f]), weight[kept])
+    return table
 
 
 @jit

@@ -11,12 +11,7 @@ from numpy.typing import NDArray
 
 from destructors.discrete._counts import Layout, count_places, count_together
 from destructors.discrete._links import add_counts, score_split, take_out
-from destructors.discrete._screen import (
-    Candidate,
-    draw_candidate,
-    frequent_codes,
-    propose,
-)
+from destructors.discrete._screen import draw_candidate, frequent_codes, propose
 from destructors.maps._permutation import Permutation
 from destructors.rows import Rows, is_over
 
@@ -97,7 +92,7 @@ class Growth:
     ):
         self.layout = Layout.of(rows, parents)
         self.places, self.weight = self.layout.places(rows.values), rows.weights
-        self.rule, self.rng = rule, rng
+        self.rule, self.rng, self.min_gain = rule, rng, float(rule.min_gain)
         # Counts by place, of all rows where their codes have come to.
         self.counts = self._count(np.arange(len(rows)))
         self.singles = frequent_codes(self.counts[: self.layout.n_codes])
@@ -109,10 +104,8 @@ class Growth:
         everyone = np.arange(len(self.places))
         root = Node(everyone, np.arange(self.layout.n_codes), everywhere, 0)
         waiting = deque([root])
-        while waiting:
-            if is_over() and root.children:
-                # Whoever waits stays a leaf.
-                break
+        # When time is up, whoever waits stays a leaf.
+        while waiting and not (root.children and is_over()):
             node = waiting.popleft()
             mass = self.weight[node.rows].sum()
             if node.depth < rule.max_depth and mass >= rule.min_samples_split:
@@ -138,32 +131,28 @@ class Growth:
 
     def _find_split(self, node: Node, counts: NDArray) -> Split | None:
         """Find the best split of a node; None for a leaf."""
-        candidates = self._choose(node, counts[: self.layout.n_codes])
+        rule, layout, alone = self.rule, self.layout, counts[: self.layout.n_codes]
+        least = rule.min_samples_leaf
+        if rule.splitter == "random":
+            candidates = draw_candidate(alone, layout, self.rng, least)
+        else:
+            if node.table is None:
+                node.table = self._count_table(node.rows)
+            n_best = rule.max_candidates
+            candidates = propose(node.table, alone, self.singles, layout, least, n_best)
         if not candidates:
             return None
-        around = take_out(counts, node.mapping, self.layout, self.counts)
+        around = take_out(counts, node.mapping, layout, self.counts)
         splits = [self._score(node, counts, around, *each) for each in candidates]
         best = max(splits, key=lambda split: split.gain)
         if best.gain > 0:
             return best
-        if self.rule.splitter == "glp":
+        if rule.splitter == "glp":
             if node.n_idle >= _MAX_IDLE:
                 return None
             # The most promising by itself, for what may come behind it.
             best = splits[0]
         return best._replace(gain=0.0, maps=np.array([node.mapping] * 2))
-
-    def _choose(self, node: Node, counts: NDArray) -> list[Candidate]:
-        """Return the candidates that are worth a full score."""
-        rule, layout = self.rule, self.layout
-        least = rule.min_samples_leaf
-        if rule.splitter == "random":
-            return draw_candidate(counts, layout, self.rng, least)
-        if node.table is None:
-            node.table = self._count_table(node.rows)
-        return propose(
-            node.table, counts, self.singles, layout, least, rule.max_candidates
-        )
 
     def _score(
         self,
@@ -188,16 +177,8 @@ class Growth:
         sides[1][sides[1] < 1e-9 * counts] = 0.0
         found = []
         for matched in (True, False) if layout.has_links else (True,):
-            maps = np.empty((2, layout.n_codes), dtype=np.int64)
-            gain = score_split(
-                sides,
-                node.mapping,
-                domains,
-                around,
-                layout,
-                float(self.rule.min_gain),
-                matched,
-                maps,
+            gain, maps = score_split(
+                sides, node.mapping, domains, around, layout, self.min_gain, matched
             )
             found.append(Split(gain, feature, domains, maps))
         return max(found, key=lambda split: split.gain)

@@ -79,16 +79,17 @@ def _likelihood(counts, layout):
 
 
 @jit
-def _match(counts, mapping, domain, popularity, start, stop, min_gain, codes, places):
+def _match(counts, mapping, domain, popularity, layout, f, min_gain):
     """Return the r-th least frequent code of a column the r-th least popular place,
     where that gains more than it costs; return the difference.
 
     No other map of the column has a larger likelihood where columns are independent.
     Of equals, the order that there was is kept. ``popularity`` counts by place what is
-    not in the part; ``codes`` and ``places`` are room to work in.
+    not in the part.
     """
-    m = 0
-    for c in range(start, stop):
+    codes = np.empty(layout.sizes[f], np.int64)
+    places, m = np.empty_like(codes), 0
+    for c in range(layout.starts[f], layout.starts[f + 1]):
         if domain[c]:
             # Insertion: lists are short.
             p, b = mapping[c], m
@@ -125,11 +126,12 @@ def _match(counts, mapping, domain, popularity, start, stop, min_gain, codes, pl
 
 
 @jit
-def _weigh_places(counts, mapping, logs, layout, f, worth):
-    """Log-likelihood of each code of a column in each place, other columns as they
-    are, by logarithms of the counts of all that is not in the part.
+def _weigh_places(counts, mapping, logs, layout, f):
+    """Return the log-likelihood of each code of a column in each place, other columns
+    as they are, by logarithms of the counts of all that is not in the part.
     """
     low, k = layout.starts[f], layout.sizes[f]
+    worth = np.empty((k, k))
     for a in range(k):
         for p in range(k):
             worth[a, p] = -layout.surplus[f] * counts[low + a] * logs[low + p]
@@ -153,6 +155,7 @@ def _weigh_places(counts, mapping, logs, layout, f, worth):
                     if n > 0.0:
                         for p in range(k):
                             worth[a, p] += n * logs[at + p]
+    return worth
 
 
 @jit
@@ -169,8 +172,7 @@ def _exchange(counts, mapping, domain, around, layout, min_gain):
                 # Alone: the match was the best already.
                 continue
             low, k = layout.starts[f], layout.sizes[f]
-            worth = np.empty((k, k))
-            _weigh_places(counts, mapping, logs, layout, f, worth)
+            worth = _weigh_places(counts, mapping, logs, layout, f)
             while True:
                 most, one, two = min_gain, -1, -1
                 for a in range(k):
@@ -198,7 +200,7 @@ def _exchange(counts, mapping, domain, around, layout, min_gain):
 
 
 @jit
-def score_split(counts, mapping, domains, around, layout, min_gain, matched, maps):
+def score_split(counts, mapping, domains, around, layout, min_gain, matched):
     """Find good maps of the two sides of a split, and what they gain.
 
     Parameters
@@ -218,16 +220,14 @@ def score_split(counts, mapping, domains, around, layout, min_gain, matched, map
     matched : bool
         Whether linked columns start from sides whose frequent codes have popular
         places, or from the map that there is; others always do the former.
-    maps : ndarray of shape (2, n_codes), dtype int64
-        The maps that are found.
 
     Returns
     -------
     gain : float
         Rise of the log-likelihood, less what the moves cost.
+    maps : ndarray of shape (2, n_codes), dtype int64
     """
-    widest = layout.sizes.max()
-    codes, places = np.empty(widest, np.int64), np.empty(widest, np.int64)
+    maps = np.empty((2, len(mapping)), np.int64)
     maps[0], maps[1] = mapping, mapping
     gain = 0.0
     # All rows but those of one side, by place.
@@ -237,19 +237,10 @@ def score_split(counts, mapping, domains, around, layout, min_gain, matched, map
         add_counts(counts[1 - side], maps[1 - side], layout, rest, 1.0)
         for f in range(len(layout.sizes)):
             if matched or layout.surplus[f] < 0.0:
-                gain += _match(
-                    counts[side],
-                    maps[side],
-                    domains[side],
-                    rest,
-                    layout.starts[f],
-                    layout.starts[f + 1],
-                    min_gain,
-                    codes,
-                    places,
-                )
+                part = counts[side], maps[side], domains[side]
+                gain += _match(*part, rest, layout, f, min_gain)
     if layout.cells[-1] == len(mapping):
-        return gain
+        return gain, maps
     rest[:] = around
     for side in range(2):
         add_counts(counts[side], mapping, layout, rest, 1.0)
@@ -264,4 +255,4 @@ def score_split(counts, mapping, domains, around, layout, min_gain, matched, map
         for c in range(len(mapping)):
             if counts[side, c] > 0.0 and maps[side, c] != mapping[c]:
                 gain -= min_gain
-    return gain
+    return gain, maps

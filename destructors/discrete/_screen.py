@@ -54,21 +54,20 @@ def propose(
     """
     mass = counts[layout.block(0)].sum()
     here = counts[codes] > 0
-    features: list[int] = []
+    features, left = [], []
     members: list[NDArray] = []
-    left: list[NDArray] = []
     for j in range(len(layout.sizes)):
         own = np.flatnonzero(here & (layout.columns[codes] == j))
         if not len(own) or counts[codes[own[0]]] == mass:
             continue
-        features += [j] * len(own)
-        members += list(codes[own][:, None])
+        features.extend([j] * len(own))
+        members.extend(codes[own][:, None])
         left.append(table[own])
         if len(own) > 3:
             order = own[_order(table[own], counts, mass, layout.block(j))]
             # The first and the last are alone on their sides, as above.
-            features += [j] * (len(order) - 3)
-            members += [codes[order[:k]] for k in range(2, len(order) - 1)]
+            features.extend([j] * (len(order) - 3))
+            members.extend(codes[order[:k]] for k in range(2, len(order) - 1))
             left.append(np.cumsum(table[order], axis=0)[1:-2])
     if not features:
         return []

@@ -14,7 +14,7 @@ from destructors._compat import Interval
 from destructors.base import Destructor
 from destructors.compose._stack import GreedyDestructor, StackTask
 from destructors.discrete import CategoricalBase, TreePermutation
-from destructors.discrete._base import DiscreteDestructor, split_copies, unique_codes
+from destructors.discrete._base import DiscreteDestructor, split_copies
 from destructors.discrete._bases import BaseCounts, list_bases, score_bases
 from destructors.greedy import Greedy, Schedule, TryAll
 from destructors.rows import Fold, Rows
@@ -209,9 +209,8 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
     >>> flow = DiscreteTreeFlow(random_state=0).fit(X)
     >>> flow.score_samples([["rain", "umbrella"], ["rain", "hat"]]).round(1)
     array([-0.8, -8.9])
-    >>> flow.sample(2, random_state=0)
-    array([['sun', 'hat'],
-           ['sun', 'hat']], dtype='<U3')
+    >>> flow.sample(2, random_state=0).tolist()
+    [['sun', 'hat'], ['sun', 'hat']]
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -277,46 +276,37 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
     # ------------------------------------------------------------------ fitting
 
     def _make_folds(self, fold: Fold, seed: int) -> tuple[list[Fold], Fold | None]:
-        rows = self._read_codes(fold.train)
+        rows, bases = self._read_codes(fold.train), list_bases(self.base, self.alpha)
         folds, all_rows = [Fold(rows)], None
         if fold.validation is not None:
-            codes = unique_codes(fold.validation, self.n_categories_, "X_val")
-            folds = [Fold(rows, codes)]
+            folds = [Fold(rows, self._unique_codes(fold.validation, "X_val"))]
         elif self.early_stopping:
             folds = self._split(fold.train, rows, seed)
             all_rows = None if self.cv is None else Fold(rows)
-        elif len(self._bases()) > 1:
+        elif len(bases) > 1:
             raise ValueError(
                 "early_stopping=False leaves no held-out rows to choose by: give base "
                 "and alpha, or X_val."
             )
         # For the task, which is made next.
-        self._codes = rows, folds
+        self._codes = bases, rows, folds
         return folds, all_rows
 
     def _split(self, given: Rows, rows: Rows, seed: int) -> list[Fold]:
         """Return folds of codes, by rows as they were given or unique ones."""
         cv, fraction = self.cv, self.validation_fraction
         if cv is None or isinstance(cv, Integral):
-            n_folds = None if cv is None else int(cv)
-            return split_copies(rows, n_folds, fraction, seed)
+            return split_copies(rows, cv, fraction, seed)
         return [
-            Fold(
-                unique_codes(part.train, self.n_categories_),
-                unique_codes(part.validation, self.n_categories_),
-            )
+            Fold(self._unique_codes(part.train), self._unique_codes(part.validation))
             for part in given.split(cv, fraction, seed)
             if part.validation is not None
         ]
 
-    def _bases(self) -> list[tuple[str, float]]:
-        return list_bases(self.base, self.alpha)
-
     def _make_task(
         self, candidates: list[tuple[str, Destructor]], seed: int, train: Rows
     ) -> StackTask:
-        rows, folds = self.__dict__.pop("_codes")
-        return _DiscreteTask(candidates, seed, self._bases(), rows, folds)
+        return _DiscreteTask(candidates, seed, *self.__dict__.pop("_codes"))
 
     def _schedule(self, names: list[str]) -> Schedule:
         return TryAll(*names)
@@ -396,11 +386,8 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
         gains : ndarray of shape (``n_iter_``,)
             Rise of the mean log probability by each permutation and its base, in nats.
         """
-        parts = [
-            self[:depth].score(X, sample_weight=sample_weight)
-            for depth in range(len(self) + 1)
-        ]
-        return np.diff(parts)
+        parts = [self[:depth] for depth in range(len(self) + 1)]
+        return np.diff([part.score(X, sample_weight=sample_weight) for part in parts])
 
     def __getitem__(self, index: int | slice) -> Any:
         if not isinstance(index, slice):

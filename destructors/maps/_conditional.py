@@ -104,7 +104,7 @@ class Conditional(NamedTuple):
 
 
 def _gaussianize_vectorised(mixture: Conditional, x: NDArray) -> Mapped:
-    """Do what the kernel does, in logarithms throughout."""
+    """Return what the kernel does, in logarithms throughout."""
     factor, offset, _, log_weight, tilt = mixture
     u = np.clip(factor[:, None] * x + offset, -LARGEST, LARGEST)
     below, above = log_weight + log_ndtr(u), log_weight + log_ndtr(-u)
@@ -130,7 +130,7 @@ def _log_mills(u: NDArray) -> NDArray:
 
 
 def _invert_vectorised(mixture: Conditional, z: NDArray) -> Mapped:
-    """Do what the kernel does, all rows at once."""
+    """Return what the kernel does, all rows at once."""
     factor, offset, weight, log_weight, tilt = mixture
     x, log_slope = np.empty_like(z), np.empty_like(z)
     quantiles = (z - offset) / (factor + tilt)[:, None]

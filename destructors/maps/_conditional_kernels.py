@@ -76,7 +76,7 @@ def _in_range(lower, upper, density):
 
 @jit
 def _gaussianize_in_logs(x, factor, offset, log_weight):
-    """Do for one value what may be out of the range of sums: z and log dz/dx."""
+    """Return z and log dz/dx of one value that may be out of the range of sums."""
     u = np.minimum(np.maximum(factor * x + offset, -LARGEST), LARGEST)
     below, above = np.empty_like(u), np.empty_like(u)
     for k in range(len(u)):

@@ -205,7 +205,7 @@ _QUANTILE_EVEN, _QUANTILE_ODD = _interleave(
 
 @jit
 def quantile_fit(log_p):
-    """Do what `quantile` does, for ``log_p >= FIT_END`` only."""
+    """Return what `quantile` does, for ``log_p >= FIT_END`` only."""
     r = math.sqrt(-log_p)
     inverse = 1.0 / (r + 1.5)
     t = _FIT_SLOPE * inverse + _FIT_START

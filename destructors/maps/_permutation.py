@@ -63,15 +63,15 @@ class Permutation(Map):
 
     def _fits(self) -> bool:
         n, sizes = len(self.features), self.sizes
-        if not (n and len(sizes) and (sizes > 0).all() and self.places.ndim == 2):
-            return False
-        wide = (n, sizes.max())
-        if not (self.children.shape == (n, 2) and self.places.shape[1] == sizes.sum()):
+        wide = n, sizes.max(initial=0)
+        shapes = [part.shape for part in (self.children, self.before, self.after)]
+        if shapes != [(n, 2), wide, wide] or self.places.shape[1:] != (sizes.sum(),):
             return False
         [inner] = np.nonzero(self.features >= 0)
-        leaves = np.delete(self.children, inner, axis=0)
+        leaves = self.children[self.features < 0]
         return bool(
-            self.before.shape == self.after.shape == wide
+            n > 0
+            and (sizes > 0).all()
             and (self.features < len(sizes)).all()
             and (self.children[inner] > inner[:, None]).all()
             and (self.children[inner] < n).all()
@@ -112,33 +112,32 @@ class Permutation(Map):
     def _apply(self, X: NDArray, goes_left: NDArray, table: NDArray) -> NDArray:
         with np.errstate(invalid="ignore"):
             codes = np.ascontiguousarray(X, dtype=np.int64)
-        bad = X.dtype.kind == "f" and not (codes == X).all()
-        if not bad:
-            apply = _apply_loops if HAS_NUMBA else _apply_vectorised
-            Z = np.empty_like(codes)
-            bad = apply(
-                codes, self._starts, self.features, self.children, goes_left, table, Z
-            )
-        if bad:
+        # Without their sign, negative numbers are large ones.
+        if not (
+            X.shape[1:] == self.sizes.shape
+            and (codes.view(np.uint64) < self.sizes.astype(np.uint64)).all()
+            and (X.dtype.kind != "f" or (codes == X).all())
+        ):
             raise ValueError(
                 "Rows must be integer codes from 0, each column's below "
                 f"{self.sizes.tolist()}."
             )
+        apply = _apply_loops if HAS_NUMBA else _apply_vectorised
+        Z, tree = np.empty_like(codes), (self.features, self.children, goes_left)
+        apply(codes, *tree, table, self._starts, Z)
         return Z
 
 
 def _apply_vectorised(
     X: NDArray,
-    starts: NDArray,
     features: NDArray,
     children: NDArray,
     goes_left: NDArray,
     table: NDArray,
+    starts: NDArray,
     Z: NDArray,
-) -> bool:
-    """Permute rows of codes, into ``Z``; return whether some are no codes."""
-    if not ((X >= 0) & (np.diff(starts) > X)).all():
-        return True
+) -> None:
+    """Permute rows of codes, into ``Z``."""
     node = np.zeros(len(X), dtype=np.intp)
     active = np.flatnonzero(features[node] >= 0)
     while len(active):
@@ -146,26 +145,19 @@ def _apply_vectorised(
         left = goes_left[at, X[active, features[at]]]
         node[active] = children[at, np.where(left, 0, 1)]
         active = active[features[node[active]] >= 0]
-    leaf = children[node, 0]
-    Z[:] = table[leaf[:, None], X + starts[:-1]]
-    return False
+    Z[:] = table[children[node, :1], X + starts[:-1]]
 
 
 @jit
 def _apply_loops(
-    X, starts, features, children, goes_left, table, Z
+    X, features, children, goes_left, table, starts, Z
 ):  # pragma: no cover
     """Do the same, row by row."""
-    d = X.shape[1]
     for i in range(X.shape[0]):
-        for f in range(d):
-            if X[i, f] < 0 or X[i, f] >= starts[f + 1] - starts[f]:
-                return True
         node = 0
         while features[node] >= 0:
             side = 0 if goes_left[node, X[i, features[node]]] else 1
             node = children[node, side]
         leaf = children[node, 0]
-        for f in range(d):
+        for f in range(X.shape[1]):
             Z[i, f] = table[leaf, starts[f] + X[i, f]]
-    return False

@@ -163,6 +163,10 @@ class Rows:
         rows, kept = replace(self, weight=weight), weight > 0
         return rows if kept.all() else replace(rows.take(kept), kept=kept)
 
+    def unseen(self) -> Rows:
+        """Return the rows as if no layer had seen them: without log-determinants."""
+        return replace(self, log_det=np.zeros(len(self)))
+
     def columns(self, columns: NDArray) -> Rows:
         """Return some of the columns, as rows that no layer has seen yet."""
         return Rows(
@@ -214,6 +218,11 @@ class Fold:
         """Return both parts after a map."""
         held_out = None if self.validation is None else self.validation.through(map_)
         return Fold(self.train.through(map_), held_out)
+
+    def unseen(self) -> Fold:
+        """Return both parts as if no layer had seen them."""
+        held_out = None if self.validation is None else self.validation.unseen()
+        return replace(self, train=self.train.unseen(), validation=held_out)
 
     def columns(self, columns: NDArray) -> Fold:
         """Return some of the columns, as rows that no layer has seen yet."""

@@ -14,6 +14,7 @@ from destructors.maps._cube import from_cube, to_cube
 from destructors.maps._tree_kernels import beyond_cube, push_trees
 from destructors.maps._trees import Trees
 from destructors.rows import Fold, Rows, hash_again
+from destructors.tree._grow import grow_tree
 from destructors.tree._rule import GrowthRule
 
 
@@ -159,9 +160,13 @@ class Boosting(Task):
                 share = hash_again(fold.hashes, rng.randint(2**31 - 1))
                 chosen = rows[share < self.subsample]
                 rows = chosen if len(chosen) else rows
-            splits, gains = self.rule.grow(U, weight, rows, offsets, rng)
-            by_feature = np.bincount(splits["feature"], gains, d)
-            trials.append(fold.push(splits, by_feature / weight[rows].sum()))
+            # The kernel is called from here: a fit is deep enough.
+            splits, gains, n_splits = grow_tree(
+                *self.rule.arguments(U, weight, rows, offsets, rng)
+            )
+            tree = splits[:n_splits].copy()
+            by_feature = np.bincount(tree["feature"], gains[:n_splits], d)
+            trials.append(fold.push(tree, by_feature / weight[rows].sum()))
         return trials
 
     def again(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from destructors._compat import Interval, StrOptions
 from destructors.tree._bins import make_grid
-from destructors.tree._grow import NO_LIMIT, grow_tree
+from destructors.tree._grow import NO_LIMIT
 
 # Random draws are made for so many nodes, and the nodes of a tree take turns in them.
 _N_DRAWS = 257
@@ -77,15 +77,15 @@ class GrowthRule(NamedTuple):
             **own,
         )
 
-    def grow(
+    def arguments(
         self,
         U: NDArray,
         weight: NDArray,
         rows: NDArray,
         offsets: NDArray,
         rng: np.random.RandomState,
-    ) -> tuple[NDArray, NDArray]:
-        """Return the splits of a tree on some rows of the cube, and their gains.
+    ) -> tuple[Any, ...]:
+        """Return what `grow_tree` takes, to grow a tree on some rows of the cube.
 
         Parameters
         ----------
@@ -112,10 +112,7 @@ class GrowthRule(NamedTuple):
         by_depth = 2 ** min(self.max_depth, 31)
         max_splits = min(len(rows), by_mass, by_depth, self.max_leaf_nodes) - 1
         grid = make_grid(U, offsets, self.max_bins)
-        splits, gains, n_splits = grow_tree(
-            grid, weight, rows, total, max_splits, self, features, cuts
-        )
-        return splits[:n_splits].copy(), gains[:n_splits]
+        return grid, weight, rows, total, max_splits, self, features, cuts
 
 
 def count_drawn(max_features: int | float | str | None, n_features: int) -> int:

@@ -17,6 +17,7 @@ from destructors.maps._tree_kernels import find_leaves, leaf_boxes, node_depths
 from destructors.maps._trees import Trees
 from destructors.rows import Fold, mean_and_scale
 from destructors.tree._given_tree import learn_given
+from destructors.tree._grow import grow_tree
 from destructors.tree._rule import CONSTRAINTS, GrowthRule
 
 
@@ -147,9 +148,10 @@ class TreeDestructor(Destructor):
                 self, d, min_gain=float(self.min_gain), random=drawn, exact=True
             )
             every = np.arange(len(rows), dtype=np.uint32)
-            tree, gains = rule.grow(
-                to_cube(Z), weight, every, np.zeros(d), random_state
+            splits, gains, n_splits = grow_tree(
+                *rule.arguments(to_cube(Z), weight, every, np.zeros(d), random_state)
             )
+            tree, gains = splits[:n_splits].copy(), gains[:n_splits]
         else:
             tree, gains = learn_given(self.tree, units, Z, weight)
         self.n_leaves_ = len(tree) + 1

@@ -1,6 +1,7 @@
 """Permutation: exact both ways, and the same by either path."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,17 +62,50 @@ def test_rows_that_are_no_codes(way, value):
         getattr(fork(), way)(rows)
 
 
+@pytest.mark.parametrize("n_columns", [1, 2, 4])
+def test_rows_of_another_width(n_columns):
+    with pytest.raises(ValueError, match="integer codes"):
+        fork().forward(np.zeros((5, n_columns)))
+
+
 def test_paths_agree():
     part, X = fork(), cells()
     for goes_left, table in ((part.before, part.places), (part.after, part._codes)):
         found = []
         for apply in (_apply_loops, _apply_vectorised):
             Z = np.empty_like(X)
-            tree = part._starts, part.features, part.children
-            assert not apply(X, *tree, goes_left, table, Z)
-            assert apply(X + 1, *tree, goes_left, table, Z.copy())
+            tree = part.features, part.children
+            apply(X, *tree, goes_left, table, part._starts, Z)
             found.append(Z)
         np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("features", [3, -1, -1]),
+        ("features", [0, -1, 0]),
+        ("children", [[0, 2], [0, 0], [1, 1]]),
+        ("children", [[1, 3], [0, 0], [1, 1]]),
+        ("children", [[1, 2], [0, 0], [2, 1]]),
+        ("children", [[1, 2], [-1, 0], [1, 1]]),
+        ("children", [[1, 2], [0, 0]]),
+        ("before", [[False, True, False]] * 3),
+        ("after", [[False, True, False, False]] * 2),
+        ("places", [[0, 1, 2, 1, 0, 3, 2, 1, 4]] * 2),
+        ("places", [[-1, 1, 2, 1, 0, 3, 2, 1, 0]] * 2),
+        ("places", [[0, 1, 2, 1, 0, 3, 2, 1]] * 2),
+        ("places", [0, 1, 2, 1, 0, 3, 2, 1, 0]),
+        ("sizes", [3, 2, 5]),
+        ("sizes", [9, 0, 0]),
+        ("sizes", []),
+    ],
+)
+def test_arrays_of_a_damaged_file_are_refused(field, value):
+    part = fork()
+    damaged = np.array(value, dtype=getattr(part, field).dtype)
+    with pytest.raises(ValueError, match="Permutation needs nodes"):
+        replace(part, **{field: damaged})
 
 
 def test_saved_and_loaded(tmp_path):
