@@ -207,6 +207,7 @@ class Fold:
     Parameters
     ----------
     train : Rows
+        Rows to fit on.
     validation : Rows or None
         Held-out rows, if there are any.
     """
