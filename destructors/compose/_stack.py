@@ -78,7 +78,7 @@ class StackTask(Task):
         return trials
 
     def prepare(self, layer: Any, fold: Fold) -> None:
-        """Tell a layer what it should know of a fold."""
+        """Set what a layer should know of a fold."""
 
     def check(self, layer: Any, scores: tuple[float, float], after: Fold) -> None:
         """Refuse a layer on which no other can stand."""
@@ -400,7 +400,7 @@ class GreedyDestructor(HoldoutDestructor):
 
 
 def _set_random_states(estimator: Any, seed: int) -> None:
-    """Give every ``random_state`` inside an estimator a seed of its own."""
+    """Set every ``random_state`` inside an estimator to a seed of its own."""
     rng = np.random.RandomState(seed)
     names = sorted(
         name

@@ -77,7 +77,7 @@ class Step:
 class Task(ABC):
     """What the engine asks of those who grow something.
 
-    A *state* is what one fold has become: rows to fit on, rows to judge by.
+    A *state* is what one fold has become: training and validation rows.
     """
 
     @abstractmethod
@@ -118,7 +118,13 @@ class Task(ABC):
         return 0
 
     def shorten(self, state: Any, n_rows: int) -> Any:
-        """Return a fold with few training rows, chosen by content."""
+        """Return a fold with few training rows, chosen by content.
+
+        Raises
+        ------
+        NotImplementedError
+            If the task knows no shorter fold; only a `Race` asks for one.
+        """
         raise NotImplementedError
 
 

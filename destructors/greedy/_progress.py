@@ -15,14 +15,12 @@ from destructors._compat import callback_management_context
 
 # What is fitted inside a fit that prints lines prints lines too, indented.
 _DEPTH: ContextVar[int] = ContextVar("destructors_verbose_depth", default=0)
-
-
 # When the last line was printed.
 _last_line = 0.0
 
 
 class Progress:
-    """Tells of steps.
+    """Reports the steps of a fit.
 
     Parameters
     ----------
@@ -56,7 +54,7 @@ class Progress:
 
     @contextmanager
     def running(self, max_steps: int) -> Iterator[None]:
-        """Tell of the beginning and the end of a fit."""
+        """Report the beginning and the end of a fit."""
         depth = _DEPTH.get()
         self._indent = "  " * depth
         prints = bool(self.verbose or depth)
@@ -88,7 +86,7 @@ class Progress:
         self._final = final
 
     def begin_step(self) -> None:
-        """Tell that a step begins."""
+        """Report that a step begins."""
         if self._root is not None:
             # How many fits a step is made of is not known before.
             self._step = self._root.subcontext(
@@ -99,7 +97,7 @@ class Progress:
 
     @contextmanager
     def part(self, name: str, layer: Any) -> Iterator[None]:
-        """Tell of the fit of one candidate on one fold, inside a step."""
+        """Report the fit of one candidate on one fold, inside a step."""
         if self._step is None:
             yield
             return
@@ -112,7 +110,7 @@ class Progress:
             task.call_on_fit_task_end(estimator=self.estimator)
 
     def end_step(self, number: int, name: str, train: float, held_out: float) -> bool:
-        """Tell that a step has ended.
+        """Report that a step has ended.
 
         Returns
         -------
@@ -128,7 +126,7 @@ class Progress:
         return self.close_step(self.snapshot)
 
     def close_step(self, snapshot: Callable[[], dict[str, Any]] | None = None) -> bool:
-        """Tell callbacks that a step has ended; see `end_step`."""
+        """Report to callbacks that a step has ended; see `end_step`."""
         step, self._step = self._step, None
         if step is None:
             return False
@@ -137,7 +135,7 @@ class Progress:
         )
 
     def tried(self, place: int, name: str, gain: float, seconds: float) -> None:
-        """Tell what a candidate would gain, where several are tried."""
+        """Report what a candidate would gain, where several are tried."""
         gains = "" if np.isnan(gain) else f" gains {gain:.4f}"
         self.line(f"{self.noun} {place + 1}, {name}:{gains} ({seconds:.1f} s)")
 
