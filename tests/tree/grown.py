@@ -3,7 +3,7 @@
 import numpy as np
 
 from destructors.maps._cube import to_cube
-from destructors.tree._grow import NO_LIMIT
+from destructors.tree._grow import NO_LIMIT, grow_tree
 from destructors.tree._rule import GrowthRule
 
 RULE = GrowthRule(
@@ -36,7 +36,9 @@ def make_rows(n_samples, n_features=3, seed=0):
 def grow(rule, U, weight, offsets, rng):
     """Splits and gains of a tree on all rows."""
     rows = np.arange(len(U), dtype=np.uint32)
-    return rule.grow(U, weight, rows, offsets, rng)
+    given = rule.arguments(U, weight, rows, offsets, rng)
+    splits, gains, n_splits = grow_tree(*given)
+    return splits[:n_splits].copy(), gains[:n_splits]
 
 
 def make_tree(U, weight, seed=0, **changes):

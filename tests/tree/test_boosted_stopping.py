@@ -11,7 +11,7 @@ from destructors.compose import IterativeDestructor, make_destructor_pipeline
 from destructors.maps._trees import Trees
 from destructors.marginal import SplineGaussianizer
 from destructors.rows import Fold, Rows, split_rows
-from destructors.tree import BoostedTreeDestructor, _growth, _rule
+from destructors.tree import BoostedTreeDestructor, _growth
 from destructors.tree._grow import grow_tree
 
 RNG = np.random.default_rng(0)
@@ -298,7 +298,7 @@ def interrupt(monkeypatch, at, error=KeyboardInterrupt):
             raise error("stop")
         return grow_tree(*arguments)
 
-    monkeypatch.setattr(_rule, "grow_tree", grow)
+    monkeypatch.setattr(_growth, "grow_tree", grow)
 
 
 @pytest.mark.parametrize("cv", [None, 3])
