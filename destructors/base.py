@@ -1,7 +1,5 @@
 """The contract: one base class carries every public method of every destructor."""
 
-from __future__ import annotations
-
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -475,7 +473,7 @@ class Destructor(
         values = read_rows(self, X, self._schema, reset=False)
         return self._as_rows(values, sample_weight, None)
 
-    def _adopt(self, outer: Destructor, columns: NDArray | None = None) -> Self:
+    def _adopt(self, outer: "Destructor", columns: NDArray | None = None) -> Self:
         """Know the columns of a table as an outer destructor does, whose rows, or some
         columns of them, this one was fitted on.
         """

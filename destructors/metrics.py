@@ -4,8 +4,6 @@ Distances between finite samples are not zero where the distributions are equal.
 measures any of them between random halves of one sample: what no alignment can beat.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Base of the destructors whose map depends on the domain of a row."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Self

@@ -1,7 +1,5 @@
 """Where domains differ most: directions by ascent on the Stiefel manifold."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Domains: their labels, their rows, their shares in the barycenter."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from reprlib import repr as shorten
 from typing import Any

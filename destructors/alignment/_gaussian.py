@@ -1,7 +1,5 @@
 """Means and covariances."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from numbers import Integral
 from typing import ClassVar, Literal

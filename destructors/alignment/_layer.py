@@ -1,7 +1,5 @@
 """Base of the layers: a map to the barycenter, of which a share is gone."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Callable
 from numbers import Real
@@ -61,7 +59,7 @@ class BarycenterDestructor(DomainDestructor):
         self.learning_rate_ = float(rate)
         return at(self.learning_rate_)
 
-    def _refit_params(self, fitted: list[BarycenterDestructor]) -> dict[str, float]:
+    def _refit_params(self, fitted: "list[BarycenterDestructor]") -> dict[str, float]:
         # Without held-out rows a layer goes as far as it did with them.
         if self.learning_rate != "auto":
             return {}

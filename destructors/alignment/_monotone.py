@@ -7,8 +7,6 @@ averages of the knots over domains their images. Means of groups are known bette
 single quantiles, and a mean of a group is moved to that of the barycenter exactly.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -39,12 +37,12 @@ class MonotoneMaps(NamedTuple):
     values: NDArray
     slopes: NDArray
 
-    def shorten(self, share: float) -> MonotoneMaps:
+    def shorten(self, share: float) -> "MonotoneMaps":
         """Return maps that go only a share of the way from the identity to these."""
         values = self.knots + share * (self.values - self.knots)
         return MonotoneMaps(self.knots, values, 1.0 + share * (self.slopes - 1.0))
 
-    def column(self, j: int) -> MonotoneMaps:
+    def column(self, j: int) -> "MonotoneMaps":
         """Return the maps of one column."""
         return MonotoneMaps(*(part[:, j : j + 1] for part in self))
 

@@ -1,7 +1,5 @@
 """Features one by one, or a few directions: those in which the domains differ most."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from numbers import Integral
 from typing import ClassVar, Literal

@@ -1,7 +1,5 @@
 """Features one after the other, in the cells of a decision tree."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import ClassVar, Literal

@@ -1,7 +1,5 @@
 """A regression of any kind, fitted on folds and on all rows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

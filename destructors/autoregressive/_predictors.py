@@ -1,7 +1,5 @@
 """Fitted scikit-learn regressors as predictors that a map can hold."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """One feature given those before it, by any regressor."""
 
-from __future__ import annotations
-
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -179,7 +177,7 @@ class RegressionDestructor(Destructor):
 
     # The threads of ``n_jobs`` are all there are: those of OpenMP would come on top.
     @limit_threadpools(limits=1, user_api="openmp")
-    def _fit_feature(self, values: NDArray, k: int, cross: CrossFit) -> _Feature:
+    def _fit_feature(self, values: NDArray, k: int, cross: CrossFit) -> "_Feature":
         """Return what is learned of the feature at place ``k`` of the order."""
         y, before = values[:, self.order_[k]], round_seen(values[:, self.order_[:k]])
         alone = _Feature(None, None, 1.0, 0.0, y, np.zeros(len(y)))

@@ -1,7 +1,5 @@
 """scikit-learn transformers whose Jacobian is known, as destructors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar

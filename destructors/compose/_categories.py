@@ -1,7 +1,5 @@
 """Categories made continuous, for layers that take numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real

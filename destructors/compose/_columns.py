@@ -1,11 +1,9 @@
 """A destructor for each group of columns."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -173,7 +171,7 @@ class ColumnDestructor(BaseComposition, HoldoutDestructor):
         """
         return self._get_params("_pairs", deep=deep)
 
-    def set_params(self, **params: Any) -> ColumnDestructor:
+    def set_params(self, **params: Any) -> Self:
         """Set parameters; a group's name sets its destructor.
 
         Parameters

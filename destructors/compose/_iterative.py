@@ -1,9 +1,7 @@
 """The greedy stack with layers of one's own."""
 
-from __future__ import annotations
-
 from numbers import Integral
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -172,7 +170,7 @@ class IterativeDestructor(BaseComposition, GreedyDestructor):
             return self._get_params("candidates", deep=deep)
         return super().get_params(deep=deep)
 
-    def set_params(self, **params: Any) -> IterativeDestructor:
+    def set_params(self, **params: Any) -> Self:
         """Set parameters; a candidate's name sets the candidate itself.
 
         Parameters

@@ -1,9 +1,7 @@
 """A chain of destructors: maps composed, log-determinants summed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import clone
@@ -93,7 +91,7 @@ class DestructorPipeline(BaseComposition, HoldoutDestructor):
         """
         return self._get_params("steps", deep=deep)
 
-    def set_params(self, **params: Any) -> DestructorPipeline:
+    def set_params(self, **params: Any) -> Self:
         """Set parameters; a step's name sets the step itself.
 
         Parameters
@@ -141,7 +139,7 @@ class DestructorPipeline(BaseComposition, HoldoutDestructor):
                 part._adopt(self)
         return part
 
-    def _share(self, fitted: list[tuple[str, Destructor]]) -> DestructorPipeline:
+    def _share(self, fitted: list[tuple[str, Destructor]]) -> "DestructorPipeline":
         """Become fitted with steps that were fitted elsewhere."""
         self.steps_ = fitted
         self.map_ = Chain(tuple(step.map_ for _, step in fitted))
@@ -149,7 +147,7 @@ class DestructorPipeline(BaseComposition, HoldoutDestructor):
         self.base_distribution_ = fitted[-1][1].base_distribution_
         return self
 
-    def flatten(self) -> DestructorPipeline:
+    def flatten(self) -> "DestructorPipeline":
         """Unpack the pipelines among the steps.
 
         Returns

@@ -1,7 +1,5 @@
 """Greedy stacks of destructors, grown by likelihood."""
 
-from __future__ import annotations
-
 import copy
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Public files: their addresses and checksums, and how a file is found or fetched."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Toy densities of two or more features, and of codes, in closed form."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Public data sets for densities, anomalies, images and codes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

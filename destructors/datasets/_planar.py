@@ -1,7 +1,5 @@
 """Toy densities of the plane: circles, squares, arms and spirals."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What destructors of discrete data share: all columns are categories."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """Learning base distributions of codes: independent columns, and a tree of pairs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -34,7 +32,7 @@ class BaseCounts(NamedTuple):
     counts: NDArray
 
     @classmethod
-    def of(cls, rows: Rows, structure: str) -> BaseCounts:
+    def of(cls, rows: Rows, structure: str) -> "BaseCounts":
         """Count codes, and with ``structure="chow-liu"`` pairs along the best tree."""
         parents = None if structure == "independent" else find_parents(rows, _MAX_CELLS)
         layout = Layout.of(rows, parents)

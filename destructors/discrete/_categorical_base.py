@@ -1,7 +1,5 @@
 """A destructor that leaves codes as they are, and learns their distribution."""
 
-from __future__ import annotations
-
 from numbers import Real
 from typing import Any, ClassVar, Literal
 

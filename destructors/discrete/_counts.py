@@ -1,7 +1,5 @@
 """Counts of codes: alone, in pairs of columns, and the information in pairs."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -44,7 +42,7 @@ class Layout(NamedTuple):
     surplus: NDArray
 
     @classmethod
-    def of(cls, rows: Rows, parents: NDArray | None = None) -> Layout:
+    def of(cls, rows: Rows, parents: NDArray | None = None) -> "Layout":
         """Lay out the columns of rows of codes, each linked to its parent."""
         sizes = np.asarray(rows.kinds, dtype=np.int64)
         d = len(sizes)

@@ -1,7 +1,5 @@
 """Growing a tree-structured permutation, one split at a time."""
 
-from __future__ import annotations
-
 from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -48,7 +46,7 @@ class Node:
     n_idle: int = 0
     table: NDArray | None = None
     feature: int = -1
-    children: list[Node] = field(default_factory=list)
+    children: "list[Node]" = field(default_factory=list)
 
 
 class Split(NamedTuple):

@@ -7,8 +7,6 @@ linked pair of columns: the log-likelihood of the best tree-shaped base is the s
 often as it has links beyond the first. Without links it is that of independent columns.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """Candidate splits of a node, and how much each would help by itself."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

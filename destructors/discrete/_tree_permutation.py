@@ -1,7 +1,5 @@
 """A destructor of discrete data: one tree-structured permutation."""
 
-from __future__ import annotations
-
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 

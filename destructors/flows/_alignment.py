@@ -1,11 +1,9 @@
 """Two or more domains into one space."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -273,7 +271,7 @@ class AlignmentFlow(BaseComposition, DomainDestructor, GreedyDestructor):
         """
         return self._get_params("layers", deep=deep)
 
-    def set_params(self, **params: Any) -> AlignmentFlow:
+    def set_params(self, **params: Any) -> Self:
         """Set parameters; the name of one of ``layers`` sets the layer itself.
 
         Parameters

@@ -1,7 +1,5 @@
 """The portfolio default: layers of any kind, whatever helps most next."""
 
-from __future__ import annotations
-
 from numbers import Integral
 from typing import Any, ClassVar
 

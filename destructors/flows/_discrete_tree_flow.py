@@ -1,7 +1,5 @@
 """Tree-structured permutations, stacked greedily, then a base of codes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from numbers import Integral
 from typing import Any, ClassVar, Literal, Self

@@ -1,7 +1,5 @@
 """The Gaussian copula: marginals, then one Gaussian."""
 
-from __future__ import annotations
-
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """Rotation-based iterative Gaussianization."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, ClassVar, Literal

@@ -1,7 +1,5 @@
 """Stacks whose first layer is one of several starts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, ClassVar
 

@@ -1,7 +1,5 @@
 """A mixture, then boosted trees: the flow for tabular data."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal

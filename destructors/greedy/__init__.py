@@ -1,6 +1,6 @@
 """The greedy engine, its schedules and its stopping rules."""
 
-from destructors.greedy._engine import Greedy, Step, Task, Trial, layer_seed
+from destructors.greedy._engine import Greedy, layer_seed
 from destructors.greedy._progress import Progress
 from destructors.greedy._schedules import (
     Cycle,
@@ -12,6 +12,7 @@ from destructors.greedy._schedules import (
     TryAll,
 )
 from destructors.greedy._stopping import Never, Stopping
+from destructors.greedy._task import Step, Task, Trial
 
 __all__ = [
     "Cycle",

@@ -1,7 +1,5 @@
 """What is told of a fit while it runs: to callbacks, and in lines of text."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext

@@ -4,13 +4,9 @@ A schedule is a function of what happened so far and holds no state, so a fit ca
 taken up again from its history alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from destructors.greedy._engine import Step
+from destructors.greedy._task import Step
 
 
 class Schedule:
@@ -44,7 +40,7 @@ class Schedule:
         """Return whom else to try, now that it is known what the first would gain."""
         return []
 
-    def at(self, history: Sequence[Step]) -> Schedule:
+    def at(self, history: Sequence[Step]) -> "Schedule":
         """Return the schedule in force for the next layer."""
         return self
 

@@ -1,7 +1,5 @@
 """When growth ends, and how much of it is kept."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A rotation that is given."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Whitening to independent components."""
 
-from __future__ import annotations
-
 from numbers import Integral, Real
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Rotations: volume stays, correlation is spread."""
 
-from __future__ import annotations
-
 import itertools
 from typing import ClassVar
 

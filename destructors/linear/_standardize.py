@@ -1,7 +1,5 @@
 """Location and scale of each feature to 0 and 1."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import numpy as np

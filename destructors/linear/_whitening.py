@@ -1,7 +1,5 @@
 """Linear maps to uncorrelated features of unit variance."""
 
-from __future__ import annotations
-
 import warnings
 from numbers import Real
 from typing import Any, ClassVar, Literal

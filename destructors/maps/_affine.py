@@ -1,7 +1,5 @@
 """Shifts, scales and matrices."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -48,7 +46,7 @@ class Affine(Map):
     log_det_matrix: float = 0.0
 
     @classmethod
-    def rotation(cls, matrix: NDArray) -> Affine:
+    def rotation(cls, matrix: NDArray) -> "Affine":
         """Return the map ``z = Q x`` of an orthogonal matrix."""
         d = len(matrix)
         return cls(np.zeros(d), np.ones(d), matrix, np.ascontiguousarray(matrix.T))

@@ -1,7 +1,5 @@
 """A map along some directions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from numpy.typing import NDArray

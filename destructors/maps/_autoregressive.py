@@ -1,7 +1,5 @@
 """Shifts and scales of one feature by functions of those before it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

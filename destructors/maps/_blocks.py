@@ -1,7 +1,5 @@
 """Rows through a map block by block, so that a chain works inside the cache."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Columns with bounds to the whole line."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

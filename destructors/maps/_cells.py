@@ -1,7 +1,5 @@
 """A map of the other columns for each cell that one column is cut in."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Checks of rows: finite numbers, and codes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

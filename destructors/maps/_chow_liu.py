@@ -1,7 +1,5 @@
 """A base distribution of codes: a tree of pairs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

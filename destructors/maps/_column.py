@@ -1,7 +1,5 @@
 """What one column of a table was like: its name, its dtype, the values of its codes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any

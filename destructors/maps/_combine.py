@@ -1,7 +1,5 @@
 """Maps of maps: one after the other, side by side, one for each label."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +26,7 @@ class Chain(Map):
     maps: tuple[Map, ...]
 
     @classmethod
-    def of(cls, maps: Iterable[Map]) -> Chain:
+    def of(cls, maps: Iterable[Map]) -> "Chain":
         """Return a chain in which no map is itself a chain."""
         flat: list[Map] = []
         for part in maps:
@@ -47,7 +45,7 @@ class Chain(Map):
     @overload
     def __getitem__(self, index: int) -> Map: ...
     @overload
-    def __getitem__(self, index: slice) -> Chain: ...
+    def __getitem__(self, index: slice) -> "Chain": ...
     def __getitem__(self, index):
         if isinstance(index, slice):
             return Chain(self.maps[index])

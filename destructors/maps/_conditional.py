@@ -15,8 +15,6 @@ Arrays over components and rows are of shape ``(n_components, n_samples)``: neig
 numbers then undergo the same operations, as vector units like it.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -5,8 +5,6 @@ components and rows have no branches, so that the compiler vectorises them; rows
 are too far out for plain sums are done once more, in logarithms.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

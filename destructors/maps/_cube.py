@@ -8,8 +8,6 @@ leaves in place; so the whole stays a bijection, and its density falls off like 
 normal one.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

@@ -1,7 +1,5 @@
 """A learned density: a map, the distribution it ends on, and nothing else."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral

@@ -1,7 +1,5 @@
 """Noise that makes discrete columns continuous, and takes itself back."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass

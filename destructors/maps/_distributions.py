@@ -4,8 +4,6 @@ Each has independent features, a closed-form log-density (nats) and a sampler. A
 destructor carries one as ``base_distribution_``.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -231,7 +229,7 @@ class IndependentCategorical(Distribution):
     @classmethod
     def fit(
         cls, X: NDArray, n_categories: list, sample_weight=None, alpha: float = 1.0
-    ) -> IndependentCategorical:
+    ) -> "IndependentCategorical":
         """Return the probabilities estimated from codes, with additive smoothing.
 
         Parameters

@@ -1,7 +1,5 @@
 """What a map may hold that is not data: code, and models of other libraries."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from destructors.maps._map import Data

@@ -1,7 +1,5 @@
 """Hashes of rows: random numbers that only depend on what a row contains."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

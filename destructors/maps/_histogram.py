@@ -1,7 +1,5 @@
 """Normal scores of a histogram for each column."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import starmap
@@ -56,7 +54,7 @@ class HistogramColumns(Map):
     feature_wise = True
 
     @cached_property
-    def _columns(self) -> list[_Column]:
+    def _columns(self) -> "list[_Column]":
         parts = self.edges, self.probabilities, self.tails, self.scales
         return list(starmap(_Column, zip(*parts, strict=True)))
 

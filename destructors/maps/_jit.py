@@ -5,8 +5,6 @@ missing the same functions run as plain Python; a module with a kernel over rows
 vectorised path for that case.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from typing import Any

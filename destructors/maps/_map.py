@@ -1,7 +1,5 @@
 """What is learned: an invertible map, made of arrays and of other maps."""
 
-from __future__ import annotations
-
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -14,7 +12,7 @@ from numpy.typing import NDArray
 # What a map gives: rows, and a log-determinant of each.
 Mapped = tuple[NDArray, NDArray]
 # Every class of data that a file can hold, by the name it is written under.
-KINDS: dict[str, type[Data]] = {}
+KINDS: "dict[str, type[Data]]" = {}
 
 
 class Data:

@@ -7,8 +7,6 @@ tails. Where numba is missing nothing here is used: scipy.special does the work.
 ``python -m tools.chebyshev_tables`` prints the tables.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

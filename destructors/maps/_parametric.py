@@ -1,7 +1,5 @@
 """Normal scores of a parametric distribution, for one column."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any

@@ -1,7 +1,5 @@
 """Categories that change places, by a tree of tests on them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

@@ -1,7 +1,5 @@
 """Regressions as data: a number predicted from the features of a row."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property

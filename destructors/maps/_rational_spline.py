@@ -1,7 +1,5 @@
 """One monotone rational-quadratic spline for each column."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

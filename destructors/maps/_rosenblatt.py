@@ -1,7 +1,5 @@
 """The Rosenblatt map of a Gaussian mixture: one feature after the other."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property

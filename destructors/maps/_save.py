@@ -3,8 +3,6 @@
 Nothing in a file is code: a class is named, and looked up among those that are there.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import tempfile

@@ -1,7 +1,5 @@
 """What the columns of a table were like, so that rows come back as they went in."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -42,7 +40,7 @@ class Schema(Data):
 
     @staticmethod
     @lru_cache(maxsize=16)
-    def of_numbers(n_features: int) -> Schema:
+    def of_numbers(n_features: int) -> "Schema":
         """Return the schema of an array of continuous numbers."""
         numbers = (Column(j, 0, "float64") for j in range(n_features))
         return Schema(tuple(numbers), "array")
@@ -82,7 +80,7 @@ class Schema(Data):
         floats = (c.dtype == "float64" and c.values is None for c in self.columns)
         return all(floats)
 
-    def take(self, columns: Any) -> Schema:
+    def take(self, columns: Any) -> "Schema":
         """Return the schema of some of the columns, by position."""
         return Schema(tuple(self.columns[int(j)] for j in columns), self.container)
 

@@ -1,7 +1,5 @@
 """One monotone, piecewise quadratic spline for each column."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self

@@ -1,7 +1,5 @@
 """Stretching along orthonormal directions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

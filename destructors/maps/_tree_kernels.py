@@ -15,8 +15,6 @@ A coordinate at 0 or 1 exactly is beyond the cube and stays there; it is not par
 determinant.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """Trees of boxes on the unit cube, one after the other."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -86,7 +84,7 @@ class Trees(Map):
         return int(self.splits["feature"].max())
 
     @classmethod
-    def of(cls, trees: Iterable[NDArray]) -> Trees:
+    def of(cls, trees: Iterable[NDArray]) -> "Trees":
         """Return the map of trees, each given by the array of its splits."""
         trees = [np.asarray(tree, SPLIT) for tree in trees]
         starts = np.cumsum([0, *map(len, trees)], dtype=np.int64)
@@ -100,10 +98,10 @@ class Trees(Map):
     def __bool__(self) -> bool:
         return True
 
-    def __iter__(self) -> Iterator[Trees]:
+    def __iter__(self) -> "Iterator[Trees]":
         return (self[i] for i in range(len(self)))
 
-    def __getitem__(self, index: int | slice) -> Trees:
+    def __getitem__(self, index: int | slice) -> "Trees":
         if not isinstance(index, slice):
             i = range(len(self))[index]
             index = slice(i, i + 1)

@@ -5,8 +5,6 @@ nothing of pandas or polars. These are not needed to import this module: who has
 has imported what made it, and who wants one back has to have it.
 """
 
-from __future__ import annotations
-
 import datetime
 import importlib
 import re

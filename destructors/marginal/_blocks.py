@@ -1,7 +1,5 @@
 """Gaps, steps and atoms of a feature, by the best piecewise constant density."""
 
-from __future__ import annotations
-
 from numbers import Integral, Real
 from typing import ClassVar, Literal
 

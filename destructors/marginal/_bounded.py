@@ -1,7 +1,5 @@
 """Known bounds of a feature, so that no mass leaks beyond them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any, ClassVar, Literal

@@ -1,7 +1,5 @@
 """What marginals know of a column: its sample in brief, and where detail goes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

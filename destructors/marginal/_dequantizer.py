@@ -1,7 +1,5 @@
 """Noise that makes discrete columns continuous, and takes itself back."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar, Literal

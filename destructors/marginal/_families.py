@@ -1,7 +1,5 @@
 """Maximum likelihood for a family of scipy.stats, with weights."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

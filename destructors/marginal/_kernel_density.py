@@ -12,8 +12,6 @@ shrunk towards the mean by the variance that smoothing adds (Jones, 1991), so th
 normal density itself is met without bias by a wide kernel.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

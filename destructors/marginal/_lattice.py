@@ -1,7 +1,5 @@
 """What is discrete about a column: its lattice, and values that stand out of it."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """From the latent space to the unit cube."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from destructors.base import Destructor

@@ -1,7 +1,5 @@
 """Each feature to N(0, 1) by the best of several parametric families."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, ClassVar

@@ -1,7 +1,5 @@
 """Each feature to N(0, 1) by a rational-quadratic spline, in closed form."""
 
-from __future__ import annotations
-
 from numbers import Integral
 from typing import ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """Each feature to N(0, 1) by a smooth monotone spline."""
 
-from __future__ import annotations
-
 from numbers import Integral, Real
 from typing import ClassVar, Literal
 

@@ -17,8 +17,6 @@ once, for the logarithm. The expected Hessian is ``E[∇t ∇tᵀ] + E[∇log t'
 which is positive semidefinite everywhere.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from destructors.maps._jit import jit

@@ -7,8 +7,6 @@ covariances. Shapes are scikit-learn's, but spherical variances are ``(n_compone
 1)``, so that they broadcast as diagonal ones do.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular

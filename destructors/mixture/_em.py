@@ -6,8 +6,6 @@ features, and the M-step another, responsibilities times features, for a block o
 at a time. Rows are in standard units, where the squares lose no digits that matter.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple
@@ -93,18 +91,18 @@ class EM:
 
     # ------------------------------------------------------------------ fitting
 
-    def fit(self, n_components: int, random_state: np.random.RandomState) -> EM:
+    def fit(self, n_components: int, random_state: np.random.RandomState) -> "EM":
         """Fit from seeds by k-means++, improved by a few steps of Lloyd's algorithm."""
         centers = self._find_centers(n_components, random_state)
         moments, _ = self.rows.sum(_moments, self.type, _assign_nearest, centers)
         return self._run(moments, n_components)
 
-    def fit_from(self, mixture: Mixture) -> EM:
+    def fit_from(self, mixture: Mixture) -> "EM":
         """Fit from another mixture."""
         moments, _ = self._expect(mixture, self.rows)
         return self._run(moments, len(mixture.weights) - self.background)
 
-    def _run(self, moments: NDArray, n_components: int) -> EM:
+    def _run(self, moments: NDArray, n_components: int) -> "EM":
         if self.background:
             # Moments of all rows: the components share each row out.
             everything = moments.sum(axis=0, keepdims=True)

@@ -1,7 +1,5 @@
 """Parameters of a mixture that are given, not fitted."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array

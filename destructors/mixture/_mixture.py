@@ -1,7 +1,5 @@
 """A Gaussian mixture as a destructor."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -206,7 +204,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         covariances: ArrayLike,
         *,
         covariance_type: Literal["full", "tied", "diag", "spherical"] = "full",
-    ) -> GaussianMixtureDestructor:
+    ) -> "GaussianMixtureDestructor":
         """Make a fitted destructor of given parameters, as of a `GaussianMixture`.
 
         Its log-density is exactly that of the mixture.

@@ -1,7 +1,5 @@
 """The search for a number of components, as a greedy growth."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from numbers import Integral
 from typing import Any

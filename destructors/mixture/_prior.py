@@ -8,8 +8,6 @@ prior counts for. Components of many rows hardly feel it; those of few borrow th
 directions that they cannot know.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -4,8 +4,6 @@ A fit is made of fits. Who asked for a limit is outside, what takes the time is 
 so whoever goes on step by step asks here whether to go on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,7 +11,7 @@ from time import perf_counter
 
 
 class _Clock:
-    def __init__(self, end: float, outer: _Clock | None):
+    def __init__(self, end: float, outer: "_Clock | None"):
         self.end, self.outer = end, outer
 
     def stop(self) -> None:

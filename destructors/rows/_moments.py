@@ -1,7 +1,5 @@
 """Location and scale of each feature, to full precision in any unit."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +66,7 @@ class _Largest:
 
     values: NDArray
 
-    def __add__(self, other: _Largest) -> _Largest:
+    def __add__(self, other: "_Largest") -> "_Largest":
         return _Largest(np.maximum(self.values, other.values))
 
 

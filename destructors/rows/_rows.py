@@ -1,7 +1,5 @@
 """What is learned from: rows on their way through layers, and a held-out part."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -58,7 +56,7 @@ class Rows:
     kept: NDArray | None = None
 
     @classmethod
-    def of(cls, values: NDArray, weight: NDArray | None = None, **known: Any) -> Rows:
+    def of(cls, values: NDArray, weight: NDArray | None = None, **known: Any) -> "Rows":
         """Return rows that no layer has seen yet."""
         return cls(values, np.zeros(len(values)), weight, **known)
 
@@ -118,10 +116,10 @@ class Rows:
             total = _add(total, part)
         return total
 
-    def _block(self, i: int) -> Rows:
+    def _block(self, i: int) -> "Rows":
         return self.take(slice(i * _BLOCK_ROWS, (i + 1) * _BLOCK_ROWS))
 
-    def through(self, map_: Map) -> Rows:
+    def through(self, map_: Map) -> "Rows":
         """Return the rows after a map."""
         run = lambda fill, blocks: map_threads(fill, blocks, self.n_jobs)
         values, log_det = in_blocks(map_.forward, self.values, self.context, run)
@@ -133,7 +131,7 @@ class Rows:
             names=self.names if map_.feature_wise else None,
         )
 
-    def moved(self, values: NDArray, log_det: NDArray) -> Rows:
+    def moved(self, values: NDArray, log_det: NDArray) -> "Rows":
         """Return the rows where a layer has moved them by itself.
 
         Parameters
@@ -147,7 +145,7 @@ class Rows:
 
     # ------------------------------------------------------------------ parts
 
-    def take(self, index: Any) -> Rows:
+    def take(self, index: Any) -> "Rows":
         """Return some of the rows."""
         return replace(
             self,
@@ -158,16 +156,16 @@ class Rows:
             kept=None,
         )
 
-    def weighted(self, weight: NDArray) -> Rows:
+    def weighted(self, weight: NDArray) -> "Rows":
         """Return the rows under non-negative weights, without those of weight zero."""
         rows, kept = replace(self, weight=weight), weight > 0
         return rows if kept.all() else replace(rows.take(kept), kept=kept)
 
-    def unseen(self) -> Rows:
+    def unseen(self) -> "Rows":
         """Return the rows as if no layer had seen them: without log-determinants."""
         return replace(self, log_det=np.zeros(len(self)))
 
-    def columns(self, columns: NDArray) -> Rows:
+    def columns(self, columns: NDArray) -> "Rows":
         """Return some of the columns, as rows that no layer has seen yet."""
         return Rows(
             np.ascontiguousarray(self.values[:, columns]),
@@ -180,7 +178,7 @@ class Rows:
             self.kept,
         )
 
-    def split(self, cv: Any, validation_fraction: float, seed: int) -> list[Fold]:
+    def split(self, cv: Any, validation_fraction: float, seed: int) -> "list[Fold]":
         """Return folds, by content; see `destructors.rows.make_splits`."""
         splits = make_splits(self, cv, validation_fraction, seed)
         return [Fold(self.take(train), self.take(test)) for train, test in splits]
@@ -215,17 +213,17 @@ class Fold:
     train: Rows
     validation: Rows | None = None
 
-    def through(self, map_: Map) -> Fold:
+    def through(self, map_: Map) -> "Fold":
         """Return both parts after a map."""
         held_out = None if self.validation is None else self.validation.through(map_)
         return Fold(self.train.through(map_), held_out)
 
-    def unseen(self) -> Fold:
+    def unseen(self) -> "Fold":
         """Return both parts as if no layer had seen them."""
         held_out = None if self.validation is None else self.validation.unseen()
         return replace(self, train=self.train.unseen(), validation=held_out)
 
-    def columns(self, columns: NDArray) -> Fold:
+    def columns(self, columns: NDArray) -> "Fold":
         """Return some of the columns, as rows that no layer has seen yet."""
         held_out = None if self.validation is None else self.validation.columns(columns)
         return Fold(self.train.columns(columns), held_out)

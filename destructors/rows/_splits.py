@@ -6,8 +6,6 @@ split the data exactly as repeated rows do; and neither the order of the rows no
 row added later moves the others.
 """
 
-from __future__ import annotations
-
 import itertools
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -90,7 +88,7 @@ def unique_rows(
 
 
 def make_splits(
-    rows: Rows, cv: Any, validation_fraction: float, seed: int
+    rows: "Rows", cv: Any, validation_fraction: float, seed: int
 ) -> list[tuple[NDArray, NDArray]]:
     """Split rows as ``cv`` and ``validation_fraction`` of an estimator say.
 

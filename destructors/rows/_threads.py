@@ -1,7 +1,5 @@
 """Work on items side by side, in threads."""
 
-from __future__ import annotations
-
 import contextvars
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Tables: what their columns are like, and their rows as a finite C-ordered matrix."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

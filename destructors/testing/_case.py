@@ -3,8 +3,6 @@
 Checks read a case and never change it, so that one fit serves many of them.
 """
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import Any
 
@@ -94,7 +92,7 @@ class Case:
         return self.new().fit(self.X_train)
 
     @cached_property
-    def planar(self) -> Case:
+    def planar(self) -> "Case":
         """The case whose density is integrated: in two dimensions if none were given.
 
         Integrals over space lose accuracy with each dimension; maps are better checked

@@ -3,8 +3,6 @@
 Densities are integrated over space, cells of codes are counted one by one.
 """
 
-from __future__ import annotations
-
 import itertools
 from functools import partial
 from unittest import SkipTest

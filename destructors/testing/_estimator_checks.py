@@ -1,7 +1,5 @@
 """Checks of the estimator: what is fitted, from what, and what comes out."""
 
-from __future__ import annotations
-
 import importlib.util
 import pickle
 import tempfile

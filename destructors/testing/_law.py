@@ -1,7 +1,5 @@
 """Run the law: on one destructor, or as one test a check."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal

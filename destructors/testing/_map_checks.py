@@ -1,7 +1,5 @@
 """Checks of the map: that it is one-to-one, smooth volume included, row by row."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

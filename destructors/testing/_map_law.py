@@ -1,7 +1,5 @@
 """The part of the law that is for maps: data that go both ways."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from unittest import SkipTest
 
@@ -82,7 +80,7 @@ class _Given(Destructor):
         self.given = given
         self.smooth = smooth
 
-    def __sklearn_clone__(self) -> _Given:
+    def __sklearn_clone__(self) -> "_Given":
         # The map itself: a copy may have lost what the checks look for.
         return _Given(self.given, self.smooth)
 

@@ -1,7 +1,5 @@
 """The best cut of a box, and the partition of its rows."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from destructors.maps._jit import HAS_NUMBA, jit

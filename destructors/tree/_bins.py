@@ -1,7 +1,5 @@
 """Binning the unit cube for the growth of a tree."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Many shrunk density trees in one layer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal

@@ -1,7 +1,5 @@
 """Density trees whose splits are those of a scikit-learn tree."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -7,8 +7,6 @@ uniform as far as the tree can tell. The rows of a node stand side by side in on
 so a split is a partition of a piece of it.
 """
 
-from __future__ import annotations
-
 import heapq
 
 import numpy as np

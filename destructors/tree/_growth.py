@@ -1,7 +1,5 @@
 """Growing trees on rows that earlier trees have moved."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 

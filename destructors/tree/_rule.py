@@ -1,7 +1,5 @@
 """How a density tree is grown."""
 
-from __future__ import annotations
-
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -66,7 +64,7 @@ class GrowthRule(NamedTuple):
     scale_decay: float = 0.0
 
     @classmethod
-    def of(cls, learner: Any, n_features: int, **own: Any) -> GrowthRule:
+    def of(cls, learner: Any, n_features: int, **own: Any) -> "GrowthRule":
         """Return the rule that the parameters of a destructor make."""
         return cls(
             int(learner.max_depth or NO_LIMIT),
