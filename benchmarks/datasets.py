@@ -29,8 +29,7 @@ from benchmarks.generated import (
 from benchmarks.registry import Entry, by_name, modules
 from benchmarks.split import Split, split
 from destructors.datasets import load_density, make_concentric_circles, make_rings
-from destructors.datasets._fetch import find_local
-from destructors.datasets._loaders import dequantize
+from destructors.datasets._loaders import dequantize, find_local
 
 __all__ = ["DATASETS", "QUICK"]
 

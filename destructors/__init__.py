@@ -11,17 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "AlignmentFlow": "destructors.flows",
-    "AutoDestructor": "destructors.flows",
-    "DiscreteTreeFlow": "destructors.flows",
-    "GaussianCopula": "destructors.flows",
-    "RBIG": "destructors.flows",
-    "TreeFlow": "destructors.flows",
-    "load": "destructors.maps",
-    "save": "destructors.maps",
-}
-
 __all__ = [
     "RBIG",
     "AlignmentFlow",
@@ -47,12 +36,13 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+    if name in __all__:
+        room = "maps" if name in ("load", "save") else "flows"
+        return getattr(import_module(f"destructors.{room}"), name)
     if not name.startswith("_") and find_spec(f"destructors.{name}"):
         return import_module(f"destructors.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_HOMES]
+    return sorted({*globals(), *__all__})

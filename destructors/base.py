@@ -431,7 +431,7 @@ class Destructor(
         resumes = getattr(self, "warm_start", False) and "map_" in vars(self)
         if not resumes:
             self._schema = learn_schema(self, X, self._categorical(X), sample_weight)
-        values = read_rows(self, X, self._schema, reset=not resumes)
+        values = read_rows(self, X, reset=not resumes)
         return self._as_rows(values, sample_weight, context)
 
     def _read_validation(
@@ -441,7 +441,7 @@ class Destructor(
         context: NDArray | None = None,
     ) -> Rows:
         """Validate held-out rows."""
-        values = read_rows(self, X, self._schema, reset=False, name="X_val")
+        values = read_rows(self, X, reset=False, name="X_val")
         return self._as_rows(values, sample_weight, context, "sample_weight_val")
 
     def _as_rows(
@@ -470,7 +470,7 @@ class Destructor(
 
     def _read(self, X: Any, sample_weight: ArrayLike | None = None) -> Rows:
         """Validate new rows."""
-        values = read_rows(self, X, self._schema, reset=False)
+        values = read_rows(self, X, reset=False)
         return self._as_rows(values, sample_weight, None)
 
     def _adopt(self, outer: "Destructor", columns: NDArray | None = None) -> Self:
@@ -493,12 +493,12 @@ class Destructor(
 
     def _forward(self, X: Any, given: Any = None) -> tuple[NDArray, NDArray]:
         check_is_fitted(self)
-        rows = read_rows(self, X, self._schema, reset=False)
+        rows = read_rows(self, X, reset=False)
         return in_blocks(self.map_.forward, rows, self._context(given, rows), self._run)
 
     def _backward(self, Z: Any, given: Any = None) -> tuple[Any, NDArray]:
         check_is_fitted(self)
-        rows = read_latent(self, Z, self._schema, self.base_distribution_)
+        rows = read_latent(self, Z)
         X, log_det = in_blocks(
             self.map_.inverse, rows, self._context(given, rows), self._run
         )

@@ -4,10 +4,9 @@ A fitted destructor carries one as ``base_distribution_``: rows of it, mapped ba
 samples.
 """
 
-from destructors.maps._chow_liu import ChowLiuTree
+from destructors.maps._categorical import ChowLiuTree, IndependentCategorical
 from destructors.maps._distributions import (
     Distribution,
-    IndependentCategorical,
     JointDistribution,
     StandardNormal,
     Uniform,

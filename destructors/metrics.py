@@ -11,14 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import block_diag
 from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
-from sklearn import get_config
-from sklearn.utils import (
-    check_array,
-    check_consistent_length,
-    check_random_state,
-    gen_batches,
-)
+from scipy.spatial.distance import cdist, pdist
+from sklearn import get_config, utils
+from sklearn.metrics import pairwise_distances_chunked
 
 __all__ = [
     "energy_coefficient",
@@ -126,13 +121,12 @@ def sliced_wasserstein_distance(
     True
     """
     X, Y = _check_samples(X, Y)
-    rng = check_random_state(random_state)
+    rng = utils.check_random_state(random_state)
     directions = rng.standard_normal((X.shape[1], n_directions))
     directions /= np.linalg.norm(directions, axis=0)
     x, y = np.sort(X @ directions, axis=0), np.sort(Y @ directions, axis=0)
     # Both quantile functions are constant between the levels of either.
-    levels = np.union1d(np.arange(1, len(x)) / len(x), np.arange(1, len(y)) / len(y))
-    levels = np.r_[0.0, levels, 1.0]
+    levels = np.union1d(*(np.arange(len(one) + 1) / len(one) for one in (x, y)))
     middle = 0.5 * (levels[1:] + levels[:-1])
     gap = x[(middle * len(x)).astype(np.intp)] - y[(middle * len(y)).astype(np.intp)]
     return float((np.diff(levels) @ gap**2).mean())
@@ -169,9 +163,8 @@ def energy_distance(X: ArrayLike, Y: ArrayLike) -> float:
     6.0
     """
     X, Y = _check_samples(X, Y)
-    distance = lambda A, B: _mean_of_pairs(A, B, lambda block: cdist(block, B))
-    within = distance(X, X) + distance(Y, Y)
-    return float(max(2.0 * distance(X, Y) - within, 0.0))
+    within = _mean_of_pairs(X, X, np.sqrt) + _mean_of_pairs(Y, Y, np.sqrt)
+    return float(max(2.0 * _mean_of_pairs(X, Y, np.sqrt) - within, 0.0))
 
 
 def energy_coefficient(
@@ -228,7 +221,8 @@ def energy_coefficient(
     X = X - shares.mean(axis=1) @ X
     square = (X**2).sum(axis=1)
     distances = np.zeros((len(samples), len(samples)))
-    for rows in gen_batches(len(X), _n_rows_of_a_block(len(X))):
+    n_rows = int(get_config()["working_memory"] * 2**20 / (8 * len(X)))
+    for rows in utils.gen_batches(len(X), max(n_rows, 1)):
         # The factor keeps NumPy from a routine for symmetric products, slow here.
         block = X[rows] @ (-2.0 * X).T
         block += square[rows, None]
@@ -275,18 +269,17 @@ def maximum_mean_discrepancy(
     """
     X, Y = _check_samples(X, Y)
     if bandwidth is None:
-        few = np.vstack([_thin(X), _thin(Y)])
-        distance = cdist(few, few)[np.triu_indices(len(few), 1)]
+        # Of every so manieth row.
+        few = [one[:: -(-2 * len(one) // _N_BANDWIDTH_ROWS)] for one in (X, Y)]
+        distance = pdist(np.vstack(few))
         apart = distance[distance > 0.0]
         bandwidth = float(np.median(apart)) if len(apart) else 1.0
     elif not bandwidth > 0.0:
         raise ValueError(f"bandwidth must be positive, got {bandwidth}.")
     scale = -0.5 / bandwidth**2
-    kernel = lambda A, B: _mean_of_pairs(
-        A, B, lambda block: np.exp(scale * cdist(block, B, "sqeuclidean"))
-    )
-    both = kernel(X, X) + kernel(Y, Y)
-    return float(max(both - 2.0 * kernel(X, Y), 0.0))
+    kernel = lambda square: np.exp(scale * square)
+    both = _mean_of_pairs(X, X, kernel) + _mean_of_pairs(Y, Y, kernel)
+    return float(max(both - 2.0 * _mean_of_pairs(X, Y, kernel), 0.0))
 
 
 def transport_cost(X: ArrayLike, Z: ArrayLike) -> float:
@@ -317,7 +310,7 @@ def transport_cost(X: ArrayLike, Z: ArrayLike) -> float:
     25.0
     """
     X, Z = _check_samples(X, Z)
-    check_consistent_length(X, Z)
+    utils.check_consistent_length(X, Z)
     return float(((X - Z) ** 2).sum(axis=1).mean())
 
 
@@ -363,8 +356,8 @@ def floor(
     >>> bool(0 < floor(energy_distance, X, random_state=0) < 0.1)
     True
     """
-    rows = check_array(X, dtype=np.float64, ensure_min_samples=2)
-    rng = check_random_state(random_state)
+    rows = utils.check_array(X, dtype=np.float64, ensure_min_samples=2)
+    rng = utils.check_random_state(random_state)
     half = len(rows) // 2
     orders = [rng.permutation(len(rows))[: 2 * half] for _ in range(n_repeats)]
     halves = [np.split(rows[order], 2) for order in orders]
@@ -374,24 +367,14 @@ def floor(
 def _mean_of_pairs(
     A: NDArray, B: NDArray, value: Callable[[NDArray], NDArray]
 ) -> float:
-    """Return the mean over all pairs of rows; ``value`` is asked for blocks of A."""
-    blocks = gen_batches(len(A), _n_rows_of_a_block(len(B)))
-    return sum(float(value(A[rows]).sum()) for rows in blocks) / (len(A) * len(B))
-
-
-def _n_rows_of_a_block(n_columns: int) -> int:
-    """Return how many rows of float64 fit into the working memory."""
-    return max(1, int(get_config()["working_memory"] * 2**20 / (8 * n_columns)))
-
-
-def _thin(X: NDArray) -> NDArray:
-    """Return every so manieth row, and not too many."""
-    return X[:: -(-2 * len(X) // _N_BANDWIDTH_ROWS)]
+    """Return the mean of a function of the squared distance over all pairs of rows."""
+    blocks = pairwise_distances_chunked(A, B, metric="sqeuclidean")
+    return sum(float(value(block).sum()) for block in blocks) / (len(A) * len(B))
 
 
 def _check_samples(X: ArrayLike, Y: ArrayLike) -> tuple[NDArray, NDArray]:
-    first: NDArray = check_array(X, dtype=np.float64, input_name="X")
-    second: NDArray = check_array(Y, dtype=np.float64, input_name="Y")
+    first: NDArray = utils.check_array(X, dtype=np.float64, input_name="X")
+    second: NDArray = utils.check_array(Y, dtype=np.float64, input_name="Y")
     if first.shape[1] != second.shape[1]:
         raise ValueError(
             f"X has {first.shape[1]} features, but Y has {second.shape[1]}."

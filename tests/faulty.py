@@ -37,7 +37,7 @@ class Gaussian(Destructor):
         X, weight = fold.train.values, fold.train.weight
         self.mean_ = np.average(X, axis=0, weights=weight)
         variance = np.average((X - self.mean_) ** 2, axis=0, weights=weight)
-        return self.kind(self.mean_, np.sqrt(variance))
+        return self.kind(self.mean_, np.sqrt(np.where(variance > 0, variance, 1.0)))
 
 
 class CubeMap(GaussianMap):
@@ -93,7 +93,7 @@ class HoldsAFunction(Map):
 class FourFeatures(Gaussian):
     def _fit(self, fold, random_state):
         if fold.train.n_features != 4:
-            raise ValueError("four features, please")
+            raise ValueError("four, please")
         return super()._fit(fold, random_state)
 
 
@@ -113,7 +113,7 @@ class SwappedCodes(Destructor):
 
     def _fit(self, fold, random_state):
         X, map_ = fold.train.values, self.kind()
-        self.sizes_ = X.max(axis=0).astype(int) + 1
+        self.sizes_ = np.maximum(X.max(axis=0).astype(int), 1) + 1
         self.base_distribution_ = IndependentCategorical.fit(
             map_.forward(X)[0], self.sizes_, fold.train.weight
         )
@@ -373,6 +373,22 @@ class LosesNames(Gaussian):
 class SumsScores(Gaussian):
     def score(self, X, y=None, sample_weight=None):
         return float(self.score_samples(X).sum())
+
+
+class DividesByZero(Gaussian):
+    """A constant column has no scale."""
+
+    def _fit(self, fold, random_state):
+        map_, varies = super()._fit(fold, random_state), np.ptp(fold.train.values, 0)
+        return GaussianMap(map_.mean, np.where(varies > 0, map_.scale, 0.0))
+
+
+class ShufflesRows(Gaussian):
+    """The next layer gets the rows in another order."""
+
+    def _honest(self, fold, map_, random_state):
+        rows = fold.through(map_).train
+        return Fold(rows.take(np.random.default_rng(0).permutation(len(rows))))
 
 
 class LosesACellMap(SwapMap):

@@ -28,6 +28,7 @@ FLOORS = [
     {"maps"},
     {"base_distributions"},
     {"_compat"},
+    {"_composite"},
     {"rows"},
     {"table"},
     {"base"},

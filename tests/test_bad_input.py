@@ -96,19 +96,19 @@ def test_strings(destructor):
 
 
 @pytest.mark.parametrize(
-    "column",
+    ("column", "advice"),
     [
-        ["red", "green", "blue"],
-        pd.Categorical(["red", "green", "blue"]),
-        pd.date_range("2020-01-01", periods=3),
-        pd.to_timedelta([1, 2, 3], unit="s"),
+        (["red", "green", "blue"], "OrdinalEncoder"),
+        (pd.Categorical(["red", "green", "blue"]), "OrdinalEncoder"),
+        (pd.date_range("2020-01-01", periods=3), "seconds since a date"),
+        (pd.to_timedelta([1, 2, 3], unit="s"), "seconds since a date"),
     ],
     ids=["strings", "categories", "dates", "durations"],
 )
 @each_destructor
-def test_columns_that_are_not_numbers_are_named(destructor, column):
+def test_columns_that_are_not_numbers_are_named(destructor, column, advice):
     frame = pd.DataFrame({"age": [1.0, 2.0, 3.0], "colour": column})
-    message = r"needs numbers, but column\(s\) 'colour' are not.*OrdinalEncoder"
+    message = rf"needs numbers, but column\(s\) 'colour' are not.*{advice}"
     with pytest.raises(ValueError, match=message):
         clone(destructor).fit(frame)
 

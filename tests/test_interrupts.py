@@ -10,7 +10,7 @@ import pytest
 
 from destructors.compose import IterativeDestructor
 from destructors.flows import RBIG, AutoDestructor, DiscreteTreeFlow, TreeFlow
-from destructors.rows import _clock, as_interrupt
+from destructors.rows import _running, as_interrupt
 from tests.interrupted import MODELS
 
 
@@ -66,7 +66,7 @@ def X():
 def test_max_time_ends_a_fit_with_what_there_is(model, X, monkeypatch):
     # A clock that goes on by one second each time somebody looks.
     ticks = itertools.count()
-    monkeypatch.setattr(_clock, "perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setattr(_running, "perf_counter", lambda: float(next(ticks)))
     model.set_params(max_time=5.0).fit(X)
     in_time = next(ticks)
     assert model.n_iter_ >= 1
@@ -80,6 +80,6 @@ def test_max_time_of_a_discrete_flow(monkeypatch):
     a = rng.integers(0, 4, 500)
     X = np.stack([a, (a + rng.integers(0, 2, 500)) % 4, rng.integers(0, 3, 500)], 1)
     ticks = itertools.count()
-    monkeypatch.setattr(_clock, "perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setattr(_running, "perf_counter", lambda: float(next(ticks)))
     model = DiscreteTreeFlow(random_state=0, max_time=1.0).fit(X)
     assert np.isfinite(model.score_samples(X)).all()

@@ -42,6 +42,8 @@ LOCAL_FAULTS = {
     faulty.NeedsArrays: {"check_input_types", "check_dataframe"},
     faulty.LosesNames: {"check_dataframe"},
     faulty.SumsScores: {"check_outputs"},
+    faulty.DividesByZero: {"check_degenerate_data"},
+    faulty.ShufflesRows: {"check_rows_handed_on"},
 }
 
 # Faults that show in many places, with the checks that are made for them.

@@ -6,24 +6,22 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import OneToOneFeatureMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from destructors._compat import StrOptions, check_feature_names_in
-from destructors.alignment._domains import (
-    by_domain,
-    check_labels,
-    divergence,
-    find_domains,
-    resolve_domain_weights,
-)
+from destructors._compat import StrOptions
+from destructors.alignment import _domains
 from destructors.base import HoldoutDestructor
 from destructors.maps._density import encode_labels
 from destructors.rows import Fold, Rows
 from destructors.table import read_rows
 
+# Labels of rows, or weights.
+Given = ArrayLike | None
 
-class DomainDestructor(HoldoutDestructor):
+
+class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
     """Base of the destructors with a map for each domain, into a shared space.
 
     What a subclass implements is that of `destructors.base.Destructor`: `_fit`. The
@@ -74,18 +72,16 @@ class DomainDestructor(HoldoutDestructor):
     __metadata_request__score: ClassVar[dict] = {"sample_domain": True}
 
     _parameter_constraints: ClassVar[dict] = {
-        "domain_weights": [
-            StrOptions({"uniform", "proportional", "target"}),
-            Mapping,
-            "array-like",
-        ],
+        "domain_weights": [StrOptions(_domains.SHARES), Mapping, "array-like"],
         "random_state": ["random_state"],
     }
     # Fewest rows that a domain can have.
     _min_domain_samples: ClassVar[int] = 2
+    # Those that have no such parameters only align, to the mean of all.
+    domain_weights: Any = "uniform"
+    density: Any = None
 
     domains_: NDArray
-    domain_weights_: NDArray
 
     # ------------------------------------------------------------------ fitting
 
@@ -94,11 +90,11 @@ class DomainDestructor(HoldoutDestructor):
         X: ArrayLike,
         y: Any = None,
         *,
-        sample_domain: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-        X_val: ArrayLike | None = None,
-        sample_domain_val: ArrayLike | None = None,
-        sample_weight_val: ArrayLike | None = None,
+        sample_domain: Given = None,
+        sample_weight: Given = None,
+        X_val: Given = None,
+        sample_domain_val: Given = None,
+        sample_weight_val: Given = None,
     ) -> Self:
         """Fit the maps of all domains.
 
@@ -133,26 +129,16 @@ class DomainDestructor(HoldoutDestructor):
             for each row, there are less than two domains or too few rows of one, or a
             weight is negative.
         """
-        if sample_domain is None and y is not None:
-            raise ValueError(
-                f"{type(self).__name__} needs sample_domain, the domain label of each "
-                "row, by keyword: fit(X, sample_domain=labels). The second argument is "
-                "y, which is not used."
-            )
-        labels: Any = sample_domain
-        labels_val: Any = sample_domain_val
+        given: Any = X, sample_weight, sample_domain
+        held_out: Any = X_val, sample_weight_val, sample_domain_val
         with self._fitting() as learner:
-            train, validation = learner._read_training(X, sample_weight, labels), None
+            train, validation = learner._read_training(*given), None
             if X_val is not None:
-                validation = learner._read_validation(
-                    X_val, sample_weight_val, labels_val
-                )
-                domains = learner.domains_
-                missing = np.setdiff1d(domains, domains[validation.context])
-                if len(missing):
+                validation = learner._read_validation(*held_out)
+                without = np.delete(learner.domains_, validation.context).tolist()  # type: ignore[arg-type]
+                if without:
                     raise ValueError(
-                        "X_val needs rows of each domain, but has none of "
-                        f"{', '.join(map(repr, missing.tolist()))}."
+                        f"X_val needs rows of each domain, but has none of {without}."
                     )
             elif sample_domain_val is not None or sample_weight_val is not None:
                 raise ValueError("sample_domain_val and sample_weight_val need X_val.")
@@ -165,24 +151,19 @@ class DomainDestructor(HoldoutDestructor):
                 f"{type(self).__name__} needs the domain of each row, which is unknown "
                 "here: fit it by itself, with sample_domain, or in an AlignmentFlow."
             )
-        totals = [part.total for part in by_domain(fold.train)]
+        totals = [part.total for part in _domains.by_domain(fold.train)]
         if "domains_" not in vars(self):
             self.domains_ = np.arange(len(totals))
-        self.domain_weights_ = resolve_domain_weights(
-            getattr(self, "domain_weights", "uniform"), self.domains_, totals
+        self.domain_weights_ = _domains.resolve_domain_weights(
+            self.domain_weights, self.domains_, totals
         )
         after = super()._fit_rows(fold, onwards=onwards)
-        if not self._is_density():
+        if self.density is None:
             self.base_distribution_ = None
         return after
 
     def fit_transform(
-        self,
-        X: ArrayLike,
-        y: Any = None,
-        *,
-        sample_domain: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
+        self, X: ArrayLike, y: Any = None, *, sample_domain: Given = None, **params: Any
     ) -> NDArray:
         """Fit the maps, and map the training rows to the shared space.
 
@@ -194,22 +175,20 @@ class DomainDestructor(HoldoutDestructor):
             Not used, present for API consistency by convention.
         sample_domain : array-like of shape (n_samples,)
             Label of the domain of each row.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+        **params : dict
+            What else `fit` takes, such as ``sample_weight``.
 
         Returns
         -------
         Z : ndarray of shape (n_samples, n_features)
             The rows in the shared space.
         """
-        self.fit(X, y, sample_domain=sample_domain, sample_weight=sample_weight)
+        self.fit(X, y, sample_domain=sample_domain, **params)
         return self.transform(X, sample_domain=sample_domain)
 
     # ------------------------------------------------------------------ mapping
 
-    def transform(
-        self, X: ArrayLike, *, sample_domain: ArrayLike | None = None
-    ) -> NDArray:
+    def transform(self, X: ArrayLike, *, sample_domain: Given = None) -> NDArray:
         """Map rows to the shared space.
 
         Parameters
@@ -231,9 +210,7 @@ class DomainDestructor(HoldoutDestructor):
         """
         return self.transform_and_log_det(X, sample_domain=sample_domain)[0]
 
-    def inverse_transform(
-        self, X: ArrayLike, *, sample_domain: ArrayLike | None = None
-    ) -> Any:
+    def inverse_transform(self, X: ArrayLike, *, sample_domain: Given = None) -> Any:
         """Map rows of the shared space to domains: the exact inverse of `transform`.
 
         Parameters
@@ -251,7 +228,7 @@ class DomainDestructor(HoldoutDestructor):
         return self.inverse_and_log_det(X, sample_domain=sample_domain)[0]
 
     def transform_and_log_det(
-        self, X: ArrayLike, *, sample_domain: ArrayLike | None = None
+        self, X: ArrayLike, *, sample_domain: Given = None
     ) -> tuple[NDArray, NDArray]:
         """Map rows to the shared space, with the log-determinant of the Jacobian.
 
@@ -272,7 +249,7 @@ class DomainDestructor(HoldoutDestructor):
         return self._forward(X, sample_domain)
 
     def inverse_and_log_det(
-        self, Z: ArrayLike, *, sample_domain: ArrayLike | None = None
+        self, Z: ArrayLike, *, sample_domain: Given = None
     ) -> tuple[Any, NDArray]:
         """Map rows of the shared space to domains, with the log-determinant.
 
@@ -323,9 +300,9 @@ class DomainDestructor(HoldoutDestructor):
         self,
         X: ArrayLike,
         y: Any = None,
-        sample_weight: ArrayLike | None = None,
+        sample_weight: Given = None,
         *,
-        sample_domain: ArrayLike | None = None,
+        sample_domain: Given = None,
     ) -> float:
         """Return how well the domains agree in the shared space.
 
@@ -348,16 +325,13 @@ class DomainDestructor(HoldoutDestructor):
         """
         rows = self._read(X, sample_weight, sample_domain)
         # Of the domains seen in fit some may be missing here.
-        find_domains(self.domains_[rows.context], 1, type(self).__name__)
-        return -divergence(rows.through(self.map_))
+        _domains.find_domains(self.domains_[rows.context], 1, type(self).__name__)
+        return -_domains.divergence(rows.through(self.map_))
 
     # ------------------------------------------------------------------ density
 
-    def _is_density(self) -> bool:
-        return getattr(self, "density", None) is not None
-
     def _has_density(self) -> bool:
-        if not self._is_density():
+        if self.density is None:
             raise AttributeError(
                 f"{type(self).__name__} has no density: it only aligns domains. "
                 "AlignmentFlow has one if it is given a destructor as density."
@@ -365,9 +339,7 @@ class DomainDestructor(HoldoutDestructor):
         return True
 
     @available_if(_has_density)
-    def score_samples(
-        self, X: ArrayLike, *, sample_domain: ArrayLike | None = None
-    ) -> NDArray:
+    def score_samples(self, X: ArrayLike, *, sample_domain: Given = None) -> NDArray:
         """Log density of each row given its domain, in nats.
 
         Parameters
@@ -417,40 +389,37 @@ class DomainDestructor(HoldoutDestructor):
         labels = np.repeat([domain], max(int(n_samples), 0))
         return self._draw(n_samples, random_state, labels)
 
-    # ------------------------------------------------------------------ scikit-learn
-
-    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
-        """Get the names of the shared features: those of the input.
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Names of the input features; by default those seen in `fit`.
-
-        Returns
-        -------
-        feature_names_out : ndarray of str objects
-            A map moves rows within their space, so the names stay.
-        """
-        check_is_fitted(self)
-        return check_feature_names_in(self, input_features)
-
     # ------------------------------------------------------------------ steps
 
     def _check_labels(
         self, given: Any, values: NDArray, name: str = "sample_domain"
     ) -> NDArray:
-        return check_labels(given, len(values), type(self).__name__, name)
+        """Return the labels of rows, as an array."""
+        if given is None:
+            raise ValueError(
+                f"{type(self).__name__} needs {name}, the domain label of each row, by "
+                f"keyword: {name}=labels (through scikit-learn's metadata routing "
+                "inside a Pipeline or a search)."
+            )
+        labels = np.asarray(given)
+        if labels.shape not in ((len(values),), (len(values), 1)):
+            raise ValueError(
+                f"{name} must have one label for each of {len(values)} rows, got an "
+                f"array of shape {labels.shape}."
+            )
+        # Of all values only a missing number differs from itself.
+        if ((labels != labels) | (labels == np.array(None))).any():
+            raise ValueError(
+                f"{name} contains missing labels (NaN or None): give each row a label, "
+                "or drop such rows."
+            )
+        return labels.ravel()
 
     def _context(self, given: Any, values: NDArray) -> NDArray:
         return encode_labels(self._check_labels(given, values), self.domains_)
 
     def _as_rows(
-        self,
-        values: NDArray,
-        sample_weight: ArrayLike | None,
-        context: Any,
-        name: str = "sample_weight",
+        self, values: Any, sample_weight: Any, context: Any, name: str = "sample_weight"
     ) -> Rows:
         """Return rows with the numbers of their domains as context."""
         labels = self._check_labels(context, values, name.replace("weight", "domain"))
@@ -458,13 +427,10 @@ class DomainDestructor(HoldoutDestructor):
         if "domains_" not in vars(self):
             # Those of rows of weight zero are none.
             fewest, name = self._min_domain_samples, type(self).__name__
-            self.domains_ = find_domains(rows.context, fewest, name)
-        numbers = encode_labels(rows.context, self.domains_)  # type: ignore[arg-type]
-        return replace(rows, context=numbers)
+            self.domains_ = _domains.find_domains(rows.context, fewest, name)
+        return replace(rows, context=encode_labels(rows.context, self.domains_))  # type: ignore[arg-type]
 
-    def _read(
-        self, X: Any, sample_weight: ArrayLike | None = None, given: Any = None
-    ) -> Rows:
+    def _read(self, X: Any, sample_weight: Given = None, given: Any = None) -> Rows:
         check_is_fitted(self)
-        values = read_rows(self, X, self._schema, reset=False)
+        values = read_rows(self, X, reset=False)
         return self._as_rows(values, sample_weight, given)

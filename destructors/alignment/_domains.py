@@ -1,90 +1,69 @@
-"""Domains: their labels, their rows, their shares in the barycenter."""
+"""Rows of several domains, and the shares of these in the barycenter."""
 
 from collections.abc import Mapping
 from reprlib import repr as shorten
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+from sklearn.utils.extmath import randomized_svd
 
+from destructors.maps._checks import show
 from destructors.metrics import energy_coefficient
 from destructors.rows import Fold, Rows, make_splits
 
+SHARES = {"uniform", "proportional", "target"}
 # Domains of fewer different rows are not divided.
 _FEWEST_TO_HOLD_OUT = 10
-
-
-# ---------------------------------------------------------------------- labels
-
-
-def check_labels(
-    given: ArrayLike | None, n_rows: int, who: str, name: str = "sample_domain"
-) -> NDArray:
-    """Return the labels of rows.
-
-    Parameters
-    ----------
-    given : array-like of shape (n_rows,) or (n_rows, 1), or None
-        What a user gave as labels.
-    n_rows : int
-        Number of rows.
-    who : str
-        Name of the destructor that needs them.
-    name : str
-        Name of the argument.
-    """
-    if given is None:
-        raise ValueError(
-            f"{who} needs {name}, the domain label of each row: pass {name}=... "
-            "(through scikit-learn's metadata routing inside a Pipeline or a search)."
-        )
-    labels = np.asarray(given)
-    if labels.shape[1:] == (1,):
-        labels = labels.ravel()
-    if labels.ndim != 1:
-        raise ValueError(
-            f"{name} must have one label a row, got an array of shape {labels.shape}."
-        )
-    if len(labels) != n_rows:
-        raise ValueError(
-            f"{name} has {len(labels)} labels, but X has {n_rows} rows: give one label "
-            "a row."
-        )
-    # Of all values only a missing number differs from itself.
-    missing = np.asarray(labels != labels)
-    if labels.dtype.kind == "O":
-        missing = missing | np.equal(labels, np.array(None))
-    if missing.any():
-        raise ValueError(
-            f"{name} contains missing labels (NaN or None): give each row a label, or "
-            "drop such rows."
-        )
-    return labels
 
 
 def find_domains(labels: Any, fewest: int, who: str) -> NDArray:
     """Return the labels there are, in order, each of at least so many rows."""
     domains, sizes = np.unique(labels, return_counts=True)
-    if domains.dtype.kind == "O":
-        # Strings, say: a file holds no objects.
-        domains = np.array(domains.tolist())
-    if len(domains) < 2:
+    if len(domains) < 2 or sizes.min() < fewest:
+        counts = zip(sizes.tolist(), domains.tolist(), strict=True)
         raise ValueError(
-            f"{who} needs at least 2 domains, but sample_domain has 1 label: "
-            f"{domains.tolist()[0]!r}."
+            f"{who} needs at least 2 domains, each of at least {fewest} row(s) of "
+            "weight above zero, but sample_domain has "
+            f"{show(f'{label!r} ({n})' for n, label in sorted(counts))}: drop small "
+            "domains, or join them with others."
         )
-    few = [
-        f"{domain!r} ({size})"
-        for domain, size in zip(domains.tolist(), sizes, strict=True)
-        if size < fewest
-    ]
-    if few:
+    # Strings, say: a file holds no objects.
+    return np.array(domains.tolist()) if domains.dtype.kind == "O" else domains
+
+
+def resolve_domain_weights(
+    domain_weights: Any, domains: NDArray, totals: list[float]
+) -> NDArray:
+    """Return the share of each domain in the barycenter; the sum is 1."""
+    known, shares = domains.tolist(), domain_weights
+    if isinstance(domain_weights, str):
+        ones = np.ones(len(known))
+        negative = domains < 0 if domains.dtype.kind in "if" else 0.0 * ones
+        named = {"uniform": ones, "proportional": totals, "target": negative}
+        shares = named[domain_weights]
+    elif isinstance(domain_weights, Mapping):
+        if unknown := [label for label in domain_weights if label not in known]:
+            raise ValueError(
+                f"domain_weights names the unknown domain(s) {shorten(unknown)}; there "
+                f"are {shorten(known)}."
+            )
+        shares = [domain_weights.get(label, 0.0) for label in known]
+    shares = np.asarray(shares, dtype=np.float64)
+    if shares.shape != domains.shape:
         raise ValueError(
-            f"{who} needs at least {fewest} rows of each domain (of weight above "
-            f"zero), but of {', '.join(few)} there are fewer: drop such domains, or "
-            "join them with others."
+            f"domain_weights must have one weight for each of the {len(known)} "
+            f"domains, got an array of shape {shares.shape}."
         )
-    return domains
+    total = shares.sum()
+    if not (np.isfinite(shares).all() and (shares >= 0).all() and total > 0):
+        raise ValueError(
+            "domain_weights must be finite and not negative, with one above zero; the "
+            f"domains {shorten(known)} have {shorten(shares.tolist())}. ("
+            '"target" needs a domain whose label is a negative number.)'
+        )
+    # Shares that a flow hands to its layers stay what they are to the last bit.
+    return shares if abs(total - 1.0) < 1e-12 else shares / total
 
 
 # ---------------------------------------------------------------------- rows
@@ -96,9 +75,8 @@ def by_domain(rows: Rows) -> list[Rows]:
 
 
 def _members(rows: Rows) -> list[NDArray]:
-    assert rows.context is not None
-    numbers = range(int(rows.context.max()) + 1)
-    return [np.flatnonzero(rows.context == k) for k in numbers]
+    domain: Any = rows.context
+    return [np.flatnonzero(domain == k) for k in range(domain.max() + 1)]
 
 
 def divergence(rows: Rows, most: int | None = None) -> float:
@@ -112,30 +90,17 @@ def divergence(rows: Rows, most: int | None = None) -> float:
         About so many rows are compared, the first of each domain.
     """
     members = _members(rows)
-    if most is not None:
-        most //= len(members)
-    parts = [rows.take(own[:most]) for own in members if len(own)]
+    end = None if most is None else most // len(members)
+    parts = [rows.take(own[:end]) for own in members if len(own)]
     return energy_coefficient(
         [part.values for part in parts], [part.weight for part in parts]
     )
 
 
-def pooled_weight(parts: list[Rows]) -> NDArray:
-    """Return weights of all rows together, by which each domain counts as much."""
-    return np.concatenate([part.weights / part.total for part in parts]) / len(parts)
-
-
-def shuffle(rows: Rows) -> Rows:
-    """Return the rows of one domain after the other, in an order by content.
-
-    The first of each are as good as any then, and the order in which they came does not
-    matter.
-    """
-    order = [
-        own[np.argsort(rows.take(own).hashes(0), kind="stable")]
-        for own in _members(rows)
-    ]
-    return rows.take(np.concatenate(order))
+def pool(parts: list[Rows]) -> tuple[NDArray, NDArray]:
+    """Return all rows together, and weights by which each domain counts as much."""
+    weight = np.concatenate([part.weights / part.total for part in parts]) / len(parts)
+    return np.vstack([part.values for part in parts]), weight
 
 
 def split_domains(
@@ -156,66 +121,46 @@ def split_domains(
     seed : int
         Seed of the split.
     """
-    n_folds, domains = cv or 1, []
+    n_folds = cv or 1
+    # Which rows are in the training and in the held-out part of each.
+    sides = np.ones((n_folds, 2, len(rows)), bool)
     for members in _members(rows):
         part = rows.take(members)
-        splits = [(np.arange(len(part)),) * 2] * n_folds
         if len(part.unique()[0]) >= max(_FEWEST_TO_HOLD_OUT, n_folds):
             splits = make_splits(part, cv, validation_fraction, seed)
-        domains.append([(members[train], members[test]) for train, test in splits])
-    return [
-        Fold(*(rows.take(np.concatenate(side)) for side in zip(*parts, strict=True)))
-        for parts in zip(*domains, strict=True)
-    ]
+            for (train, held_out), (ours, theirs) in zip(sides, splits, strict=True):
+                train[members[theirs]] = held_out[members[ours]] = False
+    return [Fold(rows.take(train), rows.take(held_out)) for train, held_out in sides]
 
 
-# ---------------------------------------------------------------------- shares
+# ---------------------------------------------------------------------- directions
 
 
-def resolve_domain_weights(
-    domain_weights: Any, domains: NDArray, totals: list[float]
-) -> NDArray:
-    """Return the share of each domain in the barycenter; the sum is 1."""
-    known = domains.tolist()
-    if isinstance(domain_weights, str):
-        if domain_weights == "uniform":
-            shares = np.ones(len(domains))
-        elif domain_weights == "proportional":
-            shares = np.array(totals)
-        else:
-            shares = _target_shares(domains)
-    elif isinstance(domain_weights, Mapping):
-        if unknown := [label for label in domain_weights if label not in known]:
-            raise ValueError(
-                f"domain_weights names the unknown domain(s) {shorten(unknown)}; there "
-                f"are {shorten(known)}."
-            )
-        shares = np.array([domain_weights.get(label, 0.0) for label in known], float)
-    else:
-        shares = np.asarray(domain_weights, dtype=np.float64)
-        if shares.shape != domains.shape:
-            raise ValueError(
-                f"domain_weights must have one weight for each of the {len(domains)} "
-                f"domains, got an array of shape {shares.shape}."
-            )
-    if not (np.isfinite(shares).all() and (shares >= 0).all() and shares.sum() > 0):
-        raise ValueError(
-            "domain_weights must be finite and not negative, with one above zero; got "
-            f"{shares.tolist()}."
-        )
-    total = shares.sum()
-    # Shares that a flow hands to its layers stay what they are to the last bit.
-    return shares if abs(total - 1.0) < 1e-12 else shares / total
+def principal_basis(
+    parts: list[Rows], n_components: int, random_state: np.random.RandomState
+) -> NDArray | None:
+    """Return the leading principal axes of all domains together.
 
+    Parameters
+    ----------
+    parts : list of Rows
+        The rows of each domain.
+    n_components : int
+        Number of axes.
+    random_state : RandomState
+        Source of the random start.
 
-def _target_shares(domains: NDArray) -> NDArray:
-    shares = np.zeros(len(domains))
-    if domains.dtype.kind in "if":
-        shares[domains < 0] = 1.0
-    if not shares.any():
-        raise ValueError(
-            'domain_weights="target" needs a target domain, whose label is a negative '
-            f"number; the labels are {shorten(domains.tolist())}. Or name the target: "
-            "domain_weights={label: 1.0}."
-        )
-    return shares
+    Returns
+    -------
+    basis : ndarray of shape (n_features, n_components) or None
+        None where the axes would span the whole space.
+    """
+    X, weight = pool(parts)
+    if n_components >= X.shape[1]:
+        return None
+    X = np.sqrt(weight)[:, None] * (X - weight @ X)
+    n_components = min(n_components, len(X))
+    _, _, axes = randomized_svd(
+        X, n_components, n_iter=2, transpose=False, random_state=random_state
+    )
+    return np.ascontiguousarray(axes.T)

@@ -9,10 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 
 from destructors._compat import Interval
-from destructors.alignment._directions import principal_basis
-from destructors.alignment._layer import BarycenterDestructor
+from destructors.alignment import _domains
+from destructors.alignment._barycenter import BarycenterDestructor
 from destructors.maps import Map, Stretch, Switch
 from destructors.rows import Rows
+from destructors.rows._moments import sum_values, weigh
 
 # The maps stretch and squeeze by no more than this: rows of a domain that is constant
 # in a direction come back to full precision.
@@ -102,46 +103,34 @@ class GaussianBarycenter(BarycenterDestructor):
     def _fit_barycenter(
         self, parts: list[Rows], random_state: np.random.RandomState
     ) -> Callable[[float], Map]:
-        means = np.stack([part.sum(_weighted_sum) / part.total for part in parts])
-        self.means_ = means
-        self.barycenter_mean_ = self.domain_weights_ @ means
-        basis = principal_basis(parts, self.n_components, random_state)
+        means = np.stack([part.sum(sum_values) / part.total for part in parts])
+        centre = self.domain_weights_ @ means
+        self.means_, self.barycenter_mean_ = means, centre
+        basis = _domains.principal_basis(parts, self.n_components, random_state)
         covariances = [
             part.sum(_second_moments, mean, basis) / part.total
             for part, mean in zip(parts, means, strict=True)
         ]
         target = barycenter_covariance(np.stack(covariances), self.domain_weights_)
-        maps = _maps_to(target, covariances)
+        ridge = _ridge(np.stack([target, *covariances]))
+        maps = [_map_to(target + ridge, one + ridge) for one in covariances]
         if basis is not None:
             maps = [(values, basis @ axes) for values, axes in maps]
-        moves = self.barycenter_mean_ - means
-
-        def at(share: float) -> Map:
-            parts = zip(maps, means, moves, strict=True)
-            # The eigenvalues of a mean with the identity are such means.
-            return Switch(
-                tuple(
-                    Stretch(
-                        axes, 1.0 + share * (values - 1.0), mean, mean + share * move
-                    )
-                    for (values, axes), mean, move in parts
-                )
+        moves = centre - means
+        # The eigenvalues of a mean with the identity are such means.
+        return lambda share: Switch(
+            tuple(
+                Stretch(axes, 1.0 + share * (values - 1.0), mean, mean + share * move)
+                for (values, axes), mean, move in zip(maps, means, moves, strict=True)
             )
-
-        return at
-
-
-def _weighted_sum(block: Rows) -> NDArray:
-    weight = block.weight
-    return np.sum(block.values if weight is None else block.values * weight[:, None], 0)
+        )
 
 
 def _second_moments(block: Rows, mean: NDArray, basis: NDArray | None) -> NDArray:
     centred = block.values - mean
     if basis is not None:
         centred = centred @ basis
-    weight = block.weight
-    return centred.T @ (centred if weight is None else centred * weight[:, None])
+    return centred.T @ weigh(centred, block)
 
 
 def barycenter_covariance(covariances: NDArray, weights: NDArray) -> NDArray:
@@ -162,9 +151,8 @@ def barycenter_covariance(covariances: NDArray, weights: NDArray) -> NDArray:
     present = np.flatnonzero(weights)
     if len(present) == 1:
         return covariances[present[0]]
-    mean = np.einsum("k,kij->ij", weights, covariances)
     ridge = _ridge(covariances)
-    barycenter = mean + ridge
+    barycenter = np.einsum("k,kij->ij", weights, covariances) + ridge
     for _ in range(_MAX_ITER):
         root, inverse_root = _roots(barycenter)
         inner = sum(
@@ -179,19 +167,12 @@ def barycenter_covariance(covariances: NDArray, weights: NDArray) -> NDArray:
     return barycenter
 
 
-def _maps_to(
-    barycenter: NDArray, covariances: list[NDArray]
-) -> list[tuple[NDArray, NDArray]]:
-    """Return eigenvalues and axes of the optimal map of each to the barycenter."""
-    ridge = _ridge(np.stack([barycenter, *covariances]))
-    target = barycenter + ridge
-    maps = []
-    for covariance in covariances:
-        root, inverse_root = _roots(covariance + ridge)
-        matrix = inverse_root @ _root(root @ target @ root) @ inverse_root
-        values, axes = eigh(0.5 * (matrix + matrix.T))
-        maps.append((np.clip(values, 1.0 / _STEEPEST, _STEEPEST), axes))
-    return maps
+def _map_to(target: NDArray, covariance: NDArray) -> tuple[NDArray, NDArray]:
+    """Return eigenvalues and axes of the optimal map from one to the other."""
+    root, inverse_root = _roots(covariance)
+    matrix = inverse_root @ _root(root @ target @ root) @ inverse_root
+    values, axes = eigh(0.5 * (matrix + matrix.T))
+    return np.clip(values, 1.0 / _STEEPEST, _STEEPEST), axes
 
 
 def _ridge(covariances: NDArray) -> NDArray:

@@ -1,108 +1,25 @@
-"""Features one by one, or a few directions: those in which the domains differ most."""
+"""Along a few directions: those in which the domains differ most."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from numbers import Integral
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from destructors._compat import Interval, StrOptions
-from destructors.alignment._directions import find_directions, principal_basis, project
-from destructors.alignment._layer import BarycenterDestructor
-from destructors.alignment._monotone import choose_n_knots, fit_monotone
+from destructors._compat import Interval
+from destructors.alignment import _barycenter, _domains
 from destructors.maps import Along, Map, Switch
 from destructors.rows import Rows
 
 _N_DIRECTIONS = 30
+# Quantile levels by which projections are compared.
+_N_LEVELS = 32
+_SHORTEST_STEP = 1e-2
 
 
-class MarginalBarycenter(BarycenterDestructor):
-    """Bring the domains together in each feature by itself.
-
-    Each feature is mapped by univariate optimal transport to the barycenter of the
-    domains: a smooth increasing map through the means of groups of rows, linear beyond.
-    What the domains' dependences differ by stays.
-
-    Parameters
-    ----------
-    n_knots : int or "auto", default="auto"
-        Number of groups of rows that a map goes through. "auto" takes twice the cube
-        root of the size of the smallest domain, and at most 64.
-    domain_weights : str, dict or array-like, default="uniform"
-        Share of each domain in the barycenter: the same ("uniform"), as the numbers of
-        rows ("proportional"), or all for the targets, whose labels are negative
-        ("target"). A dict gives weights by label (a label that is not there has none:
-        ``{"b": 1}`` aligns everything to "b"), an array in the order of ``domains_``.
-    learning_rate : float or "auto", default="auto"
-        Share of the way to the barycenter to go: 0 leaves all rows where they are, 1
-        goes all the way. "auto" takes what brings held-out rows closest: those that are
-        given, or a fifth.
-    random_state : int, RandomState instance or None, default=None
-        Seed of the hold-out.
-
-    Attributes
-    ----------
-    learning_rate_ : float
-        Share of the way to the barycenter that the maps go.
-    domains_ : ndarray of shape (n_domains,)
-        Labels of the domains.
-    domain_weights_ : ndarray of shape (n_domains,)
-        Share of each in the barycenter.
-    n_features_in_ : int
-        Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (``n_features_in_``,)
-        Names of features seen in `fit`, if all are strings.
-
-    See Also
-    --------
-    SlicedBarycenter : The same along the directions in which the domains differ most.
-
-    References
-    ----------
-    Zhou, Gong, Ravikumar and Inouye, *Iterative alignment flows*, AISTATS 2022, section
-    3 (naive barycenter).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from destructors.alignment import MarginalBarycenter
-    >>> rng = np.random.default_rng(0)
-    >>> X = np.r_[rng.normal(0, 1, (500, 1)), rng.normal(4, 1, (500, 1))]
-    >>> domain = np.repeat(["a", "b"], 500)
-    >>> layer = MarginalBarycenter(random_state=0).fit(X, sample_domain=domain)
-    >>> Z = layer.transform(X, sample_domain=domain)
-    >>> bool(np.allclose([Z[:500].mean(), Z[500:].mean()], 2, atol=0.1))
-    True
-    """
-
-    _parameter_constraints: ClassVar[dict] = {
-        **BarycenterDestructor._parameter_constraints,
-        "n_knots": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
-    }
-
-    def __init__(
-        self,
-        *,
-        n_knots: int | Literal["auto"] = "auto",
-        domain_weights: str | Mapping | ArrayLike = "uniform",
-        learning_rate: float | Literal["auto"] = "auto",
-        random_state: int | np.random.RandomState | None = None,
-    ):
-        self.n_knots = n_knots
-        self.domain_weights = domain_weights
-        self.learning_rate = learning_rate
-        self.random_state = random_state
-
-    def _fit_barycenter(
-        self, parts: list[Rows], random_state: np.random.RandomState
-    ) -> Callable[[float], Map]:
-        n_knots = choose_n_knots(parts) if self.n_knots == "auto" else self.n_knots
-        maps = fit_monotone(parts, self.domain_weights_, n_knots)
-        return lambda share: Switch(maps.shorten(share).splines())
-
-
-class SlicedBarycenter(BarycenterDestructor):
+class SlicedBarycenter(_barycenter.BarycenterDestructor):
     r"""Bring the domains together along the directions in which they differ most.
 
     Orthonormal directions :math:`W` are found that maximise the sliced Wasserstein
@@ -176,11 +93,10 @@ class SlicedBarycenter(BarycenterDestructor):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **BarycenterDestructor._parameter_constraints,
+        **_barycenter.MarginalBarycenter._parameter_constraints,
         "n_directions": [Interval(Integral, 1, None, closed="left"), None],
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "n_knots": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
     }
 
     def __init__(
@@ -205,14 +121,123 @@ class SlicedBarycenter(BarycenterDestructor):
     def _fit_barycenter(
         self, parts: list[Rows], random_state: np.random.RandomState
     ) -> Callable[[float], Map]:
-        basis = principal_basis(parts, self.n_components, random_state)
+        basis = _domains.principal_basis(parts, self.n_components, random_state)
         within = parts if basis is None else project(parts, basis)
         n_directions = min(self.n_directions or _N_DIRECTIONS, within[0].n_features)
         found, self.n_iter_ = find_directions(
             within, self.domain_weights_, n_directions, self.max_iter, random_state
         )
-        n_knots = choose_n_knots(parts) if self.n_knots == "auto" else self.n_knots
-        maps = fit_monotone(project(within, found), self.domain_weights_, n_knots)
-        directions = found if basis is None else basis @ found
-        self.directions_ = directions
-        return lambda share: Along(directions, Switch(maps.shorten(share).splines()))
+        along = project(within, found)
+        maps = _barycenter.fit_monotone(along, self.domain_weights_, self.n_knots)
+        directions = self.directions_ = found if basis is None else basis @ found
+        return lambda share: Along(directions, Switch(_barycenter.splines(maps, share)))
+
+
+def project(parts: list[Rows], directions: NDArray) -> list[Rows]:
+    """Return what the rows are along directions."""
+    return [replace(part, values=part.values @ directions) for part in parts]
+
+
+def find_directions(
+    parts: list[Rows],
+    domain_weights: NDArray,
+    n_directions: int,
+    max_iter: int,
+    random_state: np.random.RandomState,
+) -> tuple[NDArray, int]:
+    """Return orthonormal directions along which domains are far from their barycenter.
+
+    Riemannian gradient ascent with a QR retraction: a step that does not raise the
+    sliced distance is halved and tried again.
+
+    Parameters
+    ----------
+    parts : list of Rows
+        The rows of each domain.
+    domain_weights : ndarray of shape (n_domains,)
+        Share of each in the barycenter.
+    n_directions : int
+        Number of directions.
+    max_iter : int
+        Number of steps, at most.
+    random_state : RandomState
+        Source of the start, uniform among all frames.
+
+    Returns
+    -------
+    directions : ndarray of shape (n_features, n_directions)
+        Orthonormal columns.
+    n_iter : int
+        Number of steps.
+    """
+    best = _retract(random_state.standard_normal((parts[0].n_features, n_directions)))
+    value, gradient = _sliced_distance(parts, domain_weights, best)
+    size, n_iter = 1.0, 0
+    while n_iter < max_iter:
+        n_iter += 1
+        norm = np.sqrt((gradient**2).sum(axis=0).mean())
+        if not norm > 0.0 or size < _SHORTEST_STEP:
+            break
+        trial = _retract(best + size / norm * gradient)
+        trial_value, trial_gradient = _sliced_distance(parts, domain_weights, trial)
+        if trial_value > value:
+            best, value, gradient = trial, trial_value, trial_gradient
+        else:
+            size *= 0.5
+    return best, n_iter
+
+
+def _retract(matrix: NDArray) -> NDArray:
+    """Return orthonormal columns, continuous in the matrix."""
+    q, r = np.linalg.qr(matrix)
+    return q * np.where(np.diag(r) < 0.0, -1.0, 1.0)
+
+
+def _sliced_distance(
+    parts: list[Rows], domain_weights: NDArray, directions: NDArray
+) -> tuple[float, NDArray]:
+    """Return how far quantile functions are from their mean, and the gradient of that.
+
+    The distance is the mean square, summed over directions; the gradient is along the
+    manifold.
+    """
+    projections = project(parts, directions)
+    n_levels = int(np.clip(min(part.total for part in parts), 2, _N_LEVELS))
+    quantiles = np.stack(
+        [_barycenter.group_means(part, n_levels) for part in projections]
+    )
+    # A domain without a share in the barycenter has to get there all the same.
+    shares = np.full(len(quantiles), 1.0 / len(quantiles))
+    gaps = quantiles - np.einsum("k,kcm->cm", domain_weights, quantiles)
+    value = np.einsum("k,kcm,kcm->", shares, gaps, gaps) / n_levels
+    # The barycenter moves with the domains, unless gaps cancel in the mean.
+    pull = shares[:, None, None] * gaps
+    pull -= domain_weights[:, None, None] * pull.sum(axis=0)
+    gradient = np.zeros_like(directions)
+    for part, projected, forces in zip(parts, projections, pull, strict=True):
+        gradient += part.values.T @ _spread(forces, projected)
+    inner = directions.T @ gradient
+    return float(value), gradient - directions @ (0.5 * (inner + inner.T))
+
+
+def _spread(forces: NDArray, rows: Rows) -> NDArray:
+    """Return the force on each row: its share of that on the mean of its group."""
+    projected, weight, n_levels = rows.values, rows.weight, forces.shape[1]
+    order = np.argsort(projected, axis=0)
+    sums = np.zeros((n_levels + 1, len(forces)))
+    np.cumsum(forces.T, axis=0, out=sums[1:])
+    if weight is None:
+        # All columns have the same mass before a row: one place, of whole rows.
+        mass = np.arange(len(order) + 1.0)[:, None]
+        take = lambda place: sums[place[:, 0]]
+    else:
+        mass = np.zeros((len(order) + 1, len(forces)))
+        np.cumsum(weight[order], axis=0, out=mass[1:])
+        take = lambda place: np.take_along_axis(sums, place, axis=0)
+    place = mass * (n_levels / mass[-1])
+    whole = np.minimum(place.astype(np.intp), n_levels - 1)
+    left, right = take(whole), take(whole + 1)
+    received = np.diff(left + (place - whole) * (right - left), axis=0) / n_levels
+    out = np.empty_like(projected)
+    np.put_along_axis(out, order, received, axis=0)
+    return out

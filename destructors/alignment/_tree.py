@@ -5,24 +5,18 @@ from numbers import Integral, Real
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from destructors._compat import Interval
-from destructors.alignment._layer import BarycenterDestructor
-from destructors.alignment._monotone import (
-    MonotoneMaps,
-    choose_n_knots,
-    fit_monotone,
-    group_means,
-)
-from destructors.maps import Cells, Map, Switch
+from destructors.alignment import _barycenter
+from destructors.maps import Cells, Map, RationalQuadraticSpline, Switch
 from destructors.rows import Rows
 
 # The map of each domain, by the share of the way that they go.
 _Maps = Callable[[float], tuple[Map, ...]]
 
 
-class TreeBarycenter(BarycenterDestructor):
+class TreeBarycenter(_barycenter.BarycenterDestructor):
     """Bring the domains together feature by feature, in the cells of a decision tree.
 
     At the root the feature in which the domains differ most is mapped to their
@@ -94,7 +88,7 @@ class TreeBarycenter(BarycenterDestructor):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **BarycenterDestructor._parameter_constraints,
+        **_barycenter.BarycenterDestructor._parameter_constraints,
         "max_depth": [Interval(Integral, 0, None, closed="left")],
         "n_cells": [Interval(Integral, 2, None, closed="left")],
         "min_samples_leaf": [Interval(Real, 0, None, closed="neither")],
@@ -125,26 +119,28 @@ class TreeBarycenter(BarycenterDestructor):
         return lambda share: Switch(at(share))
 
     def _grow(self, parts: list[Rows], depth: int) -> _Maps:
-        maps = fit_monotone(parts, self.domain_weights_, choose_n_knots(parts))
-        leaf_maps = lambda share: maps.shorten(share).splines()
+        maps = _barycenter.fit_monotone(parts, self.domain_weights_)
+        leaf_maps = lambda share: _barycenter.splines(maps, share)
         n_features = parts[0].n_features
         smallest = min(part.total for part in parts)
         n_cells = min(self.n_cells, int(smallest / self.min_samples_leaf))
         if depth == 0 or n_cells < 2 or n_features < 2:
             return leaf_maps
-        first = _most_different(maps)
-        chosen = maps.column(first)
-        own = [part.columns(np.array([first])) for part in parts]
+        # The feature that is moved most, beside its spread.
+        moved = ((maps[1] - maps[0]) ** 2).mean(axis=(0, 2))
+        spread = maps[0].var(axis=(0, 2))
+        first = int(np.argmax(moved / np.where(spread > 0.0, spread, 1.0)))
+        chosen = maps[:, :, [first]]
         # As much of each domain lies between levels of the barycenter.
-        means = np.stack([group_means(part, n_cells)[0] for part in own])
+        own = [part.columns(np.array([first])) for part in parts]
+        means = np.stack([_barycenter.group_means(part, n_cells)[0] for part in own])
         levels = self.domain_weights_ @ (0.5 * (means[:, 1:] + means[:, :-1]))
-        cuts = np.stack(
-            [spline.inverse(levels[:, None])[0][:, 0] for spline in chosen.splines()]
-        )
-        cells = [
-            _cut(part, np.searchsorted(ends, column.values[:, 0]), n_cells)
-            for part, column, ends in zip(parts, own, cuts, strict=True)
-        ]
+        whole_way = map(RationalQuadraticSpline.of, *chosen)
+        cuts = [spline.inverse(levels[:, None])[0][:, 0] for spline in whole_way]
+        cells = []
+        for part, ends in zip(parts, cuts, strict=True):
+            cell = np.searchsorted(ends, part.values[:, first])
+            cells.append([part.take(cell == number) for number in range(n_cells)])
         if min(cell.total for domain in cells for cell in domain) < 2.0:
             # Ties, or domains that do not overlap even now.
             return leaf_maps
@@ -156,23 +152,11 @@ class TreeBarycenter(BarycenterDestructor):
         self.n_leaves_ += n_cells - 1
 
         def at(share: float) -> tuple[Map, ...]:
-            splines = chosen.shorten(share).splines()
+            own = _barycenter.splines(chosen, share)
             # A cell's maps, one a domain; transposed, a domain's maps, one a cell.
             inside = zip(*(child(share) for child in children), strict=True)
             return tuple(
-                Cells(first, *known)
-                for known in zip(splines, cuts, inside, strict=True)
+                Cells(first, *known) for known in zip(own, cuts, inside, strict=True)
             )
 
         return at
-
-
-def _cut(part: Rows, cell: NDArray, n_cells: int) -> list[Rows]:
-    return [part.take(cell == number) for number in range(n_cells)]
-
-
-def _most_different(maps: MonotoneMaps) -> int:
-    """Return the feature that is moved most, beside its spread."""
-    moved = ((maps.values - maps.knots) ** 2).mean(axis=(0, 2))
-    spread = maps.knots.var(axis=(0, 2))
-    return int(np.argmax(moved / np.where(spread > 0.0, spread, 1.0)))

@@ -7,12 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from destructors._compat import HasMethods, Interval, StrOptions, limit_threadpools
-from destructors.autoregressive._cross_fit import CrossFit
-from destructors.autoregressive._predictors import as_predictor
+from destructors.autoregressive._regressors import CrossFit, as_predictor
 from destructors.base import Destructor
 from destructors.maps._autoregressive import Autoregressive, bound_log_scale, round_seen
 from destructors.maps._map import Map
-from destructors.maps._predictors import Predictor
 from destructors.rows import Fold, Rows, fold_rows, is_over, map_threads
 
 # Rows on which an order of the features is looked for.
@@ -143,35 +141,33 @@ class RegressionDestructor(Destructor):
         seeds = random_state.randint(2**31 - 1, size=2)
         n_folds = min(self.n_folds, len(rows))
         folds = fold_rows(values, weight, n_folds, seeds[0]) if n_folds > 1 else []
-        d, cross = rows.n_features, CrossFit(self.regressor, weight, folds, seeds[1])
+        cross = CrossFit(self.regressor, weight, folds, seeds[1])
         self.order_ = self._find_order(rows, seeds[1])
-        fitted = map_threads(
-            lambda k: self._fit_feature(values, k, cross), range(d), fold.train.n_jobs
+        in_order = map_threads(
+            lambda k: self._fit_feature(values, k, cross),
+            range(rows.n_features),
+            fold.train.n_jobs,
         )
-        Z, log_det = np.empty_like(values), np.zeros(len(values))
-        self.regressors_: list[Any] = [None] * d
-        means: list[Predictor | None] = [None] * d
-        log_scales: list[Predictor | None] = [None] * d
-        self.scale_, self.r2_ = np.ones(d), np.zeros(d)
-        for j, part in zip(self.order_, fitted, strict=True):
-            self.scale_[j], self.r2_[j] = part.scale, part.r2
-            Z[:, j] = part.residual / np.exp(part.log_s)
-            log_det -= part.log_s
-            self.regressors_[j] = part.regressor
-            means[j] = as_predictor(part.regressor)
-            log_scales[j] = as_predictor(part.log_scale)
+        parts = [in_order[k] for k in np.argsort(self.order_)]
+        self.regressors_ = [part.regressor for part in parts]
+        self.scale_ = np.array([part.scale for part in parts])
+        self.r2_ = np.array([part.r2 for part in parts])
+        Z = np.column_stack([part.residual / np.exp(part.log_s) for part in parts])
+        log_det = -np.sum([part.log_s for part in in_order], axis=0)
         self._leftover = Z[place], log_det[place]
-        return Autoregressive(self.order_, tuple(means), tuple(log_scales), self.scale_)
+        return Autoregressive(
+            self.order_,
+            tuple(as_predictor(part.regressor) for part in parts),
+            tuple(as_predictor(part.log_scale) for part in parts),
+            self.scale_,
+        )
 
     def _honest(
         self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
     ) -> Fold:
         """Return held-out residuals: those of regressors that did not see the row."""
-        validation = fold.validation
-        return Fold(
-            fold.train.moved(*self._leftover),
-            None if validation is None else validation.through(map_),
-        )
+        moved = fold.train.moved(*self._leftover)
+        return Fold(moved, fold.validation and fold.validation.through(map_))
 
     # ------------------------------------------------------------------ one feature
 
@@ -204,9 +200,7 @@ class RegressionDestructor(Destructor):
     def _find_order(self, rows: Rows, seed: int) -> NDArray:
         """Return the order of the features."""
         d = rows.n_features
-        if self.order is None or (isinstance(self.order, str) and d < 3):
-            return np.arange(d)
-        if not isinstance(self.order, str):
+        if not isinstance(self.order, str | None):
             order = np.asarray(self.order)
             if order.shape != (d,) or not (np.sort(order) == np.arange(d)).all():
                 raise ValueError(
@@ -215,9 +209,8 @@ class RegressionDestructor(Destructor):
             return order.astype(np.intp)
         # Rows stand in the order of their hashes, so the first are a random sample.
         few = rows.take(slice(_N_ORDER_ROWS))
-        X, weight = few.values, few.weights
-        half = len(X) // 2
-        if half < 2:
+        X, weight, half = few.values, few.weights, len(few) // 2
+        if self.order is None or d < 3 or half < 2:
             return np.arange(d)
         train, test = np.arange(half), np.arange(half, len(X))
         cross = CrossFit(self.regressor, weight, [(train, test)], seed)

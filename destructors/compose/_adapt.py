@@ -6,17 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import preprocessing
 from sklearn.base import clone
 from sklearn.decomposition import PCA
-from sklearn.preprocessing import (
-    FunctionTransformer,
-    MaxAbsScaler,
-    MinMaxScaler,
-    PowerTransformer,
-    QuantileTransformer,
-    RobustScaler,
-    StandardScaler,
-)
 from sklearn.utils.validation import has_fit_parameter
 
 from destructors._compat import HasMethods
@@ -24,15 +16,18 @@ from destructors.base import Destructor
 from destructors.base_distributions import Uniform
 from destructors.maps import Affine, Chain, HistogramColumns, Identity, Map
 from destructors.maps._cube import NormalToUniform
-from destructors.maps._external import External
-from destructors.maps._map import Mapped
+from destructors.maps._map import External, Mapped
 from destructors.maps._power import PowerColumns
 from destructors.rows import Fold, repeat_rows
 
 # scikit-learn clips quantiles at this distance from 0 and 1.
 _QUANTILE_TAIL = 1e-7
 # Their fit depends on the extremes alone, or on nothing: no positive weight changes it.
-_WEIGHT_FREE = (MinMaxScaler, MaxAbsScaler, FunctionTransformer)
+_WEIGHT_FREE = (
+    preprocessing.MinMaxScaler,
+    preprocessing.MaxAbsScaler,
+    preprocessing.FunctionTransformer,
+)
 
 
 class TransformerDestructor(Destructor):
@@ -87,18 +82,13 @@ class TransformerDestructor(Destructor):
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         _refuse_unknown(self.transformer, self.log_det)
         rows, transformer = fold.train, clone(self.transformer)
-        if hasattr(transformer, "set_output"):
-            transformer.set_output(transform="default")
-        X = rows.values
-        if rows.weight is not None and has_fit_parameter(transformer, "sample_weight"):
-            transformer.fit(X, sample_weight=rows.weight)
-        else:
-            if not isinstance(transformer, _WEIGHT_FREE):
-                X = repeat_rows(rows, type(transformer).__name__)
-            transformer.fit(X)
-        self.transformer_ = transformer
-        is_quantile = isinstance(transformer, QuantileTransformer)
-        if is_quantile and transformer.output_distribution == "uniform":
+        X, weight = rows.values, {}
+        if has_fit_parameter(transformer, "sample_weight"):
+            weight = {"sample_weight": rows.weight}
+        elif not isinstance(transformer, _WEIGHT_FREE):
+            X = repeat_rows(rows, type(transformer).__name__)
+        self.transformer_ = transformer.fit(X, **weight)
+        if getattr(transformer, "output_distribution", "normal") == "uniform":
             self.base_distribution_ = Uniform(rows.n_features)
         if self.log_det is not None:
             return FunctionMap(transformer, self.log_det)
@@ -180,36 +170,35 @@ def adapt(what: str, transformer: Any) -> Destructor:
         return as_destructor(transformer)
     except TypeError as error:
         raise TypeError(
-            f"{what} must have a Destructor, or a transformer that can be one. {error}"
+            f"{what} must be a Destructor, or a transformer that can be one. {error}"
         ) from error
 
 
 def _refuse_unknown(transformer: Any, log_det: Any) -> None:
     """Raise TypeError if a transformer is no destructor."""
-    kind = type(transformer)
-    name = kind.__name__
-    if isinstance(transformer, type):
-        raise TypeError(f"{transformer.__name__} is a class: give an instance.")
-    if not hasattr(transformer, "fit") or not hasattr(transformer, "transform"):
-        raise TypeError(f"{name} is no transformer: it lacks fit or transform.")
-    known = kind in MAPS
-    if isinstance(transformer, FunctionTransformer):
-        if (transformer.func is None) != (transformer.inverse_func is None):
-            raise TypeError(
-                "FunctionTransformer cannot be inverted: give it inverse_func as well "
-                "as func."
-            )
+    name, why = type(transformer).__name__, None
+    known, needs_inverse = type(transformer) in MAPS, False
+    if isinstance(transformer, preprocessing.FunctionTransformer):
+        needs_inverse = (transformer.func is None) != (transformer.inverse_func is None)
         # One that does nothing may have a log_det all the same.
         known = known and transformer.func is None and log_det is None
+    if isinstance(transformer, type):
+        why = f"{transformer.__name__} is a class: give an instance."
+    elif not hasattr(transformer, "fit") or not hasattr(transformer, "transform"):
+        why = f"{name} is no transformer: it lacks fit or transform."
+    elif needs_inverse:
+        why = f"{name} cannot be inverted: give it inverse_func as well as func."
     elif not hasattr(transformer, "inverse_transform"):
-        raise TypeError(f"{name} has no inverse_transform: it cannot be inverted.")
-    if known and log_det is not None:
-        raise TypeError(f"The Jacobian of {name} is known: leave log_det out.")
-    if not known and log_det is None:
-        raise TypeError(
+        why = f"{name} has no inverse_transform: it cannot be inverted."
+    elif known and log_det is not None:
+        why = f"The Jacobian of {name} is known: leave log_det out."
+    elif not known and log_det is None:
+        why = (
             f"The Jacobian of {name} is not known: give its logarithm, "
             "as_destructor(transformer, log_det=...)."
         )
+    if why is not None:
+        raise TypeError(why)
 
 
 # ---------------------------------------------------------------------- maps
@@ -226,18 +215,11 @@ def _affine(transformer: Any, X: NDArray) -> Map:
             f"{type(transformer).__name__}(clip=True) cannot be inverted: set "
             "clip=False."
         )
-    d = X.shape[1]
-    if isinstance(transformer, MinMaxScaler):
-        scale = 1.0 / transformer.scale_
-        return Affine(-transformer.min_ * scale, scale)
-    location = getattr(transformer, "center_", getattr(transformer, "mean_", None))
-    if isinstance(transformer, StandardScaler) and not transformer.with_mean:
-        location = None
-    scale = getattr(transformer, "scale_", None)
-    return Affine(
-        np.zeros(d) if location is None else location,
-        np.ones(d) if scale is None else scale,
-    )
+    # Where the scale is left as it is, there is none.
+    scale = np.ones(X.shape[1]) if transformer.scale_ is None else transformer.scale_
+    if isinstance(transformer, preprocessing.MinMaxScaler):
+        return Affine(-transformer.min_ * (1.0 / scale), 1.0 / scale)
+    return Affine(transformer.inverse_transform(np.zeros((1, X.shape[1])))[0], scale)
 
 
 def _pca(transformer: PCA, X: NDArray) -> Map:
@@ -262,45 +244,28 @@ def _pca(transformer: PCA, X: NDArray) -> Map:
     return Chain((rotation, Affine(np.zeros(d), np.sqrt(variance))))
 
 
-def _power(transformer: PowerTransformer, X: NDArray) -> Map:
+def _power(transformer: preprocessing.PowerTransformer, X: NDArray) -> Map:
+    """Return powers, followed over the training range and as far again on each side."""
     exponents, kind = transformer.lambdas_, transformer.method
-    columns = [
-        _power_column(x, exponent, kind, transformer.standardize)
-        for x, exponent in zip(X.T, exponents, strict=True)
-    ]
-    shift, scale, ends = map(np.array, zip(*columns, strict=True))
+    shift, scale = np.zeros(X.shape[1]), np.ones(X.shape[1])
+    lowest, highest = X.min(axis=0), X.max(axis=0)
+    inner = np.stack([lowest, highest], axis=1)
+    if transformer.standardize:
+        Z, _ = PowerColumns(exponents, shift, scale, inner, kind).forward(X)
+        scalers = [preprocessing.StandardScaler().fit(z[:, None]) for z in Z.T]
+        shift = np.array([scaler.mean_[0] for scaler in scalers])
+        scale = np.array([scaler.scale_[0] for scaler in scalers])
+    spread = np.where(highest > lowest, highest - lowest, 1.0)
+    below = np.minimum(spread, 0.5 * lowest) if kind == "box-cox" else spread
+    outer = np.stack([lowest - below, highest + spread], axis=1)
+    with np.errstate(all="ignore"):
+        at_ends = PowerColumns(exponents, shift, scale, outer, kind).at_ends
+    # Where powers over- or underflow, no farther than the data.
+    ends = np.where(np.isfinite(at_ends).all(axis=0).T, outer, inner)
     return PowerColumns(exponents, shift, scale, ends, kind)
 
 
-def _power_column(
-    x: NDArray, exponent: float, kind: Any, standardize: bool
-) -> tuple[float, float, NDArray]:
-    """Return shift and scale of a power, and the ends between which it is followed:
-    the training range, and as far again on each side.
-    """
-
-    def power(shift: float, scale: float, ends: NDArray) -> PowerColumns:
-        return PowerColumns(
-            np.array([exponent]), np.array([shift]), np.array([scale]), ends[None], kind
-        )
-
-    inner = np.array([x.min(), x.max()])
-    shift, scale = 0.0, 1.0
-    if standardize:
-        z, _ = power(shift, scale, inner).forward(x[:, None])
-        scaler = StandardScaler().fit(z)
-        shift, scale = float(scaler.mean_[0]), float(scaler.scale_[0])
-    spread = np.ptp(x) or 1.0
-    lowest = 0.5 * x.min() if kind == "box-cox" else -np.inf
-    outer = np.array([max(x.min() - spread, lowest), x.max() + spread])
-    with np.errstate(all="ignore"):
-        z, log_slopes = power(shift, scale, outer).forward(outer[:, None])
-    # Where powers over- or underflow, no farther than the data.
-    finite = np.isfinite(z[:, 0]) & np.isfinite(log_slopes)
-    return shift, scale, np.where(finite, outer, inner)
-
-
-def _quantile(transformer: QuantileTransformer, X: NDArray) -> Map:
+def _quantile(transformer: preprocessing.QuantileTransformer, X: NDArray) -> Map:
     edges, shares = [], []
     for quantiles in transformer.quantiles_.T:
         places, first, counts = np.unique(
@@ -328,20 +293,16 @@ def _quantile(transformer: QuantileTransformer, X: NDArray) -> Map:
     return scores
 
 
-def _nothing(transformer: FunctionTransformer, X: NDArray) -> Map:
-    return Identity()
-
-
 MAPS: dict[type, Callable[[Any, NDArray], Map]] = {
-    StandardScaler: _affine,
-    MinMaxScaler: _affine,
-    MaxAbsScaler: _affine,
-    RobustScaler: _affine,
+    preprocessing.StandardScaler: _affine,
+    preprocessing.MinMaxScaler: _affine,
+    preprocessing.MaxAbsScaler: _affine,
+    preprocessing.RobustScaler: _affine,
     PCA: _pca,
-    PowerTransformer: _power,
-    QuantileTransformer: _quantile,
+    preprocessing.PowerTransformer: _power,
+    preprocessing.QuantileTransformer: _quantile,
     # Without a function: those with one need the log-determinant too.
-    FunctionTransformer: _nothing,
+    preprocessing.FunctionTransformer: lambda transformer, X: Identity(),
 }
 
 

@@ -128,18 +128,12 @@ class CategoryDequantizer(Destructor):
 
     def _categorical(self, X: Any) -> Mapping[int, Categorical]:
         table = check_table(self, X)
-        if not table.shape[1]:
-            # Said later.
-            return {}
         how = Categorical(None, self.handle_unknown, self.handle_missing)
-        return dict.fromkeys(self._find_columns(table), how)
-
-    def _find_columns(self, table: Any) -> list[int]:
         if isinstance(self.columns, str):
-            dtypes = table.dtypes if hasattr(table, "columns") else []
-            return [j for j, dtype in enumerate(dtypes) if not _holds_numbers(dtype)]
+            dtypes = enumerate(table.dtypes if hasattr(table, "columns") else [])
+            return {j: how for j, dtype in dtypes if not _holds_numbers(dtype)}
         key = self.columns if callable(self.columns) else list(self.columns)
-        return find_columns(table, key, "The columns").tolist()
+        return dict.fromkeys(find_columns(table, key, "The columns").tolist(), how)
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         assert random_state is not None

@@ -21,20 +21,16 @@ from destructors._compat import (
 )
 from destructors.base import Destructor, HoldoutDestructor
 from destructors.base_distributions import (
-    ChowLiuTree,
     Distribution,
-    IndependentCategorical,
     JointDistribution,
     StandardNormal,
 )
 from destructors.compose._adapt import adapt
 from destructors.greedy import Progress
 from destructors.maps import Columns, Map
+from destructors.maps._column import names_of
 from destructors.rows import Fold, Rows
 from destructors.table import Categorical, check_table, take_columns
-
-# Where numbers end, where codes end, and both.
-_BASES = (StandardNormal, IndependentCategorical, ChowLiuTree, JointDistribution)
 
 
 class ColumnDestructor(BaseComposition, HoldoutDestructor):
@@ -204,9 +200,6 @@ class ColumnDestructor(BaseComposition, HoldoutDestructor):
 
     def _categorical(self, X: Any) -> Mapping[int, Categorical]:
         table = check_table(self, X)
-        if not table.shape[1]:
-            # Said later.
-            return {}
         return {
             int(columns[i]): how
             for _, destructor, columns in self._resolve_groups(table)
@@ -224,14 +217,16 @@ class ColumnDestructor(BaseComposition, HoldoutDestructor):
                 progress.begin_step()
                 with progress.part(name, destructor):
                     after = destructor._fit_rows(
-                        fold.columns(columns), onwards=self._onwards
+                        fold.each(Rows.columns, columns), onwards=self._onwards
                     )
                 progress.close_step()
-                if not isinstance(destructor.base_distribution_, _BASES):
+                base = destructor.base_distribution_
+                is_known = isinstance(base, StandardNormal | JointDistribution)
+                if not is_known and not np.all(getattr(base, "n_categories", 0)):
                     raise ValueError(
-                        f"The destructor of group {name!r} ends on "
-                        f"{destructor.base_distribution_!r}, not on the standard "
-                        "normal: let what maps to the cube come after all groups."
+                        f"The destructor of group {name!r} ends on {base!r}, not on "
+                        "the standard normal: let what maps to the cube come after all "
+                        "groups."
                     )
                 parts.append(after)
                 self.destructors_.append((name, destructor, columns))
@@ -267,16 +262,10 @@ class ColumnDestructor(BaseComposition, HoldoutDestructor):
         )
 
     def _join_bases(self) -> Distribution:
-        bases: list[Distribution] = []
-        groups: list[NDArray] = []
-        for _, destructor, columns in self.destructors_:
-            base = destructor.base_distribution_
-            if isinstance(base, JointDistribution):
-                bases.extend(base.distributions)
-                groups.extend(columns[inner] for inner in base.groups)
-            else:
-                bases.append(base)
-                groups.append(columns)
+        bases = [
+            destructor.base_distribution_ for _, destructor, _ in self.destructors_
+        ]
+        groups = [columns for *_, columns in self.destructors_]
         d = self.n_features_in_
         if all(isinstance(base, StandardNormal) for base in bases):
             return StandardNormal(d)
@@ -304,26 +293,25 @@ class ColumnDestructor(BaseComposition, HoldoutDestructor):
                 'remainder="drop" cannot be undone: a destructor keeps every column. '
                 "Drop columns before, or pass them through."
             )
+        owner: dict[int, str] = {}
+        groups = []
         for entry in self.destructors:
             if not (isinstance(entry, tuple) and len(entry) == 3):
                 raise TypeError(
                     "Each of destructors must be a (name, destructor, columns) tuple, "
                     f"got {entry!r}."
                 )
-        self._validate_names([name for name, _, _ in self.destructors])
-        owner: dict[int, str] = {}
-        groups = []
-        for name, destructor, key in self.destructors:
+            name, destructor, key = entry
             columns = find_columns(table, key, f"The columns of group {name!r}")
             for j in columns.tolist():
                 if j in owner:
-                    label = table.columns[j] if hasattr(table, "columns") else j
                     raise ValueError(
-                        f"Column {label} is in the groups {owner[j]!r} and {name!r}: "
-                        "each column can be in one, once."
+                        f"Column {names_of(table)[j]} is in the groups "
+                        f"{owner[j]!r} and {name!r}: each column can be in one, once."
                     )
                 owner[j] = name
             groups.append((name, adapt(f"Group {name!r}", destructor), columns))
+        self._validate_names([name for name, *_ in groups])
         left = [j for j in range(table.shape[1]) if j not in owner]
         if not isinstance(self.remainder, str):
             destructor = adapt("Group 'remainder'", self.remainder)

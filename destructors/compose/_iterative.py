@@ -1,26 +1,21 @@
 """The greedy stack with layers of one's own."""
 
 from numbers import Integral
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from destructors._compat import (
-    BaseComposition,
-    HasMethods,
-    Interval,
-    StrOptions,
-    VisualBlock,
-)
+from destructors._compat import HasMethods, Interval, StrOptions, VisualBlock
+from destructors._composite import Composite
 from destructors.base import Destructor
+from destructors.compose._adapt import adapt
 from destructors.compose._pipeline import make_destructor_pipeline
-from destructors.compose._stack import GreedyDestructor
-from destructors.greedy import Cycle, Schedule, TryAll
+from destructors.greedy import Cycle, GreedyDestructor, Schedule, TryAll
 from destructors.linear import PCARotation, RandomRotation
 from destructors.marginal import SplineGaussianizer
 
 
-class IterativeDestructor(BaseComposition, GreedyDestructor):
+class IterativeDestructor(Composite, GreedyDestructor):
     """Stack layers greedily, while the held-out likelihood grows.
 
     In each iteration the candidates are fitted on the latent of the training rows, each
@@ -92,11 +87,11 @@ class IterativeDestructor(BaseComposition, GreedyDestructor):
 
     Notes
     -----
-    ``stack[i]`` is a layer and ``stack[:k]`` a fitted `DestructorPipeline` of the first
-    layers. scikit-learn's callbacks work: one task a layer, and in it one for each
-    candidate; a callback that returns True from ``on_fit_task_end`` of a layer ends the
-    growth. An interruption or an error in a later layer ends it with a warning and
-    keeps the layers before.
+    ``stack[i]`` is a layer and ``stack[:k]`` the stack of the first layers.
+    scikit-learn's callbacks work: one task a layer, and in it one for each candidate; a
+    callback that returns True from ``on_fit_task_end`` of a layer ends the growth. An
+    interruption or an error in a later layer ends it with a warning and keeps the
+    layers before.
 
     References
     ----------
@@ -114,6 +109,7 @@ class IterativeDestructor(BaseComposition, GreedyDestructor):
     True
     """
 
+    _parts = "candidates"
     _parameter_constraints: ClassVar[dict] = {
         **GreedyDestructor._parameter_constraints,
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -153,43 +149,6 @@ class IterativeDestructor(BaseComposition, GreedyDestructor):
         self.random_state = random_state
         self.verbose = verbose
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Get parameters; those of a candidate are named ``name__parameter``.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to include the candidates and their parameters.
-
-        Returns
-        -------
-        params : dict
-            Parameter names mapped to their values.
-        """
-        if isinstance(self.candidates, list):
-            return self._get_params("candidates", deep=deep)
-        return super().get_params(deep=deep)
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters; a candidate's name sets the candidate itself.
-
-        Parameters
-        ----------
-        **params : dict
-            Names and values, such as ``candidates__alpha=0.1`` for a single candidate
-            or ``name__alpha=0.1`` for one of a list.
-
-        Returns
-        -------
-        self : object
-            The stack.
-        """
-        if isinstance(params.get("candidates", self.candidates), list):
-            self._set_params("candidates", **params)
-        else:
-            super().set_params(**params)
-        return self
-
     def _named_candidates(self) -> list[tuple[str, Destructor]]:
         if self.candidates is None:
             # A rotation at the end would not show in the likelihood.
@@ -200,17 +159,12 @@ class IterativeDestructor(BaseComposition, GreedyDestructor):
                 for name, rotation in rotations.items()
             ]
         if not isinstance(self.candidates, list):
-            return [(type(self.candidates).__name__.lower(), self.candidates)]
-        if not self.candidates:
-            raise ValueError("candidates is empty: give at least one destructor.")
-        for entry in self.candidates:
-            if not (isinstance(entry, tuple) and len(entry) == 2):
-                raise TypeError(
-                    "Each of candidates must be a (name, destructor) tuple, got "
-                    f"{entry!r}."
-                )
-        self._validate_names([name for name, _ in self.candidates])
-        return self.candidates
+            name = type(self.candidates).__name__.lower()
+            return [(name, self._read_part(name, self.candidates))]
+        return self._check_parts()
+
+    def _read_part(self, name: str, part: Any) -> Destructor:
+        return adapt(repr(name), part)
 
     def _schedule(self, names: list[str]) -> Schedule:
         return Cycle(*names) if self.selection == "cycle" else TryAll(*names)

@@ -1,22 +1,23 @@
 """A chain of destructors: maps composed, log-determinants summed."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import Bunch
 
-from destructors._compat import BaseComposition, VisualBlock
+from destructors._compat import VisualBlock
+from destructors._composite import Composite
 from destructors.base import Destructor, HoldoutDestructor
 from destructors.base_distributions import JointDistribution
-from destructors.compose._adapt import as_destructor
+from destructors.compose._adapt import adapt
 from destructors.greedy import Progress
 from destructors.maps import Chain, Map
 from destructors.rows import Fold
 
 
-class DestructorPipeline(BaseComposition, HoldoutDestructor):
+class DestructorPipeline(Composite, HoldoutDestructor):
     """Chain destructors: each is fitted on the output of those before it.
 
     Unlike :class:`sklearn.pipeline.Pipeline`, whose score is that of its last step in
@@ -70,42 +71,10 @@ class DestructorPipeline(BaseComposition, HoldoutDestructor):
     """
 
     _parameter_constraints: ClassVar[dict] = {"steps": [list]}
+    _parts = "steps"
 
     def __init__(self, steps: list[tuple[str, Destructor]]):
         self.steps = steps
-
-    # ------------------------------------------------------------------ parameters
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Get parameters; those of a step are named ``step__parameter``.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to include the steps and their parameters.
-
-        Returns
-        -------
-        params : dict
-            Parameter names mapped to their values.
-        """
-        return self._get_params("steps", deep=deep)
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters; a step's name sets the step itself.
-
-        Parameters
-        ----------
-        **params : dict
-            Names and values, such as ``marginal__alpha=0.1``.
-
-        Returns
-        -------
-        self : object
-            The pipeline.
-        """
-        self._set_params("steps", **params)
-        return self
 
     # ------------------------------------------------------------------ sequence
 
@@ -167,16 +136,17 @@ class DestructorPipeline(BaseComposition, HoldoutDestructor):
     def _dequantizes(self) -> bool:  # type: ignore[override]
         return any(getattr(step, "_dequantizes", False) for _, step in self.steps)
 
+    def _read_part(self, name: str, part: Any) -> Destructor:
+        return adapt(repr(name), part)
+
     def _categorical(self, X: Any) -> Any:
-        self._check_steps()
-        return as_destructor(self.steps[0][1])._categorical(X)
+        return self._check_parts()[0][1]._categorical(X)
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
-        self._check_steps()
         progress, steps = Progress(self, noun="step"), []
         with progress.running(len(self.steps)):
-            for i, (name, step) in enumerate(self.steps):
-                step = as_destructor(clone(step))
+            for i, (name, step) in enumerate(self._check_parts()):
+                step = clone(step)
                 step._validate_params()
                 last = i + 1 == len(self.steps)
                 if i == 0:
@@ -208,24 +178,6 @@ class DestructorPipeline(BaseComposition, HoldoutDestructor):
             found = step._refit_params([pipeline.steps_[i][1] for pipeline in fitted])
             params.update({f"{name}__{key}": value for key, value in found.items()})
         return params
-
-    def _check_steps(self) -> None:
-        if not self.steps:
-            raise ValueError("steps is empty: give at least one (name, destructor).")
-        for entry in self.steps:
-            if not (isinstance(entry, tuple) and len(entry) == 2):
-                raise TypeError(
-                    f"Each of steps must be a (name, destructor) tuple, got {entry!r}."
-                )
-            name, step = entry
-            try:
-                as_destructor(step)
-            except TypeError as error:
-                raise TypeError(
-                    f"Step {name!r} must be a Destructor, or a transformer that can be "
-                    f"one. {error}"
-                ) from error
-        self._validate_names([name for name, _ in self.steps])
 
     def _sk_visual_block_(self) -> VisualBlock:
         names, steps = zip(*self._current_steps(), strict=True)

@@ -1,23 +1,26 @@
 """Public data sets for densities, anomalies, images and codes."""
 
-from collections.abc import Mapping
-from typing import Any
+import os
+from collections.abc import Collection
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.datasets import fetch_file, get_data_home
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from sklearn.utils import Bunch
 
-from destructors.datasets._fetch import (
-    ANOMALY,
-    COP,
-    MNIST,
-    MUSHROOM,
-    Source,
-    find,
-    find_local,
-)
-
+_FOLDER = "DESTRUCTORS_DATA"
+_LISTED = Path(__file__).with_name("sources.txt").read_text().splitlines()
+# Checksum and address of each public file, by its path below the local folder and the
+# data home. Addresses on GitHub name a commit, so that what is there cannot change.
+SOURCES = {path: (sha256, url) for path, sha256, url in map(str.split, _LISTED)}
+_ANOMALY = [Path(path).stem for path in SOURCES if path.startswith("anomaly/")]
+_COP = {
+    "COP-H": "discrete/coup_data_4_2.npy",
+    "COP-M": "discrete/coup_data_4_2_moderate_corr.npy",
+    "COP-W": "discrete/coup_data_4_2_weak_corr.npy",
+}
 # The set of the collection that each is made of, where it is of one.
 _DENSITY = {
     "wilt": "Wilt",
@@ -69,15 +72,13 @@ def load_density(name: str) -> Bunch:
     the source (see `load_anomaly`), but with other noise and another shuffle: scores
     agree as those of two random splits do.
     """
-    member = _choose(name, _DENSITY, "density data set")
-    path = f"density/{name}.npz"
+    _check_name(name, _DENSITY, "density data set")
+    path, member = f"density/{name}.npz", _DENSITY[name]
     if member is not None and not find_local(path):
         return Bunch(**_part(load_anomaly(member).data), DESCR=f"{name}, from ADBench")
-    with np.load(find(Source(path))) as arrays:
-        return Bunch(
-            **{key: arrays[key] for key in ("train", "val", "test")},
-            DESCR=f"{name}, from {path}",
-        )
+    with np.load(find(path)) as arrays:
+        parts = {key: arrays[key] for key in ("train", "val", "test")}
+    return Bunch(**parts, DESCR=f"{name}, from {path}")
 
 
 def load_anomaly(name: str) -> Bunch:
@@ -109,8 +110,8 @@ def load_anomaly(name: str) -> Bunch:
     S. Han, X. Hu, H. Huang, M. Jiang and Y. Zhao, *ADBench: anomaly detection
     benchmark*, NeurIPS 2022.
     """
-    source = _choose(name, ANOMALY, "anomaly data set")
-    with np.load(find(source)) as arrays:
+    _check_name(name, _ANOMALY, "anomaly data set")
+    with np.load(find(f"anomaly/{name}.npz")) as arrays:
         return Bunch(
             data=arrays["X"].astype(np.float64),
             target=arrays["y"].ravel().astype(np.intp),
@@ -138,7 +139,7 @@ def load_mnist() -> Bunch:
         ``DESTRUCTORS_DATA`` names (as ``images/mnist.npz``) nor in scikit-learn's data
         home, and cannot be fetched.
     """
-    with np.load(find(MNIST)) as arrays:
+    with np.load(find("images/mnist.npz")) as arrays:
         # Keras calls them x_train and so on, and keeps images square.
         found = {name.replace("x_", "X_"): arrays[name] for name in arrays.files}
     for name in ("X_train", "X_test"):
@@ -164,7 +165,7 @@ def load_mushroom() -> Bunch:
         ``DESTRUCTORS_DATA`` names (as ``discrete/mushroom.csv``) nor in scikit-learn's
         data home, and cannot be fetched.
     """
-    rows = np.loadtxt(find(MUSHROOM), dtype=str, delimiter=",")
+    rows = np.loadtxt(find("discrete/mushroom.csv"), dtype=str, delimiter=",")
     names = _MUSHROOM_NAMES.split(",")
     if rows[0].tolist() == names:
         rows = rows[1:]
@@ -204,16 +205,52 @@ def load_cop(name: str) -> Bunch:
     M. Elkady, J. Lim and D. I. Inouye, *Discrete tree flows via tree-structured
     permutations*, ICML 2022.
     """
-    codes = np.load(find(_choose(name, COP, "COP data set")))
+    _check_name(name, _COP, "COP data set")
+    codes = np.load(find(_COP[name]))
     return Bunch(data=codes.astype(np.intp), DESCR=f"{name}, from discrete tree flows")
 
 
-def _choose(name: str, known: Mapping[str, Any], what: str) -> Any:
+def _check_name(name: str, known: Collection[str], what: str) -> None:
     if name not in known:
-        raise ValueError(
-            f"There is no {what} {name!r}; choose from {', '.join(known)}."
+        listed = ", ".join(known)
+        raise ValueError(f"There is no {what} {name!r}; choose from {listed}.")
+
+
+def find_local(path: str) -> Path | None:
+    """Return where a file is in the folder that DESTRUCTORS_DATA names, if there."""
+    found = Path(os.environ.get(_FOLDER, ""), path)
+    return found if os.environ.get(_FOLDER) and found.is_file() else None
+
+
+def find(path: str) -> Path:
+    """Return where a file is: in the local folder, else in the data home.
+
+    What is not in the data home, or has another checksum there, is fetched into it. A
+    file of the local folder is taken as it is: its owner may have packed it anew.
+
+    Raises
+    ------
+    OSError
+        If the file is in neither place and cannot be fetched, or what comes has another
+        checksum.
+    """
+    if local := find_local(path):
+        return local
+    sha256, url = SOURCES.get(path, ("", ""))
+    try:
+        if not url:
+            raise OSError("it has no public address")
+        kept = Path(get_data_home(), "destructors", path)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        return fetch_file(
+            url, folder=kept.parent, local_filename=kept.name, sha256=sha256
         )
-    return known[name]
+    except OSError as error:
+        raise OSError(
+            f"{path} cannot be fetched from {url or 'the web'} ({error}). Put the file "
+            f"into a folder and set the environment variable {_FOLDER} to that folder, "
+            f"so that it is found at {_FOLDER}/{path}."
+        ) from error
 
 
 def dequantize(X: NDArray, rng: np.random.Generator) -> NDArray:

@@ -1,17 +1,23 @@
-"""Counts of codes: alone, in pairs of columns, and the information in pairs."""
+"""Counts of codes by place, and the likelihood that rises as codes change places.
+
+A *map* gives each code of a part of the rows its place in its column; places of all
+columns stand in one row, and behind them those of the cells of linked columns (see
+`Layout`). The log-likelihood of the best tree-shaped base is the sum of ``n log n``
+over the cells of all links, minus that over the codes of each column as often as it has
+links beyond the first. Without links it is that of independent columns.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
 from destructors.maps._jit import HAS_NUMBA, jit
-from destructors.rows import Rows
 
-# Largest table of all pairs of codes that is made at once.
-_MAX_TABLE = 2**22
+# Pseudo-count of a cell in the likelihood that exchanges are compared by.
+_EPS = 0.1
+# Rounds over the columns, in search of exchanges.
+_N_ROUNDS = 2
 
 
 class Layout(NamedTuple):
@@ -23,51 +29,60 @@ class Layout(NamedTuple):
         Number of codes of each column.
     starts : ndarray of shape (n_features + 1,)
         Place of code 0 of each column, and the number of all codes.
-    columns : ndarray of shape (n_codes,)
-        Column of each code.
     parents : ndarray of shape (n_features,)
         The column that each is linked to; -1 for none.
+    surplus : ndarray of shape (n_features,)
+        Number of links of each column beyond the first.
     cells : ndarray of shape (n_features + 1,)
         Where the cells begin in which a column and its parent are counted together
         (those of a code of the parent stand side by side), and the number of places.
-    surplus : ndarray of shape (n_features,)
-        Number of links of each column beyond the first.
+    columns, offsets : ndarray of shape (n_places,)
+        Column of each place, and where its codes or cells begin.
+    upper, steps, lower : ndarray of shape (n_places,)
+        Codes that meet in a cell, of the parent and of the column, and how far cells of
+        the next code of the parent are: a map puts each at ``offsets + steps *
+        map[upper] + map[lower]``. A code by itself is the lower; its step is 0.
     """
 
     sizes: NDArray
     starts: NDArray
-    columns: NDArray
     parents: NDArray
-    cells: NDArray
     surplus: NDArray
+    cells: NDArray
+    columns: NDArray
+    offsets: NDArray
+    upper: NDArray
+    steps: NDArray
+    lower: NDArray
 
     @classmethod
-    def of(cls, rows: Rows, parents: NDArray | None = None) -> "Layout":
-        """Lay out the columns of rows of codes, each linked to its parent."""
-        sizes = np.asarray(rows.kinds, dtype=np.int64)
+    def of(cls, sizes: NDArray, parents: NDArray | None = None) -> "Layout":
+        """Lay out columns of codes, each linked to its parent."""
         d = len(sizes)
         parents = np.full(d, -1) if parents is None else parents.astype(np.int64)
-        n_cells = np.where(parents < 0, 0, sizes * sizes[parents])
-        n_links = (parents >= 0) + np.bincount(parents[parents >= 0], minlength=d)
-        starts = np.cumsum(np.append(0, sizes))
+        linked, starts = parents >= 0, np.cumsum(np.append(0, sizes))
+        n_cells = np.where(linked, sizes * sizes[parents], 0)
+        cells = starts[-1] + np.cumsum(np.append(0, n_cells))
+        n_places = np.append(sizes, n_cells)
+        columns = np.repeat(np.tile(np.arange(d), 2), n_places)
+        offsets = np.repeat(np.append(starts[:-1], cells[:-1]), n_places)
+        upper, lower = np.divmod(np.arange(cells[-1]) - offsets, sizes[columns])
+        upper += starts[:-1][parents[columns]]
+        lower += starts[columns]
+        steps = np.where(np.arange(cells[-1]) < starts[-1], 0, sizes[columns])
+        surplus = linked + np.bincount(parents[linked], minlength=d) - 1.0
         return cls(
             sizes,
             starts,
-            np.repeat(np.arange(d), sizes),
             parents,
-            starts[-1] + np.cumsum(np.append(0, n_cells)),
-            n_links - 1.0,
+            surplus,
+            cells,
+            columns,
+            offsets,
+            upper,
+            steps,
+            lower,
         )
-
-    @property
-    def n_codes(self) -> int:
-        """Number of codes of all columns."""
-        return int(self.starts[-1])
-
-    @property
-    def has_links(self) -> bool:
-        """Whether a column has a parent."""
-        return self.cells[-1] > self.starts[-1]
 
     def block(self, j: int) -> slice:
         """Places of the codes of a column."""
@@ -76,11 +91,8 @@ class Layout(NamedTuple):
     def places(self, X: NDArray) -> NDArray:
         """Return the places of the codes of each row, and of the cells it is in."""
         [linked] = np.nonzero(self.parents >= 0)
-        codes = X + self.starts[:-1]
-        if not len(linked):
-            return codes
         cells = X[:, self.parents[linked]] * self.sizes[linked] + X[:, linked]
-        return np.hstack([codes, cells + self.cells[linked]])
+        return np.hstack([X + self.starts[:-1], cells + self.cells[linked]])
 
 
 def xlogx(x: NDArray) -> NDArray:
@@ -88,142 +100,242 @@ def xlogx(x: NDArray) -> NDArray:
     return x * np.log(np.where(x > 0, x, 1.0))
 
 
-# ------------------------------------------------------------------ counts
+# ------------------------------------------------------------------ counts of rows
 
 
-def count_places(
-    places: NDArray, weight: NDArray, rows: NDArray, layout: Layout
+def _count_vectorised(
+    lines: NDArray, places: NDArray, weight: NDArray, rows: NDArray, table: NDArray
 ) -> NDArray:
-    """Return the weight of rows at each place.
+    """Add the weight of rows to a table, at their places and in their lines.
 
     Parameters
     ----------
-    places : ndarray of shape (n_samples, n_features + n_links)
-        From `Layout.places`.
+    lines : ndarray of shape (n_samples, n_lines_of_a_row)
+        Lines in which each row counts, no line twice; -1 for none.
+    places : ndarray of shape (n_samples, n_places_of_a_row)
+        Places at which it does.
     weight : ndarray of shape (n_samples,)
         Weights of the rows.
     rows : ndarray of int
         The rows that count.
-    layout : Layout
-        Of the columns.
+    table : ndarray of shape (n_lines, n_places)
+        What is added to; zeros in the beginning.
 
     Returns
     -------
-    counts : ndarray of shape (n_places,)
+    table : ndarray
+        The same.
     """
-    n_places = int(layout.cells[-1])
-    if HAS_NUMBA:
-        counts = np.zeros(n_places)
-        _count_places_loops(places, weight, rows, counts)
-        return counts
-    spread = np.repeat(weight[rows], places.shape[1])
-    return np.bincount(places[rows].ravel(), spread, n_places)
-
-
-@jit
-def _count_places_loops(places, weight, rows, counts):  # pragma: no cover
-    for i in rows:
-        for j in range(places.shape[1]):
-            counts[places[i, j]] += weight[i]
-
-
-def count_together(
-    places: NDArray, weight: NDArray, rows: NDArray, codes: NDArray, layout: Layout
-) -> NDArray:
-    """Count the codes among the rows that have a certain code.
-
-    Parameters
-    ----------
-    places, weight, rows, layout
-        As in `count_places`.
-    codes : ndarray of shape (n_lines,)
-        The certain codes, by their places.
-
-    Returns
-    -------
-    table : ndarray of shape (n_lines, n_codes)
-    """
-    line = np.full(layout.n_codes, -1)
-    line[codes] = np.arange(len(codes))
-    d, table = len(layout.sizes), np.zeros((len(codes), layout.n_codes))
-    if HAS_NUMBA:
-        _count_together_loops(places, d, weight, rows, line, table)
-        return table
-    for j in range(d):
-        to = line[places[rows, j]]
-        kept, to = rows[to >= 0], to[to >= 0]
-        for f in range(d):
-            np.add.at(table, (to, places[kept, f]), weight[kept])
+    for line in lines.T:
+        kept = rows[line[rows] >= 0]
+        cells = line[kept, None] * table.shape[1] + places[kept]
+        spread = np.repeat(weight[kept], places.shape[1])
+        table += np.bincount(cells.ravel(), spread, table.size).reshape(table.shape)
     return table
 
 
 @jit
-def _count_together_loops(places, d, weight, rows, line, table):  # pragma: no cover
+def _count_loops(lines, places, weight, rows, table):  # pragma: no cover
+    """Do the same, row by row."""
     for i in rows:
-        for j in range(d):
-            to = line[places[i, j]]
-            if to >= 0:
-                for f in range(d):
-                    table[to, places[i, f]] += weight[i]
+        for line in lines[i]:
+            if line >= 0:
+                for place in places[i]:
+                    table[line, place] += weight[i]
+    return table
 
 
-# ------------------------------------------------------------------ information
+count = _count_loops if HAS_NUMBA else _count_vectorised
 
 
-def find_parents(rows: Rows, max_cells: int, max_size: int | None = None) -> NDArray:
-    """Find the tree of pairs of columns that has the most mutual information.
+# ------------------------------------------------------------------ changes of places
+
+
+@jit
+def add_counts(counts, mapping, layout, to, sign):
+    """Add (or take away) the counts of a part, in the places its map gives.
 
     Parameters
     ----------
-    rows : Rows
-        Codes.
-    max_cells : int
-        Pairs of columns with more cells than this are not linked.
-    max_size : int, default=None
-        Neither are columns with more codes.
+    counts : ndarray of shape (n_places,)
+        Counts of the part, by its own codes.
+    mapping : ndarray of shape (n_codes,)
+        Place of each code in its column.
+    layout : Layout
+        Of the columns.
+    to : ndarray of shape (n_places,)
+        Counts by place; changed.
+    sign : float
+        1.0 to add, -1.0 to take away.
 
     Returns
     -------
-    parents : ndarray of shape (n_features,)
-        Parent of each feature, -1 of a root. Where too few pairs may be linked, the
-        tree falls into several.
+    to : ndarray of shape (n_places,)
+        The same.
     """
-    layout = Layout.of(rows)
-    allowed = np.outer(layout.sizes, layout.sizes) <= max_cells
-    if max_size is not None:
-        many = layout.sizes > max_size
-        allowed[many] = allowed[:, many] = False
-    information = _pair_information(rows, layout, allowed)
-    # One more, that all distances are negative and none is zero, which would be no
-    # edge.
-    distances = np.where(allowed, -1.0 - information, 0.0)
-    np.fill_diagonal(distances, 0.0)
-    forest = minimum_spanning_tree(csr_array(distances))
-    parents = np.full(len(allowed), -2)
-    for root in range(len(parents)):
-        if parents[root] == -2:
-            order, before = breadth_first_order(forest, root, directed=False)
-            parents[order] = before[order]
-            parents[root] = -1
-    return parents
+    for c in range(len(counts)):
+        if counts[c] > 0.0:
+            at = layout.steps[c] * mapping[layout.upper[c]] + mapping[layout.lower[c]]
+            to[layout.offsets[c] + at] += sign * counts[c]
+    return to
 
 
-def _pair_information(rows: Rows, layout: Layout, allowed: NDArray) -> NDArray:
-    """Return the mutual information of those pairs that are allowed, in nats."""
-    X, weight, starts = rows.values, rows.weights, layout.starts[:-1]
-    d, everyone, places = X.shape[1], np.arange(len(X)), layout.places(X)
-    counts = count_places(places, weight, everyone, layout)
-    alone = np.add.reduceat(xlogx(counts), starts)
-    together = np.zeros((d, d))
-    if layout.n_codes**2 <= _MAX_TABLE and allowed.all():
-        codes = np.arange(layout.n_codes)
-        table = count_together(places, weight, everyone, codes, layout)
-        together = np.add.reduceat(xlogx(table), starts, axis=0)
-        together = np.add.reduceat(together, starts, axis=1)
-    else:
-        for f, g in zip(*np.nonzero(np.tril(allowed, -1)), strict=True):
-            cells = X[:, f] * layout.sizes[g] + X[:, g]
-            together[f, g] = together[g, f] = xlogx(np.bincount(cells, weight)).sum()
-    total = weight.sum()
-    information = together - alone[:, None] - alone + xlogx(np.array(total))
-    return np.maximum(information / total, 0.0)
+@jit
+def _xlogx(x):
+    return x * np.log(x) if x > 0.0 else 0.0
+
+
+@jit
+def _likelihood(counts, layout):
+    total = 0.0
+    for n in counts[layout.cells[0] :]:
+        total += _xlogx(n)
+    for c in range(layout.cells[0]):
+        if counts[c] > 0.0:
+            surplus = layout.surplus[layout.columns[c]]
+            total -= surplus * counts[c] * np.log(counts[c])
+    return total
+
+
+@jit
+def _match(counts, mapping, domain, popularity, min_gain):
+    """Return the r-th least frequent code of a column the r-th least popular place,
+    where that gains more than it costs; return the difference.
+
+    No other map of the column has a larger likelihood where columns are independent.
+    Of equals, the order that there was is kept. ``popularity`` counts by place what is
+    not in the part.
+    """
+    codes = np.empty_like(mapping)
+    codes[mapping] = np.arange(len(mapping))
+    codes = codes[domain[codes]]
+    codes = codes[np.argsort(popularity[mapping[codes]], kind="mergesort")]
+    places = mapping[codes]
+    codes = codes[np.argsort(counts[codes], kind="mergesort")]
+    gain = 0.0
+    for r in range(len(codes)):
+        c, p = codes[r], places[r]
+        if mapping[c] != p and counts[c] > 0.0:
+            gain -= min_gain
+        gain -= _xlogx(popularity[mapping[c]] + counts[c])
+        gain += _xlogx(popularity[p] + counts[c])
+    if gain <= 1e-9:
+        return 0.0
+    mapping[codes] = places
+    return gain
+
+
+@jit
+def _weigh_places(counts, mapping, logs, layout, f):
+    """Return the log-likelihood of each code of a column in each place, other columns
+    as they are, by logarithms of the counts of all that is not in the part.
+    """
+    low, high, k = layout.starts[f], layout.starts[f + 1], layout.sizes[f]
+    alone = -layout.surplus[f] * counts[low:high]
+    worth = alone.reshape(-1, 1) * logs[low:high]
+    for j in range(len(layout.sizes)):
+        if f != j and f != layout.parents[j]:
+            continue
+        for c in range(layout.cells[j], layout.cells[j + 1]):
+            if counts[c] > 0.0:
+                if f == j:
+                    code, at, step = layout.lower[c], k * mapping[layout.upper[c]], 1
+                else:
+                    code, at = layout.upper[c], mapping[layout.lower[c]]
+                    step = layout.sizes[j]
+                at += layout.cells[j]
+                for p in range(k):
+                    worth[code - low, p] += counts[c] * logs[at + p * step]
+    return worth
+
+
+@jit
+def _exchange(counts, mapping, domain, around, layout, min_gain):
+    """Let two codes of a column change places, the best pair first, while that gains.
+
+    ``around`` counts by place what is not in the part.
+    """
+    logs = np.log(around + _EPS)
+    for _ in range(_N_ROUNDS):
+        changed = False
+        for f in range(len(layout.sizes)):
+            if layout.surplus[f] < 0.0:
+                # Alone: the match was the best already.
+                continue
+            worth = _weigh_places(counts, mapping, logs, layout, f)
+            own = slice(layout.starts[f], layout.starts[f + 1])
+            part = counts[own], mapping[own], domain[own]
+            while _exchange_two(*part, worth, min_gain):
+                changed = True
+        if not changed:
+            break
+
+
+@jit
+def _exchange_two(counts, mapping, domain, worth, min_gain):
+    """Let the best pair of codes of a column change places; return whether one did."""
+    most, one, two = min_gain, 0, 0
+    for a in range(len(domain)):
+        for b in range(a):
+            p, q = mapping[a], mapping[b]
+            gain = worth[a, q] + worth[b, p] - (worth[a, p] + worth[b, q])
+            # To exchange two codes without rows changes nothing.
+            able = domain[a] and domain[b] and counts[a] + counts[b] > 0.0
+            if able and gain > most:
+                most, one, two = gain, a, b
+    mapping[one], mapping[two] = mapping[two], mapping[one]
+    return one != two
+
+
+@jit
+def score_split(counts, mapping, domains, around, layout, min_gain, matched):
+    """Find good maps of the two sides of a split, and what they gain.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (2, n_places)
+        Counts of each side, by its own codes.
+    mapping : ndarray of shape (n_codes,)
+        Place of each code before the split.
+    domains : ndarray of bool of shape (2, n_codes)
+        Codes that each side can have.
+    around : ndarray of shape (n_places,)
+        Counts by place of all rows that are on neither side.
+    layout : Layout
+        Of the columns.
+    min_gain : float
+        Log-likelihood that a code with rows must bring to change its place.
+    matched : bool
+        Whether linked columns start from sides whose frequent codes have popular
+        places, or from the map that there is; others always do the former.
+
+    Returns
+    -------
+    gain : float
+        Rise of the log-likelihood, less what the moves cost.
+    maps : ndarray of shape (2, n_codes), dtype int64
+    """
+    maps, gain = np.vstack((mapping, mapping)), 0.0
+    for side in range(2):
+        # All rows but those of the side, by place.
+        rest = add_counts(counts[1 - side], maps[1 - side], layout, around.copy(), 1.0)
+        for f in range(len(layout.sizes)):
+            if matched or layout.surplus[f] < 0.0:
+                own = slice(layout.starts[f], layout.starts[f + 1])
+                part = counts[side, own], maps[side, own], domains[side, own]
+                gain += _match(*part, rest[own], min_gain)
+    if layout.cells[0] == layout.cells[-1]:
+        return gain, maps
+    whole = around.copy()
+    for side in range(2):
+        add_counts(counts[side], mapping, layout, whole, 1.0)
+    gain = -_likelihood(whole, layout)
+    for side in range(2):
+        rest = add_counts(counts[1 - side], maps[1 - side], layout, around.copy(), 1.0)
+        _exchange(counts[side], maps[side], domains[side], rest, layout, min_gain)
+    gain += _likelihood(add_counts(counts[1], maps[1], layout, rest, 1.0), layout)
+    for side in range(2):
+        for c in range(len(mapping)):
+            if counts[side, c] > 0.0 and maps[side, c] != mapping[c]:
+                gain -= min_gain
+    return gain, maps

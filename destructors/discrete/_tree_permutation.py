@@ -6,12 +6,14 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from destructors._compat import Interval, StrOptions
-from destructors.discrete._base import DiscreteDestructor
-from destructors.discrete._bases import BaseCounts
-from destructors.discrete._counts import find_parents
-from destructors.discrete._grow import Growth, GrowthRule
+from destructors.discrete._base import (
+    DiscreteDestructor,
+    find_parents,
+    fit_bases,
+)
+from destructors.discrete._grow import Growth
 from destructors.maps._permutation import Permutation
-from destructors.rows import Fold, Rows, hash_again, hash_rows
+from destructors.rows import Fold, hash_again, hash_rows
 
 # Pairs of columns with more cells than this do not guide the growth, and neither do
 # those with a column of more categories.
@@ -144,7 +146,6 @@ class TreePermutation(DiscreteDestructor):
             None,
         ],
         "alpha": [Interval(Real, 0, None, closed="neither")],
-        "random_state": ["random_state"],
     }
 
     def __init__(
@@ -183,31 +184,24 @@ class TreePermutation(DiscreteDestructor):
     ) -> Permutation:
         assert random_state is not None
         rows = self._read_codes(fold.train)
-        few = self._draw_rows(rows, random_state)
-        rule = GrowthRule(*(getattr(self, name) for name in GrowthRule._fields))
-        if isinstance(self.min_gain, str):
-            rule = rule._replace(min_gain=max(0.0, float(np.log(rows.total))))
-        parents = None
+        few, parents = rows, None
+        if self.max_samples is not None:
+            share = float(self.max_samples)
+            if isinstance(self.max_samples, Integral):
+                share /= rows.total
+            seed = random_state.randint(2**31 - 1)
+            drawn = hash_again(hash_rows(rows.values, 0), seed)
+            # One row at least, whatever is drawn; weights make up for the others.
+            kept = drawn < max(share, np.nextafter(drawn.min(), 1.0))
+            few = rows.weighted(np.where(kept, rows.weights / min(share, 1.0), 0.0))
         if self.base == "chow-liu":
             parents = find_parents(few, _MAX_CELLS, _MAX_CATEGORIES)
-        growth = Growth(few, parents, rule, random_state)
-        self.tree_ = growth.grow()
-        self._gains = growth.importances
+        min_gain = max(0.0, float(np.log(rows.total)))
+        if not isinstance(self.min_gain, str):
+            min_gain = float(self.min_gain)
+        growth = Growth(few, parents, self, min_gain, random_state)
+        self.tree_, self._gains = growth.grow(), growth.importances
         self.feature_importances_ = self._gains / (self._gains.sum() or 1.0)
-        counts = BaseCounts.of(rows.through(self.tree_), self.base)
-        self.base_distribution_ = counts.base(self.alpha)
+        bases = [(self.base, self.alpha)]
+        [self.base_distribution_] = fit_bases(rows.through(self.tree_), bases)
         return self.tree_
-
-    def _draw_rows(self, rows: Rows, random_state: np.random.RandomState) -> Rows:
-        """Draw the rows to grow on, with weights that make up for the others."""
-        if self.max_samples is None:
-            return rows
-        share = float(self.max_samples)
-        if isinstance(self.max_samples, Integral):
-            share /= rows.total
-        seed = random_state.randint(2**31 - 1)
-        shares = hash_again(hash_rows(rows.values, 0), seed)
-        kept = shares < share
-        # One row at least, whatever is drawn.
-        kept[np.argmin(shares)] = True
-        return rows.weighted(np.where(kept, rows.weights / min(share, 1.0), 0.0))

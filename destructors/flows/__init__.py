@@ -1,8 +1,8 @@
 """Ready-made stacks: what most people import."""
 
-from destructors.flows._alignment import AlignmentFlow
+from destructors.alignment._flow import AlignmentFlow
+from destructors.discrete._flow import DiscreteTreeFlow
 from destructors.flows._auto import AutoDestructor
-from destructors.flows._discrete_tree_flow import DiscreteTreeFlow
 from destructors.flows._gaussian_copula import GaussianCopula
 from destructors.flows._rbig import RBIG
 from destructors.flows._tree_flow import TreeFlow

@@ -1,6 +1,7 @@
 """Rotation-based iterative Gaussianization."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar, Literal
 
@@ -10,8 +11,14 @@ from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor
 from destructors.base_distributions import StandardNormal
 from destructors.compose import DestructorPipeline
-from destructors.compose._stack import GreedyDestructor, StackTask
-from destructors.greedy import Cycle, Progress, Schedule, Stopping
+from destructors.greedy import (
+    Cycle,
+    GreedyDestructor,
+    Progress,
+    Schedule,
+    StackTask,
+    Stopping,
+)
 from destructors.linear import PCARotation, RandomRotation
 from destructors.marginal import SplineGaussianizer
 from destructors.rows import Fold, Rows
@@ -180,7 +187,7 @@ class RBIG(GreedyDestructor):
     def _stopping(self) -> Stopping:
         if not self._by_total_correlation():
             return super()._stopping()
-        return _AboveChance(self.n_iter_no_change, self._null_gain)
+        return _AboveChance(self.n_iter_no_change, chance=self._null_gain)
 
     def _spurious_gain(self, rows: Rows, seed: int) -> float:
         """Return the largest gain of a layer on normal data, where there is none."""
@@ -196,12 +203,11 @@ class RBIG(GreedyDestructor):
         return max(gains)
 
 
+@dataclass
 class _AboveChance(Stopping):
     """End when layers gain no more than they would on normal data."""
 
-    def __init__(self, n_iter_no_change: int, chance: float):
-        super().__init__(n_iter_no_change, 0.0)
-        self.chance = chance
+    chance: float = 0.0
 
     def ends(self, train: Sequence[float], validation: Sequence[float]) -> bool:
         return len(train) - 1 - self.best(train, validation) >= self.n_iter_no_change

@@ -7,8 +7,7 @@ import numpy as np
 
 from destructors._compat import StrOptions
 from destructors.compose import DestructorPipeline
-from destructors.compose._stack import GreedyDestructor
-from destructors.greedy import Race
+from destructors.greedy import GreedyDestructor, Race
 from destructors.marginal import BlockGaussianizer, SplineGaussianizer
 from destructors.rows import Rows
 

@@ -10,7 +10,7 @@ from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor
 from destructors.compose import DestructorPipeline
 from destructors.flows._starts import StartedDestructor, make_marginal, race_starts
-from destructors.greedy import Greedy, Never, Schedule, Stages, Stopping, TryAll
+from destructors.greedy import Never, Schedule, Stages, Stopping, TryAll
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.rows import Fold
 from destructors.tree import BoostedTreeDestructor
@@ -209,35 +209,27 @@ class TreeFlow(StartedDestructor):
 
     def _make_folds(self, fold: Fold, seed: int) -> tuple[list[Fold], Fold | None]:
         if fold.validation is None and not self.early_stopping:
-            self._refuse_open_choices()
+            for name, n_choices in (
+                ("n_components", np.size(self.n_components)),
+                ("marginal", 1),
+            ):
+                given = getattr(self, name)
+                if isinstance(given, str) or n_choices > 1:
+                    raise ValueError(
+                        "early_stopping=False leaves no held-out rows to choose "
+                        f"{name} by ({given!r}): give one, or X_val."
+                    )
         return super()._make_folds(fold, seed)
 
-    def _refuse_open_choices(self) -> None:
-        is_open = (
-            np.ndim(self.n_components) > 0 and len(np.ravel(self.n_components)) > 1
-        )
-        for name, given, bad in (
-            ("n_components", self.n_components, is_open),
-            ("marginal", self.marginal, False),
-        ):
-            if bad or (isinstance(given, str) and given == "auto"):
-                raise ValueError(
-                    f"early_stopping=False leaves no held-out rows to choose {name} by "
-                    f"({given!r}): give one, or X_val."
-                )
-
-    def _attributes(
-        self, engine: Greedy, seed: int, layers: list[Any]
-    ) -> dict[str, Any]:
-        found = super()._attributes(engine, seed, layers)
-        found["n_trees_"] = 0
+    def _sizes(self, layers: list[Any]) -> dict[str, Any]:
+        sizes = {"n_trees_": 0}
         for layer in layers:
             if isinstance(layer, BoostedTreeDestructor):
-                found["n_trees_"] = layer.n_iter_
+                sizes["n_trees_"] = layer.n_iter_
             else:
                 mixture = layer[-1] if isinstance(layer, DestructorPipeline) else layer
-                found["n_components_"] = mixture.n_components_
-        return found
+                sizes["n_components_"] = mixture.n_components_
+        return sizes
 
     def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
         n_trees = np.mean([flow.n_trees_ for flow in fitted])

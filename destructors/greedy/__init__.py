@@ -1,5 +1,6 @@
 """The greedy engine, its schedules and its stopping rules."""
 
+from destructors.greedy._destructor import GreedyDestructor, StackTask
 from destructors.greedy._engine import Greedy, layer_seed
 from destructors.greedy._progress import Progress
 from destructors.greedy._schedules import (
@@ -17,12 +18,14 @@ from destructors.greedy._task import Step, Task, Trial
 __all__ = [
     "Cycle",
     "Greedy",
+    "GreedyDestructor",
     "InOrder",
     "Never",
     "Progress",
     "Race",
     "Retire",
     "Schedule",
+    "StackTask",
     "Stages",
     "Step",
     "Stopping",

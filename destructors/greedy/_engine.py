@@ -9,6 +9,7 @@ interrupted or runs out of time.
 import warnings
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
@@ -25,6 +26,7 @@ from destructors.rows import as_interrupt, is_over, map_threads, stop_all
 _TIE = 1e-10
 
 
+@dataclass(eq=False)
 class Greedy:
     """Grow a chain of layers greedily.
 
@@ -32,7 +34,7 @@ class Greedy:
     ----------
     task : Task
         How candidates are fitted and judged.
-    names : sequence of str
+    names : list of str
         Names of the candidates.
     schedule : Schedule
         Which of them are tried as the next layer.
@@ -45,37 +47,25 @@ class Greedy:
     n_jobs : int, default=None
         Number of threads that fit candidates side by side. The result does not depend
         on it.
-    steps : sequence of Step, default=()
-        Layers that are there already.
-
-    Attributes
-    ----------
+    start : tuple of float, default=None
+        Objective before the first layer, if it is known.
     steps : list of Step
-        The layers. Each is appended at once, so that the list is right whenever a
-        fit ends.
-    train_scores, validation_scores : list of float
-        Objective before the first layer and after each.
+        The layers; there may be some already. Each is appended at once, so that the
+        list is right whenever a fit ends.
+    stopped_early : bool
+        Whether an error or an interrupt has ended the growth.
     """
 
-    def __init__(
-        self,
-        task: Task,
-        names: Sequence[str],
-        *,
-        schedule: Schedule,
-        stopping: Stopping,
-        max_iter: int,
-        progress: Progress,
-        n_jobs: int | None = None,
-        start: tuple[float, float] | None = None,
-        steps: Sequence[Step] = (),
-    ):
-        self.task, self.names = task, list(names)
-        self.schedule, self.stopping = schedule, stopping
-        self.max_iter, self.progress, self.n_jobs = max_iter, progress, n_jobs
-        self.steps = list(steps)
-        self.start = start
-        self.stopped_early = False
+    task: Task
+    names: list[str]
+    schedule: Schedule
+    stopping: Stopping
+    max_iter: int
+    progress: Progress
+    n_jobs: int | None = None
+    start: tuple[float, float] | None = None
+    steps: list[Step] = field(default_factory=list)
+    stopped_early: bool = False
 
     @property
     def train_scores(self) -> list[float]:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -17,6 +18,7 @@ _DEPTH: ContextVar[int] = ContextVar("destructors_verbose_depth", default=0)
 _last_line = 0.0
 
 
+@dataclass(eq=False)
 class Progress:
     """Reports the steps of a fit.
 
@@ -35,29 +37,22 @@ class Progress:
         had ended now; None where there is no such copy on the way.
     """
 
-    def __init__(
-        self,
-        estimator: Any,
-        verbose: int = 0,
-        noun: str = "layer",
-        every: int = 1,
-        snapshot: Callable[[], dict[str, Any]] | None = None,
-    ):
-        self.estimator = estimator
-        self.name = type(estimator).__name__
-        self.noun, self.every, self.snapshot = noun, every, snapshot
-        self.verbose = verbose
-        self._root: Any = None
-        self._step: Any = None
+    estimator: Any
+    verbose: int = 0
+    noun: str = "layer"
+    every: int = 1
+    snapshot: Callable[[], dict[str, Any]] | None = None
+    # What callbacks get in the end; whoever runs the fit sets it.
+    final: Callable[[], dict[str, Any]] | None = None
+    _root: Any = None
+    _step: Any = None
 
     @contextmanager
     def running(self, max_steps: int) -> Iterator[None]:
         """Report the beginning and the end of a fit."""
         depth = _DEPTH.get()
-        self._indent = "  " * depth
-        prints = bool(self.verbose or depth)
-        self._prints = prints
-        token = _DEPTH.set(depth + 1 if prints else 0)
+        self._indent, self._prints = "  " * depth, bool(self.verbose or depth)
+        token = _DEPTH.set(depth + 1 if self._prints else 0)
         told = bool(getattr(self.estimator, "_skl_callbacks", ()))
         scope = callback_management_context(self.estimator) if told else nullcontext()
         try:
@@ -70,18 +65,11 @@ class Progress:
                 yield
                 if told:
                     self._root.call_on_fit_task_end(
-                        estimator=self.estimator, reconstruction_attributes=self._final
+                        estimator=self.estimator, reconstruction_attributes=self.final
                     )
         finally:
             self._root = self._step = None
             _DEPTH.reset(token)
-
-    # What callbacks get in the end; whoever runs the fit sets it.
-    _final: Callable[[], dict[str, Any]] | None = None
-
-    def set_final(self, final: Callable[[], dict[str, Any]]) -> None:
-        """Say how a copy of the estimator is made once the fit has ended."""
-        self._final = final
 
     def begin_step(self) -> None:
         """Report that a step begins."""
@@ -146,4 +134,4 @@ class Progress:
         if not self._prints or (nested and now < _last_line + 1.0):
             return
         _last_line = now
-        print(f"{self._indent}[{self.name}] {text}", flush=True)
+        print(f"{self._indent}[{type(self.estimator).__name__}] {text}", flush=True)

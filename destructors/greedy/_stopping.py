@@ -1,25 +1,28 @@
 """When growth ends, and how much of it is kept."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 
+@dataclass
 class Stopping:
     """End when held-out rows no longer gain; keep what they found best.
 
     Parameters
     ----------
-    n_iter_no_change : int
+    n_iter_no_change : int, default=1
         Number of layers without improvement after which to end.
-    tol : float
+    tol : float, default=0.0
         Rise of the held-out objective that counts as improvement.
     enough : float, default=0.0
         Loss, beside the best, for which fewer layers are kept.
     """
 
-    def __init__(self, n_iter_no_change: int, tol: float, enough: float = 0.0):
-        self.n_iter_no_change, self.tol, self.enough = n_iter_no_change, tol, enough
+    n_iter_no_change: int = 1
+    tol: float = 0.0
+    enough: float = 0.0
 
     def ends(self, train: Sequence[float], validation: Sequence[float]) -> bool:
         """Tell whether to add no further layer.
@@ -48,9 +51,6 @@ class Stopping:
 
 class Never(Stopping):
     """Go on to the largest number of layers, and keep them all."""
-
-    def __init__(self) -> None:
-        super().__init__(1, 0.0)
 
     def ends(self, train: Sequence[float], validation: Sequence[float]) -> bool:
         """Return False."""

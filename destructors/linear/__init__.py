@@ -1,10 +1,12 @@
 """Linear maps: whitening, rotations, location and scale."""
 
-from destructors.linear._fixed_rotation import FixedRotation
-from destructors.linear._ica_whitening import ICAWhitening
-from destructors.linear._rotation import PCARotation, RandomRotation
-from destructors.linear._standardize import Standardize
-from destructors.linear._whitening import Whitening
+from destructors.linear._rotation import (
+    FixedRotation,
+    ICAWhitening,
+    PCARotation,
+    RandomRotation,
+)
+from destructors.linear._whitening import Standardize, Whitening
 
 __all__ = [
     "FixedRotation",

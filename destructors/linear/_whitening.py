@@ -1,24 +1,90 @@
-"""Linear maps to uncorrelated features of unit variance."""
+"""Linear maps to features of unit variance, each by itself or without correlation."""
 
+import itertools
 import warnings
 from numbers import Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, eigh, solve_triangular
+from scipy.linalg import cholesky, eigh, qr, solve_triangular
 from sklearn.base import clone
 
-from destructors._compat import HasMethods, Interval, StrOptions
+from destructors._compat import HasMethods, Interval, StrOptions, weighted_percentile
 from destructors.base import Destructor
-from destructors.linear._rotation import principal_axes
 from destructors.maps import Affine, Map
 from destructors.rows import Fold, Rows, mean_and_scale, repeat_rows
 from destructors.rows._moments import weigh
 
+# Interquartile range of the standard normal.
+_NORMAL_IQR = 1.3489795003921634
 # Eigenvalues of a correlation matrix below this share of the largest are noise of the
 # arithmetic.
 _SMALLEST_EIGENVALUE = 1e-10
+
+
+class Standardize(Destructor):
+    """Shift and scale each feature to location 0 and scale 1.
+
+    As a density this is a product of normals. Unlike
+    :class:`sklearn.preprocessing.StandardScaler` it counts the change of volume.
+
+    Parameters
+    ----------
+    robust : bool, default=False
+        Whether location and scale are the median and the interquartile range (that of
+        the standard normal counts as 1) instead of mean and standard deviation.
+        Outliers then have no say.
+
+    Attributes
+    ----------
+    mean_ : ndarray of shape (n_features,)
+        Mean of each feature, with ``robust=False``.
+    center_ : ndarray of shape (n_features,)
+        Median of each feature, with ``robust=True``.
+    scale_ : ndarray of shape (n_features,)
+        Scale of each feature, positive. Where more than half of the rows are equal,
+        the robust scale is the standard deviation; a constant feature has scale 1.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen in `fit`, if all are strings.
+    base_distribution_ : StandardNormal
+        The base distribution.
+
+    See Also
+    --------
+    Whitening : Removes correlation as well.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from destructors.linear import Standardize
+    >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [1000.0]])
+    >>> Standardize(robust=True).fit(X).center_
+    array([3.])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {"robust": ["boolean"]}
+
+    def __init__(self, *, robust: bool = False):
+        self.robust = robust
+
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        rows = fold.train
+        location, self.scale_, _ = mean_and_scale(rows)
+        if not self.robust:
+            self.mean_ = location
+            return Affine(location, self.scale_)
+        low, self.center_, high = (
+            weighted_percentile(rows.values, rows.weights, percent, average=True)
+            for percent in (25.0, 50.0, 75.0)
+        )
+        spread = (high - low) / _NORMAL_IQR
+        # Where it is rounding noise, the middle half is one repeated value.
+        usable = spread > 1e-12 * self.scale_
+        self.scale_ = np.where(usable, spread, self.scale_)
+        return Affine(self.center_, self.scale_)
 
 
 class Whitening(Destructor):
@@ -127,9 +193,9 @@ class Whitening(Destructor):
     def _shrunk_correlation(self, rows: Rows) -> NDArray:
         self.mean_, self.scale_, constant = mean_and_scale(rows)
         total, with_squares = rows.total, self.shrinkage == "auto"
-        correlation, second = rows.sum(
-            _products, self.mean_, self.scale_, constant, with_squares
-        )
+        # Nothing is left of a column that is constant.
+        scale = np.where(constant, np.inf, self.scale_)
+        correlation, second = rows.sum(sum_products, self.mean_, scale, with_squares)
         correlation = correlation / total
         np.fill_diagonal(correlation, 1.0)
         if self.shrinkage == "auto":
@@ -171,12 +237,11 @@ class Whitening(Destructor):
         return correlation
 
 
-def _products(
-    rows: Rows, mean: NDArray, scale: NDArray, constant: NDArray, with_squares: bool
+def sum_products(
+    rows: Rows, mean: NDArray, scale: NDArray | float, with_squares: bool = False
 ) -> tuple[NDArray, NDArray | float]:
     """Return sums of the products of two scaled columns, and of their squares."""
     scaled = (rows.values - mean) / scale
-    scaled[:, constant] = 0.0
     weighted = weigh(scaled, rows)
     squares = (weighted * scaled).T @ (scaled * scaled) if with_squares else 0.0
     return weighted.T @ scaled, squares
@@ -222,3 +287,36 @@ def _square_root(correlation: NDArray, method: str) -> tuple[NDArray, NDArray, f
     left = vectors if method == "zca" else np.eye(len(values))
     whiten = (left / root) @ vectors.T
     return whiten, (vectors * root) @ left.T, float(-0.5 * np.log(values).sum())
+
+
+def principal_axes(matrix: NDArray) -> tuple[NDArray, NDArray]:
+    """Return eigenvalues, largest first, and eigenvectors free of rounding.
+
+    An eigenvector has no sign, and equal eigenvalues leave a whole subspace free. The
+    sign is made that of the largest entry, and a free subspace is spanned by the
+    coordinate axes that lie closest to it, so that equal matrices give equal axes.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n_features, n_features)
+        Symmetric.
+
+    Returns
+    -------
+    values : ndarray of shape (n_features,)
+    vectors : ndarray of shape (n_features, n_features)
+        One axis a column.
+    """
+    values, vectors = eigh(matrix)
+    values, vectors = values[::-1], vectors[:, ::-1].copy()
+    same = np.abs(np.diff(values)) <= 1e-10 * np.abs(values).max()
+    edges = np.flatnonzero(np.r_[True, ~same, True])
+    for start, stop in itertools.pairwise(edges):
+        if stop - start > 1:
+            free = vectors[:, start:stop]
+            # Of axes that lie as close the first is taken, not one that rounding picks.
+            first = 1.0 - 1e-6 * np.arange(len(values))
+            basis, _, _ = qr(free @ free.T * first, pivoting=True)
+            vectors[:, start:stop] = basis[:, : stop - start]
+    largest = np.abs(vectors).argmax(axis=0)
+    return values, vectors * np.sign(vectors[largest, np.arange(len(values))])

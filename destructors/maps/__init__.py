@@ -4,13 +4,12 @@ NumPy and SciPy are all that this folder needs; numba makes it faster.
 """
 
 # A file may hold any of these.
-from destructors.maps import _chow_liu, _distributions  # noqa: F401
+from destructors.maps import _categorical, _distributions  # noqa: F401
 from destructors.maps._affine import Affine, Identity
-from destructors.maps._along import Along
 from destructors.maps._autoregressive import Autoregressive
 from destructors.maps._bounded import BoundedColumns
 from destructors.maps._cells import Cells
-from destructors.maps._combine import Chain, Columns, Switch
+from destructors.maps._combine import Along, Chain, Columns, Switch
 from destructors.maps._cube import CubeSteps, NormalToUniform
 from destructors.maps._density import Density
 from destructors.maps._dequantize import Dequantize, DequantizeCategories
@@ -19,11 +18,10 @@ from destructors.maps._map import Map, Surjection
 from destructors.maps._parametric import ParametricColumn
 from destructors.maps._permutation import Permutation
 from destructors.maps._power import PowerColumns
-from destructors.maps._rational_spline import RationalQuadraticSpline
 from destructors.maps._rosenblatt import Rosenblatt
 from destructors.maps._save import load, save
 from destructors.maps._schema import Column, Schema
-from destructors.maps._spline import QuadraticSpline
+from destructors.maps._spline import QuadraticSpline, RationalQuadraticSpline
 from destructors.maps._stretch import Stretch
 from destructors.maps._trees import Trees
 

@@ -31,8 +31,8 @@ def in_blocks(
     context : ndarray of shape (n_samples, ...), default=None
         What the map depends on beside them.
     run : callable, default=None
-        Takes a function and the blocks, and calls the one on the others: in threads,
-        for instance. None goes through them in order.
+        Takes a function and the blocks, and lists what the one returns for the others:
+        in threads, for instance. None goes through them in order.
 
     Returns
     -------
@@ -54,11 +54,7 @@ def in_blocks(
     def fill(rows: slice) -> None:
         Z[rows], log_det[rows] = way(X[rows], _part(context, rows))
 
-    if run is None:
-        for rows in blocks[1:]:
-            fill(rows)
-    else:
-        run(fill, blocks[1:])
+    list((run or map)(fill, blocks[1:]))
     return Z, log_det
 
 

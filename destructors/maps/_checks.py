@@ -61,15 +61,10 @@ def check_codes(rows: NDArray, sizes: NDArray, name: str) -> NDArray:
     """
     if not sizes.any():
         return rows
-    try:
-        with np.errstate(invalid="ignore"):
-            codes = rows.astype(np.int64, copy=False)
-        right = (codes >= 0) & (codes < sizes)
-        if rows is not codes:
-            right &= codes == rows
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be integer codes: {error}") from error
-    if not (right := right | (sizes <= 0)).all():
+    with np.errstate(invalid="ignore"):
+        codes = rows.astype(np.int64, copy=False)
+    right = (codes == rows) & (codes >= 0) & (codes < sizes) | (sizes <= 0)
+    if not right.all():
         i, j = np.argwhere(~right)[0]
         raise ValueError(
             f"{name} must be integer codes; column {j} has 0 … {sizes[j] - 1}, got "

@@ -1,5 +1,13 @@
-"""What one column of a table was like: its name, its dtype, the values of its codes."""
+"""Columns of NumPy, pandas and polars: as plain values, as codes, and back.
 
+Plain values are an array of booleans, numbers, strings, bytes or dates: no objects,
+nothing of pandas or polars. These are not needed to import this module: who has a frame
+has imported what made it, and who wants one back has to have it.
+"""
+
+import datetime
+import re
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,15 +16,204 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors.maps._map import Data
-from destructors.maps._values import comparable, numpy_dtype, read_numbers, read_values
 
 # What stands for a code where there is none.
 MISSING, UNSEEN = -1, -2
+_PLAIN = "biufmMUS"
+# Dtypes that columns of pandas come back with; all others come back as objects.
+_DTYPES = re.compile(
+    r"(u?int|float)\d+|bool(ean)?|str(ing)?|category|(datetime|timedelta)64\[.+\]", re.I
+)
+# Types of objects that one array can hold, and its dtype.
+_TYPES: list[tuple[Any, Any]] = [
+    (str, str),
+    ((bool, int, float, np.bool_, np.number), None),
+    (bytes, bytes),
+    ((datetime.date, np.datetime64), "M8"),
+]
+
+
+# ---------------------------------------------------------------------- tables
+
+
+def library_of(X: Any) -> str:
+    """Return what a table is: a frame of pandas or of polars, or else an array.
+
+    Raises
+    ------
+    TypeError
+        If it is a table without rows, as polars makes them to be computed later.
+    """
+    for name in ("pandas", "polars"):
+        module = sys.modules.get(name)
+        if module is not None and isinstance(X, module.DataFrame):
+            return name
+    if type(X).__name__ == "LazyFrame":
+        raise TypeError("A LazyFrame has no rows yet: give what its collect() returns.")
+    return "array"
+
+
+def columns_of(X: Any) -> list[Any]:
+    """Return the columns of a frame or of a two-dimensional array."""
+    if library_of(X) == "array":
+        return list(np.ascontiguousarray(X.T))
+    return X.get_columns() if _is_polars(X) else [column for _, column in X.items()]
+
+
+def names_of(X: Any) -> list[Any]:
+    """Return the names of the columns, strings and numbers as they are and all else as
+    text; for an array, their numbers.
+    """
+    if library_of(X) == "array":
+        return list(range(X.shape[1]))
+    return [x if isinstance(x, str | int | float | None) else str(x) for x in X.columns]
+
+
+# ---------------------------------------------------------------------- dtypes
+
+
+def dtype_name(column: Any) -> str:
+    """Return the name of the dtype that a column is to come back with."""
+    if _is_polars(column):
+        return column.dtype.base_type().__name__
+    name = str(column.dtype).removesuffix("[pyarrow]")
+    is_known = isinstance(column, np.ndarray) or _DTYPES.fullmatch(name)
+    return name if is_known else "object"
+
+
+def numpy_dtype(name: str) -> np.dtype:
+    """Return the dtype of NumPy that holds the values of one of pandas or polars."""
+    try:
+        return np.dtype(name.lower().replace("boolean", "bool"))
+    except TypeError:
+        return np.dtype(object)
+
+
+def comparable(first: NDArray, second: NDArray) -> bool:
+    """Return whether values of two arrays can be equal."""
+    kinds = {first.dtype.kind, second.dtype.kind}
+    return len(kinds) == 1 or kinds <= set("biuf")
+
+
+def _is_polars(column: Any) -> bool:
+    return column.__class__.__module__.startswith("polars")
+
+
+# ---------------------------------------------------------------------- reading
+
+
+def read_values(column: Any) -> tuple[NDArray, NDArray | None]:
+    """Return plain values, and which of them each row has.
+
+    Parameters
+    ----------
+    column : ndarray, pandas.Series or polars.Series of length n_samples
+
+    Returns
+    -------
+    values : ndarray of shape (n_values,)
+        Plain values, or objects if they are of several types; they may repeat. If the
+        dtype lists categories, these.
+    place : ndarray of shape (n_samples,) or None
+        Where the value of each row stands; -1 for a missing one. None if the values
+        are those of the rows.
+
+    Raises
+    ------
+    TypeError
+        If there are values that cannot stand for categories, such as lists.
+    """
+    if isinstance(column, np.ndarray):
+        return _read_array(column)
+    return _read_polars(column) if _is_polars(column) else _read_pandas(column)
+
+
+def _read_array(column: NDArray) -> tuple[NDArray, NDArray | None]:
+    kind = column.dtype.kind
+    if kind == "O":
+        values = [v for v in dict.fromkeys(column) if not _is_missing(v)]
+        code_of = {value: code for code, value in enumerate(values)}
+        place = np.array([code_of.get(value, -1) for value in column], dtype=np.int64)
+        return plain(values, None), place
+    if kind not in _PLAIN:
+        raise TypeError(f"its values are of the type {column.dtype}.")
+    if kind in "fmM" and (missing := column != column).any():
+        return column, np.where(missing, -1, np.arange(len(column)))
+    return column, None
+
+
+def _is_missing(value: Any) -> bool:
+    # NA of pandas differs from all others by being no truth value.
+    return type(value).__name__ in ("NoneType", "NAType", "NaTType") or value != value
+
+
+def _read_pandas(column: Any) -> tuple[NDArray, NDArray | None]:
+    pandas, dtype = sys.modules["pandas"], column.dtype
+    # Times in a zone are based on those in UTC.
+    base = getattr(dtype, "base", None)
+    if isinstance(base, np.dtype) and base.kind != "O":
+        return _read_array(column.to_numpy(dtype=base))
+    if isinstance(dtype, pandas.CategoricalDtype):
+        place, values = column.cat.codes.to_numpy(np.int64), dtype.categories
+    else:
+        place, values = pandas.factorize(column)
+    if isinstance(values.dtype, pandas.IntervalDtype | pandas.PeriodDtype):
+        values = values.astype(str)
+    return plain(np.asarray(values), None), place
+
+
+def _read_polars(column: Any) -> tuple[NDArray, NDArray | None]:
+    polars = sys.modules["polars"]
+    if column.dtype not in (polars.String, polars.Categorical, polars.Enum):
+        return _read_array(column.to_numpy())
+    texts = column.cast(polars.String)
+    seen = texts.drop_nulls().unique().sort()
+    values = column.dtype.categories if column.dtype == polars.Enum else seen
+    codes = texts.cast(polars.Enum(values)).to_physical().cast(polars.Int64)
+    return plain(values.to_list()), codes.fill_null(-1).to_numpy()
+
+
+def plain(values: Any, what: str | None = "its values are") -> NDArray:
+    """Return objects of one type, none missing, as an array without objects.
+
+    Raises
+    ------
+    TypeError
+        If they are of several types, or of one that no file can hold. Its message
+        begins with ``what``; where this is None, they are left objects.
+    """
+    if isinstance(values, np.ndarray) and values.dtype.kind in _PLAIN:
+        return values
+    values = list(values)
+    types = {type(value) for value in values}
+    for kinds, dtype in _TYPES:
+        if all(issubclass(t, kinds) for t in types):
+            array = np.array(values, dtype=dtype)
+            if array.dtype.kind in _PLAIN:
+                return array
+    if what is None:
+        return np.fromiter(values, dtype=object, count=len(values))
+    names = ", ".join(sorted(t.__name__ for t in types))
+    raise TypeError(f"{what} of the type(s) {names}.")
+
+
+def _read_numbers(column: Any) -> NDArray:
+    """Return a column of numbers as float64, NaN where one is missing."""
+    dtype = column.dtype
+    if hasattr(dtype, "numpy_dtype") and dtype.kind not in "mMc":
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    values = np.asarray(column)
+    if values.dtype.kind in "mMc":
+        raise TypeError(f"its values are of the type {dtype}.")
+    return values.astype(np.float64, copy=False)
+
+
+# ---------------------------------------------------------------------- columns
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Column(Data):
-    """What one column was like.
+    """What one column of a table was like.
 
     Parameters
     ----------
@@ -38,33 +235,31 @@ class Column(Data):
     name: Any
     kind: int
     dtype: str
-    values: NDArray | None = None
+    values: Any = None
     missing: int = -1
     unknown: int = -1
     ordered: bool = False
 
-    @property
-    def known(self) -> NDArray:
-        """The values, where there are any."""
-        assert self.values is not None
-        return self.values
+    @cached_property
+    def _order(self) -> NDArray:
+        return np.argsort(self.values, kind="stable")
 
     @cached_property
-    def _sorted(self) -> tuple[NDArray, NDArray]:
-        order = np.argsort(self.known, kind="stable")
-        return order, self.known[order]
+    def counts_up(self) -> bool:
+        """Whether the values are integers, each the one before and one."""
+        is_integer = len(self.values) > 0 and np.can_cast(self.values.dtype, np.int64)
+        return is_integer and bool((np.diff(self.values) == 1).all())
 
     @cached_property
     def table(self) -> NDArray:
         """The value of each code; a value unlike all others where none was seen."""
-        known = self.known
-        kind = known.dtype.kind
-        table = list(known) if kind in "mM" else known.tolist()
+        kind, is_time = self.values.dtype.kind, self.values.dtype.kind in "mM"
+        table = list(self.values) if is_time else self.values.tolist()
         if self.missing >= 0:
-            blank = known.dtype.type("NaT") if kind in "mM" else None
+            blank = self.values.dtype.type("NaT") if is_time else None
             table.append(np.nan if kind in "iuf" else blank)
         if self.unknown >= 0:
-            table.append(_another(known))
+            table.append(_another(self.values))
         return np.array(table, dtype=object if None in table else None)
 
     # ------------------------------------------------------------------ in
@@ -87,7 +282,7 @@ class Column(Data):
             If the values are no numbers, or cannot stand for categories.
         """
         if self.kind <= 0:
-            return read_numbers(column)
+            return _read_numbers(column)
         values, place = read_values(column)
         if values.dtype.kind == "f" and np.isinf(values).any():
             raise ValueError("it contains infinity (inf).")
@@ -97,15 +292,19 @@ class Column(Data):
         return codes if place is None else np.append(codes, self.missing)[place]
 
     def _look_up(self, values: NDArray) -> NDArray:
+        known = self.values
         unseen = self.unknown if self.unknown >= 0 else UNSEEN
+        if self.counts_up and np.can_cast(values.dtype, np.int64):
+            codes = values - np.int64(known[0])
+            return np.where((codes >= 0) & (codes < len(known)), codes, unseen)
         if values.dtype == object:
-            code_of = {value: code for code, value in enumerate(self.known.tolist())}
+            code_of = {value: code for code, value in enumerate(known.tolist())}
             return np.array([code_of.get(v, unseen) for v in values], dtype=np.int64)
-        if not len(self.known) or not comparable(self.known, values):
+        if not len(known) or not comparable(known, values):
             return np.full(len(values), unseen, dtype=np.int64)
-        order, known = self._sorted
-        place = np.minimum(np.searchsorted(known, values), len(known) - 1)
-        return np.where(known[place] == values, order[place], unseen)
+        place = np.searchsorted(known, values, sorter=self._order)
+        codes = self._order.take(place, mode="clip")
+        return np.where(known[codes] == values, codes, unseen)
 
     # ------------------------------------------------------------------ out
 
@@ -120,9 +319,12 @@ class Column(Data):
         """
         if self.values is None:
             rounded = _round(numbers, numpy_dtype(self.dtype))
-            whole = module is None or rounded.dtype.name == self.dtype
-            return rounded if whole else self._restore(rounded, module)
-        codes = numbers.astype(np.int64) if self.kind > 0 else self._nearest(numbers)
+            return rounded if module is None else self._restore(rounded, module)
+        codes = numbers.astype(np.int64, copy=False)
+        if self.kind <= 0:
+            known = self.values[self._order]
+            middle = 0.5 * (known[1:].astype(np.float64) + known[:-1])
+            codes = self._order[np.searchsorted(middle, numbers)]
         if module is None:
             return self.table[codes]
         if self.dtype == "object":
@@ -130,16 +332,11 @@ class Column(Data):
         if self.unknown >= 0 and (codes == self.unknown).any():
             # It need not fit the dtype: categories are all declared.
             return module.Series(self.table[codes])
-        column = self._restore(self.known, module)
+        column = self._restore(self.values, module)
         place = module.Series(np.where(codes == self.missing, -1, codes))
         if module.__name__ == "pandas":
             return column.reindex(place).array
         return column.gather(place.set(place < 0, None))
-
-    def _nearest(self, numbers: NDArray) -> NDArray:
-        order, known = self._sorted
-        middle = 0.5 * (known[1:].astype(np.float64) + known[:-1])
-        return order[np.searchsorted(middle, numbers)]
 
     def _restore(self, values: NDArray, module: Any) -> Any:
         """Return plain values as a column of pandas or polars."""
@@ -166,7 +363,7 @@ def _round(numbers: NDArray, dtype: np.dtype) -> NDArray:
         # The largest 64-bit integers are not float64 numbers.
         highest = np.nextafter(float(limits.max) + 1.0, 0.0)
         return np.rint(numbers).clip(float(limits.min), highest).astype(dtype)
-    return numbers.astype(dtype) if dtype.kind == "f" else numbers
+    return numbers.astype(dtype, copy=False) if dtype.kind == "f" else numbers
 
 
 def _another(known: NDArray) -> Any:
@@ -181,4 +378,4 @@ def _another(known: NDArray) -> Any:
         while name in known.astype("U"):
             name += "_"
         return name if kind == "U" else name.encode()
-    return known.max() + 1 if kind in "mMf" else int(known.max()) + 1
+    return known.max() + 1 if kind in "mM" else known.max().item() + 1

@@ -1,18 +1,30 @@
-"""Maps of maps: one after the other, side by side, one for each label."""
+"""Maps of maps: one after the other, side by side, for each label, along directions."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors.maps._map import Map, Mapped, Surjection
+from destructors.maps._map import BothWays, Map, Mapped, Surjection
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Chain(Map):
+class _Combined(BothWays):
+    """Base of maps of maps."""
+
+    maps: tuple[Map, ...]
+
+    @cached_property
+    def feature_wise(self) -> bool:
+        """Whether all maps are."""
+        return all(part.feature_wise for part in self.maps)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Chain(_Combined):
     """Maps one after the other; log-determinants add up.
 
     ``chain[i]`` is a map, ``chain[:k]`` the chain of the first k.
@@ -22,8 +34,6 @@ class Chain(Map):
     maps : tuple of Map
         In the order in which data flow. Without any, the chain is the identity.
     """
-
-    maps: tuple[Map, ...]
 
     @classmethod
     def of(cls, maps: Iterable[Map]) -> "Chain":
@@ -36,25 +46,13 @@ class Chain(Map):
     def __len__(self) -> int:
         return len(self.maps)
 
-    def __bool__(self) -> bool:
-        return True
-
     def __iter__(self) -> Iterator[Map]:
         return iter(self.maps)
 
-    @overload
-    def __getitem__(self, index: int) -> Map: ...
-    @overload
-    def __getitem__(self, index: slice) -> "Chain": ...
-    def __getitem__(self, index):
+    def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return Chain(self.maps[index])
         return self.maps[index]
-
-    @cached_property
-    def feature_wise(self) -> bool:
-        """Whether all maps are."""
-        return all(part.feature_wise for part in self.maps)
 
     def kinds_after(self, kinds: NDArray) -> NDArray:
         """Return the kinds after the last map."""
@@ -67,25 +65,16 @@ class Chain(Map):
         """That of the first map: what it gives, the others can map."""
         return self.maps[0].support if self.maps else None
 
-    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
-        """Map rows; see `Map.forward`."""
+    def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
         X, total = X if self.maps else X.copy(), np.zeros(len(X))
-        for part in self.maps:
-            X, log_det = part.forward(X, context)
+        for part in self.maps if way == "forward" else reversed(self.maps):
+            X, log_det = getattr(part, way)(X, context)
             total += log_det
         return X, total
 
-    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
-        """Map rows back; see `Map.inverse`."""
-        Z, total = Z if self.maps else Z.copy(), np.zeros(len(Z))
-        for part in reversed(self.maps):
-            Z, log_det = part.inverse(Z, context)
-            total += log_det
-        return Z, total
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Columns(Map):
+class Columns(_Combined):
     """A map for each group of columns; the other columns stay what they are.
 
     Parameters
@@ -96,21 +85,7 @@ class Columns(Map):
         Positions of the columns of each; no column is in two.
     """
 
-    maps: tuple[Map, ...]
     groups: tuple[NDArray, ...]
-
-    @cached_property
-    def feature_wise(self) -> bool:
-        """Whether all maps are."""
-        return all(part.feature_wise for part in self.maps)
-
-    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
-        """Map rows; see `Map.forward`."""
-        return self._side_by_side("forward", X, context)
-
-    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
-        """Map rows back; see `Map.inverse`."""
-        return self._side_by_side("inverse", Z, context)
 
     def kinds_after(self, kinds: NDArray) -> NDArray:
         """Return the kinds after the map of each group."""
@@ -119,7 +94,7 @@ class Columns(Map):
             kinds[columns] = part.kinds_after(kinds[columns])
         return kinds
 
-    def _side_by_side(self, way: str, X: NDArray, context: NDArray | None) -> Mapped:
+    def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
         Z, total = X.copy(), np.zeros(len(X))
         for part, columns in zip(self.maps, self.groups, strict=True):
             own = np.ascontiguousarray(X[:, columns])
@@ -132,7 +107,7 @@ class Columns(Map):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Switch(Map):
+class Switch(_Combined):
     """A map for each label, such as a domain.
 
     Parameters
@@ -141,22 +116,7 @@ class Switch(Map):
         One a label. The context of a row is the number of its label.
     """
 
-    maps: tuple[Map, ...]
-
-    @cached_property
-    def feature_wise(self) -> bool:
-        """Whether all maps are."""
-        return all(part.feature_wise for part in self.maps)
-
-    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
-        """Map rows; see `Map.forward`."""
-        return self._by_label("forward", X, context)
-
-    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
-        """Map rows back; see `Map.inverse`."""
-        return self._by_label("inverse", Z, context)
-
-    def _by_label(self, way: str, X: NDArray, context: NDArray | None) -> Mapped:
+    def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
         if context is None:
             raise ValueError(
                 "This map depends on a label (the domain) of each row: give context."
@@ -174,8 +134,38 @@ class Switch(Map):
         return Z, log_det
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Along(BothWays):
+    r"""A map of what rows are along some directions; across them nothing changes.
+
+    .. math:: z = x + W (T(W^T x) - W^T x)
+
+    Parameters
+    ----------
+    directions : ndarray of shape (n_features, n_directions)
+        Orthonormal columns :math:`W`.
+    map : Map
+        The map :math:`T` of ``n_directions`` columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from destructors.maps import Affine, Along
+    >>> half = Affine(np.zeros(1), np.array([2.0]))
+    >>> Along(np.array([[0.0], [1.0]]), half).forward(np.array([[4.0, 4.0]]))
+    (array([[4., 2.]]), array([-0.69314718]))
+    """
+
+    directions: NDArray
+    map: Map
+
+    def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
+        projected = X @ self.directions
+        moved, log_det = getattr(self.map, way)(projected, context)
+        return X + (moved - projected) @ self.directions.T, log_det
+
+
 def is_surjective(part: Map) -> bool:
     """Tell whether a map, or any it is made of, is a `Surjection`."""
-    if isinstance(part, Surjection):
-        return True
-    return any(is_surjective(inner) for inner in getattr(part, "maps", ()))
+    inner = getattr(part, "maps", ())
+    return isinstance(part, Surjection) or any(map(is_surjective, inner))

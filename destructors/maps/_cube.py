@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from destructors.maps._checks import list_columns
-from destructors.maps._map import Map, Mapped
+from destructors.maps._map import BothWays, Map, Mapped
 
 HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 # Squares of larger numbers would overflow.
@@ -50,7 +50,7 @@ def to_cube(Z: NDArray) -> NDArray:
     return U
 
 
-def from_cube(U: NDArray, Z: NDArray) -> tuple[NDArray, NDArray]:
+def from_cube(U: NDArray, Z: NDArray, log_det: NDArray | float = 0.0) -> Mapped:
     """Map a point of the cube back, after some map moved it there.
 
     Parameters
@@ -59,19 +59,20 @@ def from_cube(U: NDArray, Z: NDArray) -> tuple[NDArray, NDArray]:
         Where the rows are in the cube now.
     Z : ndarray of shape (n_samples, n_features)
         Where they were in the latent space before.
+    log_det : ndarray of shape (n_samples,), default=0.0
+        Log-determinant of the map in between, in nats.
 
     Returns
     -------
     moved : ndarray of shape (n_samples, n_features)
         Latent coordinates; those beyond the cutoff are unchanged.
     log_det : ndarray of shape (n_samples,)
-        Log-determinant of going into the cube and coming back, without that of the
-        map in between, in nats.
+        Log-determinant of going into the cube, through that map, and back, in nats.
     """
     inside = np.abs(Z) < CUTOFF
     moved = np.where(inside, ndtri(_BELOW + _INSIDE * U), Z)
     # Both ways pass through the same normal density: dz'/du' over dz/du.
-    return moved, 0.5 * np.einsum("ij,ij->i", moved - Z, moved + Z)
+    return moved, log_det + 0.5 * np.einsum("ij,ij->i", moved - Z, moved + Z)
 
 
 def normal_scores(below: NDArray, above: NDArray) -> NDArray:
@@ -132,7 +133,7 @@ def _log_density(X: NDArray) -> NDArray:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CubeSteps(Map):
+class CubeSteps(BothWays):
     """Normal scores of a density that is a step function times the normal one.
 
     Each column goes to the unit interval by the normal distribution function (cut at 5
@@ -165,30 +166,19 @@ class CubeSteps(Map):
     @cached_property
     def _steps(self) -> list[tuple[int, NDArray, NDArray]]:
         """Columns of several blocks: edges, and the distribution function there."""
-        steps = []
-        for j, probabilities in enumerate(self.probabilities):
-            if len(probabilities) > 1:
-                below = np.r_[0.0, np.cumsum(probabilities)]
-                below[-1] = 1.0
-                steps.append((j, self.edges[j], below))
-        return steps
+        return [
+            (j, self.edges[j], np.r_[0.0, np.cumsum(probabilities[:-1]), 1.0])
+            for j, probabilities in enumerate(self.probabilities)
+            if len(probabilities) > 1
+        ]
 
-    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
-        """Map rows; see `Map.forward`."""
-        return self._through_cube(X, inverse=False)
-
-    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
-        """Map rows back; see `Map.inverse`."""
-        return self._through_cube(Z, inverse=True)
-
-    def _through_cube(self, Z: NDArray, inverse: bool) -> Mapped:
-        U, log_det = to_cube(Z), np.zeros(len(Z))
+    def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
+        U, log_det = to_cube(X), np.zeros(len(X))
         for j, edges, below in self._steps:
-            ends = (below, edges) if inverse else (edges, below)
+            ends = (edges, below) if way == "forward" else (below, edges)
             U[:, j], log_slope = _interpolate(U[:, j], *ends)
             log_det += log_slope
-        moved, log_det_cube = from_cube(U, Z)
-        return moved, log_det + log_det_cube
+        return from_cube(U, X, log_det)
 
 
 def _interpolate(u: NDArray, knots: NDArray, values: NDArray) -> Mapped:

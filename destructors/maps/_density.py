@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from destructors.maps._blocks import Way, in_blocks
 from destructors.maps._checks import check_codes, show
+from destructors.maps._column import plain
 from destructors.maps._distributions import Distribution
 from destructors.maps._map import Data, Map, Mapped
 from destructors.maps._schema import Schema
-from destructors.maps._values import plain
 
 # Draws of rows with values that were never seen are repeated so often at most.
 _MOST_DRAWS = 1000

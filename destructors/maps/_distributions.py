@@ -177,123 +177,6 @@ class Uniform(Distribution):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class IndependentCategorical(Distribution):
-    """Independent categorical features with codes ``0 … k_j - 1``.
-
-    Parameters
-    ----------
-    probabilities : sequence of ndarray of shape (n_categories_j,)
-        Probability of each code, one array per feature. Each must be positive and sum
-        to one.
-
-    Raises
-    ------
-    ValueError
-        If the probabilities of a feature are not positive or do not sum to one.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from destructors.base_distributions import IndependentCategorical
-    >>> base = IndependentCategorical([[0.5, 0.5], [0.25, 0.75]])
-    >>> np.exp(base.logpdf(np.array([[0, 1]])))
-    array([0.375])
-    """
-
-    probabilities: tuple[NDArray, ...]
-
-    def __post_init__(self) -> None:
-        probabilities = tuple(
-            np.asarray(p, dtype=np.float64) for p in self.probabilities
-        )
-        object.__setattr__(self, "probabilities", probabilities)
-        for j, p in enumerate(probabilities):
-            if not (p > 0).all() or not np.isclose(p.sum(), 1.0):
-                raise ValueError(
-                    f"probabilities[{j}] must be positive and sum to 1, got {p}."
-                )
-
-    @property
-    def n_features(self) -> int:  # type: ignore[override]
-        """Number of features."""
-        return len(self.probabilities)
-
-    @cached_property
-    def n_categories(self) -> NDArray:
-        """Number of categories of each feature."""
-        return np.array([len(p) for p in self.probabilities], dtype=np.int64)
-
-    def __repr__(self) -> str:
-        return f"IndependentCategorical(n_categories={self.n_categories.tolist()})"
-
-    @classmethod
-    def fit(
-        cls, X: NDArray, n_categories: list, sample_weight=None, alpha: float = 1.0
-    ) -> "IndependentCategorical":
-        """Return the probabilities estimated from codes, with additive smoothing.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_samples, n_features)
-            Integer codes.
-        n_categories : list of int
-            Number of categories of each feature.
-        sample_weight : ndarray of shape (n_samples,), default=None
-            Weights of the rows.
-        alpha : float, default=1.0
-            Pseudo-count added to each category; must be positive.
-
-        Returns
-        -------
-        base : IndependentCategorical
-        """
-        if alpha <= 0:
-            raise ValueError(f"alpha must be positive, got {alpha}.")
-        codes = np.asarray(X).astype(np.intp)
-        probabilities = []
-        for j, k in enumerate(n_categories):
-            counts = np.bincount(codes[:, j], weights=sample_weight, minlength=k)
-            probabilities.append((counts + alpha) / (counts.sum() + alpha * k))
-        return cls(tuple(probabilities))
-
-    def logpdf(self, Z: NDArray) -> NDArray:
-        """Return the log probability of each row, in nats; -inf outside the codes.
-
-        Parameters
-        ----------
-        Z : ndarray of shape (n_samples, n_features)
-            Integer codes.
-
-        Returns
-        -------
-        log_probability : ndarray of shape (n_samples,)
-        """
-        result = np.zeros(len(Z))
-        for column, p in zip(np.asarray(Z).T, self.probabilities, strict=True):
-            codes = np.clip(column, 0, len(p) - 1).astype(np.intp)
-            result += np.where(codes == column, np.log(p)[codes], -np.inf)
-        return result
-
-    def sample(self, n_samples: int, rng: np.random.RandomState) -> NDArray:
-        """Return rows drawn from it of codes.
-
-        Parameters
-        ----------
-        n_samples : int
-            Number of rows.
-        rng : RandomState
-            Source of randomness.
-
-        Returns
-        -------
-        Z : ndarray of shape (n_samples, n_features)
-            Integer codes.
-        """
-        columns = [rng.choice(len(p), n_samples, p=p) for p in self.probabilities]
-        return np.stack(columns, axis=1)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
 class JointDistribution(Distribution):
     """Groups of features, independent of one another, each with its distribution.
 
@@ -326,9 +209,6 @@ class JointDistribution(Distribution):
         groups = tuple(np.asarray(columns, dtype=np.intp) for columns in self.groups)
         object.__setattr__(self, "groups", groups)
         object.__setattr__(self, "distributions", tuple(self.distributions))
-
-    def __repr__(self) -> str:
-        return f"JointDistribution({self.distributions!r})"
 
     @property
     def n_features(self) -> int:  # type: ignore[override]

@@ -37,10 +37,7 @@ def are_starts(starts: NDArray, n: int, shortest: int = 0) -> bool:
     """Return whether n things are parted where each part ends: compiled loops follow
     such numbers without looking.
     """
-    return (
-        starts.ndim == 1
-        and starts.dtype.kind == "i"
-        and starts[0] == 0
-        and starts[-1] == n
-        and bool((starts[1:] - starts[:-1] >= shortest).all())
-    )
+    listed = starts.ndim == 1 and starts.dtype.kind == "i"
+    if not listed or starts[0] != 0 or starts[-1] != n:
+        return False
+    return bool((starts[1:] - starts[:-1] >= shortest).all())

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from destructors.maps._jit import HAS_NUMBA, jit
+from destructors.maps._jit import jit
 
 # Larger arguments are taken for this one: their squares would overflow.
 LARGEST = 1e150
@@ -19,28 +19,6 @@ LARGEST = 1e150
 # are normal numbers still; subnormal ones would slow down every loop they enter.
 SMALLEST = math.exp(-300.0)
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
-
-if HAS_NUMBA:
-    from numba import types
-    from numba.extending import intrinsic
-
-    @intrinsic
-    def _bits(typing_context, number):
-        """Read a float64 as an int64."""
-
-        def generate(context, builder, signature, arguments):
-            return builder.bitcast(arguments[0], context.get_value_type(types.int64))
-
-        return types.int64(types.float64), generate
-
-    @intrinsic
-    def _from_bits(typing_context, bits):
-        """Read an int64 as a float64."""
-
-        def generate(context, builder, signature, arguments):
-            return builder.bitcast(arguments[0], context.get_value_type(types.float64))
-
-        return types.float64(types.int64), generate
 
 
 def _interleave(coefficients, n_parts):
@@ -80,7 +58,8 @@ def exp(x):
     rest = (x - n * _LOG_2_HIGH) - n * _LOG_2_LOW
     square = rest * rest
     series = _horner(_EXP_EVEN, square) + rest * _horner(_EXP_ODD, square)
-    return series * _from_bits((_bits(shifted) - _ROUND_BITS + 1023) << 52)
+    bits = np.float64(shifted).view(np.int64)
+    return series * np.int64((bits - _ROUND_BITS + 1023) << 52).view(np.float64)
 
 
 # log m = 2 artanh s, s = (m - 1) / (m + 1), as a series in s².
@@ -91,10 +70,10 @@ _SQRT_HALF_BITS = int(np.float64(math.sqrt(0.5)).view(np.int64))
 @jit
 def log(x):
     """Logarithm of a positive normal number."""
-    bits = _bits(x)
+    bits = np.float64(x).view(np.int64)
     exponent = (bits - _SQRT_HALF_BITS) >> 52
-    m = _from_bits(bits - (exponent << 52))
-    n = _from_bits(exponent + _ROUND_BITS) - _ROUND
+    m = np.int64(bits - (exponent << 52)).view(np.float64)
+    n = np.int64(exponent + _ROUND_BITS).view(np.float64) - _ROUND
     s = (m - 1.0) / (m + 1.0)
     t = s * s
     t2 = t * t

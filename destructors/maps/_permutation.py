@@ -66,13 +66,12 @@ class Permutation(Map):
         if shapes != [(n, 2), wide, wide] or self.places.shape[1:] != (sizes.sum(),):
             return False
         [inner] = np.nonzero(self.features >= 0)
-        leaves = self.children[self.features < 0]
+        below, leaves = self.children[inner], self.children[self.features < 0]
         return bool(
             n > 0
             and (sizes > 0).all()
             and (self.features < len(sizes)).all()
-            and (self.children[inner] > inner[:, None]).all()
-            and (self.children[inner] < n).all()
+            and ((inner[:, None] < below) & (below < n)).all()
             and ((leaves >= 0) & (leaves < len(self.places))).all()
             and ((self.places >= 0) & (self.places < np.repeat(sizes, sizes))).all()
         )
@@ -126,35 +125,25 @@ class Permutation(Map):
         return Z
 
 
-def _apply_vectorised(
-    X: NDArray,
-    features: NDArray,
-    children: NDArray,
-    goes_left: NDArray,
-    table: NDArray,
-    starts: NDArray,
-    Z: NDArray,
-) -> None:
+def _apply_vectorised(X, features, children, left, table, starts, Z):
     """Permute rows of codes, into ``Z``."""
     node = np.zeros(len(X), dtype=np.intp)
     active = np.flatnonzero(features[node] >= 0)
     while len(active):
         at = node[active]
-        left = goes_left[at, X[active, features[at]]]
-        node[active] = children[at, np.where(left, 0, 1)]
+        goes_left = left[at, X[active, features[at]]]
+        node[active] = children[at, np.where(goes_left, 0, 1)]
         active = active[features[node[active]] >= 0]
     Z[:] = table[children[node, :1], X + starts[:-1]]
 
 
 @jit
-def _apply_loops(
-    X, features, children, goes_left, table, starts, Z
-):  # pragma: no cover
+def _apply_loops(X, features, children, left, table, starts, Z):  # pragma: no cover
     """Do the same, row by row."""
     for i in range(X.shape[0]):
         node = 0
         while features[node] >= 0:
-            side = 0 if goes_left[node, X[i, features[node]]] else 1
+            side = 0 if left[node, X[i, features[node]]] else 1
             node = children[node, side]
         leaf = children[node, 0]
         for f in range(X.shape[1]):

@@ -58,7 +58,7 @@ class PowerColumns(Map):
 
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
-        _, slopes = self._at_ends
+        _, slopes = self.at_ends
         inside = np.clip(X, *self.ends.T)
         beyond = np.where(self.ends[:, 0] > X, *slopes)
         Z = self._powers(inside) + (X - inside) * beyond
@@ -66,14 +66,14 @@ class PowerColumns(Map):
 
     def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
-        values, slopes = self._at_ends
+        values, slopes = self.at_ends
         inside = np.clip(Z, *values)
         X = np.clip(self._roots(inside), *self.ends.T)
         beyond = np.where(values[0] > Z, *slopes)
         return X + (Z - inside) / beyond, -self._log_det(X)
 
     @cached_property
-    def _at_ends(self) -> tuple[NDArray, NDArray]:
+    def at_ends(self) -> tuple[NDArray, NDArray]:
         """Values and slopes of each column at both ends."""
         ends = self.ends.T
         return self._powers(ends), np.exp(self._log_slopes(ends))

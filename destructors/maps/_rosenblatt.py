@@ -1,14 +1,32 @@
-"""The Rosenblatt map of a Gaussian mixture: one feature after the other."""
+"""The Rosenblatt map of a Gaussian mixture: one feature after the other.
+
+Given the features before it, a feature of a Gaussian mixture follows a mixture in one
+dimension. Component ``k`` has the weight ``w_k``, and in it the feature ``x`` has the
+standard value ``u_k = factor_k x + offset_k``. So
+
+    z = Φ⁻¹(F(x)) + tilt x,    F(x) = Σ_k w_k Φ(u_k)
+
+The smaller of the two tails is what counts, so that no digit is lost on either side;
+where it is out of the range of float64 its logarithm is computed instead. Without the
+tilt this gives exactly the density of the mixture, but in an empty gap between
+components ``z`` is flat as far as float64 can tell, and cannot be inverted.
+
+Arrays over components and rows are of shape ``(n_components, n_samples)``: neighbouring
+numbers then undergo the same operations, as vector units like it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
+from scipy.special import erfcx, log_ndtr, logsumexp, ndtri_exp
 
-from destructors.maps._conditional import Conditional
+from destructors.maps import _rosenblatt_kernels as kernels
+from destructors.maps._jit import HAS_NUMBA
 from destructors.maps._map import Map, Mapped
 from destructors.maps._normal import LARGEST
 
@@ -74,18 +92,17 @@ class Rosenblatt(Map):
 
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
-        # Farther out than this squares overflow.
-        X = np.clip(X, -LARGEST, LARGEST)
-        return self._solve(X, Conditional.gaussianize, lambda given, found: given)
+        return self._solve(X, Conditional.gaussianize)
 
     def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
-        Z = np.clip(Z, -LARGEST, LARGEST)
-        X, log_det = self._solve(Z, Conditional.invert, lambda given, found: found)
+        X, log_det = self._solve(Z, Conditional.invert)
         return X, -log_det
 
-    def _solve(self, given: NDArray, solve: Callable, data: Callable) -> Mapped:
-        """Solve for one feature after the other; ``data`` says which side is x."""
+    def _solve(self, given: NDArray, solve: Callable[..., Mapped]) -> Mapped:
+        """Solve for one feature after the other."""
+        # Farther out than this squares overflow.
+        given = np.clip(given, -LARGEST, LARGEST)
         found, log_det = np.empty_like(given), np.zeros(len(given))
         log_weights = np.log(self.weights)[:, None]
         n_rows = int(np.clip(_BLOCK_SIZE // len(log_weights), 256, 4096))
@@ -93,7 +110,7 @@ class Rosenblatt(Map):
             rows = slice(start, start + n_rows)
             known = np.ascontiguousarray(given[rows].T)
             result = np.empty_like(known)
-            X = data(known, result)
+            X = known if solve is Conditional.gaussianize else result
             log_weight = np.repeat(log_weights, known.shape[1], axis=1)
             for j, (before, factor, shift) in enumerate(self._features):
                 offset = before @ X[:j]
@@ -102,7 +119,13 @@ class Rosenblatt(Map):
                 mixture = Conditional(factor, offset, weight, log_weight, self.tilt)
                 result[j], log_slope = solve(mixture, known[j])
                 log_det[rows] += log_slope
-                _reweight(log_weight, factor, X[j], offset)
+                # Multiply the weights by the densities of the feature.
+                offset += factor[:, None] * X[j]
+                np.clip(offset, -LARGEST, LARGEST, out=offset)
+                np.square(offset, out=offset)
+                offset *= -0.5
+                log_weight += offset
+                log_weight += np.log(factor)[:, None]
             found[rows] = result.T
         return found, log_det
 
@@ -118,13 +141,123 @@ def _normalise(log_weight: NDArray) -> NDArray:
     return weight
 
 
-def _reweight(
-    log_weight: NDArray, factor: NDArray, x: NDArray, offset: NDArray
-) -> None:
-    """Multiply the weights by the densities of a feature; overwrites ``offset``."""
-    offset += factor[:, None] * x
-    np.clip(offset, -LARGEST, LARGEST, out=offset)
-    np.square(offset, out=offset)
-    offset *= -0.5
-    log_weight += offset
-    log_weight += np.log(factor)[:, None]
+# ---------------------------------------------------------------- one feature
+
+
+class Conditional(NamedTuple):
+    """Mixtures of one feature, one for each row.
+
+    Attributes
+    ----------
+    factor : ndarray of shape (n_components,)
+        Inverse standard deviations of the components.
+    offset : ndarray of shape (n_components, n_samples)
+        Minus their means, in units of their standard deviations.
+    weight : ndarray of shape (n_components, n_samples)
+        Their weights, of sum one; none below exp(-300).
+    log_weight : ndarray of shape (n_components, n_samples)
+        Logarithms of the weights, however small.
+    tilt : float
+        Slope to add to the map.
+    """
+
+    factor: NDArray
+    offset: NDArray
+    weight: NDArray
+    log_weight: NDArray
+    tilt: float
+
+    def gaussianize(self, x: NDArray) -> Mapped:
+        """Map values to N(0, 1).
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_samples,)
+            Values of the feature.
+
+        Returns
+        -------
+        z : ndarray of shape (n_samples,)
+        log_slope : ndarray of shape (n_samples,)
+            Log of dz/dx, in nats.
+        """
+        return (kernels.gaussianize if HAS_NUMBA else _gaussianize_vectorised)(x, *self)
+
+    def invert(self, z: NDArray) -> Mapped:
+        """Return the values that `gaussianize` maps to ``z``.
+
+        The quantile of a mixture lies between the smallest and the largest of its
+        components' quantiles. Within that bracket Newton's steps are taken, on ``z``
+        itself as a function of ``x``, which is nearly linear wherever one component
+        rules, and halving steps where they leave the bracket or gain too little.
+
+        Parameters
+        ----------
+        z : ndarray of shape (n_samples,)
+            Standard normal values.
+
+        Returns
+        -------
+        x : ndarray of shape (n_samples,)
+        log_slope : ndarray of shape (n_samples,)
+            Log of dz/dx there, in nats.
+        """
+        return (kernels.invert if HAS_NUMBA else _invert_vectorised)(z, *self)
+
+
+def _gaussianize_vectorised(x: NDArray, *mixture: Any) -> Mapped:
+    """Return what the kernel does, in logarithms throughout."""
+    factor, offset, _, log_weight, tilt = mixture
+    u = np.clip(factor[:, None] * x + offset, -LARGEST, LARGEST)
+    below, above = log_weight + log_ndtr(u), log_weight + log_ndtr(-u)
+    lower, upper = logsumexp(below, axis=0), logsumexp(above, axis=0)
+    left = lower < upper
+    side, smaller = np.where(left, -1.0, 1.0), np.where(left, lower, upper)
+    # Slope of log F: the hazards of the components, each by its share of the tail.
+    share = np.where(left, below, above) - smaller
+    log_hazard = np.log(factor)[:, None] - _log_mills(side * u)
+    size = -ndtri_exp(smaller)
+    log_slope = logsumexp(share + log_hazard, axis=0) + _log_mills(size)
+    with np.errstate(divide="ignore"):
+        log_slope = np.logaddexp(log_slope, np.log(tilt))
+    return side * size + tilt * x, log_slope
+
+
+def _log_mills(u: NDArray) -> NDArray:
+    right = np.log(np.sqrt(0.5 * np.pi) * erfcx(np.maximum(u, 0.0) / np.sqrt(2.0)))
+    left = np.minimum(u, 0.0)
+    return np.where(
+        u > 0.0, right, log_ndtr(-left) + 0.5 * left**2 + 0.5 * np.log(2.0 * np.pi)
+    )
+
+
+def _invert_vectorised(z: NDArray, *mixture: Any) -> Mapped:
+    """Return what the kernel does, all rows at once."""
+    factor, offset, weight, log_weight, tilt = mixture
+    x, log_slope = np.empty_like(z), np.empty_like(z)
+    quantiles = (z - offset) / (factor + tilt)[:, None]
+    low, high = quantiles.min(axis=0), quantiles.max(axis=0)
+    trial = np.clip(np.einsum("kn,kn->n", weight, quantiles), low, high)
+    rows, last = np.arange(len(z)), np.full(len(z), np.inf)
+    for step in range(1, kernels.MAX_STEPS + 1):
+        value, slope = _gaussianize_vectorised(
+            trial, factor, offset, None, log_weight, tilt
+        )
+        error = value - z
+        low, high = np.where(error < 0, trial, low), np.where(error < 0, high, trial)
+        with np.errstate(over="ignore"):
+            newton = trial - error / np.maximum(np.exp(slope), 1e-300)
+        reach = kernels.TOL * np.maximum(1.0, np.abs(trial))
+        done = (np.abs(newton - trial) <= reach) | (high - low <= 1e-5 * reach)
+        done |= step == kernels.MAX_STEPS
+        x[rows[done]] = np.clip(newton, low, high)[done]
+        log_slope[rows[done]] = slope[done]
+        if done.all():
+            break
+        inside = (low < newton) & (newton < high) & (np.abs(error) < 0.5 * last)
+        trial, last = np.where(inside, newton, 0.5 * (low + high)), np.abs(error)
+        left = ~done
+        rows, z, low, high = rows[left], z[left], low[left], high[left]
+        trial, last = trial[left], last[left]
+        offset, log_weight = offset[:, left], log_weight[:, left]
+    return x, log_slope

@@ -5,16 +5,14 @@ Nothing in a file is code: a class is named, and looked up among those that are 
 
 import json
 import os
-import tempfile
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import fields
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from destructors import __version__
@@ -66,14 +64,23 @@ def save(model: Any, path: str | PathLike[str]) -> None:
     >>> bool((density.logpdf(X) == model.score_samples(X)).all())
     True
     """
-    density = model if isinstance(model, Density) else _density_of(model)
+    if not isinstance(model, Density) and not hasattr(model, "to_density"):
+        raise TypeError(
+            "A fitted destructor or a Density can be saved, got "
+            f"{type(model).__name__}. Of a search, save its best_estimator_; instead "
+            "of a Pipeline of scikit-learn, save a DestructorPipeline."
+        )
+    density = model if isinstance(model, Density) else model.to_density()
+    # For people, not to be read again.
+    settings = model.get_params(deep=False) if hasattr(model, "get_params") else {}
+    names = [] if density.schema is None else density.schema.names
     arrays: dict[str, NDArray] = {}
     header = {
         "format": _FORMAT,
         "library": __version__,
         "class": type(model).__name__,
-        "parameters": _describe(model),
-        "columns": _columns_of(density),
+        "parameters": {name: repr(value) for name, value in settings.items()},
+        "columns": [str(name) for name in names],
         "density": _pack(density, arrays, "density"),
     }
     text = json.dumps(header, ensure_ascii=True).encode()
@@ -81,18 +88,15 @@ def save(model: Any, path: str | PathLike[str]) -> None:
     target = Path(path)
     if not target.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {target.parent} to save in.")
-    handle, temporary = tempfile.mkstemp(
-        dir=target.parent, prefix=f".{target.name}.", suffix=".tmp"
-    )
+    temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
-        _copy_mode(temporary)
         os.replace(temporary, target)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -122,64 +126,22 @@ def load(path: str | PathLike[str]) -> Density:
     """
     try:
         # Opened here, so that it is closed whatever is wrong with it.
-        with open(path, "rb") as opened, _open_archive(opened, path) as file:
+        with open(path, "rb") as opened, NpzFile(opened) as file:
             header = _read_header(file, path)
             density = _unpack(header["density"], file)
-    except OSError as error:
-        if isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError):
+        if not isinstance(density, Density):
+            raise TypeError(f"it holds a {type(density).__name__}, no density")
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        raise
+    except Exception as error:
+        if type(error) is ValueError:
+            # It says what is wrong, such as a format or a class that is not known.
             raise
-        raise _damaged(path, error) from error
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        KeyError,
-        IndexError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-        NotImplementedError,
-        UnicodeError,
-        json.JSONDecodeError,
-    ) as error:
-        raise _damaged(path, error) from error
-    if not isinstance(density, Density):
-        raise _damaged(path, f"it holds a {type(density).__name__}, no density")
+        raise ValueError(
+            f"{path} is no file of destructors.save, or it is damaged "
+            f"({type(error).__name__}: {error})."
+        ) from error
     return density
-
-
-def _density_of(model: Any) -> Density:
-    if hasattr(model, "to_density"):
-        return model.to_density()
-    advice = ""
-    if hasattr(model, "best_estimator_"):
-        advice = " Save its best_estimator_."
-    elif hasattr(model, "steps"):
-        advice = " Chain destructors in a DestructorPipeline, or pickle the pipeline."
-    raise TypeError(
-        "A fitted destructor or a Density can be saved, got "
-        f"{type(model).__name__}.{advice}"
-    )
-
-
-def _describe(model: Any) -> dict[str, str]:
-    """Parameters as text: for people, not to be read again."""
-    if not hasattr(model, "get_params"):
-        return {}
-    return {name: repr(value) for name, value in model.get_params(deep=False).items()}
-
-
-def _columns_of(density: Density) -> list[str]:
-    if density.schema is None:
-        return []
-    return [str(column.name) for column in density.schema.columns]
-
-
-def _copy_mode(temporary: str) -> None:
-    """Give the file the permissions that a new file has."""
-    mask = os.umask(0)
-    os.umask(mask)
-    os.chmod(temporary, 0o666 & ~mask)
 
 
 # ---------------------------------------------------------------------- packing
@@ -237,13 +199,6 @@ def _unpack(packed: Any, arrays: Mapping[str, NDArray]) -> Any:
     return cls(**values)
 
 
-def _open_archive(opened: IO[bytes], path: Any) -> Any:
-    if not zipfile.is_zipfile(opened):
-        raise _damaged(path, "no archive")
-    opened.seek(0)
-    return np.load(opened, allow_pickle=False)
-
-
 def _read_header(file: Any, path: Any) -> dict[str, Any]:
     if _HEADER not in file.files:
         raise ValueError(f"{path} was not written by destructors.save.")
@@ -256,10 +211,3 @@ def _read_header(file: Any, path: Any) -> dict[str, Any]:
             "upgrade destructors."
         )
     return header
-
-
-def _damaged(path: Any, why: Any) -> ValueError:
-    name = f"{type(why).__name__}: " if isinstance(why, Exception) else ""
-    return ValueError(
-        f"{path} is no file of destructors.save, or it is damaged ({name}{why})."
-    )

@@ -1,22 +1,23 @@
 """What the columns of a table were like, so that rows come back as they went in."""
 
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from destructors.maps import _column
 from destructors.maps._checks import check_codes, check_finite, list_columns
-from destructors.maps._column import MISSING, Column
+from destructors.maps._column import MISSING, UNSEEN, Column
 from destructors.maps._map import Data
-from destructors.maps._values import (
-    columns_of,
-    comparable,
-    import_library,
-    library_of,
-    names_of,
+
+# What has no code, what a message calls it, and what would give it one.
+_STRANGE = (
+    (MISSING, "NaN or another missing value", 'handle_missing="category"'),
+    (UNSEEN, "categories that were not seen in fit", 'handle_unknown="smooth"'),
 )
 
 
@@ -42,8 +43,8 @@ class Schema(Data):
     @lru_cache(maxsize=16)
     def of_numbers(n_features: int) -> "Schema":
         """Return the schema of an array of continuous numbers."""
-        numbers = (Column(j, 0, "float64") for j in range(n_features))
-        return Schema(tuple(numbers), "array")
+        numbers = tuple(Column(j, 0, "float64") for j in range(n_features))
+        return Schema(numbers, "array")
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -70,15 +71,10 @@ class Schema(Data):
     @cached_property
     def _ranges(self) -> NDArray | None:
         """First category of each column and their number, if all columns count up."""
-        known = [column.known for column in self.columns if column.kind > 0]
-        if len(known) < len(self) or not all(map(_counts_up, known)):
+        if not all(column.kind > 0 and column.counts_up for column in self.columns):
             return None
+        known = [column.values for column in self.columns]
         return np.array([(int(values[0]), len(values)) for values in known]).T
-
-    @cached_property
-    def _is_float(self) -> bool:
-        floats = (c.dtype == "float64" and c.values is None for c in self.columns)
-        return all(floats)
 
     def take(self, columns: Any) -> "Schema":
         """Return the schema of some of the columns, by position."""
@@ -112,14 +108,14 @@ class Schema(Data):
             If columns are others than in fit or in another order, numbers are not
             finite, or categories are missing or unknown and have no code.
         """
-        is_array = library_of(X) == "array"
+        is_array = _column.library_of(X) == "array"
         X = np.asarray(X) if is_array else X
         if len(X.shape) != 2 or X.shape[1] != len(self):
             raise ValueError(
                 f"{name} must have the shape (n_samples, {len(self)}), got {X.shape}."
             )
         if not is_array and self.container != "array":
-            self._check_names(names_of(X), name)
+            self._check_names(_column.names_of(X), name)
         if is_array and X.dtype.kind in "biuf" and (self.kinds <= 0).all():
             rows = np.ascontiguousarray(X, dtype=np.float64)
             check_finite(rows, self.names, name, owner)
@@ -129,16 +125,18 @@ class Schema(Data):
             codes = np.subtract(X, first, order="C")
             if ((codes >= 0) & (codes < size)).all():
                 return codes
-        parts, strange = [], []
-        for column, part in zip(self.columns, columns_of(X), strict=True):
-            try:
-                parts.append(column.encode(part))
-            except (TypeError, ValueError) as error:
-                strange.append((column, error))
-        if strange:
-            raise _unreadable(strange, owner, is_array)
-        rows = np.ascontiguousarray(np.stack(parts, axis=1))
-        self._check(rows, name, owner, training)
+        rows = self._encode_columns(X, owner, is_array)
+        check_finite(rows, self.names, name, owner)
+        for code, what, setting in _STRANGE if rows.size and rows.min() < 0 else ():
+            bad = (rows == code) & (self.kinds > 0)
+            if bad.any() and training and code == UNSEEN:
+                rows[bad] = 0
+            elif bad.any():
+                raise ValueError(
+                    f"Input {name} contains {what} in {bad.any(axis=1).sum()} row(s); "
+                    f"column(s): {list_columns(bad, self.names)}. Drop or replace such "
+                    f"values, or set {setting}."
+                )
         return rows
 
     def _check_names(self, given: list, name: str) -> None:
@@ -146,32 +144,34 @@ class Schema(Data):
         # As text, NaN is itself.
         known = self.names
         shuffled = sorted(map(repr, given)) == sorted(map(repr, known))
-        if repr(given) == repr(known):
-            return
-        if shuffled or all(isinstance(own, str) for own in known):
+        are_texts = all(isinstance(own, str) for own in known)
+        if repr(given) != repr(known) and (shuffled or are_texts):
             how = "in another order than in fit" if shuffled else "not those of the fit"
             raise ValueError(f"The columns of {name} are {how}: {given}, not {known}.")
 
-    def _check(self, rows: NDArray, name: str, owner: str, training: bool) -> None:
-        is_code = self.kinds > 0
-        if not is_code.all():
-            numbers = rows if not is_code.any() else np.where(is_code, 0.0, rows)
-            check_finite(numbers, self.names, name, owner)
-        bad = (rows < 0) & is_code
-        missing = bad & (rows == MISSING)
-        if missing.any():
-            bad, what = missing, "NaN or another missing value"
-            advice = 'Impute or drop such rows, or set handle_missing="category".'
-        elif bad.any() and not training:
-            what = "categories that were not seen in fit"
-            advice = 'Drop such rows, or set handle_unknown="smooth".'
-        else:
-            rows[bad] = 0
-            return
-        raise ValueError(
-            f"Input {name} contains {what} in {bad.any(axis=1).sum()} row(s); "
-            f"column(s): {list_columns(bad, self.names)}. {advice}"
-        )
+    def _encode_columns(self, X: Any, owner: str, is_array: bool) -> NDArray:
+        parts: list[NDArray] = []
+        strange: dict[str, Exception] = {}
+        for column, part in zip(self.columns, _column.columns_of(X), strict=True):
+            try:
+                parts.append(column.encode(part))
+            except (TypeError, ValueError) as error:
+                if column.kind > 0:
+                    raise ValueError(
+                        f"Column {column.name!r} cannot be coded: {error}"
+                    ) from error
+                strange[repr(column.name)] = error
+        if not strange:
+            return np.ascontiguousarray(np.stack(parts, axis=1))
+        first = next(iter(strange.values()))
+        advice = "Encode (for example with sklearn.preprocessing.OrdinalEncoder)"
+        if isinstance(first, TypeError):
+            advice = "Convert to numbers (for example to seconds since a date)"
+        kind = TypeError if is_array and isinstance(first, TypeError) else ValueError
+        raise kind(
+            f"{owner} needs numbers, but column(s) {', '.join(strange)} are not "
+            f"numeric. {advice} or drop such columns. ({first})"
+        ) from first
 
     def is_unknown(self, X: NDArray) -> NDArray:
         """Return which rows have a code that stands for what was not seen."""
@@ -200,28 +200,28 @@ class Schema(Data):
         ValueError
             If a categorical column has something else than codes.
         """
-        module = import_library(self.container)
-        if module is None and self._ranges is not None and X.dtype == np.int64:
+        if self.container == "array" and self._ranges is not None:
             first, size = self._ranges
-            if ((X >= 0) & (size > X)).all():
-                return (X + first).astype(self.columns[0].dtype)
+            if X.dtype == np.int64 and ((X >= 0) & (size > X)).all():
+                return (X + first).astype(self.columns[0].dtype, copy=False)
         check_codes(X, np.maximum(self.kinds, 0), "X")
-        if self._is_float and self.container == "pandas" and module is not None:
-            return module.DataFrame(X.copy(), columns=module.Index(self.names))
+        module = None
+        if self.container != "array":
+            with suppress(ImportError):
+                module = import_module(self.container)
+        is_float = all(c.dtype == "float64" and c.values is None for c in self.columns)
+        if is_float and module is not None and self.container == "pandas":
+            return module.DataFrame(X.copy(), columns=self.names)
         parts = [
             column.decode(part, module)
             for column, part in zip(self.columns, X.T, strict=True)
         ]
         if module is None:
             return self._as_array(parts)
-        if self.container == "polars":
-            return module.DataFrame(dict(zip(self.names, parts, strict=True)))
-        frame = module.DataFrame(dict(enumerate(parts)))
-        frame.columns = module.Index(self.names)
-        return frame
+        return module.DataFrame(dict(zip(self.names, parts, strict=True)))
 
     def _as_array(self, parts: list[NDArray]) -> NDArray:
-        alike = all(comparable(part, parts[0]) for part in parts)
+        alike = all(_column.comparable(part, parts[0]) for part in parts)
         is_coded = (self.kinds > 0).all()
         if not alike or (is_coded and self.container != "array"):
             return np.stack([part.astype(object) for part in parts], axis=1)
@@ -229,26 +229,6 @@ class Schema(Data):
         if not is_coded:
             return array.astype(np.float64)
         # Values that were not seen need not fit into the dtype.
-        narrow = array.astype(self.columns[0].dtype)
-        fits = (narrow == array) | (array != array)
-        return narrow if fits.all() else array
-
-
-def _counts_up(values: NDArray) -> bool:
-    can_cast = np.can_cast(values.dtype, np.int64)
-    return can_cast and len(values) > 0 and bool((np.diff(values) == 1).all())
-
-
-def _unreadable(
-    strange: Sequence[tuple[Column, Exception]], owner: str, is_array: bool
-) -> Exception:
-    column, error = strange[0]
-    if all(column.kind > 0 for column, _ in strange):
-        return ValueError(f"Column {column.name!r} cannot be coded: {error}")
-    names = ", ".join(repr(column.name) for column, _ in strange if column.kind <= 0)
-    is_type = is_array and isinstance(error, TypeError)
-    return (TypeError if is_type else ValueError)(
-        f"{owner} needs numbers, but column(s) {names} are not numeric. Encode (for "
-        "example with sklearn.preprocessing.OrdinalEncoder) or drop such columns. "
-        f"({error})"
-    )
+        narrow = array.astype(self.columns[0].dtype, copy=False)
+        fits = narrow is array or ((narrow == array) | (array != array)).all()
+        return narrow if fits else array

@@ -1,4 +1,19 @@
-"""Trees of boxes on the unit cube, one after the other."""
+"""Trees of boxes on the unit cube, one after the other; in loops and vectorised.
+
+A tree is the list of its splits in the order they are made. Node 0 is the cube. Split
+``k`` cuts a node in two: ``2 k + 1``, below the cut, and ``2 k + 2``, above it. The cut
+of a feature stands at ``t_in`` before the map and at ``t_out`` after it, so each node
+is a box on either side, and the map takes the box of each leaf to its image, affinely
+along each feature.
+
+A row finds its leaf by comparing with ``t_in``; on the way back by comparing with
+``t_out``. No rounding carries a row out of the image of its box, so it finds the same
+leaf. Cuts are single precision numbers, which halves the memory; the map they define is
+evaluated in double precision, so nothing of its exactness is lost.
+
+A coordinate at 0 or 1 exactly is beyond the cube and stays there; it is not part of the
+determinant.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,13 +23,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors.maps._cube import from_cube, to_cube
-from destructors.maps._jit import are_starts
-from destructors.maps._map import Map, Mapped
-from destructors.maps._tree_kernels import SPLIT, beyond_cube, push_trees
+from destructors.maps._jit import HAS_NUMBA, are_starts, jit
+from destructors.maps._map import BothWays, Mapped
+
+SPLIT = np.dtype([("node", "i4"), ("feature", "i4"), ("t_in", "f4"), ("t_out", "f4")])
+
+# Rows go down a tree in groups, one level at a time: the loads of one row then overlap
+# with those of the others.
+_GROUP = 32
+# A product of slopes is turned into its logarithm before it leaves these bounds.
+_SMALL, _LARGE = 1e-200, 1e200
+# Times this, a number goes to the next smaller one.
+_BELOW = 1.0 - 2.0**-53
+# Unsigned numbers spare numba the test for indices that count from the end.
+_0, _1, _2, _3 = map(np.uint64, range(4))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Trees(Map):
+class Trees(BothWays):
     r"""Move boxes of the unit cube to other boxes, tree after tree.
 
     A row enters the cube by the normal distribution function, goes through all trees
@@ -64,20 +90,16 @@ class Trees(Map):
     def __post_init__(self) -> None:
         # Compiled loops look at nothing else before they follow the nodes.
         splits, starts = self.splits, self.starts
-        right = (
-            splits.dtype == SPLIT
-            and splits.ndim == 1
-            and are_starts(starts, len(splits))
-        )
-        if right and len(splits):
+        listed = splits.dtype == SPLIT and splits.ndim == 1
+        if listed and are_starts(starts, len(splits)):
             own = np.arange(len(splits)) - np.repeat(starts[:-1], np.diff(starts))
             node, feature = splits["node"], splits["feature"]
-            right = min(node.min(), feature.min()) >= 0 and (node <= 2 * own).all()
-        if not right:
-            raise ValueError(
-                "Trees needs splits of nodes that are there, one tree after the other, "
-                f"and starts that part them by trees; got {self!r}."
-            )
+            if ((node >= 0) & (node <= 2 * own) & (feature >= 0)).all():
+                return
+        raise ValueError(
+            "Trees needs splits of nodes that are there, one tree after the other, and "
+            f"starts that part them by trees; got {self!r}."
+        )
 
     @cached_property
     def _last_feature(self) -> int:
@@ -95,9 +117,6 @@ class Trees(Map):
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    def __bool__(self) -> bool:
-        return True
-
     def __iter__(self) -> "Iterator[Trees]":
         return (self[i] for i in range(len(self)))
 
@@ -113,22 +132,231 @@ class Trees(Map):
 
     # ------------------------------------------------------------------ a map
 
-    def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
-        """Map rows; see `Map.forward`."""
-        return self._through_cube(X, inverse=False)
-
-    def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
-        """Map rows back; see `Map.inverse`."""
-        return self._through_cube(Z, inverse=True)
-
-    def _through_cube(self, Z: NDArray, inverse: bool) -> Mapped:
+    def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
         if len(self.splits) == 0:
-            return Z.copy(), np.zeros(len(Z))
-        if (d := Z.shape[1]) <= self._last_feature:
+            return X.copy(), np.zeros(len(X))
+        if (d := X.shape[1]) <= self._last_feature:
             raise ValueError(
                 f"These trees split column {self._last_feature}; there are {d} columns."
             )
-        U, log_det = to_cube(Z), np.zeros(len(Z))
-        push_trees(U, beyond_cube(U), self.splits, self.starts, log_det, inverse)
-        moved, log_det_cube = from_cube(U, Z)
-        return moved, log_det + log_det_cube
+        U, log_det, back = to_cube(X), np.zeros(len(X)), way == "inverse"
+        push_trees(U, beyond_cube(U), self.splits, self.starts, log_det, back)
+        return from_cube(U, X, log_det)
+
+
+# ---------------------------------------------------------------------- finding leaves
+
+
+def beyond_cube(U: NDArray) -> NDArray:
+    """Return which rows have a coordinate beyond the cube."""
+    return np.any((U <= 0.0) | (U >= 1.0), axis=1)
+
+
+@jit
+def routes(splits, inverse):
+    """Write out what a row needs to find its leaf.
+
+    Returns
+    -------
+    feature, child : ndarray of shape (n_nodes,)
+        What is compared, and where a row below the cut goes; one above goes to the
+        next. A leaf leads to itself.
+    cut : ndarray of shape (n_nodes,)
+    n_levels : int
+        Depth of the tree.
+    """
+    # Unsigned numbers spare numba the test for indices that count from the end.
+    feature = np.zeros(2 * len(splits) + 1, np.uint64)
+    child = np.arange(2 * len(splits) + 1).astype(np.uint64)
+    cut = np.full(2 * len(splits) + 1, np.inf)
+    depth = np.zeros(2 * len(splits) + 1, np.int64)
+    for k in range(len(splits)):
+        node = splits[k]["node"]
+        feature[node], child[node] = splits[k]["feature"], 2 * k + 1
+        cut[node] = splits[k]["t_out"] if inverse else splits[k]["t_in"]
+        depth[2 * k + 1] = depth[2 * k + 2] = depth[node] + 1
+    return feature, child, cut, depth.max()
+
+
+# ---------------------------------------------------------------------- compiled
+
+
+@jit
+def _write_map(splits, leaf, inverse, box, unmet, begin, which, pieces):
+    """Write out the affine map of a leaf, for the features that lead to it.
+
+    Parameters
+    ----------
+    box, unmet : ndarray of shape (n_features, 4) and (n_features,)
+        To work in. The box holds ``low, -high`` and their images, and is the cube; no
+        feature is met yet. So they are on return too.
+    begin : int
+        Where in the following arrays to write.
+    which : ndarray of shape (n_pieces,)
+        Filled with features.
+    pieces : ndarray of shape (n_pieces, 4)
+        Filled with ``start, slope, image, last``: ``u`` goes to
+        ``image + slope (u - start)``, but not beyond ``last``.
+
+    Returns
+    -------
+    end : int
+        Where the map ends.
+    log_det : float
+    """
+    end, node = begin, leaf
+    # No branches here: no one could foretell them.
+    while node > 0:
+        k, side = (node - _1) >> _1, node & _1
+        f, sign = np.uint64(splits[k]["feature"]), 1.0 - 2.0 * np.float64(side)
+        # The cut nearest to the leaf is the tightest.
+        box[f, side] = max(box[f, side], sign * splits[k]["t_in"])
+        box[f, side + _2] = max(box[f, side + _2], sign * splits[k]["t_out"])
+        which[end] = f
+        end += unmet[f]
+        unmet[f] = 0
+        node = np.uint64(splits[k]["node"])
+    log_det, product = 0.0, 1.0
+    for p in range(begin, end):
+        f = which[p]
+        low, high = box[f, _0], -box[f, _1]
+        low_image, high_image = box[f, _2], -box[f, _3]
+        box[f, _0], box[f, _1], box[f, _2], box[f, _3] = 0.0, -1.0, 0.0, -1.0
+        unmet[f] = 1
+        if inverse:
+            low, high, low_image, high_image = low_image, high_image, low, high
+        slope = (high_image - low_image) / (high - low)
+        pieces[p, _0], pieces[p, _1] = low, slope
+        pieces[p, _2], pieces[p, _3] = low_image, high_image * _BELOW
+        product *= slope
+        if not _SMALL < product < _LARGE:
+            log_det += np.log(product)
+            product = 1.0
+    return end, log_det + np.log(product)
+
+
+@jit
+def _push_loops(U, beyond, splits, starts, log_det, inverse):
+    """Push rows through trees, in place; add to ``log_det``.
+
+    Parameters
+    ----------
+    U : ndarray of shape (n_samples, n_features)
+        Points of the closed unit cube.
+    beyond : ndarray of shape (n_samples,), dtype bool
+        What `beyond_cube` returns; pushing does not change it.
+    splits : ndarray of shape (n_splits,), dtype SPLIT
+        Those of all trees, one tree after the other.
+    starts : ndarray of shape (n_trees + 1,), dtype int64
+        Where each tree begins.
+    log_det : ndarray of shape (n_samples,)
+        What is added to, in nats.
+    inverse : bool
+        Whether to go from the last tree to the first, and back through each.
+    """
+    n, d = U.shape
+    n_trees = len(starts) - 1
+    box, unmet = np.zeros((d, 4)), np.ones(d, np.uint64)
+    for j in range(d):
+        box[j, _1] = box[j, _3] = -1.0
+    at = np.empty(_GROUP, np.uint64)
+    for i in range(n_trees):
+        tree = n_trees - 1 - i if inverse else i
+        part = splits[starts[tree] : starts[tree + 1]]
+        feature, child, cut, n_levels = routes(part, inverse)
+        # Maps of leaves are written when a row first comes there.
+        written = np.zeros(len(child), np.bool_)
+        begin, end = np.empty_like(child), np.empty_like(child)
+        log_dets = np.empty_like(cut)
+        # One more than the maps can fill: a map is written before it is known to end.
+        size = (len(part) + 1) * min(n_levels, d) + 1
+        which, pieces = np.empty(size, np.uint64), np.empty((size, 4))
+        free = np.uint64(0)
+        for first in range(0, n, _GROUP):
+            g = np.uint64(first)
+            rows = range(g, np.uint64(min(first + _GROUP, n)))
+            for r in rows:
+                at[r - g] = 0
+            for _ in range(n_levels):
+                for r in rows:
+                    k = at[r - g]
+                    at[r - g] = child[k] + np.uint64(U[r, feature[k]] >= cut[k])
+            for r in rows:
+                k = at[r - g]
+                if not written[k]:
+                    written[k], begin[k] = True, free
+                    free, log_dets[k] = _write_map(
+                        part, k, inverse, box, unmet, free, which, pieces
+                    )
+                    end[k] = free
+                for p in range(begin[k], end[k]):
+                    f = which[p]
+                    u = U[r, f]
+                    if beyond[r] and not 0.0 < u < 1.0:
+                        log_det[r] -= np.log(pieces[p, _1])
+                        continue
+                    u = pieces[p, _2] + pieces[p, _1] * (u - pieces[p, _0])
+                    U[r, f] = min(u, pieces[p, _3])
+                log_det[r] += log_dets[k]
+
+
+# ---------------------------------------------------------------------- vectorised
+
+
+def find_leaves(U: NDArray, splits: NDArray, inverse: bool = False) -> NDArray:
+    """Return the node at which each row ends, among boxes or among their images."""
+    feature, child, cut, n_levels = routes(splits, inverse)
+    feature, child = feature.astype(np.int64), child.astype(np.int64)
+    rows, at = np.arange(len(U)), np.zeros(len(U), np.int64)
+    for _ in range(n_levels):
+        at = child[at] + (U[rows, feature[at]] >= cut[at])
+    return at
+
+
+def leaf_boxes(splits: NDArray, leaves: NDArray, n_features: int) -> list[NDArray]:
+    """Return the boxes of leaves and their images.
+
+    Parameters
+    ----------
+    splits : ndarray of shape (n_splits,), dtype SPLIT
+        A tree.
+    leaves : ndarray of shape (n_leaves,)
+        Numbers of nodes.
+    n_features : int
+        Number of features.
+
+    Returns
+    -------
+    low, high, low_image, high_image : ndarray of shape (n_leaves, n_features)
+    """
+    # As `_write_map` holds them: the largest counts.
+    box = np.zeros((4, len(leaves), n_features))
+    box[[1, 3]] = -1.0
+    rows, node = np.arange(len(leaves)), leaves
+    while len(node):
+        rows, node = rows[node > 0], node[node > 0]
+        split, is_below = splits[(node - 1) // 2], node % 2
+        for first, cut in ((0, split["t_in"]), (2, split["t_out"])):
+            place = first + is_below, rows, split["feature"]
+            box[place] = np.maximum(box[place], (1.0 - 2.0 * is_below) * cut)
+        node = split["node"]
+    return [box[0], -box[1], box[2], -box[3]]
+
+
+def _push_vectorised(U, beyond, splits, starts, log_det, inverse):
+    trees = range(len(starts) - 1)
+    for tree in reversed(trees) if inverse else trees:
+        part = splits[starts[tree] : starts[tree + 1]]
+        leaves, at = np.unique(find_leaves(U, part, inverse), return_inverse=True)
+        low, high, low_image, high_image = leaf_boxes(part, leaves, U.shape[1])
+        if inverse:
+            low, high, low_image, high_image = low_image, high_image, low, high
+        slope = (high_image - low_image) / (high - low)
+        moved = low_image[at] + slope[at] * (U - low[at])
+        np.minimum(moved, (high_image * _BELOW)[at], out=moved)
+        inside = (U > 0.0) & (U < 1.0)
+        np.copyto(U, moved, where=inside)
+        log_det += np.sum(np.log(slope)[at], axis=1, where=inside)
+
+
+push_trees = _push_loops if HAS_NUMBA else _push_vectorised

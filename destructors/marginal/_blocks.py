@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors._compat import Interval, StrOptions
-from destructors.base import Destructor
 from destructors.maps import Affine, Chain, CubeSteps, Map
 from destructors.maps._cube import CUTOFF, to_cube
-from destructors.maps._jit import HAS_NUMBA, jit
-from destructors.marginal._column import fit_columns
+from destructors.maps._jit import jit
+from destructors.marginal._column import ColumnDestructor
 from destructors.rows import Fold, mean_and_scale
 
 # Candidate cuts: the widest gap in each of about this many groups of equal mass.
@@ -28,7 +27,7 @@ _NARROWEST = 1e-6
 _LIGHTEST = 1e-9
 
 
-class BlockGaussianizer(Destructor):
+class BlockGaussianizer(ColumnDestructor):
     """Map each feature to N(0, 1) by steps in its density.
 
     Relative to a normal density, that of a feature is taken as constant on each of a
@@ -114,43 +113,33 @@ class BlockGaussianizer(Destructor):
         rows = fold.train
         self.mean_, self.scale_, _ = mean_and_scale(rows)
         standardise = Affine(self.mean_, self.scale_)
-        self.block_edges_, self.probabilities_ = fit_columns(
-            _fit_column,
-            rows.through(standardise),
-            self.n_jobs,
-            self.penalty,
-            self.alpha,
-        )
+        standard = rows.through(standardise)
+        self.block_edges_, self.probabilities_ = self._fit_columns(standard)
         self.n_blocks_ = np.array([len(p) for p in self.probabilities_])
         steps = CubeSteps(tuple(self.block_edges_), tuple(self.probabilities_))
         return Chain((standardise, steps))
 
-
-def _fit_column(
-    column: NDArray,
-    weight: NDArray | None,
-    penalty: float | Literal["auto"],
-    alpha: float,
-) -> tuple[NDArray, NDArray]:
-    """Return edges and probabilities of the blocks of one standardised feature."""
-    inside = np.abs(column) < CUTOFF
-    weight = np.ones(inside.sum()) if weight is None else weight[inside]
-    u = to_cube(column[inside])
-    order = np.argsort(u, kind="stable")
-    u, weight = u[order], weight[order]
-    starts = np.flatnonzero(np.diff(u, prepend=-1.0) > 0)
-    if len(starts) < 4:
-        return np.array([0.0, 1.0]), np.ones(1)
-    u, mass = u[starts], np.add.reduceat(weight, starts)
-    edges = _candidate_edges(u, mass)
-    cumulated = np.r_[0.0, np.cumsum(mass)]
-    counts = np.diff(cumulated[np.searchsorted(u, edges)])
-    if penalty == "auto":
-        penalty = np.log(max(cumulated[-1], 2.0))
-    cuts = _best_partition(edges, counts, float(penalty))
-    counts = np.add.reduceat(counts, cuts[:-1]) + alpha
-    probabilities = np.maximum(counts / counts.sum(), _LIGHTEST)
-    return edges[cuts], probabilities / probabilities.sum()
+    def _fit_column(self, column: NDArray, weight: NDArray | None) -> tuple:
+        """Return edges and probabilities of the blocks of one standardised feature."""
+        inside = np.abs(column) < CUTOFF
+        weight = np.ones(inside.sum()) if weight is None else weight[inside]
+        u = to_cube(column[inside])
+        order = np.argsort(u, kind="stable")
+        u, weight = u[order], weight[order]
+        starts = np.flatnonzero(np.diff(u, prepend=-1.0) > 0)
+        if len(starts) < 4:
+            return np.array([0.0, 1.0]), np.ones(1)
+        u, mass = u[starts], np.add.reduceat(weight, starts)
+        edges = _candidate_edges(u, mass)
+        cumulated = np.r_[0.0, np.cumsum(mass)]
+        counts = np.diff(cumulated[np.searchsorted(u, edges)])
+        penalty = self.penalty
+        if penalty == "auto":
+            penalty = np.log(max(cumulated[-1], 2.0))
+        cuts = _best_partition(edges, counts, float(penalty))
+        counts = np.add.reduceat(counts, cuts[:-1]) + self.alpha
+        probabilities = np.maximum(counts / counts.sum(), _LIGHTEST)
+        return edges[cuts], probabilities / probabilities.sum()
 
 
 def _candidate_edges(u: NDArray, mass: NDArray) -> NDArray:
@@ -204,8 +193,7 @@ def _best_partition(edges: NDArray, counts: NDArray, penalty: float) -> NDArray:
     cuts : ndarray of shape (n_blocks + 1,)
         Cells before which blocks begin and end: increasing, from 0 to n_cells.
     """
-    search = _last_blocks_loops if HAS_NUMBA else _last_blocks_vectorised
-    previous = search(edges, np.r_[0.0, np.cumsum(counts)], penalty)
+    previous = _last_blocks(edges, np.r_[0.0, np.cumsum(counts)], penalty)
     cuts = [len(counts)]
     while cuts[-1] > 0:
         cuts.append(int(previous[cuts[-1]]))
@@ -213,32 +201,17 @@ def _best_partition(edges: NDArray, counts: NDArray, penalty: float) -> NDArray:
 
 
 @jit
-def _last_blocks_loops(edges, below, penalty):
-    """Where the last block begins in the best partition of the first cells.
+def _last_blocks(edges, below, penalty):
+    """Return where the last block begins in the best partition of the first cells.
 
     ``below`` is the weight below each edge.
     """
     m = len(below)
     best, previous = np.zeros(m), np.zeros(m, np.int64)
     for stop in range(1, m):
-        best[stop] = -np.inf
-        for start in range(stop):
-            mass = below[stop] - below[start]
-            width = (edges[stop] - edges[start]) * below[m - 1]
-            # An empty block has likelihood 1; the maximum keeps the logarithm finite.
-            fit = mass * np.log(max(mass, 1e-300) / width)
-            value = best[start] + fit - penalty
-            if value > best[stop]:
-                best[stop], previous[stop] = value, start
-    return previous
-
-
-def _last_blocks_vectorised(edges: NDArray, below: NDArray, penalty: float) -> NDArray:
-    m = len(below)
-    best, previous = np.zeros(m), np.zeros(m, np.int64)
-    for stop in range(1, m):
         mass = below[stop] - below[:stop]
         width = (edges[stop] - edges[:stop]) * below[-1]
+        # An empty block has likelihood 1; the maximum keeps the logarithm finite.
         fit = mass * np.log(np.maximum(mass, 1e-300) / width)
         value = best[:stop] + fit - penalty
         previous[stop] = np.argmax(value)

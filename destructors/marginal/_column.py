@@ -1,12 +1,13 @@
 """What marginals know of a column: its sample in brief, and where detail goes."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from destructors.base import Destructor
 from destructors.rows import Rows, map_threads
 
 # A column is described by at most about this many points: more change nothing that the
@@ -24,25 +25,23 @@ _LARGEST_GAP = 1.0
 _SMALLEST_SPACING = 1e-6
 
 
-def fit_columns(
-    fit: Callable[..., tuple], rows: Rows, n_jobs: int | None, *args: Any
-) -> Iterator[list]:
-    """Yield lists, over the columns, of each thing that a fit to one of them returns.
+class ColumnDestructor(Destructor):
+    """Base of what fits each feature by itself, by the hook ``_fit_column``."""
 
-    Parameters
-    ----------
-    fit : callable
-        Takes a column, the weights or None, and ``args``; returns a tuple.
-    rows : Rows
-    n_jobs : int or None
-        Number of threads that fit columns side by side.
-    *args : object
-        Further arguments.
-    """
-    fitted = map_threads(
-        lambda column: fit(column, rows.weight, *args), rows.values.T, n_jobs
-    )
-    return map(list, zip(*fitted, strict=True))
+    n_jobs: int | None = None
+
+    @abstractmethod
+    def _fit_column(self, column: NDArray, weight: NDArray | None) -> tuple:
+        """Return what is learned from one feature."""
+
+    def _fit_columns(self, rows: Rows) -> Iterator[list]:
+        """Yield lists, over the features, of each thing that `_fit_column` returns."""
+        fitted = map_threads(
+            lambda column: self._fit_column(column, rows.weight),
+            rows.values.T,
+            self.n_jobs,
+        )
+        return map(list, zip(*fitted, strict=True))
 
 
 def summarise(
@@ -166,8 +165,8 @@ def constant_spline(value: float) -> tuple[NDArray, NDArray, NDArray]:
 def finish_spline(
     knots: NDArray, values: NDArray, slopes: NDArray, center: float, scale: float
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """Return knots in the units of the column, values, and slopes in standard units;
-    just outside the data the slope falls to at most 1.
+    """Return knots, values and slopes in the units of the column, by those in standard
+    units; just outside the data the slope falls to at most 1.
 
     A density that ends in a sharp edge is steep there. Taken further, that slope would
     make a new value a little beyond the edge absurdly unlikely; relaxed, such a value
@@ -185,7 +184,7 @@ def finish_spline(
         values = np.r_[values, values[-1] + rise]
     # In units whose rounding is coarse, close knots can fall together.
     knots, kept = np.unique(center + scale * knots, return_index=True)
-    return knots, values[kept], slopes[kept]
+    return knots, values[kept], slopes[kept] / scale
 
 
 def _location_scale(x: NDArray, mass: NDArray) -> tuple[float, float]:

@@ -7,18 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors._compat import Interval, StrOptions
-from destructors.base import Destructor
 from destructors.maps import HistogramColumns, Map
-from destructors.marginal._column import (
-    choose_knots,
-    constant_spline,
-    fit_columns,
-    summarise,
-)
+from destructors.marginal import _column
 from destructors.rows import Fold
 
 
-class HistogramGaussianizer(Destructor):
+class HistogramGaussianizer(_column.ColumnDestructor):
     """Map each feature to N(0, 1) through its histogram.
 
     The density of a feature is constant in each bin; its distribution function is
@@ -93,47 +87,32 @@ class HistogramGaussianizer(Destructor):
         self.alpha = alpha
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
-        self.bin_edges_, self.probabilities_, tails, scales = fit_columns(
-            _fit_column, fold.train, None, self.n_bins, self.strategy, self.alpha
-        )
-        return HistogramColumns(
-            tuple(self.bin_edges_),
-            tuple(self.probabilities_),
-            np.array(tails),
-            np.array(scales),
-        )
+        self.bin_edges_, self.probabilities_, *ends = self._fit_columns(fold.train)
+        bins = tuple(self.bin_edges_), tuple(self.probabilities_)
+        return HistogramColumns(*bins, *map(np.array, ends))
 
+    def _fit_column(self, column: NDArray, weight: NDArray | None) -> tuple:
+        """Return edges, probabilities, that of a tail, and scale of one feature."""
+        x, mass, center, scale = _column.summarise(column, weight)
+        total = mass.sum()
+        automatic = max(2, int(np.round(2.0 * total ** (1 / 3))))
+        n_bins = automatic if isinstance(self.n_bins, str) else self.n_bins
+        if len(x) == 1:
+            edges = _column.constant_spline(center)[0]
+        else:
+            # In units whose rounding is coarse, close edges can fall together.
+            edges = np.unique(center + scale * self._place_edges(x, mass, n_bins))
+        n = len(edges) - 1
+        bins = np.clip(np.searchsorted(edges, column, side="right") - 1, 0, n - 1)
+        counts = np.bincount(bins, weights=weight, minlength=n) + self.alpha
+        tail = 0.5 / (total + 1.0)
+        return edges, counts / counts.sum() * (1.0 - 2.0 * tail), tail, scale
 
-def _fit_column(
-    column: NDArray,
-    weight: NDArray | None,
-    n_bins: int | str,
-    strategy: str,
-    alpha: float,
-) -> tuple[NDArray, NDArray, float, float]:
-    """Return edges, probabilities, that of a tail, and scale of one feature."""
-    x, mass, center, scale = summarise(column, weight)
-    total = mass.sum()
-    if isinstance(n_bins, str):
-        n_bins = max(2, int(np.round(2.0 * total ** (1 / 3))))
-    if len(x) == 1:
-        edges = constant_spline(center)[0]
-    else:
-        edges = center + scale * _place_edges(x, mass, n_bins, strategy)
-        # In units whose rounding is coarse, close edges can fall together.
-        edges = np.unique(edges)
-    n = len(edges) - 1
-    bins = np.clip(np.searchsorted(edges, column, side="right") - 1, 0, n - 1)
-    counts = np.bincount(bins, weights=weight, minlength=n) + alpha
-    tail = 0.5 / (total + 1.0)
-    return edges, counts / counts.sum() * (1.0 - 2.0 * tail), tail, scale
-
-
-def _place_edges(x: NDArray, mass: NDArray, n_bins: int, strategy: str) -> NDArray:
-    if strategy == "uniform":
-        return np.linspace(x[0], x[-1], n_bins + 1)
-    if strategy == "adaptive":
-        return choose_knots(x, mass, n_bins + 1)
-    share = (np.cumsum(mass) - 0.5 * mass) / mass.sum()
-    edges = np.interp(np.linspace(0.0, 1.0, n_bins + 1), share, x)
-    return np.r_[x[0], edges[1:-1], x[-1]]
+    def _place_edges(self, x: NDArray, mass: NDArray, n_bins: int) -> NDArray:
+        if self.strategy == "uniform":
+            return np.linspace(x[0], x[-1], n_bins + 1)
+        if self.strategy == "adaptive":
+            return _column.choose_knots(x, mass, n_bins + 1)
+        share = (np.cumsum(mass) - 0.5 * mass) / mass.sum()
+        edges = np.interp(np.linspace(0.0, 1.0, n_bins + 1), share, x)
+        return np.r_[x[0], edges[1:-1], x[-1]]

@@ -6,14 +6,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 from scipy.special import ndtr, ndtri
 
-from destructors.base import Destructor
 from destructors.maps import Affine, Columns, Map, ParametricColumn
-from destructors.maps._parametric import family, family_scores
-from destructors.marginal._column import summarise
-from destructors.marginal._families import fit_family
-from destructors.rows import Fold, is_over, map_threads, split_rows
+from destructors.maps._parametric import family, family_scores, log_density
+from destructors.marginal._column import ColumnDestructor, summarise
+from destructors.rows import Fold, is_over, split_rows
 
 _DEFAULT_FAMILIES = (
     "norm",
@@ -32,9 +31,14 @@ _SCORES = np.r_[np.arange(0.0, 6.0, 0.125), np.arange(6.0, 24.5, 0.5)]
 _ROWS_TO_EDGE = 1000.0
 # A family is not followed farther than this, in robust standard units.
 _FARTHEST = 1e60
+# The likelihood is that of a mixture with this share of a Cauchy density: finite
+# wherever a step of the search leads, and robust.
+_CONTAMINATION = 1e-6
+# Shapes to start the search from.
+_STARTS = (1.0, 3.0, 0.3)
 
 
-class ParametricGaussianizer(Destructor):
+class ParametricGaussianizer(ColumnDestructor):
     r"""Map each feature to N(0, 1) by a parametric family of distributions.
 
     The map is :math:`\Phi^{-1}(F(x))` with the distribution function of a family of
@@ -108,42 +112,33 @@ class ParametricGaussianizer(Destructor):
         self.n_jobs = n_jobs
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
-        rows = fold.train
+        maps, self.families_, self.parameters_ = self._fit_columns(fold.train)
+        return Columns(tuple(maps), tuple(np.arange(len(maps))[:, None]))
+
+    def _fit_column(self, column: NDArray, weight: NDArray | None) -> tuple:
+        """Return the map, its family, and parameters in the units of the feature."""
         names = _DEFAULT_FAMILIES if self.families is None else self.families
         laws = [family(name) for name in names]
         if not laws:
             raise ValueError("families is empty: give at least one name.")
-        maps = map_threads(
-            lambda column: _fit_column(column, rows.weight, laws),
-            rows.values.T,
-            self.n_jobs,
-        )
-        self.families_, self.parameters_ = map(
-            list, zip(*map(_describe, maps), strict=True)
-        )
-        return Columns(tuple(maps), tuple(np.arange(rows.n_features)[:, None]))
+        x, mass, center, scale = summarise(column, weight)
+        if len(x) == 1:
+            shift = Affine(np.array([center]), np.ones(1))
+            return shift, "constant", (float(center), 1.0)
+        law, start = laws[0], None
+        if len(laws) > 1 and len(x) > 2 and (best := _best_law(column, weight, laws)):
+            law = family(best.family)
+            *shapes, location, width = _in_units(best)
+            start = (*shapes, (location - center) / scale, width / scale)
+        parameters = _fit_family(law, x, mass, start)
+        map_ = _tabulate(law, parameters, mass.sum(), center, scale)
+        return map_, law.name, _in_units(map_)
 
 
-def _describe(map_: Map) -> tuple[str, tuple[float, ...]]:
-    """Return the family and its parameters in the units of the feature."""
-    if isinstance(map_, Affine):
-        return "constant", (float(map_.location[0]), 1.0)
-    assert isinstance(map_, ParametricColumn)
+def _in_units(map_: ParametricColumn) -> tuple[float, ...]:
+    """Return the parameters of the family in the units of the feature."""
     *shapes, location, width = map_.parameters
-    center, scale = map_.center, map_.scale
-    return map_.family, (*shapes, center + scale * location, scale * width)
-
-
-def _fit_column(column: NDArray, weight: NDArray | None, laws: list[Any]) -> Map:
-    x, mass, center, scale = summarise(column, weight)
-    if len(x) == 1:
-        return Affine(np.array([center]), np.ones(1))
-    law, start = laws[0], None
-    if len(laws) > 1 and len(x) > 2 and (best := _best_law(column, weight, laws)):
-        law = family(best.family)
-        *shapes, location, width = _describe(best)[1]
-        start = (*shapes, (location - center) / scale, width / scale)
-    return _tabulate(law, fit_family(law, x, mass, start), mass.sum(), center, scale)
+    return (*shapes, map_.center + map_.scale * location, map_.scale * width)
 
 
 def _best_law(
@@ -173,7 +168,7 @@ def _best_law(
     for law in laws:
         if fitted and is_over():
             break
-        parameters = fit_family(law, x, mass)
+        parameters = _fit_family(law, x, mass)
         fitted.append(_tabulate(law, parameters, mass.sum(), center, scale))
     return max(fitted, key=score)
 
@@ -218,3 +213,96 @@ def _follow(
         good[1:] &= rise < 3.0 * np.maximum(ends[1:], ends[:-1])
     n_good = len(good) if good.all() else max(int(good.argmin()), 1)
     return x[:n_good], z[:n_good], ends[:n_good]
+
+
+def _fit_family(
+    law: Any, x: NDArray, mass: NDArray, start: tuple[float, ...] | None = None
+) -> tuple[float, ...]:
+    """Fit shapes, location and scale to weighted points, by maximum likelihood.
+
+    Parameters
+    ----------
+    law : scipy.stats.rv_continuous
+        The family.
+    x : ndarray of shape (n_points,)
+        Distinct, sorted values, at least two, in robust standard units.
+    mass : ndarray of shape (n_points,)
+        Positive weights.
+    start : tuple of float, default=None
+        Parameters to try as a start, besides those that match the middle of the data.
+
+    Returns
+    -------
+    parameters : tuple of float
+        Shapes, location and scale, as scipy.stats takes them.
+    """
+    total = mass.sum()
+    share = mass / total
+    if law.name == "norm":
+        mean = share @ x
+        return float(mean), float(np.sqrt(share @ (x - mean) ** 2))
+    if law.name == "uniform":
+        # The edges lie as far beyond the extremes as values lie apart.
+        gap = (x[-1] - x[0]) / max(total - 1.0, 1.0)
+        return float(x[0] - gap), float(x[-1] - x[0] + 2.0 * gap)
+    log_cauchy = np.log(_CONTAMINATION) - np.log(np.pi * (1.0 + x * x))
+    # No density can be told that is higher than one row in the closest gap.
+    cap = np.log(total) + 2.0
+
+    def loss(theta):
+        parameters = (*theta[:-1], np.exp(np.clip(theta[-1], -50.0, 50.0)))
+        log_p = np.minimum(log_density(law, x, parameters), cap)
+        value = share @ np.logaddexp(log_p, log_cauchy)
+        return -value if np.isfinite(value) else 1e10
+
+    n_shapes = law.numargs
+    tried = [_start(law, (shape,) * n_shapes, x, share) for shape in _STARTS]
+    starts = [start for start in tried if start is not None]
+    if not starts:
+        # A family with shapes of another kind: scipy knows where to begin.
+        even = np.interp((np.arange(100) + 0.5) / 100.0, np.cumsum(share), x)
+        with np.errstate(all="ignore"):
+            *shapes, location, scale = law.fit(even)
+        starts = [np.array([*shapes, location, np.log(scale)])]
+    if start is not None:
+        starts.append(np.array([*start[:-1], np.log(start[-1])]))
+    found = min(starts, key=loss)
+    # Simplices collapse now and then: a fresh one about the result goes on.
+    for size in (0.3, 0.1):
+        found = minimize(
+            loss,
+            found,
+            method="Nelder-Mead",
+            options={
+                "initial_simplex": found
+                + size * np.eye(len(found) + 1, len(found), -1),
+                "maxfev": 250 * len(found),
+                "fatol": 1e-6,
+                "xatol": 1e-4,
+            },
+        ).x
+    return (*map(float, found[:-1]), float(np.exp(np.clip(found[-1], -50.0, 50.0))))
+
+
+def _start(law: Any, shapes: tuple, x: NDArray, share: NDArray) -> NDArray | None:
+    """Location and scale that match the middle half, and cover the data."""
+    low, middle, high = np.interp([0.25, 0.5, 0.75], np.cumsum(share), x)
+    with np.errstate(all="ignore"):
+        quantiles = law.ppf([0.25, 0.5, 0.75], *shapes)
+        support = law.support(*shapes)
+    if not np.isfinite(quantiles).all() or quantiles[0] >= quantiles[2]:
+        return None
+    spread = high - low if high > low else x[-1] - x[0]
+    scale = spread / (quantiles[2] - quantiles[0])
+    location = middle - scale * quantiles[1]
+    reach = 0.05 * (x[-1] - x[0])
+    below, above = (location + scale * end for end in support)
+    if np.isfinite(support[0]) and np.isfinite(support[1]):
+        below, above = min(below, x[0] - reach), max(above, x[-1] + reach)
+        scale = (above - below) / (support[1] - support[0])
+        location = below - scale * support[0]
+    elif np.isfinite(support[0]):
+        location = min(location, x[0] - reach - scale * support[0])
+    elif np.isfinite(support[1]):
+        location = max(location, x[-1] + reach - scale * support[1])
+    return np.array([*shapes, location, np.log(scale)])

@@ -8,15 +8,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from destructors._compat import Interval, StrOptions
-from destructors.base import Destructor
 from destructors.maps import Map, RationalQuadraticSpline
 from destructors.maps._cube import HALF_LOG_2PI
-from destructors.marginal._column import (
-    constant_spline,
-    finish_spline,
-    fit_columns,
-    summarise,
-)
+from destructors.marginal import _column
 from destructors.rows import Fold
 
 # Numbers of knots to choose from.
@@ -31,7 +25,7 @@ _KNOT_COST = 1.4
 _SMALLEST = 1e-6
 
 
-class RationalQuadraticGaussianizer(Destructor):
+class RationalQuadraticGaussianizer(_column.ColumnDestructor):
     """Map each feature to N(0, 1) by a monotone rational-quadratic spline.
 
     Knots stand at equally spaced normal scores. Their place in the data and the slope
@@ -95,32 +89,26 @@ class RationalQuadraticGaussianizer(Destructor):
         self.n_knots = n_knots
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
-        self.knots_, self.values_, self.slopes_ = fit_columns(
-            _fit_column, fold.train, None, self.n_knots
-        )
+        self.knots_, self.values_, self.slopes_ = self._fit_columns(fold.train)
         return RationalQuadraticSpline.of(self.knots_, self.values_, self.slopes_)
 
-
-def _fit_column(
-    column: NDArray, weight: NDArray | None, n_knots: int | Literal["auto"]
-) -> tuple[NDArray, NDArray, NDArray]:
-    """Return knots, values and slopes of the spline of one feature."""
-    x, mass, center, scale = summarise(column, weight)
-    if len(x) == 1:
-        return constant_spline(center)
-    scores = ndtri((np.cumsum(mass) - 0.5 * mass) / mass.sum())
-    if n_knots == "auto":
-        candidates = [m for m in _N_KNOTS if m == 2 or 2 * m <= len(x)]
-    else:
-        candidates = [min(n_knots, len(x))]
-    splines = [_smooth_quantiles(x, mass, scores, m) for m in candidates]
-    gains = [
-        mass @ _log_density(x, spline) - _KNOT_COST * m
-        for spline, m in zip(splines, candidates, strict=True)
-    ]
-    knots, values, slopes = splines[int(np.argmax(gains))]
-    knots, values, slopes = finish_spline(knots, values, slopes, center, scale)
-    return knots, values, slopes / scale
+    def _fit_column(self, column: NDArray, weight: NDArray | None) -> tuple:
+        x, mass, center, scale = _column.summarise(column, weight)
+        if len(x) == 1:
+            return _column.constant_spline(center)
+        scores = ndtri((np.cumsum(mass) - 0.5 * mass) / mass.sum())
+        if self.n_knots == "auto":
+            candidates = [m for m in _N_KNOTS if m == 2 or 2 * m <= len(x)]
+        else:
+            candidates = [min(self.n_knots, len(x))]
+        splines = [_smooth_quantiles(x, mass, scores, m) for m in candidates]
+        best = max(
+            splines,
+            key=lambda spline: (
+                mass @ _log_density(x, spline) - _KNOT_COST * len(spline[0])
+            ),
+        )
+        return _column.finish_spline(*best, center, scale)
 
 
 def _smooth_quantiles(

@@ -7,15 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors._compat import Interval, StrOptions
-from destructors.base import Destructor
 from destructors.maps import Map, QuadraticSpline
-from destructors.marginal._column import (
-    choose_knots,
-    constant_spline,
-    finish_spline,
-    fit_columns,
-    summarise,
-)
+from destructors.marginal import _column
 from destructors.marginal._spline_fit import PENALTIES, fit_slopes
 from destructors.rows import Fold
 
@@ -24,7 +17,7 @@ from destructors.rows import Fold
 _SMALLEST_RISE = 1e-6
 
 
-class SplineGaussianizer(Destructor):
+class SplineGaussianizer(_column.ColumnDestructor):
     """Map each feature to N(0, 1) by a smooth, strictly increasing spline.
 
     The map of a feature is a piecewise quadratic spline with positive slopes, found by
@@ -110,32 +103,26 @@ class SplineGaussianizer(Destructor):
         self.n_jobs = n_jobs
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
-        penalties = PENALTIES if self.alpha == "auto" else np.array([float(self.alpha)])
-        self.knots_, self.values_, self.slopes_ = fit_columns(
-            _fit_column, fold.train, self.n_jobs, self.n_knots, penalties
-        )
+        self.knots_, self.values_, self.slopes_ = self._fit_columns(fold.train)
         return QuadraticSpline.of(self.knots_, self.values_, self.slopes_)
 
-
-def _fit_column(
-    column: NDArray,
-    weight: NDArray | None,
-    n_knots: int | Literal["auto"],
-    penalties: NDArray,
-) -> tuple[NDArray, NDArray, NDArray]:
-    """Return knots, values and slopes of the spline of one feature."""
-    x, mass, center, scale = summarise(column, weight)
-    if len(x) == 1:
-        return constant_spline(center)
-    if n_knots == "auto":
-        n_knots = int(np.clip(np.round(8.0 * mass.sum() ** 0.2), 8, 128))
-    knots = choose_knots(x, mass, n_knots)
-    first_value, eta = fit_slopes(x, mass, knots, penalties)
-    gaps = np.diff(knots)
-    flattest = _SMALLEST_RISE / np.maximum(np.r_[gaps, 0.0], np.r_[0.0, gaps])
-    slopes = np.maximum(np.exp(eta), flattest)
-    # Of the values the first is given; the others follow from the slopes.
-    values = np.full(len(knots), first_value)
-    knots, values, slopes = finish_spline(knots, values, slopes, center, scale)
-    rises = 0.5 * np.diff(knots) / scale * (slopes[1:] + slopes[:-1])
-    return knots, values[0] + np.cumsum(np.r_[0.0, rises]), slopes / scale
+    def _fit_column(self, column: NDArray, weight: NDArray | None) -> tuple:
+        x, mass, center, scale = _column.summarise(column, weight)
+        if len(x) == 1:
+            return _column.constant_spline(center)
+        n_knots = self.n_knots
+        if n_knots == "auto":
+            n_knots = int(np.clip(np.round(8.0 * mass.sum() ** 0.2), 8, 128))
+        penalties = PENALTIES if self.alpha == "auto" else np.array([float(self.alpha)])
+        knots = _column.choose_knots(x, mass, n_knots)
+        first_value, eta = fit_slopes(x, mass, knots, penalties)
+        gaps = np.diff(knots)
+        flattest = _SMALLEST_RISE / np.maximum(np.r_[gaps, 0.0], np.r_[0.0, gaps])
+        slopes = np.maximum(np.exp(eta), flattest)
+        # Of the values the first is given; the others follow from the slopes.
+        values = np.full(len(knots), first_value)
+        knots, values, slopes = _column.finish_spline(
+            knots, values, slopes, center, scale
+        )
+        rises = 0.5 * np.diff(knots) * (slopes[1:] + slopes[:-1])
+        return knots, values[0] + np.cumsum(np.r_[0.0, rises]), slopes

@@ -1,19 +1,60 @@
-"""What the covariance types of a mixture are to EM.
+"""What the covariance types of a mixture are to EM, and the prior of covariances.
 
 The log-density of a component is linear in features of a row: 1, the row itself, and
 squares and products of its entries. A type says which of the latter it needs, how its
 coefficients follow from the parameters, and what the moments of the features say of its
 covariances. Shapes are scikit-learn's, but spherical variances are ``(n_components,
 1)``, so that they broadcast as diagonal ones do.
+
+The prior pulls the covariances towards one another. They are taken as draws from an
+inverse Wishart distribution about ``s_k C``: one shape ``C`` for all components, in the
+size ``s_k`` that the component itself has. The estimate is that from ``ν`` more rows of
+this covariance. All three are learned from the components (empirical Bayes): the less
+these differ beyond chance, the more rows the prior counts for. Components of many rows
+hardly feel it; those of few borrow the directions that they cannot know.
 """
 
+from typing import Literal, NamedTuple
+
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
+from scipy.special import gammaln
+from sklearn.utils import check_array
 
 from destructors.rows import Rows
 
+# Linear and quadratic coefficients of the features, and log-determinants.
+_Coefficients = tuple[NDArray, NDArray, NDArray]
 _LOG_2PI = np.log(2.0 * np.pi)
+# Strengths of a prior to choose from, in rows.
+_STRENGTHS = np.geomspace(0.1, 1000.0, 25)
+# Rows of the pooled covariance in the rough estimate that sizes are read from.
+_N_ROUGH = 3.0
+_N_ROUNDS = 3
+
+
+class Prior(NamedTuple):
+    """Inverse Wishart distributions of covariances.
+
+    Attributes
+    ----------
+    strength : float
+        Number of rows that the prior counts for.
+    shape : ndarray
+        Covariance about which all are drawn, up to size.
+    size : ndarray of shape (n_components,)
+        Factors of the shape.
+    """
+
+    strength: float
+    shape: NDArray
+    size: NDArray
+
+    def estimate(self, scatter: NDArray, counts: NDArray) -> NDArray:
+        """Return the posterior covariances."""
+        rows = np.multiply.outer(self.strength * self.size, self.shape)
+        return ((scatter + rows).T / (counts + self.strength)).T
 
 
 class Full:
@@ -33,14 +74,13 @@ class Full:
     joint_dimensions = True
 
     def __init__(self, rows: Rows):
-        self.n_features = rows.n_features
+        d = self.n_features = rows.n_features
+        # Number of squares and products among the features.
+        self.n_products = d * (d + 1) // 2
+        # The covariance whose variances are one.
+        self.unit: NDArray | float = np.eye(d)
 
     # ------------------------------------------------------------------ features
-
-    @property
-    def n_products(self) -> int:
-        """Number of squares and products among the features."""
-        return self.n_features * (self.n_features + 1) // 2
 
     def features(self, columns: NDArray) -> NDArray:
         """Return the features of rows, one feature a row of the result."""
@@ -63,12 +103,17 @@ class Full:
         self, weights: NDArray, means: NDArray, covariances: NDArray
     ) -> NDArray:
         """Return what to multiply the features by: log of weight times density."""
+        linear, products, log_det = self._expand(means, covariances)
+        square = np.einsum("ki,ki->k", means, linear)
+        size = means.shape[1] * _LOG_2PI + log_det + square
+        return np.c_[np.log(weights) - 0.5 * size, linear, products]
+
+    def _expand(self, means: NDArray, covariances: NDArray) -> _Coefficients:
         precisions, log_det = _invert(covariances)
-        linear = np.einsum("kij,kj->ki", precisions, means)
         first, second = np.triu_indices(self.n_features)
         products = -precisions[:, first, second]
         products[:, first == second] *= 0.5
-        return np.c_[_constant(weights, means, linear, log_det), linear, products]
+        return np.einsum("kij,kj->ki", precisions, means), products, log_det
 
     def offset(self, columns: NDArray, covariances: NDArray) -> NDArray | float:
         """Return the part of the log-density that all components share."""
@@ -84,14 +129,6 @@ class Full:
         scatter[:, first, second] = scatter[:, second, first] = products
         return scatter - sums[:, :, None] * (sums / counts)[:, None, :]
 
-    def expand(self, numbers: NDArray) -> NDArray:
-        """Return numbers, one a component, in a shape to multiply covariances."""
-        return numbers[:, None, None]
-
-    def ridge(self, reg_covar: float) -> NDArray | float:
-        """Return what adds ``reg_covar`` to each variance."""
-        return reg_covar * np.eye(self.n_features)
-
     def relative_trace(self, shape: NDArray, covariances: NDArray) -> NDArray:
         """Return the trace of ``shape`` in units of each covariance, per feature."""
         precisions, _ = _invert(covariances)
@@ -101,13 +138,63 @@ class Full:
         """Return eigenvalues of scatter matrices in units of a covariance."""
         root = np.linalg.cholesky(shape)
         inverse = solve_triangular(root, np.eye(len(root)), lower=True)
-        return np.maximum(np.linalg.eigvalsh(inverse @ scatter @ inverse.T), 0.0)
+        return np.linalg.eigvalsh(inverse @ scatter @ inverse.T)
+
+    def learn_prior(
+        self,
+        scatter: NDArray,
+        counts: NDArray,
+        strength: float | Literal["auto"],
+        ridge: NDArray | float,
+    ) -> Prior:
+        """Return the prior that is learned from the components.
+
+        Parameters
+        ----------
+        scatter : ndarray of shape (n_components, ...)
+            Sums of squares and products about the means.
+        counts : ndarray of shape (n_components,)
+            Rows of each component.
+        strength : float or "auto"
+            Number of rows that the prior shall count for; "auto" to learn it.
+        ridge : ndarray or float
+            Added to the shape.
+
+        Returns
+        -------
+        prior : Prior
+        """
+        total, size = counts.sum(), np.ones(len(counts))
+        shape = scatter.sum(axis=0) / total + ridge
+        if self.has_shape:
+            rough = Prior(_N_ROUGH, shape, size).estimate(scatter, counts) + ridge
+            for _ in range(_N_ROUNDS):
+                # The harmonic mean of the variances relative to the shape.
+                size = 1.0 / self.relative_trace(shape, rough)
+                size /= np.exp(np.average(np.log(size), weights=counts))
+                shape = (scatter.T / size).T.sum(axis=0) / total + ridge
+        if strength == "auto":
+            relative = self.relative_scatter((scatter.T / size).T, shape)
+            strength = self._most_likely(np.maximum(relative, 0.0), counts)
+        return Prior(strength, shape, size)
+
+    def _most_likely(self, relative: NDArray, counts: NDArray) -> float:
+        """Return the strength under which these eigenvalues are most likely."""
+        relative, n = relative[counts > 2.0], counts[counts > 2.0, None] - 1.0
+        d = relative.shape[1]
+        # Each dimension of a Wishart distribution takes one degree of freedom away.
+        lost = np.arange(d) if self.joint_dimensions else np.zeros(d)
+        strength = _STRENGTHS[:, None, None]
+        free = strength + (d + 1.0 if self.joint_dimensions else 2.0)
+        evidence = (
+            gammaln(0.5 * (free + n - lost))
+            - gammaln(0.5 * (free - lost))
+            + 0.5 * free * np.log(strength)
+            - 0.5 * (free + n) * np.log(strength + relative)
+        )
+        return float(_STRENGTHS[np.argmax(evidence.sum(axis=(1, 2)))])
 
     # ------------------------------------------------------------------ results
-
-    def factors(self, covariances: NDArray, n_components: int) -> NDArray:
-        """Return lower Cholesky factors, one matrix a component."""
-        return np.linalg.cholesky(covariances)
 
     def rescale(self, covariances: NDArray, scale: NDArray) -> NDArray:
         """Return covariances in other units, in the shape that scikit-learn has."""
@@ -119,36 +206,21 @@ class Diagonal(Full):
 
     joint_dimensions = False
 
-    @property
-    def n_products(self) -> int:
-        """Number of squares among the features."""
-        return self.n_features
+    def __init__(self, rows: Rows):
+        self.n_features = self.n_products = rows.n_features
+        self.unit = 1.0
 
     def _multiply(self, columns: NDArray, out: NDArray) -> None:
         np.square(columns, out=out)
 
-    def coefficients(
-        self, weights: NDArray, means: NDArray, covariances: NDArray
-    ) -> NDArray:
-        """Return what to multiply the features by: log of weight times density."""
+    def _expand(self, means: NDArray, covariances: NDArray) -> _Coefficients:
         variances = np.broadcast_to(covariances, means.shape)
-        linear = means / variances
-        log_det = np.log(variances).sum(axis=1)
-        constant = _constant(weights, means, linear, log_det)
-        return np.c_[constant, linear, -0.5 / variances]
+        return means / variances, -0.5 / variances, np.log(variances).sum(axis=1)
 
     def scatter(self, moments: NDArray) -> NDArray:
         """Return the sum of squares about the mean of each component and feature."""
         counts, sums, squares = np.split(moments, [1, self.n_features + 1], axis=1)
         return squares - sums * (sums / counts)
-
-    def expand(self, numbers: NDArray) -> NDArray:
-        """Return numbers, one a component, in a shape to multiply variances."""
-        return numbers[:, None]
-
-    def ridge(self, reg_covar: float) -> NDArray | float:
-        """Return what adds ``reg_covar`` to each variance."""
-        return reg_covar
 
     def relative_trace(self, shape: NDArray, covariances: NDArray) -> NDArray:
         """Return the mean of ``shape`` in units of each component's variances."""
@@ -156,13 +228,7 @@ class Diagonal(Full):
 
     def relative_scatter(self, scatter: NDArray, shape: NDArray) -> NDArray:
         """Return sums of squares in units of variances."""
-        return np.maximum(scatter / shape, 0.0)
-
-    def factors(self, covariances: NDArray, n_components: int) -> NDArray:
-        """Return lower Cholesky factors, one matrix a component."""
-        shape = (n_components, self.n_features)
-        deviations = np.sqrt(np.broadcast_to(covariances, shape))
-        return deviations[:, :, None] * np.eye(self.n_features)
+        return scatter / shape
 
     def rescale(self, covariances: NDArray, scale: NDArray) -> NDArray:
         """Return variances in other units."""
@@ -194,23 +260,15 @@ class Tied(Full):
 
     def __init__(self, rows: Rows):
         super().__init__(rows)
+        self.n_products = 0
         self._second_moment = rows.sum(_second_moment)
-
-    @property
-    def n_products(self) -> int:
-        """Return 0: products cancel."""
-        return 0
 
     def _multiply(self, columns: NDArray, out: NDArray) -> None:
         pass
 
-    def coefficients(
-        self, weights: NDArray, means: NDArray, covariances: NDArray
-    ) -> NDArray:
-        """Return what to multiply the features by: log of weight times density."""
+    def _expand(self, means: NDArray, covariances: NDArray) -> _Coefficients:
         precision, log_det = _invert(covariances)
-        linear = means @ precision
-        return np.c_[_constant(weights, means, linear, log_det), linear]
+        return means @ precision, np.empty((len(means), 0)), log_det
 
     def offset(self, columns: NDArray, covariances: NDArray) -> NDArray | float:
         """Return the part of the log-density that all components share."""
@@ -223,18 +281,63 @@ class Tied(Full):
         counts, sums = moments[:, :1], moments[:, 1:]
         return self._second_moment - sums.T @ (sums / counts)
 
-    def factors(self, covariances: NDArray, n_components: int) -> NDArray:
-        """Return lower Cholesky factors, one matrix a component."""
-        root = np.linalg.cholesky(covariances)
-        return np.repeat(root[None], n_components, axis=0)
+
+COVARIANCES = {"full": Full, "tied": Tied, "diag": Diagonal, "spherical": Spherical}
 
 
-COVARIANCES: dict[str, type[Full]] = {
-    "full": Full,
-    "tied": Tied,
-    "diag": Diagonal,
-    "spherical": Spherical,
-}
+def as_matrices(covariance_type: str, covariances: NDArray, means: NDArray) -> NDArray:
+    """Return one matrix a component, whatever the type of the covariances."""
+    k, d = means.shape
+    if covariance_type in ("diag", "spherical"):
+        covariances = covariances.reshape(k, -1, 1) * np.eye(d)
+    return np.broadcast_to(covariances, (k, d, d))
+
+
+def check_mixture(
+    weights: ArrayLike, means: ArrayLike, covariances: ArrayLike, covariance_type: str
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Return the parameters of a mixture, with covariances as full ones.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_components,)
+        Positive weights, of sum one.
+    means : array-like of shape (n_components, n_features)
+        Means of the components.
+    covariances : array-like
+        Covariances, of the shape that scikit-learn gives them for the type.
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        Type of the covariances.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_components,)
+    means : ndarray of shape (n_components, n_features)
+    full : ndarray of shape (n_components, n_features, n_features)
+        One positive definite matrix a component.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, weights are not positive or not of sum one, or a
+        covariance is not symmetric and positive definite.
+    """
+    mu: NDArray = check_array(means, dtype=np.float64, input_name="means")
+    pi, given = np.asarray(weights, np.float64), np.asarray(covariances, np.float64)
+    k, d = mu.shape
+    if pi.shape != (k,) or not (pi > 0).all() or not np.isclose(pi.sum(), 1.0):
+        raise ValueError(f"weights, of shape ({k},), must be positive and sum to 1.")
+    shapes = {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}
+    if given.shape != (shape := shapes[covariance_type]):
+        raise ValueError(
+            f"{covariance_type!r} covariances must have the shape {shape}, got "
+            f"{given.shape}."
+        )
+    full = as_matrices(covariance_type, given, mu)
+    symmetric = np.allclose(full, np.swapaxes(full, 1, 2), rtol=1e-6, atol=0.0)
+    if not symmetric or not (np.linalg.eigvalsh(full) > 0).all():
+        raise ValueError("covariances must be symmetric and positive definite.")
+    return pi, mu, full
 
 
 def _second_moment(rows: Rows) -> NDArray:
@@ -253,10 +356,3 @@ def _invert(covariances: NDArray) -> tuple[NDArray, NDArray]:
     inverses = np.linalg.inv(covariances)
     inverses = 0.5 * (inverses + np.swapaxes(inverses, -1, -2))
     return inverses, 2.0 * np.log(diagonal).sum(axis=-1)
-
-
-def _constant(
-    weights: NDArray, means: NDArray, linear: NDArray, log_det: NDArray
-) -> NDArray:
-    square = np.einsum("ki,ki->k", means, linear)
-    return np.log(weights) - 0.5 * (means.shape[1] * _LOG_2PI + log_det + square)

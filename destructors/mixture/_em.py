@@ -6,8 +6,7 @@ features, and the M-step another, responsibilities times features, for a block o
 at a time. Rows are in standard units, where the squares lose no digits that matter.
 """
 
-from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +15,7 @@ from sklearn.cluster import kmeans_plusplus
 from sklearn.utils import gen_batches
 
 from destructors.greedy import Progress
-from destructors.mixture._covariance import Full
-from destructors.mixture._prior import learn_prior
+from destructors.mixture._covariance import COVARIANCES, Full
 from destructors.rows import Rows, is_over
 
 # Numbers in the arrays of a block of rows: what fits into the second-level cache.
@@ -51,21 +49,21 @@ class EM:
 
     Parameters
     ----------
+    model : GaussianMixtureDestructor
+        Whose parameters say how.
     rows : Rows
         Different rows in standard units and in random order.
-    covariance : type
-        One of `destructors.mixture._covariance`.
-    degrees_of_freedom_prior : float or None
-        Number of rows that the prior of a covariance counts for; None to learn it.
-    background : bool
-        Whether the last component is a wide one that does not move.
-    reg_covar, tol, max_iter
-        As in `GaussianMixtureDestructor`.
+    max_iter : int
+        Largest number of steps.
     progress : Progress, default=None
         To be told of each step.
 
     Attributes
     ----------
+    type : Full
+        What the covariance type is to EM.
+    background : bool
+        Whether the last component is a wide one that does not move.
     mixture : Mixture
         The parameters.
     lower_bound : float
@@ -76,25 +74,33 @@ class EM:
         Whether the last step brought less than ``tol``.
     """
 
+    model: Any
     rows: Rows
-    covariance: type[Full]
-    _: KW_ONLY
-    degrees_of_freedom_prior: float | None
-    background: bool
-    reg_covar: float
-    tol: float
     max_iter: int
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
-        self.type = self.covariance(self.rows)
+        self.type = COVARIANCES[self.model.covariance_type](self.rows)
+        self.background = self.model.background and self.type.is_own
+        self._ridge = self.model.reg_covar * self.type.unit
 
     # ------------------------------------------------------------------ fitting
 
     def fit(self, n_components: int, random_state: np.random.RandomState) -> "EM":
         """Fit from seeds by k-means++, improved by a few steps of Lloyd's algorithm."""
-        centers = self._find_centers(n_components, random_state)
-        moments, _ = self.rows.sum(_moments, self.type, _assign_nearest, centers)
+        seeds = self.rows.take(slice(_MAX_SEED_ROWS))
+        weight, columns = seeds.weights, np.ascontiguousarray(seeds.values.T)
+        centers, _ = kmeans_plusplus(
+            seeds.values, n_components, sample_weight=weight, random_state=random_state
+        )
+        for _ in range(_N_LLOYD):
+            labels = _nearest(columns, centers)
+            mass = np.bincount(labels, weight, minlength=n_components)
+            for j, column in enumerate(columns):
+                sums = np.bincount(labels, weight * column, minlength=n_components)
+                # A center that has lost its rows stays where it is.
+                np.divide(sums, mass, out=centers[:, j], where=mass > 0)
+        moments, _ = self.rows.sum(_moments, self.type, centers)
         return self._run(moments, n_components)
 
     def fit_from(self, mixture: Mixture) -> "EM":
@@ -107,7 +113,7 @@ class EM:
             # Moments of all rows: the components share each row out.
             everything = moments.sum(axis=0, keepdims=True)
             spread = self.type.scatter(everything) / everything[0, 0]
-            self._wide = _BACKGROUND_WIDTH**2 * spread + self.type.ridge(self.reg_covar)
+            self._wide = _BACKGROUND_WIDTH**2 * spread + self._ridge
             if len(moments) == n_components:
                 moments = np.r_[moments, _BACKGROUND_WEIGHT * everything]
         last, self.converged = -np.inf, False
@@ -120,7 +126,7 @@ class EM:
                 moments, self.lower_bound = self._expect(self.mixture, self.rows)
             if not np.isfinite(self.lower_bound):
                 raise np.linalg.LinAlgError("a variance is zero")
-            self.converged = abs(self.lower_bound - last) < self.tol
+            self.converged = abs(self.lower_bound - last) < self.model.tol
             stop = self.progress is not None and self.progress.end_step(
                 step, f"{n_components} components", self.lower_bound, np.nan
             )
@@ -139,7 +145,7 @@ class EM:
         """Return the moments of rows under a mixture, and the mean log-density."""
         coefficients = self.type.coefficients(*mixture)
         moments, total = rows.sum(
-            _moments, self.type, _assign_expected, coefficients, mixture.covariances
+            _moments, self.type, coefficients, mixture.covariances
         )
         return moments, total / float(moments[:, 0].sum())
 
@@ -163,39 +169,18 @@ class EM:
     def _estimate(self, moments: NDArray, alive: NDArray) -> NDArray:
         """Return the covariances of components."""
         scatter, counts = self.type.scatter(moments), moments[:, 0]
-        ridge = self.type.ridge(self.reg_covar)
         if not self.type.is_own:
-            return scatter / counts.sum() + ridge
+            return scatter / counts.sum() + self._ridge
         if self.n_iter <= _N_PRIOR_STEPS:
-            known = self.degrees_of_freedom_prior
-            self._prior = learn_prior(self.type, scatter, counts, known, self.reg_covar)
+            known = self.model.degrees_of_freedom_prior
+            self._prior = self.type.learn_prior(scatter, counts, known, self._ridge)
         elif not alive.all():
             self._prior = self._prior._replace(size=self._prior.size[alive])
-        return self._prior.estimate(self.type, scatter, counts) + ridge
-
-    # ------------------------------------------------------------------ seeds
-
-    def _find_centers(
-        self, n_components: int, random_state: np.random.RandomState
-    ) -> NDArray:
-        seeds = self.rows.take(slice(_MAX_SEED_ROWS))
-        weight = seeds.weights
-        centers, _ = kmeans_plusplus(
-            seeds.values, n_components, sample_weight=weight, random_state=random_state
-        )
-        columns = np.ascontiguousarray(seeds.values.T)
-        for _ in range(_N_LLOYD):
-            labels = _nearest(columns, centers)
-            mass = np.bincount(labels, weight, minlength=n_components)
-            for j, column in enumerate(columns):
-                sums = np.bincount(labels, weight * column, minlength=n_components)
-                # A center that has lost its rows stays where it is.
-                np.divide(sums, mass, out=centers[:, j], where=mass > 0)
-        return centers
+        return self._prior.estimate(scatter, counts) + self._ridge
 
 
 def _moments(
-    rows: Rows, type_: Full, assign: Callable[..., Any], parameters: NDArray, *more: Any
+    rows: Rows, type_: Full, parameters: NDArray, covariances: NDArray | None = None
 ) -> tuple[NDArray, float]:
     """Return the sums of features, weighted by what each component gets of a row.
 
@@ -205,63 +190,47 @@ def _moments(
         Rows in standard units.
     type_ : Full
         Covariance type.
-    assign : callable
-        Takes columns, features and weights of a few rows, the type and the parameters;
-        returns the share that each component gets of each row, and the sum of the
-        log-densities.
     parameters : ndarray of shape (n_components, ...)
-        What shares depend on.
-    *more : object
-        What else they do.
+        Coefficients of the features, by which each row is shared out; or centers, to
+        the nearest of which it goes as a whole.
+    covariances : ndarray or None
+        Those that belong to the coefficients; None with centers.
 
     Returns
     -------
     moments : ndarray of shape (n_components, n_features)
     total : float
-        Sum of the log-densities, in nats.
+        Sum of the log-densities, in nats; 0 with centers.
     """
-    X, weight = rows.values, rows.weights
+    X, weights = rows.values, rows.weights
     n_features = 1 + X.shape[1] + type_.n_products
     n_rows = max(256, _BLOCK_SIZE // (len(parameters) + n_features))
     moments, total = np.zeros((len(parameters), n_features)), 0.0
     for block in gen_batches(len(X), n_rows):
-        columns = np.ascontiguousarray(X[block].T)
+        columns, weight = np.ascontiguousarray(X[block].T), weights[block]
         features = type_.features(columns)
-        share, log_density = assign(
-            columns, features, weight[block], type_, parameters, *more
-        )
+        if covariances is None:
+            nearest = _nearest(columns, parameters)
+            is_mine = nearest == np.arange(len(parameters))[:, None]
+            share = np.where(is_mine, weight, 0.0)
+        else:
+            share = parameters @ features
+            log_density = _share_out(share, weight)
+            log_density += type_.offset(columns, covariances)
+            total += float(weight @ log_density)
         moments += share @ features.T
-        total += log_density
     return moments, total
 
 
-def _assign_nearest(
-    columns: NDArray, features: NDArray, weight: NDArray, type_: Full, centers: NDArray
-) -> tuple[NDArray, float]:
-    """Return rows as wholly those of the nearest center."""
-    labels = _nearest(columns, centers)
-    return np.where(labels == np.arange(len(centers))[:, None], weight, 0.0), 0.0
-
-
-def _assign_expected(
-    columns: NDArray,
-    features: NDArray,
-    weight: NDArray,
-    type_: Full,
-    coefficients: NDArray,
-    covariances: NDArray,
-) -> tuple[NDArray, float]:
-    """Return shares of rows by the densities of the components."""
-    share = coefficients @ features
-    largest = share.max(axis=0)
-    share -= largest
-    np.maximum(share, _LOWEST, out=share)
-    np.exp(share, out=share)
-    sums = share.sum(axis=0)
-    log_density = largest + np.log(sums)
-    log_density += type_.offset(columns, covariances)
-    share *= weight / sums
-    return share, float(weight @ log_density)
+def _share_out(logs: NDArray, weight: NDArray) -> NDArray:
+    """Turn logarithms of densities into shares of the weights; return log of sums."""
+    largest = logs.max(axis=0)
+    logs -= largest
+    np.maximum(logs, _LOWEST, out=logs)
+    np.exp(logs, out=logs)
+    sums = logs.sum(axis=0)
+    logs *= weight / sums
+    return largest + np.log(sums)
 
 
 def _nearest(columns: NDArray, centers: NDArray) -> NDArray:

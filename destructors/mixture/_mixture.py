@@ -14,14 +14,10 @@ from destructors._compat import Interval, StrOptions
 from destructors.base import HoldoutDestructor
 from destructors.base_distributions import StandardNormal
 from destructors.greedy import Progress
-from destructors.maps._affine import Affine
-from destructors.maps._combine import Chain
-from destructors.maps._map import Map
-from destructors.maps._rosenblatt import Rosenblatt
-from destructors.mixture._covariance import COVARIANCES
+from destructors.maps import Affine, Chain, Map, Rosenblatt
+from destructors.mixture._covariance import COVARIANCES, as_matrices, check_mixture
 from destructors.mixture._em import EM
-from destructors.mixture._given import check_mixture
-from destructors.mixture._number import choose_number, numbers_to_try
+from destructors.mixture._number import Numbers, numbers_to_try
 from destructors.rows import Fold, Rows, is_over, map_threads, mean_and_scale
 
 # Least slope of each feature's map, in standard units: enough to invert it in any gap
@@ -29,6 +25,8 @@ from destructors.rows import Fold, Rows, is_over, map_threads, mean_and_scale
 _TILT = 1e-7
 # Folds by which the rows of a stack are mapped, and steps of EM on the other folds.
 _N_FOLDS, _N_FOLD_STEPS = 5, 3
+_AT_LEAST_0 = Interval(Real, 0, None, closed="left")
+_AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 
 
 class GaussianMixtureDestructor(HoldoutDestructor):
@@ -148,22 +146,14 @@ class GaussianMixtureDestructor(HoldoutDestructor):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "n_components": [
-            Interval(Integral, 1, None, closed="left"),
-            list,
-            tuple,
-            StrOptions({"auto"}),
-        ],
+        "n_components": [_AT_LEAST_1, list, tuple, StrOptions({"auto"})],
         "covariance_type": [StrOptions(set(COVARIANCES))],
         "background": ["boolean"],
-        "degrees_of_freedom_prior": [
-            Interval(Real, 0, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "reg_covar": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "degrees_of_freedom_prior": [_AT_LEAST_0, StrOptions({"auto"})],
+        "tol": [_AT_LEAST_0],
+        "reg_covar": [_AT_LEAST_0],
+        "max_iter": [_AT_LEAST_1],
+        "n_init": [_AT_LEAST_1],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
@@ -287,12 +277,13 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         self.n_components_, self.weights_ = len(weights) - em.background, weights
         self.means_ = center + means * scale
         self.covariances_ = em.type.rescale(covariances, scale)
-        self.lower_bound_ = float(em.lower_bound - np.log(scale).sum())
+        log_scale = np.log(scale).sum()
+        self.lower_bound_ = float(em.lower_bound - log_scale)
         self.n_iter_, self.converged_ = em.n_iter, em.converged
         scores = self.validation_score_.items()
-        self.validation_score_ = {k: score - np.log(scale).sum() for k, score in scores}
+        self.validation_score_ = {k: score - log_scale for k, score in scores}
         self._leftover = em, place
-        return Chain((to_units, _to_map(em)))
+        return Chain((to_units, self._to_map(em)))
 
     def _honest(
         self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
@@ -311,17 +302,14 @@ class GaussianMixtureDestructor(HoldoutDestructor):
 
         def map_part(part: NDArray) -> None:
             others = rows.take(np.delete(np.arange(len(rows)), part))
-            copy = self._make_em(others, _N_FOLD_STEPS).fit_from(em.mixture)
-            Z[part], log_det[part] = _to_map(copy).forward(rows.values[part])
+            copy = EM(self, others, _N_FOLD_STEPS).fit_from(em.mixture)
+            Z[part], log_det[part] = self._to_map(copy).forward(rows.values[part])
 
         # Rows stand in the order of their hashes, so that slices are random.
         parts = np.array_split(np.arange(len(rows)), _N_FOLDS)
         map_threads(map_part, parts, train.n_jobs)
-        validation = fold.validation
-        return Fold(
-            train.moved(Z[place], (log_det + rows.log_det)[place]),
-            None if validation is None else validation.through(map_),
-        )
+        moved = train.moved(Z[place], (log_det + rows.log_det)[place])
+        return Fold(moved, fold.validation and fold.validation.through(map_))
 
     def _fit_em(self, fold: Fold, random_state: np.random.RandomState) -> EM:
         """Fit in standard units, and choose the number of components."""
@@ -336,16 +324,14 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         if fold.validation is None:
             seed = random_state.randint(2**31 - 1)
             [parts] = rows.split(None, self.validation_fraction, seed)
-        best, self.validation_score_ = choose_number(
-            parts,
-            numbers,
-            self._start,
-            random_state.randint(2**31 - 1, size=(len(numbers), self.n_init)),
-            Progress(self, noun="number"),
+        seeds = random_state.randint(2**31 - 1, size=(len(numbers), self.n_init))
+        search = Numbers(numbers, lambda rows, k, i: self._start(rows, k, seeds[i]))
+        best, self.validation_score_ = search.choose(
+            parts, Progress(self, noun="number")
         )
         if parts is fold:
             return best
-        return self._make_em(rows, self.max_iter).fit_from(best.mixture)
+        return EM(self, rows, self.max_iter).fit_from(best.mixture)
 
     def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
         if isinstance(self.n_components, Integral):
@@ -361,35 +347,16 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         progress: Progress | None = None,
     ) -> EM:
         """Fit from each of the seeds; return the most likely."""
-        best: EM | None = None
+        fits: list[EM] = []
         for seed in seeds:
-            if best is not None and is_over():
+            if fits and is_over():
                 break
-            em = self._make_em(rows, self.max_iter, progress)
-            em.fit(n_components, np.random.RandomState(seed))
-            if best is None or em.lower_bound > best.lower_bound:
-                best = em
-        assert best is not None
-        return best
+            em = EM(self, rows, self.max_iter, progress)
+            fits.append(em.fit(n_components, np.random.RandomState(seed)))
+        return max(fits, key=lambda em: em.lower_bound)
 
-    def _make_em(
-        self, rows: Rows, max_iter: int, progress: Progress | None = None
-    ) -> EM:
-        strength = self.degrees_of_freedom_prior
-        return EM(
-            rows,
-            COVARIANCES[self.covariance_type],
-            degrees_of_freedom_prior=None if strength == "auto" else float(strength),
-            background=self.background and self.covariance_type != "tied",
-            reg_covar=self.reg_covar,
-            tol=self.tol,
-            max_iter=max_iter,
-            progress=progress,
-        )
-
-
-def _to_map(em: EM) -> Rosenblatt:
-    """Return the map of a fitted mixture, in standard units."""
-    weights, means, covariances = em.mixture
-    factors = em.type.factors(covariances, len(weights))
-    return Rosenblatt(weights, means, factors, _TILT)
+    def _to_map(self, em: EM) -> Rosenblatt:
+        """Return the map of a fitted mixture, in standard units."""
+        weights, means, covariances = em.mixture
+        full = as_matrices(self.covariance_type, covariances, means)
+        return Rosenblatt(weights, means, np.linalg.cholesky(full), _TILT)

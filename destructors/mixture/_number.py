@@ -5,19 +5,16 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from destructors.greedy import Greedy, InOrder, Progress, Stopping, Task, Trial
 from destructors.mixture._em import EM
 from destructors.rows import Fold, Rows
 
-_Start = Callable[[Rows, int, NDArray], EM]
-
 # Numbers in a row that are worse than the best before the search ends, and the held-out
 # nats for which a smaller one is taken.
 _N_WORSE, _NO_LOSS = 2, 0.01
 # What "auto" tries, and the rows for each feature that a component should have.
-_NUMBERS, _N_ROWS = 2 ** np.arange(10), 4
+_NUMBERS, _N_ROWS = [2**i for i in range(10)], 4
 
 
 def numbers_to_try(
@@ -45,16 +42,12 @@ def numbers_to_try(
     """
     if isinstance(given, str):
         enough = max(1, n_rows // (_N_ROWS * n_features))
-        return [int(number) for number in _NUMBERS if number <= enough]
-    numbers = sorted(set(np.atleast_1d(np.asarray(given, dtype=object))))
-    for number in numbers:
-        if not isinstance(number, Integral) or number < 1:
-            raise ValueError(
-                f"n_components must be positive integers, got {number!r} among "
-                f"{given!r}."
-            )
-    if not numbers:
-        raise ValueError("n_components is empty: give at least one number.")
+        return [number for number in _NUMBERS if number <= enough]
+    numbers: list[Any] = sorted(set(np.atleast_1d(np.asarray(given, dtype=object))))
+    if not numbers or not all(isinstance(n, Integral) and int(n) > 0 for n in numbers):
+        raise ValueError(
+            f"n_components must be one or more positive integers, got {given!r}."
+        )
     possible = [int(number) for number in numbers if number <= n_rows]
     if not possible:
         raise ValueError(
@@ -64,78 +57,65 @@ def numbers_to_try(
     return possible
 
 
-def choose_number(
-    fold: Fold,
-    numbers: Sequence[int],
-    start: _Start,
-    seeds: NDArray,
-    progress: Progress,
-) -> tuple[EM, dict[int, float]]:
-    """Try numbers one after the other until held-out rows are against it.
+class Numbers(Task):
+    """Mixtures of more and more components: each takes the place of the one before.
 
     Parameters
     ----------
-    fold : Fold
-        Rows in standard units.
     numbers : sequence of int
-        Smallest first. The search ends with the first that is not less than that of
-        the training rows.
+        Numbers of components, smallest first. The search ends with the first that is
+        not less than that of the training rows.
     start : callable
-        Takes rows, a number and seeds; returns the fit.
-    seeds : ndarray of shape (len(numbers), n_init)
-        Seeds of the starts for each number.
-    progress : Progress
-        To be told of each number.
-
-    Returns
-    -------
-    best : EM
-        The fit of the number chosen.
-    scores : dict of int to float
-        Held-out mean log-density for each number that was tried, in nats.
+        Takes rows in standard units, a number, and its place among the numbers; returns
+        the fit.
     """
-    n_rows = len(fold.train)
-    n_possible = 1 + sum(number < n_rows for number in numbers[:-1])
-    names = [f"{number} components" for number in numbers]
-    engine = Greedy(
-        _Numbers(numbers, start, seeds),
-        names,
-        schedule=InOrder(*names),
-        stopping=Stopping(_N_WORSE, 0.0, enough=_NO_LOSS),
-        max_iter=n_possible,
-        progress=progress,
-    )
-    with progress.running(n_possible):
-        engine.grow([fold])
-    tried = [numbers[step.choice] for step in engine.steps]
-    scores = dict(zip(tried, engine.validation_scores[1:], strict=True))
-    engine.cut()
-    return engine.steps[-1].layer, scores
 
+    def __init__(self, numbers: Sequence[int], start: Callable[[Rows, int, int], EM]):
+        self.numbers, self.start = numbers, start
 
-class _Numbers(Task):
-    """Mixtures of more and more components: each takes the place of the one before."""
+    def choose(self, fold: Fold, progress: Progress) -> tuple[EM, dict[int, float]]:
+        """Try numbers one after the other until held-out rows are against it.
 
-    def __init__(self, numbers: Sequence[int], start: _Start, seeds: NDArray):
-        self.numbers, self.start, self.seeds = numbers, start, seeds
+        Parameters
+        ----------
+        fold : Fold
+            Rows in standard units.
+        progress : Progress
+            To be told of each number.
+
+        Returns
+        -------
+        best : EM
+            The fit of the number chosen.
+        scores : dict of int to float
+            Held-out mean log-density for each number that was tried, in nats.
+        """
+        n_rows = len(fold.train)
+        n_possible = 1 + sum(number < n_rows for number in self.numbers[:-1])
+        names = [f"{number} components" for number in self.numbers]
+        engine = Greedy(
+            self,
+            names,
+            schedule=InOrder(*names),
+            stopping=Stopping(_N_WORSE, 0.0, enough=_NO_LOSS),
+            max_iter=n_possible,
+            progress=progress,
+        )
+        with progress.running(n_possible):
+            engine.grow([fold])
+        # Before the first number there is a score that is none.
+        scores = dict(zip(self.numbers, engine.validation_scores[1:], strict=False))
+        engine.cut()
+        return engine.steps[-1].layer, scores
 
     def score(self, state: Fold) -> tuple[float, float]:
         """Return NaN: there is no mixture before the first."""
         return np.nan, np.nan
 
-    def attempt(
-        self,
-        choice: int,
-        states: Sequence[Fold],
-        place: int,
-        params: dict[str, Any],
-        progress: Progress,
-    ) -> list[Trial]:
-        """Fit a mixture on each fold; see `Task.attempt`."""
-        trials = []
-        for fold in states:
-            assert fold.validation is not None
-            n_components = min(self.numbers[choice], len(fold.train))
-            em = self.start(fold.train, n_components, self.seeds[choice])
-            trials.append(Trial(em, fold, em.lower_bound, em.score(fold.validation)))
-        return trials
+    def attempt(self, choice: int, states: Sequence[Fold], *_: Any) -> list[Trial]:
+        """Fit a mixture on the fold; see `Task.attempt`."""
+        [fold] = states
+        assert fold.validation is not None
+        n_components = min(self.numbers[choice], len(fold.train))
+        em = self.start(fold.train, n_components, choice)
+        return [Trial(em, fold, em.lower_bound, em.score(fold.validation))]

@@ -1,16 +1,16 @@
 """What is learned from: rows, blocks of them, and hold-outs by what they contain."""
 
 from destructors.maps._hash import hash_again, hash_rows
-from destructors.rows._clock import as_interrupt, is_over, stop_all, time_limit
 from destructors.rows._moments import mean_and_scale, repeat_rows, value_range
-from destructors.rows._rows import CONTINUOUS, INTEGER, Fold, Rows
-from destructors.rows._splits import (
-    fold_rows,
-    make_splits,
-    split_rows,
-    unique_rows,
+from destructors.rows._rows import CONTINUOUS, INTEGER, Fold, Rows, make_splits
+from destructors.rows._running import (
+    as_interrupt,
+    is_over,
+    map_threads,
+    stop_all,
+    time_limit,
 )
-from destructors.rows._threads import map_threads
+from destructors.rows._splits import fold_rows, split_rows
 
 __all__ = [
     "CONTINUOUS",
@@ -29,6 +29,5 @@ __all__ = [
     "split_rows",
     "stop_all",
     "time_limit",
-    "unique_rows",
     "value_range",
 ]

@@ -1,7 +1,5 @@
 """Location and scale of each feature, to full precision in any unit."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,7 +24,7 @@ def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     total = rows.total
     mean = rows.sum(sum_values) / total
     # Once more about the first mean, whose rounding grows with the rows.
-    mean += rows.sum(_sum_about, mean) / total
+    mean += rows.sum(lambda part: weigh(part.values - mean, part).sum(axis=0)) / total
     smallest, largest = value_range(rows)
     # Scaling before squaring keeps tiny and huge units from under- or overflowing.
     reach = np.maximum(largest - mean, mean - smallest)
@@ -49,25 +47,11 @@ def sum_values(rows: Rows) -> NDArray:
     return weigh(rows.values, rows).sum(axis=0)
 
 
-def _sum_about(rows: Rows, mean: NDArray) -> NDArray:
-    return weigh(rows.values - mean, rows).sum(axis=0)
-
-
 def _squares_about(rows: Rows, mean: NDArray, reach: NDArray) -> NDArray:
     centred = rows.values - mean
     centred /= reach
     centred *= centred
     return weigh(centred, rows).sum(axis=0)
-
-
-@dataclass
-class _Largest:
-    """Largest values, whose "sum" is that of both parts together."""
-
-    values: NDArray
-
-    def __add__(self, other: "_Largest") -> "_Largest":
-        return _Largest(np.maximum(self.values, other.values))
 
 
 def value_range(rows: Rows) -> tuple[NDArray, NDArray]:
@@ -81,13 +65,7 @@ def value_range(rows: Rows) -> tuple[NDArray, NDArray]:
     -------
     smallest, largest : ndarray of shape (n_features,)
     """
-    ends = rows.sum(_ends)
-    return -ends.values[0], ends.values[1]
-
-
-def _ends(rows: Rows) -> _Largest:
-    X = rows.values
-    return _Largest(np.stack([-X.min(axis=0), X.max(axis=0)]))
+    return rows.values.min(axis=0), rows.values.max(axis=0)
 
 
 def repeat_rows(rows: Rows, what: str) -> NDArray:

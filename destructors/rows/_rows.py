@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import reduce
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.model_selection import check_cv
 
 from destructors.maps import Map
 from destructors.maps._blocks import in_blocks
-from destructors.rows._splits import hash_roughly, make_splits, unique_rows
-from destructors.rows._threads import map_threads
+from destructors.maps._hash import hash_rows
+from destructors.rows._running import map_threads
+from destructors.rows._splits import fold_rows, hash_roughly, split_rows
 
 # Kinds of columns; a positive number is that of the codes of a categorical one.
 CONTINUOUS, INTEGER = 0, -1
@@ -105,28 +109,21 @@ class Rows:
         total : object
             The same for any number of threads.
         """
-        n_blocks = -(-len(self) // _BLOCK_ROWS)
-        if n_blocks <= 1:
+        if len(self) <= _BLOCK_ROWS:
             return statistic(self, *state)
-        parts = map_threads(
-            lambda i: statistic(self._block(i), *state), range(n_blocks), self.n_jobs
-        )
-        total = parts[0]
-        for part in parts[1:]:
-            total = _add(total, part)
-        return total
 
-    def _block(self, i: int) -> "Rows":
-        return self.take(slice(i * _BLOCK_ROWS, (i + 1) * _BLOCK_ROWS))
+        def of_block(start: int) -> Any:
+            return statistic(self.take(slice(start, start + _BLOCK_ROWS)), *state)
+
+        starts = range(0, len(self), _BLOCK_ROWS)
+        return reduce(_add, map_threads(of_block, starts, self.n_jobs))
 
     def through(self, map_: Map) -> "Rows":
         """Return the rows after a map."""
         run = lambda fill, blocks: map_threads(fill, blocks, self.n_jobs)
         values, log_det = in_blocks(map_.forward, self.values, self.context, run)
         return replace(
-            self,
-            values=values,
-            log_det=self.log_det + log_det,
+            self.moved(values, log_det),
             kinds=None if self.kinds is None else map_.kinds_after(self.kinds),
             names=self.names if map_.feature_wise else None,
         )
@@ -167,15 +164,11 @@ class Rows:
 
     def columns(self, columns: NDArray) -> "Rows":
         """Return some of the columns, as rows that no layer has seen yet."""
-        return Rows(
-            np.ascontiguousarray(self.values[:, columns]),
-            np.zeros(len(self)),
-            self.weight,
-            self.context,
-            None if self.kinds is None else self.kinds[columns],
-            None if self.names is None else self.names[columns],
-            self.n_jobs,
-            self.kept,
+        return replace(
+            self.unseen(),
+            values=np.ascontiguousarray(self.values[:, columns]),
+            kinds=None if self.kinds is None else self.kinds[columns],
+            names=None if self.names is None else self.names[columns],
         )
 
     def split(self, cv: Any, validation_fraction: float, seed: int) -> "list[Fold]":
@@ -184,11 +177,27 @@ class Rows:
         return [Fold(self.take(train), self.take(test)) for train, test in splits]
 
     def unique(self) -> tuple[NDArray, NDArray, NDArray]:
-        """Return the different rows, what each weighs, and where each row has gone.
+        """Return the different rows, each with the weight of all that equal it.
 
-        See `destructors.rows.unique_rows`.
+        A fit on the result, whatever it does, takes weights for repeated rows and does
+        not depend on the order of the rows.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_distinct, n_features)
+            In an order that only the rows decide, and not their last bits.
+        weight : ndarray of shape (n_distinct,)
+            Sums of the weights.
+        place : ndarray of shape (n_rows,)
+            Where each row has gone: ``rows[place]`` equals ``values``.
         """
-        return unique_rows(self.values, self.weight)
+        hashes = hash_rows(self.values, 0)
+        order = np.lexsort((hashes, self.hashes(0)))
+        is_first = np.diff(hashes[order], prepend=~hashes[order[:1]]) != 0
+        first, place = np.flatnonzero(is_first), np.empty(len(self), np.intp)
+        place[order] = np.cumsum(is_first) - 1
+        weight = np.add.reduceat(self.weights[order], first)
+        return self.values[order[first]], weight, place
 
     # ------------------------------------------------------------------ scores
 
@@ -213,25 +222,54 @@ class Fold:
     train: Rows
     validation: Rows | None = None
 
+    def each(self, change: Callable[..., Rows], *state: Any) -> "Fold":
+        """Return both parts after a change: ``change(part, *state)`` of each."""
+        held_out = self.validation and change(self.validation, *state)
+        return Fold(change(self.train, *state), held_out)
+
     def through(self, map_: Map) -> "Fold":
         """Return both parts after a map."""
-        held_out = None if self.validation is None else self.validation.through(map_)
-        return Fold(self.train.through(map_), held_out)
-
-    def unseen(self) -> "Fold":
-        """Return both parts as if no layer had seen them."""
-        held_out = None if self.validation is None else self.validation.unseen()
-        return replace(self, train=self.train.unseen(), validation=held_out)
-
-    def columns(self, columns: NDArray) -> "Fold":
-        """Return some of the columns, as rows that no layer has seen yet."""
-        held_out = None if self.validation is None else self.validation.columns(columns)
-        return Fold(self.train.columns(columns), held_out)
+        return self.each(Rows.through, map_)
 
     def score(self, base: Any) -> tuple[float, float]:
         """Mean log density of both parts, in nats; NaN where nothing is held out."""
         held_out = np.nan if self.validation is None else self.validation.score(base)
         return self.train.score(base), held_out
+
+
+def make_splits(
+    rows: Rows, cv: Any, validation_fraction: float, seed: int
+) -> list[tuple[NDArray, NDArray]]:
+    """Split rows as ``cv`` and ``validation_fraction`` of an estimator say.
+
+    Parameters
+    ----------
+    rows : Rows
+        The rows.
+    cv : int, cross-validation generator, iterable or None
+        None makes one split, an int that many folds.
+    validation_fraction : float
+        Share of the total weight to hold out, for one split.
+    seed : int
+        Seed of the split.
+
+    Returns
+    -------
+    splits : list of (train, held_out) pairs of ndarray of int
+        Indices of the rows.
+    """
+    X, weight = rows.values, rows.weight
+    if cv is None:
+        return [split_rows(X, weight, validation_fraction, seed)]
+    if isinstance(cv, Integral):
+        return fold_rows(X, weight, int(cv), seed)
+    # Indices from outside number the rows as they were given, those of weight zero too.
+    kept = np.ones(len(X), bool) if rows.kept is None else rows.kept
+    place = np.cumsum(kept) - 1
+    return [
+        tuple(place[part[kept[part]]] for part in split)
+        for split in check_cv(cv).split(np.empty((len(kept), 1)))
+    ]
 
 
 def _add(total: Any, part: Any) -> Any:

@@ -7,18 +7,11 @@ row added later moves the others.
 """
 
 import itertools
-from numbers import Integral
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import check_cv
 
 from destructors.maps._hash import hash_rows
-
-if TYPE_CHECKING:
-    from destructors.rows._rows import Rows
-
 
 # Numbers smaller than this share of the largest in their column are rounding errors.
 _TINY = 2.0**-45
@@ -51,75 +44,6 @@ def hash_roughly(X: NDArray, seed: int) -> NDArray:
         scaled = rough * (2.0**27 + 1.0)
         leading = scaled - (scaled - rough)
     return hash_rows(np.where(np.isfinite(leading), leading, rough), seed)
-
-
-def unique_rows(
-    X: NDArray, sample_weight: NDArray | None
-) -> tuple[NDArray, NDArray, NDArray]:
-    """Return the different rows, each with the weight of all that equal it.
-
-    A fit on the result, whatever it does, takes weights for repeated rows and does not
-    depend on the order of the rows.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-        Rows of float64.
-    sample_weight : ndarray of shape (n_samples,) or None
-        Positive weights.
-
-    Returns
-    -------
-    rows : ndarray of shape (n_distinct, n_features)
-        In an order that only the rows decide, and not their last bits.
-    weight : ndarray of shape (n_distinct,)
-        Sums of the weights.
-    place : ndarray of shape (n_samples,)
-        Where each row has gone: ``rows[place]`` equals ``X``.
-    """
-    hashes = hash_rows(X, 0)
-    order = np.lexsort((hashes, hash_roughly(X, 0)))
-    is_first = np.diff(hashes[order], prepend=~hashes[order[:1]]) != 0
-    first = np.flatnonzero(is_first)
-    weight = np.ones(len(X)) if sample_weight is None else sample_weight[order]
-    place = np.empty(len(X), np.intp)
-    place[order] = np.cumsum(is_first) - 1
-    return X[order[first]], np.add.reduceat(weight, first), place
-
-
-def make_splits(
-    rows: "Rows", cv: Any, validation_fraction: float, seed: int
-) -> list[tuple[NDArray, NDArray]]:
-    """Split rows as ``cv`` and ``validation_fraction`` of an estimator say.
-
-    Parameters
-    ----------
-    rows : Rows
-        The rows.
-    cv : int, cross-validation generator, iterable or None
-        None makes one split, an int that many folds.
-    validation_fraction : float
-        Share of the total weight to hold out, for one split.
-    seed : int
-        Seed of the split.
-
-    Returns
-    -------
-    splits : list of (train, held_out) pairs of ndarray of int
-        Indices of the rows.
-    """
-    X, weight = rows.values, rows.weight
-    if cv is None:
-        return [split_rows(X, weight, validation_fraction, seed)]
-    if isinstance(cv, Integral):
-        return fold_rows(X, weight, int(cv), seed)
-    # Indices from outside number the rows as they were given, those of weight zero too.
-    kept = np.ones(len(X), bool) if rows.kept is None else rows.kept
-    place = np.cumsum(kept) - 1
-    return [
-        tuple(place[part[kept[part]]] for part in split)
-        for split in check_cv(cv).split(np.empty((len(kept), 1)))
-    ]
 
 
 def split_rows(

@@ -2,10 +2,10 @@
 
 from destructors.testing._law import (
     check_destructor,
+    check_map,
     destructor_checks_generator,
     parametrize_with_destructor_checks,
 )
-from destructors.testing._map_law import check_map
 
 __all__ = [
     "check_destructor",

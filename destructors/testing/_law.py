@@ -1,17 +1,21 @@
-"""Run the law: on one destructor, or as one test a check."""
+"""Run the law: on one destructor, on one map, or as one test a check."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 from unittest import SkipTest
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from destructors.base import Destructor
+from destructors.base_distributions import StandardNormal, Uniform
+from destructors.maps import Map
+from destructors.maps._combine import is_surjective
 from destructors.testing import _density_checks as density
 from destructors.testing import _estimator_checks as estimator
 from destructors.testing import _map_checks as maps
-from destructors.testing._case import Case
+from destructors.testing._case import Beside, Case, Given, require
 
 # Each with what it is for. Cheap and basic first: the first failure then tells most.
 CHECKS: tuple[tuple[Callable[[Case], None], str], ...] = (
@@ -39,7 +43,11 @@ CHECKS: tuple[tuple[Callable[[Case], None], str], ...] = (
     (estimator.check_input_types, "learners"),
     (estimator.check_dataframe, "learners"),
     (estimator.check_refit, "learners"),
+    (estimator.check_degenerate_data, "learners"),
+    (estimator.check_rows_handed_on, "learners"),
 )
+# What a map alone is not under.
+_FOR_LEARNERS = frozenset({"densities", "dequantizers", "codes", "learners"})
 
 
 def check_destructor(
@@ -55,11 +63,12 @@ def check_destructor(
 
     The law is what users and the other parts of the library rely on: an exact inverse
     and log-determinant, a density that integrates to one and that `sample` follows,
-    finite values for all finite input, weights that count rows, and the conventions of
-    an estimator. Of discrete destructors, which their tags tell, cells are counted: the
-    map is a permutation of them and probabilities sum to one. Dequantizers, whose map
-    is a `destructors.maps.Surjection`, are undone one way only: rows come back exactly,
-    and scores are a bound. It comes on top of
+    finite values for all finite input, weights that count rows, a fit that survives
+    constant columns, and the conventions of an estimator. Of discrete destructors,
+    which their tags tell, cells are counted: the map is a permutation of them and
+    probabilities sum to one. Dequantizers, whose map is a
+    `destructors.maps.Surjection`, are undone one way only: rows come back exactly, and
+    scores are a bound. It comes on top of
     `sklearn.utils.estimator_checks.check_estimator`.
 
     Parameters
@@ -113,26 +122,73 @@ def check_destructor(
     case = Case(destructor, X, random_state, max_normal_loss)
     results: list[dict[str, Any]] = []
     for name, check in _choose_checks(case, expected):
-        status: str = "passed"
-        exception: Exception | None = None
+        result = {"check_name": name, "status": "passed", "exception": None}
+        results.append(result | {"expected_to_fail_reason": expected.get(name)})
         try:
             check()
         except SkipTest as error:
-            status, exception = "skipped", error
+            results[-1] |= {"status": "skipped", "exception": error}
         except Exception as error:
             if name not in expected and on_fail == "raise":
                 error.add_note(f"{name} fails for {destructor!r}.")
                 raise
-            status, exception = "xfail" if name in expected else "failed", error
-        results.append(
-            {
-                "check_name": name,
-                "status": status,
-                "exception": exception,
-                "expected_to_fail_reason": expected.get(name),
-            }
-        )
+            status = "xfail" if name in expected else "failed"
+            results[-1] |= {"status": status, "exception": error}
     return results
+
+
+def check_map(
+    map_: Map,
+    X: NDArray,
+    *,
+    context: NDArray | None = None,
+    savable: bool = True,
+    smooth: bool = True,
+) -> None:
+    """Check that a map keeps the law of maps.
+
+    It is inverted exactly; its log-determinant is that of its Jacobian, and minus that
+    of the inverse; a row's image does not depend on the other rows, and the rows are
+    left as they were; it equals, hashes as, and works to the same bits as its pickled
+    and its saved copy. A `destructors.maps.Surjection` is inverted one way only and has
+    no Jacobian.
+
+    Parameters
+    ----------
+    map_ : Map
+        The map.
+    X : ndarray of shape (n_samples, n_features)
+        Rows it is made for.
+    context : ndarray of shape (n_samples, ...), default=None
+        What the map depends on beside them.
+    savable : bool, default=True
+        Whether all in it is data. False for maps that hold a function or an estimator.
+    smooth : bool, default=True
+        Whether rows are numbers. Codes have no Jacobian.
+
+    Raises
+    ------
+    AssertionError
+        If the map breaks the law.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from destructors.maps import Affine
+    >>> from destructors.testing import check_map
+    >>> X = np.random.default_rng(0).normal(size=(50, 2))
+    >>> check_map(Affine(np.zeros(2), np.array([1.0, 2.0])), X)
+    """
+    if context is not None:
+        map_ = Beside(map_, X.shape[1], context[:0])
+        X = np.column_stack([X, np.reshape(context, (len(X), -1))])
+    case = Case(Given(map_), X)
+    case.is_discrete = not smooth
+    for name, check in _choose_checks(case, {}, _FOR_LEARNERS):
+        try:
+            check()
+        except SkipTest as reason:
+            require(name != "check_saved" or not savable, str(reason))
 
 
 def destructor_checks_generator(
@@ -178,30 +234,31 @@ def destructor_checks_generator(
 
 
 def _choose_checks(
-    case: Case, expected: Mapping[str, str]
+    case: Case, expected: Mapping[str, str], others: frozenset[str] = frozenset()
 ) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Yield the checks that a case may be under, without those for others."""
     known = {check.__name__ for check, _ in CHECKS}
     if unknown := sorted(set(expected) - known):
         raise ValueError(
             f"expected_failed_checks names unknown checks {unknown}; the checks are "
             f"{sorted(known)}."
         )
-    others = {"volumes", "densities"} if case.is_discrete else {"codes"}
-    if not getattr(case.destructor, "_dequantizes", False):
+    others |= {"volumes", "densities"} if case.is_discrete else {"codes"}
+    if not case.destructor._dequantizes:
         others |= {"surjections", "dequantizers"}
     for check, what in CHECKS:
         if what not in others:
-            yield check.__name__, partial(run_check, check, what, case)
+            yield check.__name__, partial(_run_check, check, what, case)
 
 
-def run_check(check: Callable[[Case], None], what: str, case: Case) -> None:
+def _run_check(check: Callable[[Case], None], what: str, case: Case) -> None:
     """Run a check, or skip it if it is not for what has been fitted."""
-    if what in ("bijections", "volumes", "densities") and case.is_surjective:
-        raise SkipTest("A dequantizer is undone one way only: it has own checks.")
-    if what in ("surjections", "dequantizers") and not case.is_surjective:
-        raise SkipTest("The check is for dequantizers.")
-    if what in ("volumes", "densities") and not case.has_continuous_base:
-        base = case.model.base_distribution_
+    if what not in ("maps", "codes", "learners"):
+        surjective = is_surjective(case.model.map_)
+        if surjective != (what in ("surjections", "dequantizers")):
+            raise SkipTest("Dequantizers, undone one way only, have their own checks.")
+    base = case.model.base_distribution_ if what in ("volumes", "densities") else None
+    if not isinstance(base, StandardNormal | Uniform | None):
         raise SkipTest(f"The check is for continuous bases, not {base!r}.")
     check(case)
 

@@ -1,8 +1,12 @@
 """Checks of the map: that it is one-to-one, smooth volume included, row by row."""
 
+from contextlib import suppress
+
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.preprocessing import MaxAbsScaler
 
+from destructors.base_distributions import StandardNormal, Uniform
 from destructors.testing._case import Case, require, require_close, require_share
 
 _N_BASE_ROWS = 400
@@ -21,11 +25,11 @@ def check_inverse(case: Case) -> None:
     of the unit cube do not count where that is the base.
     """
     model, base = case.model, case.model.base_distribution_
-    for kind, X in (("training", case.X_train), ("held-out", case.X_test)):
+    for kind, X in (("training rows", case.X_train), ("held-out rows", case.X_test)):
         Z = model.transform(X)
         off = np.abs(model.inverse_transform(Z) - X) / case.scale
         off = off[case.has_digits(Z)].max(axis=1)
-        require_share(off, 1e-8, 0.99, f"x and T⁻¹(T(x)) of {kind} rows", worst=1e-4)
+        require_share(off, 1e-8, 0.99, f"x and T⁻¹(T(x)) of {kind}", worst=1e-4)
     Z = base.sample(_N_BASE_ROWS, case.rng("base rows"))
     off = np.abs(model.transform(model.inverse_transform(Z)) - Z).max(axis=1)
     require_share(off, 1e-8, 0.99, "z and T(T⁻¹(z)) of base samples", worst=1e-4)
@@ -42,7 +46,7 @@ def check_log_det(case: Case) -> None:
     """
     near = case.X_test[:200]
     kinds = {"held-out rows": near}
-    if case.has_normal_base or case.has_cube_base:
+    if type(case.model.base_distribution_) in (StandardNormal, Uniform):
         centre = case.X_train.mean(axis=0)
         factor = case.rng("beyond").uniform(1.0, 3.0, (len(near), 1))
         kinds["rows farther out"] = centre + factor * (near - centre)
@@ -83,20 +87,17 @@ def check_log_det_of_inverse(case: Case) -> None:
 def check_batch_invariance(case: Case) -> None:
     """The score and the latent of a row do not depend on the other rows.
 
-    Rows alone, in another order, and among 50,000 others (more than one block of the
-    computation) give the same to 1e-8: what sums in another order may differ by.
+    Rows alone, and in another order among 50,000 others (more than one block of the
+    computation), give the same to 1e-8: what sums in another order may differ by.
     """
     model, X = case.model, case.X_test
     scores, Z = model.score_samples(X), model.transform(X)
-    for how, batches in (
-        ("alone", list(np.arange(min(30, len(X)))[:, None])),
-        ("in another order", [case.rng("order").permutation(len(X))]),
-        ("among many", [np.arange(50_000) % len(X)]),
-    ):
-        for rows in batches:
-            now, Z_now = model.score_samples(X[rows]), model.transform(X[rows])
-            require_close(now, scores[rows], 1e-8, f"score of rows {how}")
-            require_close(Z_now, Z[rows], 1e-8, f"latent of rows {how}")
+    many = case.rng("order").permutation(50_000) % len(X)
+    for rows in (many, *np.arange(min(30, len(X)))[:, None]):
+        how = "alone" if len(rows) == 1 else "among many, in another order"
+        now, Z_now = model.score_samples(X[rows]), model.transform(X[rows])
+        require_close(now, scores[rows], 1e-8, f"score of rows {how}")
+        require_close(Z_now, Z[rows], 1e-8, f"latent of rows {how}")
 
 
 def check_far_rows(case: Case) -> None:
@@ -112,60 +113,47 @@ def check_far_rows(case: Case) -> None:
     density is zero, and rows are refused or their log-density is minus infinity.
     """
     model, support = case.model, case.model.map_.support
+    has_normal_base = type(model.base_distribution_) is StandardNormal
     d = case.X_train.shape[1]
     rng = case.rng("directions")
     directions = np.vstack([np.eye(d), -np.eye(d), rng.uniform(-1.0, 1.0, (8, d))])
-    if case.has_normal_base:
-        latents = np.vstack([factor * directions for factor in _FAR])
-    else:
+    distances = np.repeat(_FAR, len(directions))[:, None]
+    everywhere = np.tile(directions, (len(_FAR), 1))
+    latents = distances * everywhere
+    if not has_normal_base:
         sides = np.sign(directions)
         latents = np.vstack([0.5 + 0.5 * sides, 0.5 + (0.5 - 1e-12) * sides])
     X, log_det = model.inverse_and_log_det(latents)
-    _require_finite(X, "inverse of latents far out")
-    _require_finite(log_det, "log_det of the inverse of latents far out")
+    _require_finite(inverse_of_latents_far_out=X, its_log_det=log_det)
 
-    reach = np.abs(case.X_train).max(axis=0)
-    reach[reach == 0] = 1.0
-    distance = np.repeat(_FAR, len(directions))[:, None] * reach
-    X = distance * np.tile(directions, (len(_FAR), 1))
+    distances = distances * MaxAbsScaler().fit(case.X_train).scale_
+    X = distances * everywhere
     if support is not None:
         inside = ((support[0] <= X) & (support[1] >= X)).all(axis=1)
-        _require_density_zero(case, X[~inside])
-        X, distance = X[inside], distance[inside]
+        with suppress(ValueError):
+            outside = np.isneginf(model.score_samples(X[~inside]))
+            require(outside.all(), "Outside of its support the density is not 0.")
+        X, distances = X[inside], distances[inside]
         if not len(X):
             return
     Z, log_det = model.transform_and_log_det(X)
     back, log_det_back = model.inverse_and_log_det(Z)
     scores = model.score_samples(X)
-    _require_finite(Z, "latent of rows far out")
-    _require_finite(log_det, "log_det of rows far out")
-    _require_finite(scores, "log-density of rows far out")
-    _require_finite(back, "inverse of the latent of rows far out")
-    _require_finite(log_det_back, "log_det of the way back of rows far out")
-    if case.has_normal_base:
-        off = np.abs((back - X) / distance).max(axis=1)
+    _require_finite(latent_of_rows_far_out=Z, its_log_det=log_det, log_density=scores)
+    _require_finite(way_back_of_rows_far_out=back, its_log_det=log_det_back)
+    if has_normal_base:
+        off = np.abs((back - X) / distances).max(axis=1)
         require_share(off, 1e-3, 1.0, "x and T⁻¹(T(x)) of rows far out, relatively")
     if support is None:
-        rises = np.diff(scores.reshape(len(_FAR), -1), axis=0) >= 0
-        require(
-            not rises.any(),
-            f"The log-density does not fall from {_FAR[:-1]} to {_FAR[1:]} times the "
-            f"data: in {rises.mean(axis=1)} of the directions.",
-        )
+        rises = (np.diff(scores.reshape(len(_FAR), -1), axis=0) >= 0).mean(axis=1)
+        found = f"The log-density rises in {rises} of the directions, at {_FAR[1:]}."
+        require(not rises.any(), found)
 
 
-def _require_density_zero(case: Case, X: NDArray) -> None:
-    try:
-        zero = not len(X) or np.isneginf(case.model.score_samples(X)).all()
-    except ValueError:
-        return
-    require(zero, "Outside of its support the density is not 0.")
-
-
-def _require_finite(value: NDArray, what: str) -> None:
-    bad = ~np.isfinite(value)
-    places = f"{bad.sum()} of {bad.size} places"
-    require(not bad.any(), f"The {what} is NaN or infinite in {places}.")
+def _require_finite(**values: NDArray) -> None:
+    for what, value in values.items():
+        bad = np.sum(~np.isfinite(value))
+        require(bad == 0, f"{what}: {bad} of {value.size} numbers are not finite.")
 
 
 # ---------------------------------------------------------------------- dequantizers
@@ -173,20 +161,18 @@ def _require_finite(value: NDArray, what: str) -> None:
 
 def check_right_inverse(case: Case) -> None:
     """Every row comes back exactly, wherever in its cell the noise has put it."""
-    for kind, X in (("training", case.X_train), ("held-out", case.X_test)):
+    for kind, X in (("training rows", case.X_train), ("held-out rows", case.X_test)):
         Z, log_det = case.model.transform_and_log_det(X)
         back, log_det_back = case.model.inverse_and_log_det(Z)
-        require(np.array_equal(back, X), f"{kind} rows do not come back exactly.")
-        off = log_det + log_det_back
-        require_close(off, np.zeros(len(X)), 1e-9, f"log_det and back of {kind} rows")
+        require(np.array_equal(back, X), f"{kind} do not come back exactly.")
+        require_close(log_det + log_det_back, 0.0, 1e-9, f"log_det and back of {kind}")
 
 
 def check_noise(case: Case) -> None:
     """Noise is of the row and the seed alone: the same again, another for another."""
     X = case.X_test
     Z = case.model.transform(X)
-    again = case.model.transform(X)
-    require(np.array_equal(Z, again), "A row gets other noise each time.")
+    require(np.array_equal(Z, case.model.transform(X)), "Noise of a row is drawn anew.")
     other = case.new().set_params(random_state=case.seed("other noise") % 2**31)
     moved = other.fit(case.X_train).transform(X)
     require(not np.array_equal(Z, moved), "Another random_state gives the same noise.")
@@ -209,7 +195,5 @@ def check_bound(case: Case) -> None:
         scores.append(model.fit(case.X_train).score_samples(rows))
     error = np.std(scores, axis=0, ddof=1) / np.sqrt(_N_SEEDS) + 1.0 / np.sqrt(counts)
     excess = np.mean(scores, axis=0) - np.log(counts / _N_SAMPLES)
-    require(
-        bool((excess <= 6.0 * error).all()),
-        f"The mean score exceeds the log-probability by {excess.max():.3g} nats.",
-    )
+    found = f"The mean score exceeds the log-probability by {excess.max():.3g} nats."
+    require((excess <= 6.0 * error).all(), found)

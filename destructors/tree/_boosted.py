@@ -10,11 +10,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from destructors._compat import Interval
 from destructors.base import HoldoutDestructor
-from destructors.greedy import Greedy, Never, Progress, Stopping, TryAll
+from destructors.greedy import (
+    Greedy,
+    GreedyDestructor,
+    Never,
+    Progress,
+    Stopping,
+    TryAll,
+)
 from destructors.maps import Affine, Chain, Map
 from destructors.maps._cube import to_cube
-from destructors.maps._tree_kernels import beyond_cube, push_trees
-from destructors.maps._trees import Trees
+from destructors.maps._trees import Trees, beyond_cube, push_trees
 from destructors.rows import Fold, mean_and_scale
 from destructors.tree._growth import Boosting, CubeFold, Grown
 from destructors.tree._rule import CONSTRAINTS, GrowthRule
@@ -131,22 +137,14 @@ class BoostedTreeDestructor(HoldoutDestructor):
     """
 
     _parameter_constraints: ClassVar[dict] = {
+        **GreedyDestructor._parameter_constraints,
+        **CONSTRAINTS,
         "learning_rate": [Interval(Real, 0, 1, closed="right")],
         "scale_decay": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "max_time": [Interval(Real, 0, None, closed="neither"), None],
-        **CONSTRAINTS,
         "max_bins": [Interval(Integral, 3, 255, closed="both")],
         "subsample": [Interval(Real, 0, 1, closed="right")],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "cv": ["cv_object"],
         "warm_start": ["boolean"],
-        "n_jobs": [Integral, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -237,7 +235,8 @@ class BoostedTreeDestructor(HoldoutDestructor):
             start=task.score(states[0]),
             steps=task.again(states, len(known), progress),
         )
-        progress.set_final(lambda: self._as_if_ended(engine, units, trees))
+        trees: list[Grown] = []
+        progress.final = lambda: self._as_if_ended(engine, units, trees)
         with progress.running(self.max_iter):
             engine.grow(states)
             engine.cut()

@@ -11,12 +11,158 @@ import heapq
 
 import numpy as np
 
-from destructors.maps._jit import jit
-from destructors.maps._tree_kernels import SPLIT
-from destructors.tree._best_split import best_split, partition
+from destructors.maps._jit import HAS_NUMBA, jit
+from destructors.maps._trees import SPLIT
 
 # More than any tree has.
 NO_LIMIT = 2**31
+
+# ---------------------------------------------------------------------- the best cut
+
+
+@jit
+def _gain(below, mass, v, exact):
+    """Log-likelihood gain of a cut, in nats times weight.
+
+    Exact: that of the full step to ``p = below / mass``. Else its leading term times
+    two, which ranks cuts by what a small step towards ``p`` gains.
+    """
+    if not exact:
+        return (below - mass * v) ** 2 / (mass * (v * (1.0 - v)))
+    above = mass - below
+    return below * np.log(below / (mass * v)) + above * np.log(
+        above / (mass * (1.0 - v))
+    )
+
+
+@jit
+def _fill(bins, weight, rows, features, histogram):
+    """Add the rows to the histograms of the features."""
+    for q in range(len(rows)):
+        # Unsigned numbers spare numba the test for indices that count from the end.
+        i = np.uint64(rows[np.uint64(q)])
+        w = weight[i]
+        for f in features:
+            k = np.uint64(f)
+            histogram[k, bins[i, k]] += w
+
+
+def _best_split_loops(grid, weight, rows, box, rule, drawn, histogram):
+    """Return the best cut of a box.
+
+    Parameters
+    ----------
+    grid : Grid
+        All rows on a grid.
+    weight : ndarray of shape (n_samples,)
+        Weight of each row.
+    rows : ndarray of shape (n_rows,), dtype uint32
+        Those in the box.
+    box : tuple of (low, high, mass)
+        First bin of the box, and the one after its last, of each feature: ndarray of
+        shape (n_features,), dtype uint8; and the weight of the rows.
+    rule : GrowthRule
+        Its `min_samples_leaf` must lie on either side; the cut must gain more than its
+        `min_gain`.
+    drawn : tuple of (features, random_cuts)
+        Features to try: ndarray of shape (n_drawn,); and, unless it is empty, where in
+        the box to cut each feature, in [0, 1): ndarray of shape (n_features,).
+    histogram : ndarray of shape (n_features, max_bins + 1)
+        To work in.
+
+    Returns
+    -------
+    gain : float
+        In nats times weight.
+    feature : int
+        -1 where no cut is allowed.
+    cut : int
+        The first bin above.
+    below : float
+        Weight below the cut.
+    """
+    (low, high, mass), (features, random_cuts) = box, drawn
+    edges, min_mass = grid.edges, rule.min_samples_leaf
+    for f in features:
+        histogram[f, low[f] : high[f]] = 0.0
+    _fill(grid.bins, weight, rows, features, histogram)
+    best, best_feature, best_cut, best_below = rule.min_gain, -1, 0, 0.0
+    for f in features:
+        start, stop = np.int64(low[f]) + 1, np.int64(high[f])
+        first, last = start, stop
+        if len(random_cuts) > 0 and stop > start:
+            first = start + int(random_cuts[f] * (stop - start))
+            last = first + 1
+        origin = edges[f, start - 1]
+        share = 1.0 / (edges[f, stop] - origin)
+        below = 0.0
+        for k in range(start, last):
+            cut = np.uint64(k)
+            below += histogram[np.uint64(f), cut - np.uint64(1)]
+            if mass - below < min_mass:
+                break
+            if k < first or below < min_mass:
+                continue
+            v = (edges[np.uint64(f), cut] - origin) * share
+            gain = _gain(below, mass, v, rule.exact)
+            if gain > best:
+                best, best_feature, best_cut, best_below = gain, f, k, below
+    return best, best_feature, best_cut, best_below
+
+
+def _best_split_vectorised(grid, weight, rows, box, rule, drawn, histogram):
+    (low, high, mass), (features, random_cuts) = box, drawn
+    edges, min_mass = grid.edges, rule.min_samples_leaf
+    n_cells = histogram.shape[1]
+    low, high = low[features].astype(np.int64), high[features].astype(np.int64)
+    # All features in one count: each has cells of its own.
+    cells = grid.bins[rows][:, features] + n_cells * np.arange(len(features))
+    shares = np.repeat(weight[rows], len(features))
+    counts = np.bincount(cells.ravel(), shares, n_cells * len(features))
+    below = np.roll(np.cumsum(counts.reshape(-1, n_cells), axis=1), 1, axis=1)
+    cut = np.arange(n_cells)
+    allowed = (cut > low[:, None]) & (cut < high[:, None])
+    if len(random_cuts):
+        only = low + 1 + (random_cuts[features] * (high - low - 1)).astype(np.int64)
+        allowed &= cut == only[:, None]
+    allowed &= (below >= min_mass) & (mass - below >= min_mass)
+    row, cut = np.nonzero(allowed)
+    f, below = features[row], below[row, cut]
+    origin = edges[f, low[row]]
+    v = (edges[f, cut] - origin) * (1.0 / (edges[f, high[row]] - origin))
+    gain = _gain(below, mass, v, rule.exact)
+    if len(gain) == 0 or gain.max() <= rule.min_gain:
+        return rule.min_gain, -1, 0, 0.0
+    k = gain.argmax()
+    return gain[k], f[k], cut[k], below[k]
+
+
+def _partition_loops(rows, bins, feature, cut, buffer):
+    """Put the rows below a cut first, in order; return their number."""
+    f, one = np.uint64(feature), np.uint64(1)
+    n_below, n_above = np.uint64(0), np.uint64(0)
+    for q in range(len(rows)):
+        i = rows[np.uint64(q)]
+        is_below = np.uint64(bins[i, f] < cut)
+        # Both are written and one counts: cheaper than a branch no one can foretell.
+        rows[n_below], buffer[n_above] = i, i
+        n_below += is_below
+        n_above += one - is_below
+    for q in range(n_above):
+        rows[n_below + q] = buffer[q]
+    return np.int64(n_below)
+
+
+def _partition_vectorised(rows, bins, feature, cut, buffer):
+    is_below = bins[rows, feature] < cut
+    rows[:] = np.r_[rows[is_below], rows[~is_below]]
+    return np.count_nonzero(is_below)
+
+
+best_split = jit(_best_split_loops) if HAS_NUMBA else _best_split_vectorised
+partition = jit(_partition_loops) if HAS_NUMBA else _partition_vectorised
+
+# ---------------------------------------------------------------------- growing
 
 
 @jit
@@ -44,11 +190,9 @@ def grow_tree(grid, weight, rows, total, max_splits, rule, features, random_cuts
 
     Returns
     -------
-    splits : ndarray of shape (max_splits,), dtype SPLIT
-    gains : ndarray of shape (max_splits,)
+    splits : ndarray of shape (n_splits,), dtype SPLIT
+    gains : ndarray of shape (n_splits,)
         Log-likelihood that each brings on its rows, in nats times weight.
-    n_splits : int
-        How many there are.
     """
     bins, edges, n_bins = grid
     d, best_first = bins.shape[1], rule.max_leaf_nodes < NO_LIMIT
@@ -73,21 +217,16 @@ def grow_tree(grid, weight, rows, total, max_splits, rule, features, random_cuts
     n_splits, n_nodes, n_seen = 0, 1, 0
     while n_splits < max_splits:
         for node in range(n_seen, n_nodes):
-            if depth[node] == rule.max_depth:
+            is_light = mass[node] < 2.0 * rule.min_samples_leaf
+            if is_light or depth[node] == rule.max_depth:
                 continue
-            if mass[node] < 2.0 * rule.min_samples_leaf:
-                continue
-            gain, feature[node], cut[node], below[node] = best_split(
-                grid,
-                weight,
+            piece, box = (
                 rows[first[node] : last[node]],
-                low[node],
-                high[node],
-                mass[node],
-                rule,
-                features[node % len(features)],
-                random_cuts[node % len(random_cuts)],
-                histogram,
+                (low[node], high[node], mass[node]),
+            )
+            drawn = features[node % len(features)], random_cuts[node % len(random_cuts)]
+            gain, feature[node], cut[node], below[node] = best_split(
+                grid, weight, piece, box, rule, drawn, histogram
             )
             if feature[node] >= 0:
                 heapq.heappush(frontier, (-gain if best_first else -node, node))
@@ -131,4 +270,4 @@ def grow_tree(grid, weight, rows, total, max_splits, rule, features, random_cuts
         mass[right] = mass[node] - below[node]
         volume[right] = volume[node] * (1.0 - v)
         n_nodes += 2
-    return splits, gains, n_splits
+    return splits[:n_splits].copy(), gains[:n_splits]

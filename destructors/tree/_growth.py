@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from destructors.greedy import Progress, Step, Task, Trial
 from destructors.maps import Affine, Map
 from destructors.maps._cube import from_cube, to_cube
-from destructors.maps._tree_kernels import beyond_cube, push_trees
-from destructors.maps._trees import Trees
+from destructors.maps._trees import Trees, beyond_cube, push_trees
 from destructors.rows import Fold, Rows, hash_again
 from destructors.tree._grow import grow_tree
 from destructors.tree._rule import GrowthRule
@@ -52,17 +51,13 @@ class CubeRows:
         push_trees(
             self.U, self.beyond, trees.splits, trees.starts, self.log_det, inverse
         )
-        weight = self.rows.weight
-        if weight is None:
-            return float(self.log_det.mean())
-        return float(np.average(self.log_det, weights=weight))
+        return float(np.average(self.log_det, weights=self.rows.weight))
 
-    def leave(self) -> Rows:
-        """Return the rows as units and trees leave them."""
-        moved, log_det_cube = from_cube(self.U, self.Z)
-        return self.rows.moved(
-            moved, self.log_det_units + (self.log_det + log_det_cube)
-        )
+    def leave(self, dropped: Trees) -> Rows:
+        """Return the rows as units and trees leave them, without the last trees."""
+        self.push(dropped, inverse=True)
+        moved, log_det = from_cube(self.U, self.Z, self.log_det)
+        return self.rows.moved(moved, self.log_det_units + log_det)
 
 
 class CubeFold:
@@ -94,14 +89,11 @@ class CubeFold:
         if len(dropped) >= n_trees:
             # Fewer trees to go through than to go back.
             return fold.through(map_)
-        for rows in filter(None, (self.train, self.validation)):
-            rows.push(dropped, inverse=True)
-        validation = fold.validation
-        if self.validation is not None:
-            validation = self.validation.leave()
-        elif validation is not None:
-            validation = validation.through(map_)
-        return Fold(self.train.leave(), validation)
+        if self.validation is None:
+            validation = fold.validation and fold.validation.through(map_)
+        else:
+            validation = self.validation.leave(dropped)
+        return Fold(self.train.leave(dropped), validation)
 
 
 class Boosting(Task):
@@ -159,11 +151,8 @@ class Boosting(Task):
                 chosen = rows[share < self.subsample]
                 rows = chosen if len(chosen) else rows
             # The kernel is called from here: a fit is deep enough.
-            splits, gains, n_splits = grow_tree(
-                *self.rule.arguments(U, weight, rows, offsets, rng)
-            )
-            tree = splits[:n_splits].copy()
-            by_feature = np.bincount(tree["feature"], gains[:n_splits], d)
+            tree, gains = grow_tree(*self.rule.arguments(U, weight, rows, offsets, rng))
+            by_feature = np.bincount(tree["feature"], gains, d)
             trials.append(fold.push(tree, by_feature / weight[rows].sum()))
         return trials
 

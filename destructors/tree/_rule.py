@@ -1,4 +1,4 @@
-"""How a density tree is grown."""
+"""How a density tree is grown, and on which grid of bins of the unit cube."""
 
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors._compat import Interval, StrOptions
-from destructors.tree._bins import make_grid
+from destructors.maps._jit import HAS_NUMBA, jit
 from destructors.tree._grow import NO_LIMIT
 
 # Random draws are made for so many nodes, and the nodes of a tree take turns in them.
@@ -115,16 +115,74 @@ class GrowthRule(NamedTuple):
 
 def count_drawn(max_features: int | float | str | None, n_features: int) -> int:
     """Return the number of features to draw for a split, as scikit-learn does."""
-    if max_features is None:
-        return n_features
-    if max_features == "sqrt":
-        return max(1, int(np.sqrt(n_features)))
-    if max_features == "log2":
-        return max(1, int(np.log2(n_features)))
-    if isinstance(max_features, (int, np.integer)):
-        if max_features > n_features:
-            raise ValueError(
-                f"max_features={max_features} exceeds the {n_features} features."
-            )
-        return int(max_features)
-    return max(1, int(max_features * n_features))
+    if isinstance(max_features, str):
+        # They are named as NumPy names them.
+        return max(1, int(getattr(np, max_features)(n_features)))
+    if not isinstance(max_features, Integral):
+        return max(1, int((max_features or 1.0) * n_features))
+    if max_features > n_features:
+        raise ValueError(
+            f"max_features={max_features} exceeds the {n_features} features."
+        )
+    return int(max_features)
+
+
+# ---------------------------------------------------------------------- the grid
+
+
+class Grid(NamedTuple):
+    """Rows on a grid of equal bins for each feature.
+
+    Attributes
+    ----------
+    bins : ndarray of shape (n_samples, n_features), dtype uint8
+        Bin of each coordinate.
+    edges : ndarray of shape (n_features, max_bins + 1)
+        Edges of the bins, from 0 to 1, the last repeated where there are fewer bins.
+    n_bins : ndarray of shape (n_features,), dtype uint8
+        Number of bins of each feature.
+    """
+
+    bins: NDArray
+    edges: NDArray
+    n_bins: NDArray
+
+
+def make_grid(U: NDArray, offsets: NDArray, max_bins: int) -> Grid:
+    """Return rows on a grid.
+
+    Parameters
+    ----------
+    U : ndarray of shape (n_samples, n_features)
+        Points of the closed unit cube.
+    offsets : ndarray of shape (n_features,)
+        Share of a bin, in [0, 1), by which the grid is shifted to the left. Trees with
+        shifted grids cut at different places, which makes their sum smoother.
+    max_bins : int
+        Largest number of bins, at most 255. A shifted grid has a part of a bin at
+        either end.
+    """
+    whole = max_bins - int((offsets > 0).any())
+    edges = (np.arange(max_bins + 1) - offsets[:, None]) / whole
+    # Faster than np.clip on so few numbers.
+    edges = np.minimum(np.maximum(edges, 0.0), 1.0)
+    n_bins = (whole + (offsets > 0)).astype(np.uint8)
+    bins = np.empty(U.shape, np.uint8)
+    _bin(U, offsets, n_bins, whole, bins)
+    return Grid(bins, edges, n_bins)
+
+
+def _bin_loops(U, offsets, n_bins, n_whole, bins):
+    n, d = U.shape
+    for i in range(n):
+        for j in range(d):
+            k = int(U[i, j] * n_whole + offsets[j])
+            bins[i, j] = min(k, n_bins[j] - 1)
+
+
+def _bin_vectorised(U, offsets, n_bins, n_whole, bins):
+    k = (U * n_whole + offsets).astype(np.int64)
+    np.minimum(k, n_bins - 1, out=bins, casting="unsafe")
+
+
+_bin = jit(_bin_loops) if HAS_NUMBA else _bin_vectorised

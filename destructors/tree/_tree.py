@@ -11,10 +11,8 @@ from destructors._compat import HasMethods, Interval, StrOptions
 from destructors.base import Destructor
 from destructors.maps import Affine, Chain, Map
 from destructors.maps._cube import from_cube, to_cube
-from destructors.maps._tree_kernels import find_leaves, leaf_boxes, node_depths
-from destructors.maps._trees import Trees
+from destructors.maps._trees import SPLIT, Trees, find_leaves, leaf_boxes, routes
 from destructors.rows import Fold, mean_and_scale
-from destructors.tree._given_tree import learn_given
 from destructors.tree._grow import grow_tree
 from destructors.tree._rule import CONSTRAINTS, GrowthRule
 
@@ -106,7 +104,7 @@ class TreeDestructor(Destructor):
         "min_gain": [Interval(Real, 0, None, closed="left")],
         "max_bins": [Interval(Integral, 2, 255, closed="both")],
         "splitter": [StrOptions({"best", "random"})],
-        "tree": [HasMethods(["fit", "apply"]), None],
+        "tree": [HasMethods(["apply", "get_n_leaves"]), None],
         "random_state": ["random_state"],
     }
 
@@ -146,14 +144,13 @@ class TreeDestructor(Destructor):
                 self, d, min_gain=float(self.min_gain), random=drawn, exact=True
             )
             every = np.arange(len(rows), dtype=np.uint32)
-            splits, gains, n_splits = grow_tree(
+            tree, gains = grow_tree(
                 *rule.arguments(to_cube(Z), weight, every, np.zeros(d), random_state)
             )
-            tree, gains = splits[:n_splits].copy(), gains[:n_splits]
         else:
-            tree, gains = learn_given(self.tree, units, Z, weight)
+            tree, gains = _learn_given(self.tree, units, Z, weight)
         self.n_leaves_ = len(tree) + 1
-        self.depth_ = int(node_depths(tree).max())
+        self.depth_ = int(routes(tree, inverse=False)[-1])
         gains = np.bincount(tree["feature"], gains, d)
         self.feature_importances_ = gains / weight.sum()
         return Chain((units, Trees.of([tree])))
@@ -210,3 +207,80 @@ def two_parts(map_: Map) -> tuple[Affine, Trees]:
 def _leaves(tree: Trees) -> NDArray:
     """Return the numbers of the nodes that are leaves, in order."""
     return np.setdiff1d(np.arange(2 * len(tree.splits) + 1), tree.splits["node"])
+
+
+# ---------------------------------------------------------------------- given splits
+
+
+def _learn_given(
+    tree: Any, units: Affine, Z: NDArray, weight: NDArray
+) -> tuple[NDArray, NDArray]:
+    """Return a tree whose splits are given, with probabilities that are learned.
+
+    Parameters
+    ----------
+    tree : estimator
+        A fitted scikit-learn tree.
+    units : Affine
+        What brings its features to standard units.
+    Z : ndarray of shape (n_samples, n_features)
+        Rows in standard units.
+    weight : ndarray of shape (n_samples,)
+        Their weights.
+
+    Returns
+    -------
+    splits : ndarray of shape (n_splits,), dtype SPLIT
+        A split that leaves one side empty, or too thin for its digits, is left out.
+    gains : ndarray of shape (n_splits,)
+        Log-likelihood that each split brings, in nats times weight.
+
+    Raises
+    ------
+    ValueError
+        If the tree is not fitted, or on another number of features.
+    """
+    check_is_fitted(tree)
+    structure, d = tree.tree_, Z.shape[1]
+    if structure.n_features != d:
+        raise ValueError(
+            f"tree was fitted on {structure.n_features} features, but X has {d}."
+        )
+    thresholds, inner = structure.threshold.copy(), structure.feature >= 0
+    used = structure.feature[inner]
+    thresholds[inner] = (thresholds[inner] - units.location[used]) / units.scale[used]
+    # Single precision numbers, as the tree will hold them, to calculate with in double.
+    U, cuts = to_cube(Z), to_cube(thresholds).astype(np.float32).astype(np.float64)
+    splits: list[tuple[int, int, float, float]] = []
+    gains: list[float] = []
+    # Per node: its place there and here, its rows, its box and the image of the box.
+    box = np.repeat([[0.0], [1.0]], d, axis=1)
+    todo = [(0, 0, np.arange(len(U)), box, box)]
+    while todo:
+        place, node, rows, box, image = todo.pop()
+        f, cut = structure.feature[place], cuts[place]
+        children = structure.children_left[place], structure.children_right[place]
+        if f < 0:
+            continue
+        (low, high), (low_image, high_image) = box[:, f], image[:, f]
+        if not low < cut < high:
+            # The cut misses the box, or lies beyond the cube.
+            todo.append((children[int(cut <= low)], node, rows, box, image))
+            continue
+        is_below = U[rows, f] < cut
+        v = (cut - low) / (high - low)
+        mass, below = weight[rows].sum(), weight[rows[is_below]].sum()
+        # One row's worth of uniform mass keeps an empty part of the box possible.
+        p = (below + v) / (mass + 1.0)
+        cut_image = float(np.float32(low_image + p * (high_image - low_image)))
+        if not low_image < cut_image < high_image:
+            continue
+        gain = below * np.log(p / v) + (mass - below) * np.log((1.0 - p) / (1.0 - v))
+        gains.append(gain)
+        splits.append((node, f, cut, cut_image))
+        for side, kept in enumerate((is_below, ~is_below)):
+            part, part_image = box.copy(), image.copy()
+            part[1 - side, f], part_image[1 - side, f] = cut, cut_image
+            child = 2 * len(splits) - 1 + side
+            todo.append((children[side], child, rows[kept], part, part_image))
+    return np.array(splits, SPLIT), np.array(gains)

@@ -35,7 +35,7 @@ def domain(X):
 
 @each_map
 def test_one_domain_only(alignment, X):
-    message = r"at least 2 domains, but sample_domain has 1 label: 'a'"
+    message = r"at least 2 domains, .* but sample_domain has 'a' \(300\)"
     with pytest.raises(ValueError, match=message):
         clone(alignment).fit(X, sample_domain=["a"] * 300)
 
@@ -43,7 +43,9 @@ def test_one_domain_only(alignment, X):
 @each_map
 def test_too_few_rows_of_a_domain(alignment, X):
     domain = np.repeat(["a", "b", "c"], [150, 149, 1])
-    with pytest.raises(ValueError, match=r"of 'c' \(1\) there are fewer: drop such"):
+    with pytest.raises(
+        ValueError, match=r"least . row.* has 'c' \(1\), .*: drop small"
+    ):
         clone(alignment).fit(X, sample_domain=domain)
 
 
@@ -107,7 +109,7 @@ def test_nan(alignment, X, domain):
 
 @each_map
 def test_lengths(alignment, X, domain):
-    message = "sample_domain has 299 labels, but X has 300 rows"
+    message = r"one label for each of 300 rows, got an array of shape \(299,\)"
     with pytest.raises(ValueError, match=message):
         clone(alignment).fit(X, sample_domain=domain[1:])
     fitted = clone(alignment).fit(X, sample_domain=domain)
@@ -118,7 +120,9 @@ def test_lengths(alignment, X, domain):
 
 
 def test_labels_of_two_columns(X):
-    with pytest.raises(ValueError, match="one label a row, got an array of shape"):
+    with pytest.raises(
+        ValueError, match=r"one label for each .* got an array of shape"
+    ):
         GaussianBarycenter().fit(X, sample_domain=np.zeros((300, 2)))
 
 
@@ -133,7 +137,7 @@ def test_width_after_fit(alignment, X, domain):
 
 @each_map
 def test_labels_by_position(alignment, X, domain):
-    message = r"sample_domain, .* by keyword: fit\(X, sample_domain=labels\)"
+    message = r"needs sample_domain, .* by keyword: sample_domain=labels"
     with pytest.raises(ValueError, match=message):
         clone(alignment).fit(X, domain)
     with pytest.raises(ValueError, match=message):
@@ -145,7 +149,9 @@ def test_held_out_rows(alignment, X, domain):
     fit = lambda **known: clone(alignment).fit(X, sample_domain=domain, **known)
     with pytest.raises(ValueError, match="needs sample_domain_val"):
         fit(X_val=X)
-    with pytest.raises(ValueError, match=r"X_val needs rows of each domain, .* 'b'"):
+    with pytest.raises(
+        ValueError, match=r"X_val needs rows of each domain, .* \['b'\]"
+    ):
         fit(X_val=X[:9], sample_domain_val=["a"] * 9)
     with pytest.raises(ValueError, match=r"unknown label\(s\) 'c'"):
         fit(X_val=X[:9], sample_domain_val=["c"] * 9)
@@ -184,7 +190,7 @@ def test_use_before_fit(alignment, X, domain):
         ([1.0, 1.0, 1.0], "one weight for each of the 2 domains"),
         ([1.0, -1.0], "finite and not negative"),
         ({}, "with one above zero"),
-        ("target", r"label is a negative number; the labels are \['a', 'b'\]"),
+        ("target", r"domains \['a', 'b'\] have \[0.0, 0.0\].* label is a negative"),
     ],
 )
 def test_weights_of_domains(weights, message, X, domain):
@@ -193,7 +199,7 @@ def test_weights_of_domains(weights, message, X, domain):
 
 
 def test_a_target_needs_a_negative_label(X):
-    with pytest.raises(ValueError, match=r"whose label is a negative .* \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"\[0, 1\] have .*whose label is a negative"):
         GaussianBarycenter(domain_weights="target").fit(
             X, sample_domain=np.repeat([0, 1], 150)
         )

@@ -5,9 +5,9 @@ import pytest
 
 import destructors
 from destructors.maps import Affine, Density, Identity, Switch
-from destructors.maps._along import Along
 from destructors.maps._cells import Cells
-from destructors.maps._rational_spline import RationalQuadraticSpline
+from destructors.maps._combine import Along
+from destructors.maps._spline import RationalQuadraticSpline
 from destructors.maps._stretch import Stretch
 
 rng = np.random.default_rng(0)

@@ -23,7 +23,7 @@ import destructors
 from destructors.autoregressive import RegressionDestructor
 from destructors.compose import make_destructor_pipeline
 from destructors.linear import Whitening
-from destructors.maps import _predictors
+from destructors.maps import _autoregressive
 from destructors.marginal import SplineGaussianizer
 from destructors.rows import Fold, Rows, stop_all, time_limit
 
@@ -191,7 +191,7 @@ def test_an_order_that_is_none_is_an_error(order):
 def path(request, monkeypatch):
     """Both ways to go down trees."""
     if request.param == "vectorised":
-        monkeypatch.setattr(_predictors, "HAS_NUMBA", False)
+        monkeypatch.setattr(_autoregressive, "HAS_NUMBA", False)
 
 
 PLAIN = [

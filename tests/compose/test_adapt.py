@@ -277,7 +277,7 @@ def test_functions_are_pickled_but_not_saved(positive, tmp_path):
 def test_without_known_jacobian(transformer, message):
     with pytest.raises(TypeError, match=message):
         as_destructor(transformer)
-    with pytest.raises(TypeError, match="Step 'bad' must be a Destructor"):
+    with pytest.raises(TypeError, match="'bad' must be a Destructor"):
         DestructorPipeline([("bad", transformer)]).fit(np.ones((5, 1)))
 
 

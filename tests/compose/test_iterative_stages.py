@@ -5,7 +5,6 @@ import pytest
 from scipy import stats
 
 from destructors.compose import (
-    DestructorPipeline,
     IterativeDestructor,
     make_destructor_pipeline,
 )
@@ -43,10 +42,10 @@ def test_index_and_iteration_give_layers(model):
         model[5]
 
 
-def test_slice_is_a_fitted_pipeline_that_shares_layers(model, X_test):
+def test_slice_is_a_fitted_stack_that_shares_layers(model, X_test):
     part = model[:2]
-    assert isinstance(part, DestructorPipeline)
-    assert len(part) == 2
+    assert isinstance(part, IterativeDestructor)
+    assert len(part) == part.n_iter_ == 2 < model.n_iter_
     assert part[0] is model[0]
     assert part.n_features_in_ == 2
     np.testing.assert_allclose(
@@ -69,8 +68,22 @@ def test_slices_compose(model, X_test):
     np.testing.assert_allclose(first + second, log_det)
 
 
-def test_layer_slices_have_names(model):
-    assert list(model[2:4].named_steps) == ["layer2", "layer3"]
+def test_layer_slices_keep_what_is_known_of_layers(model):
+    part = model[2:4]
+    assert part.layer_names_ == model.layer_names_[2:4]
+    np.testing.assert_array_equal(part.train_score_, model.train_score_[2:5])
+
+
+def test_a_beginning_can_be_gone_on_from_and_no_other_part(model, X):
+    longer = model[:2].set_params(warm_start=True).fit(X)
+    np.testing.assert_array_equal(longer.train_score_, model.train_score_)
+    anew = model[2:].set_params(warm_start=True).fit(X)
+    np.testing.assert_array_equal(anew.train_score_, model.train_score_)
+
+
+def test_before_all_layers_there_is_the_base(model, X_test):
+    expected = stats.norm.logpdf(X_test).sum(axis=1)
+    np.testing.assert_allclose(model[:0].score_samples(X_test), expected)
 
 
 @pytest.mark.parametrize("index", [slice(5, 5), slice(None, None, -1), slice(0, 5, 2)])

@@ -9,7 +9,6 @@ import pytest
 from sklearn.datasets import fetch_file, get_data_home
 
 from destructors.datasets import (
-    _fetch,
     _loaders,
     load_anomaly,
     load_cop,
@@ -27,14 +26,14 @@ def source(tmp_path, monkeypatch):
     """
     monkeypatch.delenv("DESTRUCTORS_DATA", raising=False)
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "home"))
-    monkeypatch.setattr(_fetch, "fetch_file", partial(fetch_file, delay=0))
+    monkeypatch.setattr(_loaders, "fetch_file", partial(fetch_file, delay=0))
 
     def make(path, write):
         public = tmp_path / Path(path).name
         write(public)
         url = public.as_uri().replace("file://", "file://localhost")
         checksum = hashlib.sha256(public.read_bytes()).hexdigest()
-        return _fetch.Source(path, url, checksum)
+        monkeypatch.setitem(_loaders.SOURCES, path, (checksum, url))
 
     return make
 
@@ -45,11 +44,10 @@ def codes():
 
 
 @pytest.fixture
-def cop(source, codes, monkeypatch, tmp_path):
+def cop(source, codes, tmp_path):
     """Put a data set on this disk in the place of a public one."""
-    own = source("discrete/cop.npy", partial(np.save, arr=codes))
-    monkeypatch.setitem(_loaders.COP, "COP-H", own)
-    return tmp_path / "cop.npy"
+    source(_loaders._COP["COP-H"], partial(np.save, arr=codes))
+    return tmp_path / "coup_data_4_2.npy"
 
 
 # ---------------------------------------------------------------- fetching
@@ -64,7 +62,7 @@ def test_fetched_once_then_kept(cop, codes):
 def test_the_local_folder_comes_first(cop, codes, monkeypatch, tmp_path):
     monkeypatch.setenv("DESTRUCTORS_DATA", str(tmp_path / "local"))
     np.testing.assert_array_equal(load_cop("COP-H").data, codes)
-    own = tmp_path / "local" / "discrete" / "cop.npy"
+    own = tmp_path / "local" / "discrete" / "coup_data_4_2.npy"
     own.parent.mkdir(parents=True)
     np.save(own, 1 - codes)
     np.testing.assert_array_equal(load_cop("COP-H").data, 1 - codes)
@@ -80,7 +78,7 @@ def test_another_checksum_is_refused(cop, codes):
 
 def test_a_damaged_copy_is_fetched_again(cop, codes, tmp_path):
     load_cop("COP-H")
-    kept = tmp_path / "home" / "destructors" / "discrete" / "cop.npy"
+    kept = tmp_path / "home" / "destructors" / "discrete" / "coup_data_4_2.npy"
     np.save(kept, 1 - codes)
     with pytest.warns(UserWarning, match="re-downloading"):
         np.testing.assert_array_equal(load_cop("COP-H").data, codes)
@@ -88,7 +86,7 @@ def test_a_damaged_copy_is_fetched_again(cop, codes, tmp_path):
 
 def test_nothing_there_is_tried_again_and_gives_advice(cop):
     cop.unlink()
-    message = "cannot be fetched .*found at DESTRUCTORS_DATA/discrete/cop.npy"
+    message = "cannot be fetched .*found at DESTRUCTORS_DATA/discrete/coup_data_4_2.npy"
     with (
         pytest.warns(UserWarning, match="Retry downloading"),
         pytest.raises(OSError, match=message),
@@ -104,12 +102,11 @@ def test_no_public_address_gives_advice(source):
         load_density("protein")
 
 
-def test_anomaly_and_density_from_the_source(source, monkeypatch):
+def test_anomaly_and_density_from_the_source(source):
     rng = np.random.default_rng(0)
     X = np.c_[rng.integers(0, 9, 200), rng.normal(size=200), np.full(200, 2.0)]
     y = (rng.uniform(size=200) < 0.1).astype(float)
-    own = source("anomaly/Wilt.npz", partial(np.savez, X=X, y=y))
-    monkeypatch.setitem(_loaders.ANOMALY, "Wilt", own)
+    source("anomaly/Wilt.npz", partial(np.savez, X=X, y=y))
     data = load_anomaly("Wilt")
     np.testing.assert_array_equal(data.data, X)
     np.testing.assert_array_equal(data.target, y)
@@ -121,7 +118,7 @@ def test_anomaly_and_density_from_the_source(source, monkeypatch):
     assert len(np.unique(parts.train[:, 0])) == 160
 
 
-def test_mnist_in_the_layout_of_keras(source, monkeypatch):
+def test_mnist_in_the_layout_of_keras(source):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, size=(12, 28, 28)).astype(np.uint8)
     labels = rng.integers(0, 10, size=12).astype(np.uint8)
@@ -132,22 +129,20 @@ def test_mnist_in_the_layout_of_keras(source, monkeypatch):
         x_test=images[8:],
         y_test=labels[8:],
     )
-    monkeypatch.setattr(_loaders, "MNIST", source("images/mnist.npz", write))
+    source("images/mnist.npz", write)
     data = load_mnist()
     np.testing.assert_array_equal(data.X_train, images[:8].reshape(8, 784))
     np.testing.assert_array_equal(data.y_test, labels[8:])
 
 
 @pytest.mark.parametrize("header", [False, True])
-def test_mushroom_with_and_without_header(source, monkeypatch, header):
+def test_mushroom_with_and_without_header(source, header):
     letters = np.random.default_rng(0).choice(list("abc?"), size=(10, 23))
     lines = [",".join(row) for row in letters]
     if header:
         lines.insert(0, _loaders._MUSHROOM_NAMES)
-    own = source(
-        "discrete/mushroom.csv", partial(Path.write_text, data="\n".join(lines) + "\n")
-    )
-    monkeypatch.setattr(_loaders, "MUSHROOM", own)
+    write = partial(Path.write_text, data="\n".join(lines) + "\n")
+    source("discrete/mushroom.csv", write)
     data = load_mushroom()
     assert data.feature_names[:2] == ["poisonous", "cap-shape"]
     for j, categories in enumerate(data.categories):
@@ -169,7 +164,7 @@ def test_unknown_names_list_the_known(load):
 
 
 def real(path, load):
-    if _fetch.find_local(path) is None:
+    if _loaders.find_local(path) is None:
         pytest.skip(f"needs DESTRUCTORS_DATA with {path}")
     return load()
 
@@ -211,25 +206,25 @@ def test_local_density_data(name):
     assert data.train.shape[1] == data.val.shape[1] == data.test.shape[1]
 
 
-@pytest.mark.parametrize("name", _loaders.COP)
-def test_local_copies_have_the_checksum(name):
-    source = _loaders.COP[name]
-    data = real(source.path, partial(load_cop, name))
+@pytest.mark.parametrize(("name", "path"), _loaders._COP.items())
+def test_local_copies_have_the_checksum(name, path):
+    data = real(path, partial(load_cop, name))
     assert data.data.shape == (10_000, 4)
-    found = _fetch.find(source)
-    assert hashlib.sha256(found.read_bytes()).hexdigest() == source.sha256
+    found = hashlib.sha256(_loaders.find(path).read_bytes()).hexdigest()
+    assert found == _loaders.SOURCES[path][0]
 
 
 def test_local_mushroom_has_the_checksum_below_its_header():
-    data = real(_loaders.MUSHROOM.path, load_mushroom)
+    path = "discrete/mushroom.csv"
+    data = real(path, load_mushroom)
     assert data.data.shape == (8124, 23)
     assert data.data.max() + 1 == max(map(len, data.categories))
-    _, _, rows = _fetch.find(_loaders.MUSHROOM).read_bytes().partition(b"\n")
-    assert hashlib.sha256(rows).hexdigest() == _loaders.MUSHROOM.sha256
+    _, _, rows = _loaders.find(path).read_bytes().partition(b"\n")
+    assert hashlib.sha256(rows).hexdigest() == _loaders.SOURCES[path][0]
 
 
 def test_local_images():
-    data = real(_loaders.MNIST.path, load_mnist)
+    data = real("images/mnist.npz", load_mnist)
     assert data.X_train.shape == (60_000, 784)
     assert data.X_test.shape == (10_000, 784)
     # The number of images of each digit, as everyone has them.

@@ -8,7 +8,7 @@ from sklearn.datasets import load_wine
 from sklearn.decomposition import FastICA
 
 from destructors.linear import ICAWhitening, Whitening
-from destructors.linear._ica_whitening import _NORMAL_CONTRAST
+from destructors.linear._rotation import _NORMAL_CONTRAST
 from destructors.marginal import SplineGaussianizer
 from destructors.rows import time_limit
 

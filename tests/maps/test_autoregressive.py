@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from destructors.maps._autoregressive import Autoregressive
-from destructors.maps._predictors import Linear
+from destructors.maps._autoregressive import Autoregressive, Linear
 
 
 @pytest.fixture

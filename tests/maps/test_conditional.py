@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from destructors.maps import _conditional
-from destructors.maps._conditional import Conditional
+from destructors.maps import _rosenblatt
 from destructors.maps._jit import HAS_NUMBA
+from destructors.maps._rosenblatt import Conditional
 
 needs_kernels = pytest.mark.skipif(not HAS_NUMBA, reason="kernels are not compiled")
 
@@ -23,7 +23,7 @@ def make_mixture(n_components=5, n_samples=700, tilt=0.0, seed=0, spread=1.0):
 
 def in_numpy(method, mixture, values, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(_conditional, "HAS_NUMBA", False)
+        patch.setattr(_rosenblatt, "HAS_NUMBA", False)
         return getattr(mixture, method)(values)
 
 
@@ -32,7 +32,7 @@ def either(request, monkeypatch):
     """Run a test on the kernels and on the path without numba."""
     if request.param and not HAS_NUMBA:
         pytest.skip("kernels are not compiled")
-    monkeypatch.setattr(_conditional, "HAS_NUMBA", request.param)
+    monkeypatch.setattr(_rosenblatt, "HAS_NUMBA", request.param)
 
 
 # From the bulk to where sums, squares and the density itself leave float64.

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from destructors.maps import _predictors
+from destructors.maps import _autoregressive
+from destructors.maps._autoregressive import BoostedTrees, Linear
 from destructors.maps._jit import HAS_NUMBA
-from destructors.maps._predictors import BoostedTrees, Linear
 
 
 @pytest.fixture(params=["compiled", "vectorised"])
@@ -16,7 +16,7 @@ def path(request, monkeypatch):
     if request.param == "compiled" and not HAS_NUMBA:
         pytest.skip("kernels are not compiled")
     if request.param == "vectorised":
-        monkeypatch.setattr(_predictors, "HAS_NUMBA", False)
+        monkeypatch.setattr(_autoregressive, "HAS_NUMBA", False)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from destructors.maps import _conditional
+from destructors.maps import _rosenblatt
 from destructors.maps._jit import HAS_NUMBA
 from destructors.maps._rosenblatt import Rosenblatt
 
@@ -15,7 +15,7 @@ def path(request, monkeypatch):
     if request.param == "compiled" and not HAS_NUMBA:
         pytest.skip("kernels are not compiled")
     if request.param == "vectorised":
-        monkeypatch.setattr(_conditional, "HAS_NUMBA", False)
+        monkeypatch.setattr(_rosenblatt, "HAS_NUMBA", False)
 
 
 def make_mixture(n_components=4, n_features=3, tilt=0.0, seed=0):

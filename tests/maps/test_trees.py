@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import destructors
-from destructors.maps import Density, _tree_kernels, _trees
+from destructors.maps import Density, _trees
 from destructors.maps._distributions import StandardNormal
 from destructors.maps._trees import Trees
 from destructors.testing import check_map
@@ -27,7 +27,7 @@ def make_trees(n_trees=4, n_features=3):
 @pytest.mark.parametrize("kernel", ["push_trees", "_push_vectorised"])
 @pytest.mark.parametrize("n_features", [1, 3, 12])
 def test_law(n_features, kernel, monkeypatch):
-    monkeypatch.setattr(_trees, "push_trees", getattr(_tree_kernels, kernel))
+    monkeypatch.setattr(_trees, "push_trees", getattr(_trees, kernel))
     check_map(make_trees(n_features=n_features), make_latent(60, n_features, seed=1))
 
 
@@ -122,7 +122,7 @@ def test_comes_back_from_a_file_and_works_on(tmp_path):
 
 def push(kernel, U, trees, inverse):
     U, log_det = U.copy(), np.zeros(len(U))
-    beyond = _tree_kernels.beyond_cube(U)
+    beyond = _trees.beyond_cube(U)
     kernel(U, beyond, trees.splits, trees.starts, log_det, inverse)
     return U, log_det
 
@@ -132,8 +132,8 @@ def push(kernel, U, trees, inverse):
 def test_push_is_the_same_vectorised(n_features, inverse):
     U, _ = make_rows(1500, n_features)
     trees = make_trees(n_features=n_features)
-    moved, log_det = push(_tree_kernels.push_trees, U, trees, inverse)
-    slow, slow_log_det = push(_tree_kernels._push_vectorised, U, trees, inverse)
+    moved, log_det = push(_trees.push_trees, U, trees, inverse)
+    slow, slow_log_det = push(_trees._push_vectorised, U, trees, inverse)
     np.testing.assert_array_equal(moved, slow)
     np.testing.assert_allclose(log_det, slow_log_det, rtol=1e-12, atol=1e-12)
 
@@ -142,8 +142,8 @@ def test_push_is_that_of_the_boxes():
     U, weight = make_rows(400)
     tree = make_tree(U, weight)
     boxes, images = leaf_boxes(tree, 3)
-    there = push(_tree_kernels.push_trees, U, Trees.of([tree]), False)
-    back = push(_tree_kernels.push_trees, there[0], Trees.of([tree]), True)
+    there = push(_trees.push_trees, U, Trees.of([tree]), False)
+    back = push(_trees.push_trees, there[0], Trees.of([tree]), True)
     for i, u in enumerate(U):
         leaf = find_box(u, boxes)
         moved, log_det = push_row(u, boxes[leaf], images[leaf])
@@ -164,11 +164,11 @@ def test_rows_on_and_beside_cuts_find_their_way_back():
         [corners, np.nextafter(corners, 0.0), np.nextafter(corners, 1.0)]
     )
     edge_rows = np.concatenate([edge_rows, np.full((1, 3), 1.0 - 2.0**-53)])
-    moved, log_det = push(_tree_kernels.push_trees, edge_rows, trees, False)
+    moved, log_det = push(_trees.push_trees, edge_rows, trees, False)
     assert ((moved > 0.0) & (moved < 1.0)).all()
     for row, image in zip(edge_rows, moved, strict=True):
         assert find_box(row, boxes) == find_box(image, images)
-    back, back_log_det = push(_tree_kernels.push_trees, moved, trees, True)
+    back, back_log_det = push(_trees.push_trees, moved, trees, True)
     np.testing.assert_allclose(back, edge_rows, atol=1e-14)
     np.testing.assert_allclose(back_log_det, -log_det, atol=1e-12)
 
@@ -178,36 +178,36 @@ def test_beyond_the_cube_rows_stay_there():
     trees = make_trees()
     outside = (U <= 0.0) | (U >= 1.0)
     assert outside.sum() > 50
-    moved, _ = push(_tree_kernels.push_trees, U, trees, False)
+    moved, _ = push(_trees.push_trees, U, trees, False)
     np.testing.assert_array_equal(moved[outside], U[outside])
     assert ((moved > 0.0) & (moved < 1.0))[~outside].all()
-    back, _ = push(_tree_kernels.push_trees, moved, trees, True)
+    back, _ = push(_trees.push_trees, moved, trees, True)
     np.testing.assert_allclose(back, U, atol=1e-13)
 
 
 def test_very_deep_tree_neither_overflows_nor_loses_its_way():
     # A chain of 2000 cuts, each of the lower part, of 40 features in turn.
     n_features, n_splits = 40, 2000
-    splits = np.zeros(n_splits, _tree_kernels.SPLIT)
+    splits = np.zeros(n_splits, _trees.SPLIT)
     splits["node"] = np.maximum(2 * np.arange(n_splits) - 1, 0)
     splits["feature"] = np.arange(n_splits) % n_features
     place = 1 + np.arange(n_splits) // n_features
     splits["t_in"], splits["t_out"] = 0.75**place, 0.5**place
     U = np.full((3, n_features), [[0.9], [1e-6], [1e-9]])
     trees = Trees.of([splits])
-    moved, log_det = push(_tree_kernels.push_trees, U, trees, False)
+    moved, log_det = push(_trees.push_trees, U, trees, False)
     # Slopes of the innermost box are (2/3)^50 on each of the 40 features.
     assert log_det[2] == pytest.approx(40 * 50 * np.log(2 / 3), rel=1e-6)
-    back, _ = push(_tree_kernels.push_trees, moved, trees, True)
+    back, _ = push(_trees.push_trees, moved, trees, True)
     np.testing.assert_allclose(back, U, rtol=1e-12)
 
 
 def test_trees_without_a_split_are_the_identity():
     U, _ = make_rows(10)
-    for kernel in (_tree_kernels.push_trees, _tree_kernels._push_vectorised):
+    for kernel in (_trees.push_trees, _trees._push_vectorised):
         for starts in ([0], [0, 0, 0]):
             for inverse in (True, False):
-                trees = Trees(np.empty(0, _tree_kernels.SPLIT), np.array(starts))
+                trees = Trees(np.empty(0, _trees.SPLIT), np.array(starts))
                 moved, log_det = push(kernel, U, trees, inverse)
                 np.testing.assert_array_equal(moved, U)
                 assert not log_det.any()

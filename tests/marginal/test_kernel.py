@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from destructors.marginal import KernelGaussianizer
-from destructors.marginal._kernel_density import estimate_density
+from destructors.marginal._kernel import estimate_density
 
 
 def draw(law, n, seed=0):

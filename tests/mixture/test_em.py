@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture
 
+from destructors.mixture import GaussianMixtureDestructor
 from destructors.mixture._covariance import COVARIANCES
 from destructors.mixture._em import EM, Mixture
 from destructors.rows import Rows, stop_all, time_limit
@@ -18,6 +19,13 @@ PLAIN = {
     "tol": 0.0,
     "max_iter": 1,
 }
+
+
+def make_em(rows, covariance_type, **options):
+    """EM as a destructor of these parameters runs it."""
+    options = {**PLAIN, "covariance_type": covariance_type, **options}
+    model = GaussianMixtureDestructor(**options)
+    return EM(model, rows, model.max_iter)
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +86,7 @@ def assert_same(mixture, expected, covariance_type):
 @pytest.mark.parametrize("n_steps", [1, 7])
 def test_steps_are_those_of_scikit_learn(X, covariance_type, n_steps):
     mixture = start(X, covariance_type)
-    options = {**PLAIN, "max_iter": n_steps}
-    em = EM(Rows.of(X), COVARIANCES[covariance_type], **options)
+    em = make_em(Rows.of(X), covariance_type, max_iter=n_steps)
     em.fit_from(mixture)
     expected = peer(X, mixture, covariance_type, n_steps)
     assert_same(em.mixture, expected, covariance_type)
@@ -91,7 +98,7 @@ def test_steps_are_those_of_scikit_learn(X, covariance_type, n_steps):
 def test_weights_are_repeated_rows(X, covariance_type):
     weight = np.random.default_rng(1).integers(1, 5, size=len(X))
     mixture = start(X, covariance_type)
-    em = EM(Rows.of(X, weight.astype(float)), COVARIANCES[covariance_type], **PLAIN)
+    em = make_em(Rows.of(X, weight.astype(float)), covariance_type)
     expected = peer(np.repeat(X, weight, axis=0), mixture, covariance_type, 1)
     assert_same(em.fit_from(mixture).mixture, expected, covariance_type)
 
@@ -99,7 +106,7 @@ def test_weights_are_repeated_rows(X, covariance_type):
 @pytest.mark.parametrize("covariance_type", TYPES)
 @pytest.mark.parametrize("seed", range(3))
 def test_likelihood_never_falls(X, covariance_type, seed):
-    em = EM(Rows.of(X), COVARIANCES[covariance_type], **PLAIN)
+    em = make_em(Rows.of(X), covariance_type)
     bounds = [em.fit(6, np.random.RandomState(seed)).lower_bound]
     for _ in range(30):
         bounds.append(em.fit_from(em.mixture).lower_bound)
@@ -110,12 +117,11 @@ def test_likelihood_never_falls(X, covariance_type, seed):
 
 @pytest.mark.parametrize("covariance_type", TYPES)
 def test_tol_stops_and_max_iter_limits(X, covariance_type):
-    options = {**PLAIN, "tol": 1e-3, "max_iter": 100}
-    em = EM(Rows.of(X), COVARIANCES[covariance_type], **options)
+    em = make_em(Rows.of(X), covariance_type, tol=1e-3, max_iter=100)
     em.fit(3, np.random.RandomState(0))
     assert em.converged
     assert 1 < em.n_iter < 100
-    loose = EM(Rows.of(X), COVARIANCES[covariance_type], **PLAIN)
+    loose = make_em(Rows.of(X), covariance_type)
     loose.fit(3, np.random.RandomState(0))
     assert not loose.converged
     assert loose.n_iter == 1
@@ -123,7 +129,7 @@ def test_tol_stops_and_max_iter_limits(X, covariance_type):
 
 def test_blocks_of_rows_do_not_matter(X, monkeypatch):
     def fit():
-        em = EM(Rows.of(X), COVARIANCES["full"], **{**PLAIN, "max_iter": 5})
+        em = make_em(Rows.of(X), "full", max_iter=5)
         return em.fit(4, np.random.RandomState(0))
 
     whole = fit()
@@ -137,8 +143,7 @@ def test_blocks_of_rows_do_not_matter(X, monkeypatch):
 
 @pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
 def test_strong_prior_gives_all_components_one_shape(X, covariance_type):
-    options = {**PLAIN, "degrees_of_freedom_prior": 1e6, "max_iter": 20}
-    em = EM(Rows.of(X), COVARIANCES[covariance_type], **options)
+    em = make_em(Rows.of(X), covariance_type, degrees_of_freedom_prior=1e6, max_iter=20)
     covariances = em.fit(3, np.random.RandomState(0)).mixture.covariances
     flat = covariances.reshape(3, -1)
     # Up to size: every covariance is a multiple of the first.
@@ -150,7 +155,7 @@ def test_strong_prior_gives_all_components_one_shape(X, covariance_type):
 
 def test_learned_strength_tells_equal_shapes_from_unlike_ones():
     rng = np.random.default_rng(0)
-    options = {**PLAIN, "degrees_of_freedom_prior": None, "max_iter": 30}
+    options = {"degrees_of_freedom_prior": "auto", "max_iter": 30}
     centers = 30.0 * rng.normal(size=(20, 5))
 
     def strength(roots):
@@ -159,7 +164,7 @@ def test_learned_strength_tells_equal_shapes_from_unlike_ones():
             for c, r in zip(centers, roots, strict=True)
         ]
         rows = np.vstack(rows)
-        em = EM(Rows.of(rows), COVARIANCES["full"], **options)
+        em = make_em(Rows.of(rows), "full", **options)
         return em.fit_from(start(centers, "full", 20))._prior.strength
 
     alike = strength([np.eye(5)] * 20)
@@ -178,8 +183,7 @@ def test_learned_strength_tells_equal_shapes_from_unlike_ones():
 def test_background_stays_wide_and_takes_outliers(X):
     rows = np.vstack([X, [[30.0, 0, 0, 0], [0, -40.0, 0, 0]]])
     rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
-    options = {**PLAIN, "background": True, "max_iter": 50}
-    em = EM(Rows.of(rows), COVARIANCES["full"], **options)
+    em = make_em(Rows.of(rows), "full", background=True, max_iter=50)
     weights, means, covariances = em.fit(3, np.random.RandomState(0)).mixture
     assert len(weights) == 4
     assert weights.sum() == pytest.approx(1.0)
@@ -198,7 +202,7 @@ def test_dead_components_are_dropped():
         np.array([[0.0, 0.0], [1e4, 1e4]]),
         np.repeat(np.eye(2)[None], 2, axis=0),
     )
-    em = EM(Rows.of(X), COVARIANCES["full"], **{**PLAIN, "max_iter": 3})
+    em = make_em(Rows.of(X), "full", max_iter=3)
     weights, means, covariances = em.fit_from(mixture).mixture
     np.testing.assert_allclose(weights, [1.0])
     np.testing.assert_allclose(means[0], X.mean(axis=0), atol=1e-12)
@@ -211,8 +215,7 @@ def test_components_that_die_late_leave_the_prior_in_order(
 ):
     # As if the prior were kept from the first step on, learned from four components.
     monkeypatch.setattr("destructors.mixture._em._N_PRIOR_STEPS", 1)
-    options = {**PLAIN, "degrees_of_freedom_prior": 5.0, "max_iter": 10}
-    em = EM(Rows.of(X), COVARIANCES[covariance_type], **options)
+    em = make_em(Rows.of(X), covariance_type, degrees_of_freedom_prior=5.0, max_iter=10)
     alive = {1: 4}
     maximise = em._maximise
 
@@ -240,7 +243,7 @@ def test_many_rows_are_summed_by_blocks_for_any_number_of_threads(X, monkeypatch
 
     def fit(n_jobs):
         rows = Rows.of(X, n_jobs=n_jobs)
-        em = EM(rows, COVARIANCES["tied"], **{**PLAIN, "max_iter": 5})
+        em = make_em(rows, "tied", max_iter=5)
         return em.fit(4, np.random.RandomState(0)).mixture
 
     one, two = fit(1), fit(2)
@@ -250,8 +253,7 @@ def test_many_rows_are_summed_by_blocks_for_any_number_of_threads(X, monkeypatch
 
 
 def test_a_step_is_the_last_when_time_is_up(X):
-    options = {**PLAIN, "max_iter": 50}
-    em = EM(Rows.of(X), COVARIANCES["full"], **options)
+    em = make_em(Rows.of(X), "full", max_iter=50)
     with time_limit(None):
         stop_all()
         em.fit(3, np.random.RandomState(0))

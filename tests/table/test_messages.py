@@ -9,6 +9,7 @@ import pytest
 from scipy import sparse
 
 from destructors.base import HoldoutDestructor
+from destructors.compose import CategoryDequantizer, ColumnDestructor
 from destructors.discrete import CategoricalBase
 from destructors.linear import Whitening
 from destructors.maps import Identity
@@ -93,17 +94,37 @@ def test_unseen_categories_among_held_out_rows():
 # ---------------------------------------------------------------- what is no number
 
 
+ZONE = pd.date_range("2020-01-01", periods=9, tz="Europe/Berlin")
+
+
 @pytest.mark.parametrize(
     "X",
     [
         numbers().assign(a=pd.Timestamp("2020-01-01")),
         pd.DataFrame({"a": pd.date_range("2020-01-01", periods=9)}),
+        pd.DataFrame({"a": ZONE}),
+        pd.DataFrame({"a": ZONE.date}),
         pd.DataFrame({"a": pd.to_timedelta(range(9), unit="s")}),
         pl.DataFrame({"a": pl.Series([1, 2, 3]).cast(pl.Date), "b": [1.0, 2.0, 3.0]}),
-        pl.DataFrame({"a": ["u", "v", "w"], "b": [1.0, 2.0, 3.0]}),
-        numbers().assign(a="u"),
     ],
-    ids=["dates", "only dates", "durations", "polars dates", "polars text", "text"],
+    ids=["times", "only times", "zone", "dates", "durations", "polars dates"],
+)
+def test_dates_among_numbers_are_to_be_made_numbers(X):
+    message = r"Whitening needs numbers, but column\(s\) 'a' are not .*seconds since"
+    with pytest.raises(ValueError, match=message) as caught:
+        Whitening().fit(X)
+    assert "OrdinalEncoder" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        pl.DataFrame({"a": ["u", "v", "w"], "b": [1.0, 2.0, 3.0]}),
+        pl.DataFrame({"a": ["u", "v", "w"]}).cast(pl.Categorical),
+        numbers().assign(a="u"),
+        numbers().assign(a="u").astype({"a": "category"}),
+    ],
+    ids=["polars text", "polars categories", "text", "categories"],
 )
 def test_columns_of_frames_without_numbers_are_named(X):
     message = r"Whitening needs numbers, but column\(s\) 'a' are not .*OrdinalEncoder"
@@ -131,6 +152,53 @@ def test_missing_numbers_of_polars_are_named():
     X = pl.DataFrame({"a": [1.0, None, 3.0], "b": [1, 2, 3]})
     with pytest.raises(ValueError, match=r"NaN in 1 row\(s\); column\(s\): a"):
         Whitening().fit(X)
+
+
+# ---------------------------------------------------------------- no rows, no columns
+
+LEARNERS = [
+    Whitening(),
+    CategoricalBase(random_state=0),
+    CategoryDequantizer(["a"], random_state=0),
+    ColumnDestructor([("a", Whitening(), ["a"])]),
+]
+each_learner = pytest.mark.parametrize(
+    "learner", LEARNERS, ids=lambda learner: type(learner).__name__
+)
+
+
+@pytest.mark.parametrize("library", [pd, pl], ids=["pandas", "polars"])
+@each_learner
+def test_empty_frames(learner, library):
+    with pytest.raises(ValueError, match=r"Found array with 0 (sample|feature)\(s\)"):
+        learner.fit(library.DataFrame())
+    with pytest.raises(ValueError, match=r"Found array with 0 sample\(s\)"):
+        learner.fit(library.DataFrame({"a": [], "b": []}))
+    with pytest.raises(ValueError, match=r"Found array with 0 feature\(s\)"):
+        learner.fit(np.zeros((3, 0)))
+
+
+@each_learner
+def test_frames_without_rows_yet(learner):
+    lazy = pl.from_pandas(numbers()).lazy()
+    with pytest.raises(TypeError, match=r"LazyFrame has no rows yet: .*collect\(\)"):
+        learner.fit(lazy)
+    model = Whitening().fit(lazy.collect())
+    for score in (model.score_samples, model.to_density().logpdf):
+        with pytest.raises(TypeError, match="LazyFrame has no rows yet"):
+            score(lazy)
+
+
+@each_learner
+def test_several_columns_of_one_name(learner):
+    X = numbers().set_axis(["a", "a"], axis=1)
+    with pytest.raises(ValueError, match=r"X has several columns of .* name, 'a'"):
+        learner.fit(X)
+    model = Whitening().fit(numbers())
+    with pytest.raises(ValueError, match=r"X has several columns of .* name, 'a'"):
+        model.score_samples(X)
+    with pytest.raises(ValueError, match="columns of X are not those of the fit"):
+        model.to_density().logpdf(X)
 
 
 # ---------------------------------------------------------------- other columns

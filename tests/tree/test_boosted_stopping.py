@@ -323,12 +323,12 @@ def test_rows_handed_on_after_an_interrupt_fit_the_trees(monkeypatch, place):
     if place == "growth":
         interrupt(monkeypatch, at=4)
     else:
-        # After the rows have moved, before the tree is known.
+        # After the rows have moved, before the tree is known; each moves two parts.
         counts = itertools.count()
         average = np.average
 
         def stop(*given, **more):
-            if next(counts) == 4:
+            if next(counts) == 2 * 4:
                 raise KeyboardInterrupt("stop")
             return average(*given, **more)
 

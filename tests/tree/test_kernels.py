@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from destructors.tree import _best_split, _bins
+from destructors.tree import _grow, _rule
 from tests.tree import reference
 from tests.tree.grown import RULE, grow, make_rows, make_tree
 from tests.tree.reference import gain_of_cut, leaf_boxes
@@ -18,7 +18,7 @@ from tests.tree.reference import gain_of_cut, leaf_boxes
 def test_bins_lie_between_their_edges(max_bins, shifted):
     U, _ = make_rows(2000)
     offsets = np.array([0.25, 0.5, 0.75]) if shifted else np.zeros(3)
-    bins, edges, n_bins = _bins.make_grid(U, offsets, max_bins)
+    bins, edges, n_bins = _rule.make_grid(U, offsets, max_bins)
     for j in range(3):
         ends = edges[j, : int(n_bins[j]) + 1]
         assert ends[0] == 0.0
@@ -33,10 +33,10 @@ def test_bins_lie_between_their_edges(max_bins, shifted):
 def test_binning_is_the_same_vectorised():
     U, _ = make_rows(2000)
     offsets = np.array([0.1, 0.9, 0.4])
-    n_bins = _bins.make_grid(U, offsets, 32).n_bins
+    n_bins = _rule.make_grid(U, offsets, 32).n_bins
     loops, vectorised = np.empty(U.shape, np.uint8), np.empty(U.shape, np.uint8)
-    _bins._bin(U, offsets, n_bins, 31, loops)
-    _bins._bin_vectorised(U, offsets, n_bins, 31, vectorised)
+    _rule._bin(U, offsets, n_bins, 31, loops)
+    _rule._bin_vectorised(U, offsets, n_bins, 31, vectorised)
     np.testing.assert_array_equal(loops, vectorised)
 
 
@@ -46,19 +46,16 @@ def test_binning_is_the_same_vectorised():
 def split_arguments(seed, *, random, exact, min_gain=0.0):
     rng = np.random.RandomState(seed)
     U, weight = make_rows(400, seed=seed)
-    grid = _bins.make_grid(U, rng.uniform(size=3), 16)
+    grid = _rule.make_grid(U, rng.uniform(size=3), 16)
     bins = np.clip(grid.bins, 2, 12).astype(np.uint8)
     rows = np.flatnonzero(rng.uniform(size=400) < 0.5).astype(np.uint32)
     return {
         "grid": grid._replace(bins=bins),
         "weight": weight,
         "rows": rows,
-        "low": np.full(3, 2, np.uint8),
-        "high": np.full(3, 13, np.uint8),
-        "mass": weight[rows].sum(),
+        "box": (np.full(3, 2, np.uint8), np.full(3, 13, np.uint8), weight[rows].sum()),
         "rule": RULE._replace(min_samples_leaf=3.0, min_gain=min_gain, exact=exact),
-        "features": np.array([0, 2]),
-        "random_cuts": rng.uniform(size=3) if random else np.empty(0),
+        "drawn": (np.array([0, 2]), rng.uniform(size=3) if random else np.empty(0)),
         "histogram": np.full(grid.edges.shape, np.nan),
     }
 
@@ -68,10 +65,8 @@ def split_arguments(seed, *, random, exact, min_gain=0.0):
 @pytest.mark.parametrize("seed", range(5))
 def test_best_split_is_the_same_vectorised(seed, random, exact):
     arguments = split_arguments(seed, random=random, exact=exact).values()
-    gain, *integers, below = _best_split.best_split(*arguments)
-    slow_gain, *slow_integers, slow_below = _best_split._best_split_vectorised(
-        *arguments
-    )
+    gain, *integers, below = _grow.best_split(*arguments)
+    slow_gain, *slow_integers, slow_below = _grow._best_split_vectorised(*arguments)
     assert integers == slow_integers
     assert gain == pytest.approx(slow_gain, rel=1e-12)
     assert below == pytest.approx(slow_below, rel=1e-12)
@@ -80,16 +75,16 @@ def test_best_split_is_the_same_vectorised(seed, random, exact):
 @pytest.mark.parametrize("exact", [True, False])
 def test_best_split_is_the_best_of_all(exact):
     given = split_arguments(0, random=False, exact=exact)
-    (bins, edges, _), rows, mass = given["grid"], given["rows"], given["mass"]
+    (bins, edges, _), rows, mass = given["grid"], given["rows"], given["box"][2]
     tried = []
-    for f in given["features"]:
+    for f in given["drawn"][0]:
         start, stop = edges[f, 2], edges[f, 13]
         for cut in range(3, 13):
             below = given["weight"][rows[bins[rows, f] < cut]].sum()
             if min(below, mass - below) >= 3.0:
                 v = (edges[f, cut] - start) / (stop - start)
                 tried.append((gain_of_cut(below, mass, v, exact), f, cut, below))
-    best = _best_split.best_split(*given.values())
+    best = _grow.best_split(*given.values())
     assert best[1:3] == max(tried)[1:3]
     np.testing.assert_allclose(best, max(tried), rtol=1e-12)
 
@@ -97,13 +92,13 @@ def test_best_split_is_the_best_of_all(exact):
 def test_random_cut_is_where_it_is_drawn():
     given = split_arguments(0, random=True, exact=True)
     for share, cut in ((0.0, 3), (0.5, 8), (1.0 - 1e-12, 12)):
-        given["random_cuts"] = np.full(3, share)
-        assert _best_split.best_split(*given.values())[2] == cut
+        given["drawn"] = given["drawn"][0], np.full(3, share)
+        assert _grow.best_split(*given.values())[2] == cut
 
 
 def test_no_split_without_gain():
     given = split_arguments(0, random=False, exact=True, min_gain=1e6)
-    for kernel in (_best_split.best_split, _best_split._best_split_vectorised):
+    for kernel in (_grow.best_split, _grow._best_split_vectorised):
         assert kernel(*given.values())[1] == -1
 
 
@@ -112,7 +107,7 @@ def test_partition_keeps_the_order():
     rows = np.random.default_rng(1).permutation(300)[:200].astype(np.uint32)
     is_below = bins[rows, 1] < 4
     expected = np.concatenate([rows[is_below], rows[~is_below]])
-    for kernel in (_best_split.partition, _best_split._partition_vectorised):
+    for kernel in (_grow.partition, _grow._partition_vectorised):
         moved = rows.copy()
         assert kernel(moved, bins, 1, 4, np.empty_like(rows)) == is_below.sum()
         np.testing.assert_array_equal(moved, expected)
@@ -132,7 +127,7 @@ def test_grown_tree_is_that_of_brute_force(exact, seed):
     leaves = reference.grow(
         U,
         weight,
-        _bins.make_grid(U, offsets, 16).edges,
+        _rule.make_grid(U, offsets, 16).edges,
         max_depth=6,
         min_mass=5,
         exact=exact,

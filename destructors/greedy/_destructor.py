@@ -15,19 +15,11 @@ from sklearn.utils.validation import check_is_fitted
 from destructors._compat import Interval
 from destructors.base import Destructor, HoldoutDestructor
 from destructors.base_distributions import StandardNormal
-from destructors.compose._adapt import as_destructor
-from destructors.compose._pipeline import DestructorPipeline
-from destructors.greedy import (
-    Greedy,
-    Never,
-    Progress,
-    Schedule,
-    Step,
-    Stopping,
-    Task,
-    Trial,
-    layer_seed,
-)
+from destructors.greedy._engine import Greedy, layer_seed
+from destructors.greedy._progress import Progress
+from destructors.greedy._schedules import Schedule
+from destructors.greedy._stopping import Never, Stopping
+from destructors.greedy._task import Step, Task, Trial
 from destructors.maps import Chain, Map
 from destructors.rows import Fold, Rows, is_over
 
@@ -173,7 +165,7 @@ class GreedyDestructor(HoldoutDestructor):
     # ------------------------------------------------------------------ fitting
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
-        candidates = self._adapt(self._named_candidates())
+        candidates = self._named_candidates()
         resume = self.warm_start and hasattr(self, "_history")
         if resume:
             seed = self._history["seed"]
@@ -182,7 +174,7 @@ class GreedyDestructor(HoldoutDestructor):
             seed = int(random_state.randint(2**31 - 1))
         names = [name for name, _ in candidates]
         # Scores are those of this stack, whatever comes before it.
-        fold = fold.unseen()
+        fold = fold.each(Rows.unseen)
         folds, all_rows = self._make_folds(fold, seed)
         task = self._make_task(candidates, seed, fold.train)
         progress = Progress(
@@ -205,7 +197,7 @@ class GreedyDestructor(HoldoutDestructor):
                 folds = [fold.through(self._chain(self.layers_)) for fold in folds]
             else:
                 folds = [engine.refit(fold, as_chosen=False)[1] for fold in folds]
-        progress.set_final(lambda: self._as_if_ended(engine, seed, layers))
+        progress.final = lambda: self._as_if_ended(engine, seed, layers)
         layers: list[Any] = []
         with progress.running(self._max_layers() + (all_rows is not None)):
             engine.grow(folds)
@@ -215,19 +207,6 @@ class GreedyDestructor(HoldoutDestructor):
                 layers, _ = engine.refit(all_rows)
             self.__dict__.update(self._attributes(engine, seed, layers))
         return self._chain(layers)
-
-    def _adapt(self, candidates: list[tuple[str, Any]]) -> list[tuple[str, Destructor]]:
-        """Return candidates as destructors; transformers become such."""
-        adapted = []
-        for name, candidate in candidates:
-            try:
-                adapted.append((name, as_destructor(candidate)))
-            except TypeError as error:
-                raise TypeError(
-                    f"Candidate {name!r} must be a Destructor, or a transformer that "
-                    f"can be one. {error}"
-                ) from error
-        return adapted
 
     def _make_folds(self, fold: Fold, seed: int) -> tuple[list[Fold], Fold | None]:
         """Return the folds to grow on; with ``cv`` all rows too, to fit on at last."""
@@ -249,6 +228,7 @@ class GreedyDestructor(HoldoutDestructor):
         held_out = np.array(engine.validation_scores)
         return {
             "layers_": layers,
+            **self._sizes(layers),
             "layer_names_": [engine.names[step.choice] for step in engine.steps],
             "n_iter_": len(layers),
             "train_score_": np.array(engine.train_scores),
@@ -273,17 +253,27 @@ class GreedyDestructor(HoldoutDestructor):
             "base_distribution_": self.base_distribution_,
         }
 
-    def _cut(self, depth: int) -> Self:
-        """Return a copy that has the first layers only."""
+    def _cut(self, start: int, stop: int) -> Self:
+        """Return a copy that has some of the layers only."""
         part = copy.copy(self)
-        part.layers_ = self.layers_[:depth]
-        part.layer_names_ = self.layer_names_[:depth]
+        part.layers_ = self.layers_[start:stop]
+        part.layer_names_ = self.layer_names_[start:stop]
         part.n_iter_ = len(part.layers_)
-        part.train_score_ = self.train_score_[: depth + 1]
-        part.validation_score_ = self.validation_score_[: depth + 1]
-        part._history = {**self._history, "steps": self._history["steps"][:depth]}
+        part.train_score_ = self.train_score_[start : stop + 1]
+        part.validation_score_ = self.validation_score_[start : stop + 1]
         part.map_ = self._chain(part.layers_)
+        part._history = {**self._history, "steps": self._history["steps"][:stop]}
+        if start:
+            # Its rows are not those of the table, and no fit could have given it.
+            del part._history
+            part._schema = None
+            part.__dict__.pop("feature_names_in_", None)
+        part.__dict__.update(self._sizes(part.layers_))
         return part
+
+    def _sizes(self, layers: list[Any]) -> dict[str, Any]:
+        """Return further fitted attributes that follow from the layers."""
+        return {}
 
     def _resume(self, engine: Greedy) -> None:
         """Bring an engine to where the last fit ended."""
@@ -384,17 +374,16 @@ class GreedyDestructor(HoldoutDestructor):
         check_is_fitted(self)
         return iter(self.layers_)
 
-    def __getitem__(self, index: int | slice) -> Destructor:
+    def __getitem__(self, index: int | slice) -> Any:
         check_is_fitted(self)
         if not isinstance(index, slice):
             return self.layers_[index]
-        named = [(f"layer{i}", layer) for i, layer in enumerate(self.layers_)][index]
-        if index.step not in (None, 1) or not named:
+        start, stop, step = index.indices(len(self.layers_))
+        if step != 1 or (start > 0 and stop <= start):
             raise ValueError(
                 f"{index} of the stack is not a run of at least one layer."
             )
-        part = DestructorPipeline(named)._share(named)
-        return part._adopt(self) if named[0][0] == "layer0" else part
+        return self._cut(start, stop)
 
 
 def _set_random_states(estimator: Any, seed: int) -> None:

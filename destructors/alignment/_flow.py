@@ -1,31 +1,23 @@
 """Two or more domains into one space."""
 
-from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
+from collections.abc import Iterator, Mapping
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
+from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 
-from destructors._compat import BaseComposition, Interval, StrOptions
-from destructors.alignment import (
-    DomainDestructor,
-    GaussianBarycenter,
-    SlicedBarycenter,
-)
-from destructors.alignment._domains import (
-    by_domain,
-    divergence,
-    pooled_weight,
-    shuffle,
-    split_domains,
-)
+from destructors._compat import Interval, StrOptions
+from destructors._composite import Composite
+from destructors.alignment._base import DomainDestructor
+from destructors.alignment._domains import by_domain, divergence, pool, split_domains
+from destructors.alignment._gaussian import GaussianBarycenter
+from destructors.alignment._sliced import SlicedBarycenter
 from destructors.base import Destructor
-from destructors.compose._stack import GreedyDestructor, StackTask
-from destructors.greedy import Greedy, Retire, Schedule
+from destructors.greedy import GreedyDestructor, Retire, Schedule, StackTask
 from destructors.maps import Map
 from destructors.rows import Fold, Rows
 
@@ -45,19 +37,13 @@ class AlignmentTask(StackTask):
         What a layer can be.
     seed : int
         Of all layers.
-    domains, domain_weights : ndarray of shape (n_domains,)
-        Label of each domain and its share in the barycenter, for all layers.
+    flow : AlignmentFlow
+        Whose domains and shares in the barycenter all layers have.
     """
 
-    def __init__(
-        self,
-        candidates: list[tuple[str, Any]],
-        seed: int,
-        domains: NDArray,
-        domain_weights: NDArray,
-    ):
+    def __init__(self, candidates: list[tuple[str, Any]], seed: int, flow: Any):
         super().__init__(candidates, seed)
-        self.domains, self.domain_weights = domains, domain_weights
+        self.flow = flow
 
     def score(self, state: Fold) -> tuple[float, float]:
         """Return minus the divergences among the rows as they are."""
@@ -68,20 +54,18 @@ class AlignmentTask(StackTask):
 
     def prepare(self, layer: DomainDestructor, fold: Fold) -> None:
         """Set the domains of a layer, and their shares."""
-        layer.domains_ = self.domains
-        if "domain_weights" in layer.get_params(deep=False):
-            layer.set_params(domain_weights=self.domain_weights)
+        layer.domains_ = self.flow.domains_
+        layer.domain_weights = self.flow.domain_weights_
 
     def check(
         self, layer: DomainDestructor, scores: tuple[float, float], after: Fold
     ) -> None:
         """Refuse a layer that gives NaN."""
-        known = scores if after.validation is not None else scores[:1]
-        if np.isnan(known).any():
+        if np.isnan(scores[: 1 + (after.validation is not None)]).any():
             raise FloatingPointError(f"{type(layer).__name__} gives NaN.")
 
 
-class AlignmentFlow(BaseComposition, DomainDestructor, GreedyDestructor):
+class AlignmentFlow(Composite, DomainDestructor, GreedyDestructor):
     r"""Map two or more domains into one shared space, invertibly.
 
     Layers that bring the domains closer are stacked greedily, without an adversary: in
@@ -210,12 +194,9 @@ class AlignmentFlow(BaseComposition, DomainDestructor, GreedyDestructor):
         "learning_rate": [Interval(Real, 0, 1, closed="right")],
         "density": [Destructor, None],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "cv": [
-            Interval(Integral, 2, None, closed="left"),
-            StrOptions({"auto"}),
-            None,
-        ],
+        "cv": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"}), None],
     }
+    _parts = "layers"
     # Rows of both parts are needed.
     _min_domain_samples = 4
 
@@ -254,108 +235,67 @@ class AlignmentFlow(BaseComposition, DomainDestructor, GreedyDestructor):
         self.random_state = random_state
         self.verbose = verbose
 
-    # ------------------------------------------------------------------ parameters
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Get parameters; those of a layer in ``layers`` are named ``name__parameter``.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to include the layers and their parameters.
-
-        Returns
-        -------
-        params : dict
-            Parameter names mapped to their values.
-        """
-        return self._get_params("layers", deep=deep)
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters; the name of one of ``layers`` sets the layer itself.
-
-        Parameters
-        ----------
-        **params : dict
-            Names and values, such as ``name__n_knots=20``.
-
-        Returns
-        -------
-        self : object
-            The flow.
-        """
-        self._set_params("layers", **params)
-        return self
-
     # ------------------------------------------------------------------ fitting
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
-        assert random_state is not None
-        self.base_distribution_ = None
-        # The first draw, of the seed of the layers, is repeated by the stack.
-        stream = deepcopy(random_state)
-        _, self._leftover, density_seed = random_state.randint(2**31 - 1, size=3)
-        # The first rows are then as good as any to compare domains by.
-        fold = _both(fold, shuffle)
-        map_ = super()._fit(fold, stream)
+        self.base_distribution_, rng = None, check_random_state(random_state)
+        self._leftover = rng
+        # In order of content, the first rows are as good as any to compare domains by.
+        fold = fold.each(
+            lambda rows: rows.take(np.lexsort((rows.hashes(0), rows.context)))
+        )
+        map_ = super()._fit(fold, rng)
         if self.density is not None:
-            self._fit_density(fold.through(map_), density_seed)
+            self._fit_density(fold.through(map_), rng.randint(2**31 - 1))
         return map_
 
     def _make_folds(self, fold: Fold, seed: int) -> tuple[list[Fold], Fold | None]:
+        split_seed = self._leftover.randint(2**31 - 1)
         if fold.validation is not None or not self.early_stopping:
             return [fold], None
         cv = self.cv
         if cv == "auto":
             n_held_out = fold.train.total * self.validation_fraction
             cv = None if n_held_out >= _ENOUGH_HELD_OUT else _N_FOLDS
-        folds = split_domains(fold.train, cv, self.validation_fraction, self._leftover)
+        folds = split_domains(fold.train, cv, self.validation_fraction, split_seed)
         return folds, None if cv is None else fold
 
     def _fit_density(self, fold: Fold, seed: int) -> None:
         density = clone(self.density)
         if "random_state" in density.get_params():
-            density.set_params(random_state=int(seed))
+            density.set_params(random_state=seed)
         density._validate_params()
-        density._fit_rows(_both(fold, _pool))
+        density._fit_rows(fold.each(_pool))
         self.density_ = density
         self.base_distribution_ = density.to_density()
 
     def _named_candidates(self) -> list[tuple[str, Any]]:
-        if self.layers is None:
-            # The flow decides by held-out rows whether to take a layer. That each
-            # should choose its step by them too would only add noise, where steps are
-            # small.
-            sliced = SlicedBarycenter(
-                self.n_directions, learning_rate=self.learning_rate
-            )
-            return [("gaussian", GaussianBarycenter()), ("sliced", sliced)]
-        if not self.layers:
-            raise ValueError("layers is empty: give at least one (name, layer) tuple.")
-        for entry in self.layers:
-            if not (
-                isinstance(entry, tuple) and isinstance(entry[-1], DomainDestructor)
-            ):
-                raise TypeError(
-                    "Each of layers must be a (name, DomainDestructor) tuple, got "
-                    f"{entry!r}."
-                )
-        self._validate_names([name for name, _ in self.layers])
-        return self.layers
+        if self.layers is not None:
+            return self._check_parts()
+        # The flow decides by held-out rows whether to take a layer. That each should
+        # choose its step by them too would only add noise, where steps are small.
+        sliced = SlicedBarycenter(self.n_directions, learning_rate=self.learning_rate)
+        return [("gaussian", GaussianBarycenter()), ("sliced", sliced)]
 
-    def _make_task(
-        self, candidates: list[tuple[str, Any]], seed: int, train: Rows
-    ) -> AlignmentTask:
-        return AlignmentTask(candidates, seed, self.domains_, self.domain_weights_)
+    def _read_part(self, name: str, part: Any) -> DomainDestructor:
+        if isinstance(part, DomainDestructor):
+            return part
+        raise TypeError(
+            "Each of layers must be a (name, DomainDestructor) tuple, got "
+            f"{(name, part)!r}."
+        )
+
+    def _make_task(self, candidates: Any, seed: int, train: Rows) -> AlignmentTask:
+        return AlignmentTask(candidates, seed, self)
 
     def _schedule(self, names: list[str]) -> Schedule:
         return Retire(*names, tol=self.tol, keep=names[-1])
 
-    def _attributes(
-        self, engine: Greedy, seed: int, layers: list[Any]
-    ) -> dict[str, Any]:
-        scores = np.array([engine.train_scores, engine.validation_scores])
-        return super()._attributes(engine, seed, layers) | {"divergence_": -scores}
+    @property
+    def divergence_(self) -> NDArray:
+        """Divergence before and after each layer, of training and of held-out rows."""
+        train, held_out = self.train_score_, self.validation_score_
+        return -np.stack([train, held_out if len(held_out) else train * np.nan])
 
     # ------------------------------------------------------------------ stages
 
@@ -376,7 +316,7 @@ class AlignmentFlow(BaseComposition, DomainDestructor, GreedyDestructor):
         Z : ndarray of shape (n_samples, n_features)
             Rows after 1, 2, … layers.
         """
-        for rows in self._stages(X, sample_domain):
+        for rows in self._stages(X, None, sample_domain):
             yield rows.values
 
     @available_if(DomainDestructor._has_density)
@@ -398,7 +338,7 @@ class AlignmentFlow(BaseComposition, DomainDestructor, GreedyDestructor):
             Log densities under the first 1, 2, … layers and the density of the shared
             space, in nats.
         """
-        for rows in self._stages(X, sample_domain):
+        for rows in self._stages(X, None, sample_domain):
             yield self.base_distribution_.logpdf(rows.values) + rows.log_det
 
     def score_layers(
@@ -424,40 +364,18 @@ class AlignmentFlow(BaseComposition, DomainDestructor, GreedyDestructor):
         gains : ndarray of shape (``n_iter_``,)
             Fall of the `destructors.metrics.energy_coefficient` by each layer.
         """
-        rows = self._read(X, sample_weight, sample_domain)
-        left = [divergence(rows)]
-        for layer in self.layers_:
-            rows = rows.through(layer.map_)
-            left.append(divergence(rows))
-        return -np.diff(left)
+        given = X, sample_weight, sample_domain
+        after = map(divergence, self._stages(*given))
+        return -np.diff([divergence(self._read(*given)), *after])
 
-    def _stages(self, X: Any, sample_domain: Any = None) -> Iterator[Rows]:
-        rows = self._read(X, None, sample_domain)
+    def _stages(self, X: Any, *known: Any) -> Iterator[Rows]:
+        rows = self._read(X, *known)
         for layer in self.layers_:
             rows = rows.through(layer.map_)
             yield rows
 
-    def __getitem__(self, index: int | slice) -> DomainDestructor:
-        if not isinstance(index, slice):
-            return self.layers_[index]
-        start, stop, step = index.indices(len(self))
-        if step != 1 or start >= stop:
-            raise ValueError(f"{index} of the flow is not a run of at least one layer.")
-        part = self._cut(stop)
-        part.layers_, part.n_iter_ = self.layers_[index], stop - start
-        part.layer_names_ = self.layer_names_[index]
-        part.map_ = self._chain(part.layers_)
-        for name in ("divergence_", "train_score_", "validation_score_"):
-            setattr(part, name, getattr(self, name)[..., start : stop + 1])
-        return part
-
-
-def _both(fold: Fold, change: Callable[[Rows], Rows]) -> Fold:
-    return Fold(change(fold.train), fold.validation and change(fold.validation))
-
 
 def _pool(rows: Rows) -> Rows:
     """Return the rows of all domains as those of one, of which each is as much."""
-    parts = by_domain(rows)
-    values = np.vstack([part.values for part in parts])
-    return Rows.of(values, pooled_weight(parts) * rows.total, n_jobs=rows.n_jobs)
+    values, weight = pool(by_domain(rows))
+    return Rows.of(values, weight * rows.total, n_jobs=rows.n_jobs)

@@ -1,4 +1,4 @@
-"""Tables: what their columns are like, and their rows as a finite C-ordered matrix."""
+"""Tables: frames, names, categories and missing values, to rows and back."""
 
 import warnings
 from collections.abc import Iterator, Mapping
@@ -11,18 +11,8 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from destructors._compat import check_sample_weight
-from destructors.maps import Column, Schema
+from destructors.maps import Column, Schema, _column
 from destructors.maps._checks import check_codes
-from destructors.maps._column import UNSEEN
-from destructors.maps._values import (
-    columns_of,
-    dtype_name,
-    library_of,
-    names_of,
-    numpy_dtype,
-    plain,
-    read_values,
-)
 from destructors.rows import CONTINUOUS, INTEGER
 
 
@@ -44,31 +34,37 @@ class Categorical(NamedTuple):
     handle_missing: Literal["error", "category"] = "error"
 
 
-def check_table(estimator: Any, X: Any, name: str = "X") -> Any:
+def check_table(estimator: Any, X: Any, name: str = "X", fewest: int = 0) -> Any:
     """Return a frame as it is, and all else as an array of two dimensions.
 
     Raises
     ------
     ValueError, TypeError
-        If it is no table: sparse, complex, or of another number of dimensions.
+        If it is no table: sparse, complex, of another number of dimensions, without
+        columns or with fewer rows than the ``fewest``, or if two columns have one name.
     """
-    if library_of(X) != "array":
-        return X
-    # How many rows and columns there must be, and of what, is said later.
-    return check_array(
-        X,
+    is_frame = _column.library_of(X) != "array"
+    names = list(map(repr, X.columns)) if is_frame else []
+    if len(set(names)) < len(names):
+        twice = sorted({label for label in names if names.count(label) > 1})
+        raise ValueError(
+            f"{name} has several columns of the same name, {', '.join(twice)}."
+        )
+    table = check_array(
+        # Of a frame, its shape: values are looked at column by column.
+        np.broadcast_to(0.0, X.shape) if is_frame else X,
         dtype=None,
         ensure_all_finite=False,
-        ensure_min_samples=0,
-        ensure_min_features=0,
+        ensure_min_samples=fewest,
         estimator=estimator,
         input_name=name,
     )
+    return X if is_frame else table
 
 
 def take_columns(X: Any, columns: NDArray) -> Any:
     """Return some of the columns of a frame or an array, by position."""
-    if library_of(X) == "pandas":
+    if _column.library_of(X) == "pandas":
         return X.iloc[:, columns]
     return X[:, np.asarray(columns).tolist()]
 
@@ -105,7 +101,7 @@ def learn_schema(
     ValueError, TypeError
         If a column cannot be coded, or has values that are not among those declared.
     """
-    library = library_of(X)
+    library = _column.library_of(X)
     if library == "array" and not categorical:
         return None
     X = check_table(estimator, X)
@@ -113,7 +109,9 @@ def learn_schema(
     if sample_weight is not None:
         kept = check_sample_weight(sample_weight, X, ensure_non_negative=True) > 0
     columns = []
-    for j, (name, part) in enumerate(zip(names_of(X), columns_of(X), strict=True)):
+    for j, (name, part) in enumerate(
+        zip(_column.names_of(X), _column.columns_of(X), strict=True)
+    ):
         if j not in categorical:
             columns.append(_number_column(name, part, library))
             continue
@@ -127,29 +125,27 @@ def learn_schema(
 def _number_column(name: Any, part: Any, library: str) -> Column:
     if library == "array":
         return Column(name, CONTINUOUS, "float64")
-    dtype, values = dtype_name(part), None
+    dtype, values = _column.dtype_name(part), None
     if dtype == "category":
-        values = read_values(part)[0]
+        values = _column.read_values(part)[0]
         # Of anything else than numbers, the rows will not be read.
         values = values if values.dtype.kind in "biuf" and len(values) else None
-    kind = INTEGER if numpy_dtype(dtype).kind in "iu" else CONTINUOUS
+    kind = INTEGER if _column.numpy_dtype(dtype).kind in "iu" else CONTINUOUS
     return Column(name, kind, dtype, values, ordered=_is_ordered(part))
 
 
 def _category_column(name: Any, part: Any, kept: NDArray, how: Categorical) -> Column:
-    values, place = read_values(part)
-    values, dtype = plain(values), dtype_name(part)
-    declared = how.categories
-    if declared is None and dtype in ("category", "Enum"):
-        declared = values
+    values, place = _column.read_values(part)
+    values, dtype = _column.plain(values), _column.dtype_name(part)
     here = np.flatnonzero(kept) if place is None else place[kept]
-    if declared is None:
-        seen = np.bincount(here[here >= 0], minlength=len(values)) > 0
-        known = np.unique(values[seen])
+    here, may_miss = here[here >= 0], bool((here < 0).any())
+    if how.categories is not None:
+        known, may_miss = _read_declared(how.categories), True
+    elif dtype in ("category", "Enum"):
+        known, may_miss = values, True
     else:
-        known = _read_declared(declared)
+        known = np.unique(values[np.bincount(here, minlength=len(values)) > 0])
     size, missing, unknown = len(known), -1, -1
-    may_miss = declared is not None or bool((here < 0).any())
     if how.handle_missing == "category" and may_miss:
         missing, size = size, size + 1
     is_full = known.dtype.kind == "b" and len(known) == 2
@@ -159,7 +155,7 @@ def _category_column(name: Any, part: Any, kept: NDArray, how: Categorical) -> C
     kind = max(size, 1)
     column = Column(name, kind, dtype, known, missing, unknown, _is_ordered(part))
     if how.categories is not None:
-        strange = (column.encode(part) == UNSEEN) & kept
+        strange = (column.encode(part) == _column.UNSEEN) & kept
         if strange.any():
             raise ValueError(
                 "it has values that are not among the categories in "
@@ -176,7 +172,7 @@ def _read_declared(categories: Any) -> NDArray:
     known = np.arange(categories) if np.ndim(categories) == 0 else categories
     if np.ndim(known) != 1 or not len(known):
         raise ValueError("its categories are not a list of values.")
-    known = plain(known)
+    known = _column.plain(known)
     if len(np.unique(known)) < len(known):
         raise ValueError("a category is declared twice.")
     return known
@@ -185,19 +181,16 @@ def _read_declared(categories: Any) -> NDArray:
 # ---------------------------------------------------------------------- rows
 
 
-def read_rows(
-    estimator: Any, X: Any, schema: Schema | None, *, reset: bool, name: str = "X"
-) -> NDArray:
+def read_rows(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> NDArray:
     """Return validated data.
 
     Parameters
     ----------
     estimator : Destructor
-        Whom the data are given to.
+        Whom the data are given to; it knows what the columns of the training data were
+        like.
     X : array-like of shape (n_samples, n_features)
         The data.
-    schema : Schema or None
-        What the columns of the training data were like.
     reset : bool
         Whether these are the training data.
     name : str, default="X"
@@ -213,15 +206,10 @@ def read_rows(
     ValueError, TypeError
         If they are no table of the columns that the schema knows.
     """
+    schema = estimator._schema
     with _called(name):
-        X = check_table(estimator, X, name)
+        X = check_table(estimator, X, name, estimator._min_samples if reset else 1)
         validate_data(estimator, X, reset=reset, skip_check_array=True)
-        fewest = estimator._min_samples if reset else 1
-        if len(X) < fewest or not X.shape[1]:
-            # For its message.
-            check_array(
-                np.zeros(X.shape), ensure_min_samples=fewest, estimator=estimator
-            )
         columns = Schema.of_numbers(X.shape[1]) if schema is None else schema
         owner = type(estimator).__name__
         rows = columns.encode(X, name=name, owner=owner, training=reset)
@@ -256,21 +244,15 @@ def _rename(message: str, name: str) -> str:
     return name + message[1:] if message.startswith("X ") else f"{name}: {message}"
 
 
-def read_latent(
-    estimator: Any, Z: Any, schema: Schema | None, base_distribution: Any
-) -> NDArray:
+def read_latent(estimator: Any, Z: Any) -> NDArray:
     """Return validated latent rows.
 
     Parameters
     ----------
     estimator : Destructor
-        Whom they are given to.
+        Whom they are given to; its base distribution tells which columns are codes.
     Z : array-like of shape (n_samples, n_features)
         Latent rows.
-    schema : Schema or None
-        What the columns of the training data were like.
-    base_distribution : Distribution or None
-        It tells which columns are codes.
 
     Returns
     -------
@@ -282,14 +264,11 @@ def read_latent(
     ValueError
         If they are not finite, of another width, or codes are expected.
     """
-    d = estimator.n_features_in_
-    sizes = getattr(base_distribution, "n_categories", np.zeros(d))
-    dtype = None if sizes.any() else np.float64
-    rows: NDArray = check_array(Z, dtype=dtype, order="C", input_name="Z")
+    rows: NDArray = check_array(Z, dtype=np.float64, order="C", input_name="Z")
+    d, base = estimator.n_features_in_, estimator.base_distribution_
     if rows.shape[1] != d:
         raise ValueError(
             f"Z has {rows.shape[1]} features, but {type(estimator).__name__} is "
             f"expecting {d} features as input."
         )
-    rows = check_codes(rows, sizes, "Z")
-    return rows if rows.dtype == np.int64 else rows.astype(np.float64, copy=False)
+    return rows if base is None else check_codes(rows, base.n_categories, "Z")

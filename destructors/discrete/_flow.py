@@ -10,11 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from destructors._compat import Interval
 from destructors.base import Destructor
-from destructors.compose._stack import GreedyDestructor, StackTask
-from destructors.discrete import CategoricalBase, TreePermutation
-from destructors.discrete._base import DiscreteDestructor, split_copies
-from destructors.discrete._bases import BaseCounts, list_bases, score_bases
-from destructors.greedy import Greedy, Schedule, TryAll
+from destructors.discrete import _base
+from destructors.discrete._base import CategoricalBase
+from destructors.discrete._tree_permutation import TreePermutation
+from destructors.greedy import Greedy, GreedyDestructor, Schedule, StackTask, TryAll
 from destructors.rows import Fold, Rows
 
 # Parameters that each permutation of the stack takes over.
@@ -59,39 +58,31 @@ class _DiscreteTask(StackTask):
 
     def _score_bases(self, fold: Any) -> NDArray:
         if fold not in self._scores:
-            self._scores[fold] = score_bases(fold, self.bases)
+            self._scores[fold] = _base.score_bases(fold, self.bases)
         return self._scores[fold]
 
-    def _choose(self, places: Sequence[Any]) -> dict[str, Any]:
-        """Return the base of the best mean score on folds, or after layers, as
-        parameters of a permutation.
-        """
+    def _choose(self, places: Sequence[Any]) -> tuple[str, float]:
+        """Return the base of the best mean score on folds, or after layers."""
         scores = [self._score_bases(place) for place in places]
-        structure, alpha = self.bases[np.argmax(np.mean(scores, axis=0))]
-        return {"base": structure, "alpha": alpha}
+        return self.bases[np.argmax(np.mean(scores, axis=0))]
 
     def score(self, state: Fold) -> tuple[float, float]:
-        base = fit_base(state.train, **self._choose([state]))
+        [base] = _base.fit_bases(state.train, [self._choose([state])])
         return state.train.score(base), float(self._score_bases(state).max())
 
     def prepare(self, layer: Any, fold: Fold) -> None:
         # Without held-out rows the layer has been told, if there is a choice.
         if fold.validation is not None or len(self.bases) == 1:
-            layer.set_params(base=self._choose([fold])["base"])
+            layer.set_params(base=self._choose([fold])[0])
 
     def check(self, layer: Any, scores: tuple[float, float], after: Fold) -> None:
         self._scores[layer] = self._score_bases(after)
 
     def refit_params(self, layers: list[Any]) -> dict[str, Any]:
-        return self._choose(layers)
+        return dict(zip(("base", "alpha"), self._choose(layers), strict=True))
 
 
-def fit_base(rows: Rows, base: str, alpha: float) -> Any:
-    """Return the base of a structure and smoothing, fitted on codes."""
-    return BaseCounts.of(rows, base).base(alpha)
-
-
-class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
+class DiscreteTreeFlow(_base.DiscreteDestructor, GreedyDestructor):
     """Probability of categorical data by permutations of categories.
 
     Tree-structured permutations are stacked, each fitted on the output of the last,
@@ -213,9 +204,8 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
 
     _parameter_constraints: ClassVar[dict] = {
         **GreedyDestructor._parameter_constraints,
+        **TreePermutation._parameter_constraints,
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        **DiscreteDestructor._parameter_constraints,
-        **{name: TreePermutation._parameter_constraints[name] for name in _OF_LAYERS},
         "base": CategoricalBase._parameter_constraints["structure"],
         "alpha": CategoricalBase._parameter_constraints["alpha"],
         "max_depth": [Interval(Integral, 0, None, closed="left"), "array-like"],
@@ -274,13 +264,18 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
     # ------------------------------------------------------------------ fitting
 
     def _make_folds(self, fold: Fold, seed: int) -> tuple[list[Fold], Fold | None]:
-        rows, bases = self._read_codes(fold.train), list_bases(self.base, self.alpha)
-        folds, all_rows = [Fold(rows)], None
+        rows = self._read_codes(fold.train)
+        bases = _base.list_bases(self.base, self.alpha)
+        folds, all_rows, cv = [Fold(rows)], None, self.cv
         if fold.validation is not None:
-            folds = [Fold(rows, self._unique_codes(fold.validation, "X_val"))]
+            folds = [self._unique_fold(fold)]
         elif self.early_stopping:
-            folds = self._split(fold.train, rows, seed)
-            all_rows = None if self.cv is None else Fold(rows)
+            all_rows = None if cv is None else Fold(rows)
+            if cv is None or isinstance(cv, Integral):
+                folds = _base.split_copies(rows, cv, self.validation_fraction, seed)
+            else:
+                given = fold.train.split(cv, self.validation_fraction, seed)
+                folds = [self._unique_fold(part) for part in given]
         elif len(bases) > 1:
             raise ValueError(
                 "early_stopping=False leaves no held-out rows to choose by: give base "
@@ -289,17 +284,6 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
         # For the task, which is made next.
         self._codes = bases, rows, folds
         return folds, all_rows
-
-    def _split(self, given: Rows, rows: Rows, seed: int) -> list[Fold]:
-        """Return folds of codes, by rows as they were given or unique ones."""
-        cv, fraction = self.cv, self.validation_fraction
-        if cv is None or isinstance(cv, Integral):
-            return split_copies(rows, cv, fraction, seed)
-        return [
-            Fold(self._unique_codes(part.train), self._unique_codes(part.validation))
-            for part in given.split(cv, fraction, seed)
-            if part.validation is not None
-        ]
 
     def _make_task(
         self, candidates: list[tuple[str, Destructor]], seed: int, train: Rows
@@ -322,25 +306,25 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
         self, engine: Greedy, seed: int, layers: list[Any]
     ) -> dict[str, Any]:
         task: Any = engine.task
-        rows, bases = task.rows, [fit_base(task.rows, **task.first)]
-        for layer, step in zip(layers, engine.steps, strict=True):
+        choices = [task.first]
+        choices += [tuple(step.params.values()) for step in engine.steps]
+        rows, bases = task.rows, _base.fit_bases(task.rows, choices[:1])
+        for layer, choice in zip(layers, choices[1:], strict=True):
             rows = rows.through(layer.map_)
-            bases.append(fit_base(rows, **step.params))
+            bases += _base.fit_bases(rows, [choice])
         gains = sum((layer._gains for layer in layers), np.zeros(rows.n_features))
+        # A copy of the flow as it is now takes it from here.
+        self.base_distribution_ = bases[-1]
         return {
             **super()._attributes(engine, seed, layers),
             "feature_importances_": gains / (gains.sum() or 1.0),
-            **_of_bases(bases, [task.first, *(step.params for step in engine.steps)]),
+            **_of_bases(bases, choices),
         }
 
-    def _as_if_ended(
-        self, engine: Greedy, seed: int, layers: list[Any] | None = None
-    ) -> dict[str, Any]:
-        state = super()._as_if_ended(engine, seed, layers)
-        return {**state, "base_distribution_": state["bases_"][-1]}
-
-    def _cut(self, depth: int) -> Self:
-        part, end = super()._cut(depth), depth + 1
+    def _cut(self, start: int, stop: int) -> Self:
+        if start:
+            raise ValueError("Only a beginning of the flow, flow[:k], has a base.")
+        part, end = super()._cut(start, stop), stop + 1
         part.__dict__.update(_of_bases(self.bases_[:end], self._choices[:end]))
         return part
 
@@ -387,22 +371,13 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
         parts = [self[:depth] for depth in range(len(self) + 1)]
         return np.diff([part.score(X, sample_weight=sample_weight) for part in parts])
 
-    def __getitem__(self, index: int | slice) -> Any:
-        if not isinstance(index, slice):
-            return super().__getitem__(index)
-        if index.start not in (None, 0) or index.step not in (None, 1):
-            raise ValueError(
-                f"{index} is no beginning of the flow: only flow[:k] has a base."
-            )
-        return self._cut(len(range(*index.indices(len(self)))))
 
-
-def _of_bases(bases: list[Any], choices: list[dict[str, Any]]) -> dict[str, Any]:
+def _of_bases(bases: list[Any], choices: list[Any]) -> dict[str, Any]:
     """Return the attributes that tell of bases, and of the last one."""
+    end = dict(zip(("structure_", "alpha_"), choices[-1], strict=True))
     return {
         "bases_": bases,
         "_choices": choices,
         "base_distribution_": bases[-1],
-        "structure_": choices[-1]["base"],
-        "alpha_": choices[-1]["alpha"],
+        **end,
     }

@@ -1,4 +1,4 @@
-"""Compiled kernels of `destructors.maps._conditional`: the same map and inverse.
+"""Compiled kernels of `destructors.maps._rosenblatt`: the same map and inverse.
 
 Rows are taken in chunks that stay in the fastest cache. Within a chunk the loops over
 components and rows have no branches, so that the compiler vectorises them; rows that
@@ -9,24 +9,17 @@ import math
 
 import numpy as np
 
+from destructors.maps import _normal as normal
 from destructors.maps._jit import jit
-from destructors.maps._normal import (
-    FIT_END,
-    LARGEST,
-    SMALLEST,
-    exp,
-    log,
-    log_mills,
-    log_tail,
-    mills,
-    quantile,
-    quantile_fit,
-)
 
 _N_CHUNK = 256
+# The search for a root ends with steps smaller than this, in standard units of the
+# feature; Newton's last step then lands far closer.
+TOL = 1e-10
+MAX_STEPS = 200
 # Sums of products of two numbers not below SMALLEST are right when larger than this.
-_SMALLEST_DENSITY = 1e20 * SMALLEST
-_SMALLEST_TAIL = math.exp(FIT_END)
+_SMALLEST_DENSITY = 1e20 * normal.SMALLEST
+_SMALLEST_TAIL = math.exp(normal.FIT_END)
 _INVERSE_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
 
 
@@ -45,9 +38,9 @@ def _add_components(x, first, factor, offset, weight):
         shift, w = offset[k, first : first + n], weight[k, first : first + n]
         for i in range(n):
             u = slope * x[i] + shift[i]
-            distance = min(abs(u), LARGEST)
-            phi = _INVERSE_SQRT_2PI * w[i] * exp(-0.5 * distance * distance)
-            tail = phi * mills(distance)
+            distance = min(abs(u), normal.LARGEST)
+            phi = _INVERSE_SQRT_2PI * w[i] * normal.exp(-0.5 * distance * distance)
+            tail = phi * normal.mills(distance)
             rest = w[i] - tail
             lower[i] += tail if u < 0.0 else rest
             upper[i] += rest if u < 0.0 else tail
@@ -61,9 +54,9 @@ def _to_normal(lower, upper, density):
     z, slope = np.empty_like(lower), np.empty_like(lower)
     for i in range(len(lower)):
         tail = min(lower[i], upper[i])
-        size = quantile_fit(log(tail))
+        size = normal.quantile_fit(normal.log(tail))
         z[i] = -size if lower[i] < upper[i] else size
-        slope[i] = density[i] * mills(size) / tail
+        slope[i] = density[i] * normal.mills(size) / tail
     return z, slope
 
 
@@ -73,21 +66,22 @@ def _in_range(lower, upper, density):
 
 
 @jit
-def _gaussianize_in_logs(x, factor, offset, log_weight):
+def _gaussianize_in_logs(x, factor, offset, log_weight, tilt):
     """Return z and log dz/dx of one value that may be out of the range of sums."""
-    u = np.minimum(np.maximum(factor * x + offset, -LARGEST), LARGEST)
+    u = np.minimum(np.maximum(factor * x + offset, -normal.LARGEST), normal.LARGEST)
     below, above = np.empty_like(u), np.empty_like(u)
     for k in range(len(u)):
-        below[k] = log_weight[k] + log_tail(-u[k])
-        above[k] = log_weight[k] + log_tail(u[k])
+        below[k] = log_weight[k] + normal.log_tail(-u[k])
+        above[k] = log_weight[k] + normal.log_tail(u[k])
     lower, upper = _log_sum(below), _log_sum(above)
     side = -1.0 if lower < upper else 1.0
     # The slope of log F: the hazards of the components, each by its share of the tail.
     hazard = below - lower if lower < upper else above - upper
     for k in range(len(u)):
-        hazard[k] += math.log(factor[k]) - log_mills(side * u[k])
-    size = quantile(min(lower, upper))
-    return side * size, _log_sum(hazard) + log_mills(size)
+        hazard[k] += math.log(factor[k]) - normal.log_mills(side * u[k])
+    size = normal.quantile(min(lower, upper))
+    log_slope = _log_sum(hazard) + normal.log_mills(size)
+    return side * size + tilt * x, np.logaddexp(log_slope, np.log(tilt))
 
 
 @jit
@@ -97,17 +91,9 @@ def _log_sum(logs):
 
 
 @jit
-def _add_tilt(log_slope, tilt):
-    """Return the log of a slope after the tilt is added, be it ever so small before."""
-    if tilt == 0.0:
-        return log_slope
-    high, low = max(log_slope, math.log(tilt)), min(log_slope, math.log(tilt))
-    return high + math.log1p(math.exp(low - high))
-
-
-@jit
-def gaussianize_loops(x, factor, offset, weight, log_weight, tilt, z, log_slope):
-    """Fill ``z`` and ``log_slope``; see `destructors.maps._conditional`."""
+def gaussianize(x, factor, offset, weight, log_weight, tilt):
+    """Return ``z`` and ``log_slope``; see `Conditional.gaussianize`."""
+    z, log_slope = np.empty_like(x), np.empty_like(x)
     for first in range(0, len(x), _N_CHUNK):
         part = x[first : first + _N_CHUNK]
         lower, upper, density = _add_components(part, first, factor, offset, weight)
@@ -115,24 +101,24 @@ def gaussianize_loops(x, factor, offset, weight, log_weight, tilt, z, log_slope)
         for i in range(len(part)):
             row = first + i
             if _in_range(lower[i], upper[i], density[i]):
-                z[row], log_slope[row] = value[i], log(slope[i] + tilt)
+                z[row] = value[i] + tilt * x[row]
+                log_slope[row] = normal.log(slope[i] + tilt)
             else:
-                z[row], rise = _gaussianize_in_logs(
-                    x[row], factor, offset[:, row], log_weight[:, row]
+                z[row], log_slope[row] = _gaussianize_in_logs(
+                    x[row], factor, offset[:, row], log_weight[:, row], tilt
                 )
-                log_slope[row] = _add_tilt(rise, tilt)
-            z[row] += tilt * x[row]
+    return z, log_slope
 
 
 @jit
-def invert_loops(
-    z, factor, offset, weight, log_weight, tilt, tol, max_steps, x, log_slope
-):
-    """Fill ``x`` and ``log_slope``; see `destructors.maps._conditional.invert`."""
+def invert(z, factor, offset, weight, log_weight, tilt):
+    """Return ``x`` and ``log_slope``; see `Conditional.invert`."""
+    x, log_slope = np.empty_like(z), np.empty_like(z)
     n_components = len(factor)
     low, high = np.empty(_N_CHUNK), np.empty(_N_CHUNK)
     trial, last = np.empty(_N_CHUNK), np.empty(_N_CHUNK)
     rows, left = np.empty(_N_CHUNK, np.int64), np.empty(_N_CHUNK, np.int64)
+    # One array for both would not be known to be contiguous.
     shift = np.empty((n_components, _N_CHUNK))
     w = np.empty((n_components, _N_CHUNK))
     for start in range(0, len(z), _N_CHUNK):
@@ -149,7 +135,7 @@ def invert_loops(
         for i in range(n):
             rows[i] = start + i
             trial[i] = min(max(trial[i], low[i]), high[i])
-        for step in range(max_steps):
+        for step in range(MAX_STEPS):
             lower, upper, density = _add_components(trial[:n], 0, factor, shift, w)
             value, slope = _to_normal(lower, upper, density)
             n_left = 0
@@ -157,25 +143,24 @@ def invert_loops(
                 row, at = rows[i], trial[i]
                 if _in_range(lower[i], upper[i], density[i]):
                     slope[i] += tilt
-                    now, log_now = value[i], log(slope[i])
+                    now, log_now = value[i] + tilt * at, normal.log(slope[i])
                 else:
-                    now, rise = _gaussianize_in_logs(
-                        at, factor, offset[:, row], log_weight[:, row]
+                    now, log_now = _gaussianize_in_logs(
+                        at, factor, offset[:, row], log_weight[:, row], tilt
                     )
-                    log_now = _add_tilt(rise, tilt)
                     # Where the map is flat a step goes too far; it must not be NaN.
                     slope[i] = max(math.exp(log_now), 1e-300)
-                error = now + tilt * at - z[row]
+                error = now - z[row]
                 if error < 0.0:
                     low[i] = at
                 else:
                     high[i] = at
                 newton = at - error / slope[i]
-                reach = tol * max(1.0, abs(at))
+                reach = TOL * max(1.0, abs(at))
                 if (
                     abs(newton - at) <= reach
                     or high[i] - low[i] <= 1e-5 * reach
-                    or step + 1 == max_steps
+                    or step + 1 == MAX_STEPS
                 ):
                     x[row] = min(max(newton, low[i]), high[i])
                     log_slope[row] = log_now
@@ -192,3 +177,4 @@ def invert_loops(
             n = n_left
             if n == 0:
                 break
+    return x, log_slope

@@ -1,0 +1,268 @@
+"""To the barycenter of the domains: what layers share, and features one by one.
+
+The quantile functions of the domains, averaged, are that of the barycenter; the optimal
+map of a domain is ``F_barycenter⁻¹ ∘ F_domain``. It is made of few numbers: the means
+of the rows between equally spaced quantile levels are the knots of a domain, the
+averages of the knots over domains their images. Means of groups are known better than
+single quantiles, and a mean of a group is moved to that of the barycenter exactly.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+
+from destructors._compat import Interval, StrOptions
+from destructors.alignment._base import DomainDestructor
+from destructors.alignment._domains import by_domain, divergence, split_domains
+from destructors.maps import Map, RationalQuadraticSpline, Switch
+from destructors.rows import Fold, Rows
+
+# Shares of the way that are compared on held-out rows.
+_RATES = (1.0, 0.75, 0.5, 0.25, 0.0)
+_VALIDATION_FRACTION = 0.2
+# Between knots and beyond, a map is never steeper than this nor flatter than its
+# reciprocal: all rows come back to full precision, however many layers there are.
+_STEEPEST = 30.0
+# Knots are at least this far apart, relative to the spread of all domains and, where
+# digits end, to the distance from zero.
+_SMALLEST_GAP, _ROUNDING = 1e-7, 1e-12
+_MOST_KNOTS = 64
+
+
+class BarycenterDestructor(DomainDestructor):
+    """Base of the layers: a subclass implements `_fit_barycenter`."""
+
+    _parameter_constraints: ClassVar[dict] = {
+        **DomainDestructor._parameter_constraints,
+        "learning_rate": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
+    }
+
+    learning_rate: float | Literal["auto"]
+
+    @abstractmethod
+    def _fit_barycenter(
+        self, parts: list[Rows], random_state: np.random.RandomState
+    ) -> Callable[[float], Map]:
+        """Fit to the rows of each domain.
+
+        Returns
+        -------
+        at : callable
+            Takes the share of the way to the barycenter to go, and returns that map.
+        """
+
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        seed = check_random_state(random_state).randint(2**31 - 1)
+        fit = lambda rows: self._fit_barycenter(
+            by_domain(rows), check_random_state(seed)
+        )
+        rate = self.learning_rate
+        if rate == "auto" and fold.validation is None:
+            # What maps are worth to new rows, maps of some rows show on the others.
+            [part] = split_domains(fold.train, None, _VALIDATION_FRACTION, seed)
+            rate = _best_rate(fit(part.train), part.validation)
+        at = fit(fold.train)
+        self.learning_rate_ = (
+            _best_rate(at, fold.validation) if rate == "auto" else float(rate)
+        )
+        return at(self.learning_rate_)
+
+    def _refit_params(self, fitted: "list[BarycenterDestructor]") -> dict[str, float]:
+        # Without held-out rows a layer goes as far as it did with them.
+        if self.learning_rate != "auto":
+            return {}
+        return {"learning_rate": float(np.mean([x.learning_rate_ for x in fitted]))}
+
+
+def _best_rate(at: Callable[[float], Map], rows: Any) -> float:
+    """Return the share of the way that brings held-out rows closest."""
+    losses = [divergence(rows.through(at(rate))) for rate in _RATES]
+    return _RATES[int(np.argmin(losses))]
+
+
+class MarginalBarycenter(BarycenterDestructor):
+    """Bring the domains together in each feature by itself.
+
+    Each feature is mapped by univariate optimal transport to the barycenter of the
+    domains: a smooth increasing map through the means of groups of rows, linear beyond.
+    What the domains' dependences differ by stays.
+
+    Parameters
+    ----------
+    n_knots : int or "auto", default="auto"
+        Number of groups of rows that a map goes through. "auto" takes twice the cube
+        root of the size of the smallest domain, and at most 64.
+    domain_weights : str, dict or array-like, default="uniform"
+        Share of each domain in the barycenter: the same ("uniform"), as the numbers of
+        rows ("proportional"), or all for the targets, whose labels are negative
+        ("target"). A dict gives weights by label (a label that is not there has none:
+        ``{"b": 1}`` aligns everything to "b"), an array in the order of ``domains_``.
+    learning_rate : float or "auto", default="auto"
+        Share of the way to the barycenter to go: 0 leaves all rows where they are, 1
+        goes all the way. "auto" takes what brings held-out rows closest: those that are
+        given, or a fifth.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the hold-out.
+
+    Attributes
+    ----------
+    learning_rate_ : float
+        Share of the way to the barycenter that the maps go.
+    domains_ : ndarray of shape (n_domains,)
+        Labels of the domains.
+    domain_weights_ : ndarray of shape (n_domains,)
+        Share of each in the barycenter.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (``n_features_in_``,)
+        Names of features seen in `fit`, if all are strings.
+
+    See Also
+    --------
+    SlicedBarycenter : The same along the directions in which the domains differ most.
+
+    References
+    ----------
+    Zhou, Gong, Ravikumar and Inouye, *Iterative alignment flows*, AISTATS 2022, section
+    3 (naive barycenter).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from destructors.alignment import MarginalBarycenter
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.r_[rng.normal(0, 1, (500, 1)), rng.normal(4, 1, (500, 1))]
+    >>> domain = np.repeat(["a", "b"], 500)
+    >>> layer = MarginalBarycenter(random_state=0).fit(X, sample_domain=domain)
+    >>> Z = layer.transform(X, sample_domain=domain)
+    >>> bool(np.allclose([Z[:500].mean(), Z[500:].mean()], 2, atol=0.1))
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BarycenterDestructor._parameter_constraints,
+        "n_knots": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
+    }
+
+    def __init__(
+        self,
+        *,
+        n_knots: int | Literal["auto"] = "auto",
+        domain_weights: str | Mapping | ArrayLike = "uniform",
+        learning_rate: float | Literal["auto"] = "auto",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.n_knots = n_knots
+        self.domain_weights = domain_weights
+        self.learning_rate = learning_rate
+        self.random_state = random_state
+
+    def _fit_barycenter(
+        self, parts: list[Rows], random_state: np.random.RandomState
+    ) -> Callable[[float], Map]:
+        maps = fit_monotone(parts, self.domain_weights_, self.n_knots)
+        return lambda share: Switch(splines(maps, share))
+
+
+def fit_monotone(
+    parts: list[Rows], domain_weights: NDArray, n_knots: int | Literal["auto"] = "auto"
+) -> NDArray:
+    """Fit increasing maps of all domains to the barycenter of each column.
+
+    Parameters
+    ----------
+    parts : list of Rows
+        Rows of each domain.
+    domain_weights : ndarray of shape (n_domains,)
+        Share of each domain in the barycenter; they sum to 1.
+    n_knots : int or "auto"
+        Number of knots of each map. The error is the bias of long groups and the noise
+        of small ones: with a cube root ("auto") both fall as the rows grow.
+
+    Returns
+    -------
+    maps : ndarray of shape (3, n_domains, n_columns, n_knots)
+        Knots, values and slopes: the maps are rational-quadratic between knots, and
+        linear beyond.
+    """
+    if n_knots == "auto":
+        smallest = min(part.total for part in parts)
+        n_knots = int(np.clip(round(2.0 * smallest ** (1.0 / 3.0)), 2, _MOST_KNOTS))
+    knots = np.stack([group_means(part, n_knots) for part in parts])
+    spread = np.ptp(knots, axis=(0, 2), keepdims=True)
+    reach = np.abs(knots).max(axis=(0, 2), keepdims=True)
+    gap = _SMALLEST_GAP * spread + _ROUNDING * reach
+    climb = np.where(gap == 0.0, 1.0, gap) * np.arange(n_knots)
+    middle = knots.mean(axis=2, keepdims=True)
+    knots = np.maximum.accumulate(knots - climb, axis=2) + climb
+    # Widening ties has moved the domain.
+    knots += middle - knots.mean(axis=2, keepdims=True)
+    target = np.einsum("k,kcm->cm", domain_weights, knots)
+    runs = np.diff(knots, axis=2)
+    rises = np.clip(np.diff(target, axis=1), runs / _STEEPEST, runs * _STEEPEST)
+    values = np.concatenate([np.zeros_like(knots[:, :, :1]), rises.cumsum(2)], axis=2)
+    # Where slopes are cut the mean of the domain still goes to that of the barycenter.
+    values += target.mean(axis=1, keepdims=True) - values.mean(axis=2, keepdims=True)
+    return np.stack([knots, values, _choose_slopes(runs, rises)])
+
+
+def _choose_slopes(runs: NDArray, rises: NDArray) -> NDArray:
+    """Return slopes at knots: harmonic means of those beside them, by distance.
+
+    F. N. Fritsch and J. Butland, *A method for constructing local monotone piecewise
+    cubic interpolants*, SIAM Journal on Scientific and Statistical Computing 5, 1984.
+    """
+    secants, left, right = rises / runs, runs[..., :-1], runs[..., 1:]
+    towards_left, towards_right = left + 2.0 * right, 2.0 * left + right
+    inner = (towards_left + towards_right) / (
+        towards_left / secants[..., :-1] + towards_right / secants[..., 1:]
+    )
+    return np.concatenate([secants[..., :1], inner, secants[..., -1:]], axis=2)
+
+
+def splines(maps: NDArray, share: float) -> tuple[RationalQuadraticSpline, ...]:
+    """Return a map for each domain, a share of the way from the identity to these."""
+    knots, values, slopes = maps
+    values, slopes = knots + share * (values - knots), 1.0 + share * (slopes - 1.0)
+    return tuple(map(RationalQuadraticSpline.of, knots, values, slopes))
+
+
+def group_means(rows: Rows, n_groups: int) -> NDArray:
+    """Return means of the rows between equally spaced quantile levels.
+
+    A row that lies across a level is divided, so that weights are repeated rows.
+
+    Parameters
+    ----------
+    rows : Rows
+    n_groups : int
+        Number of groups.
+
+    Returns
+    -------
+    means : ndarray of shape (n_columns, n_groups)
+        Not decreasing along a row.
+    """
+    columns, weight, n_rows = rows.values, rows.weight, len(rows)
+    levels = np.linspace(0.0, 1.0, n_groups + 1)
+    if weight is None:
+        ordered = np.sort(columns, axis=0)
+        before = np.zeros((n_rows + 1, columns.shape[1]))
+        np.cumsum(ordered, axis=0, out=before[1:])
+        place = levels * n_rows
+        whole = np.minimum(place.astype(np.intp), n_rows - 1)
+        passed = before[whole] + (place - whole)[:, None] * ordered[whole]
+        return (np.diff(passed, axis=0) * (n_groups / n_rows)).T
+    means = np.empty((columns.shape[1], n_groups))
+    for j, column in enumerate(columns.T):
+        order = np.argsort(column)
+        mass = np.r_[0.0, weight[order].cumsum()]
+        before = np.r_[0.0, (weight[order] * column[order]).cumsum()]
+        passed = np.interp(levels * mass[-1], mass, before)
+        means[j] = np.diff(passed) * (n_groups / mass[-1])
+    return means

@@ -1,0 +1,171 @@
+"""Regressors of any kind: fitted on folds and on all rows, and as data of a map."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin, clone
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import SGDRegressor
+from sklearn.utils.validation import has_fit_parameter
+
+from destructors._compat import LinearModel, limit_threadpools
+from destructors.maps._autoregressive import BoostedTrees, Linear, Predictor
+from destructors.maps._map import External
+
+# Most iterations of the default regressor.
+_MAX_ITER = 200
+# Losses whose trees add up to the prediction itself, not to a function of it.
+_PLAIN_LOSSES = ("squared_error", "absolute_error", "quantile")
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """Fits regressors on rows of these weights, and on folds of them.
+
+    Parameters
+    ----------
+    regressor : estimator or None
+        To be cloned; None for one whose number of iterations is chosen on folds.
+    weight : ndarray of shape (n_samples,)
+        Weights of the rows.
+    folds : list of (ndarray of int, ndarray of int)
+        Rows to train on, and rows to predict.
+    seed : int
+        Seed of the regressors.
+    """
+
+    regressor: Any
+    weight: NDArray
+    folds: list[tuple[NDArray, NDArray]]
+    seed: int
+
+    def predict(self, X: NDArray, y: NDArray) -> tuple[NDArray, int | None]:
+        """Return predictions by regressors that did not see the row.
+
+        Returns
+        -------
+        predicted : ndarray of shape (n_samples,)
+            Undefined for rows that no fold predicts.
+        n_iter : int or None
+            Mean number of iterations of the default regressor.
+        """
+        predicted, n_iter = np.empty(len(y)), []
+        for train, test in self.folds:
+            model = self.fit(X, y, train=train, test=test)
+            predicted[test] = model.predict(X[test])
+            if self.regressor is None:
+                n_iter.append(model.n_iter_)
+        return predicted, max(1, int(np.round(np.mean(n_iter)))) if n_iter else None
+
+    def fit(
+        self,
+        X: NDArray,
+        y: NDArray,
+        n_iter: int | None = None,
+        train: Any = slice(None),
+        test: NDArray | None = None,
+    ) -> Any:
+        """Return a regressor fitted on the rows ``train``.
+
+        The default one stops by the rows ``test``, or after ``n_iter`` iterations.
+        """
+        weight, options = self.weight[train], {}
+        if self.regressor is not None:
+            model = clone(self.regressor)
+        else:
+            model = HistGradientBoostingRegressor(
+                max_iter=n_iter or _MAX_ITER, early_stopping=test is not None
+            )
+            if test is not None:
+                options = {"X_val": X[test], "y_val": y[test]}
+                options["sample_weight_val"] = self.weight[test]
+        if "random_state" in model.get_params(deep=False):
+            model.set_params(random_state=self.seed)
+        if has_fit_parameter(model, "sample_weight"):
+            options["sample_weight"] = weight
+        elif not (weight == weight[0]).all():
+            raise ValueError(
+                f"{type(model).__name__} does not take sample_weight: drop the "
+                "weights (equal rows count as weights), or choose another regressor."
+            )
+        return model.fit(X[train], y[train], **options)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Opaque(External, Predictor):
+    """A regressor that nothing is known of but that it predicts.
+
+    Parameters
+    ----------
+    regressor : estimator
+        A fitted regressor.
+    """
+
+    regressor: Any
+
+    # The threads of ``n_jobs`` are all there are: those of OpenMP would come on top.
+    @limit_threadpools(limits=1, user_api="openmp")
+    def predict(self, X: NDArray) -> NDArray:
+        """Predict a number for each row; see `Predictor.predict`."""
+        return self.regressor.predict(X)
+
+
+def as_predictor(regressor: Any) -> Predictor | None:
+    """Return what a regressor has learned: as plain data if its kind is known.
+
+    Parameters
+    ----------
+    regressor : estimator or None
+        A fitted regressor of one target.
+
+    Returns
+    -------
+    predictor : Predictor or None
+        `BoostedTrees` of a `HistGradientBoostingRegressor`, `Linear` of a linear
+        model, else `Opaque`; None of None.
+    """
+    if regressor is None:
+        return None
+    if type(regressor) is HistGradientBoostingRegressor:
+        if regressor.loss in _PLAIN_LOSSES and regressor.is_categorical_ is None:
+            return _read_trees(regressor)
+    elif _is_linear(regressor):
+        coefficients = np.asarray(regressor.coef_, dtype=np.float64)
+        return Linear(coefficients, float(np.squeeze(regressor.intercept_)))
+    return Opaque(regressor)
+
+
+def _is_linear(regressor: Any) -> bool:
+    """Return whether it predicts by coefficients and an intercept, and nothing else."""
+    # A class that is not scikit-learn's own may predict otherwise than its base does.
+    known = type(regressor).__module__.startswith("sklearn.linear_model.")
+    is_linear = isinstance(regressor, LinearModel | SGDRegressor)
+    return known and is_linear and isinstance(regressor, RegressorMixin)
+
+
+def _read_trees(regressor: HistGradientBoostingRegressor) -> BoostedTrees:
+    """Return trees whose nodes are numbered so that children stand side by side."""
+    trees = [tree.nodes for (tree,) in regressor._predictors]
+    nodes, sizes = np.concatenate(trees), np.array([len(tree) for tree in trees])
+    roots, tree = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(trees)), sizes)
+    is_leaf = nodes["is_leaf"].astype(bool)
+    inner = np.flatnonzero(~is_leaf)
+    # Roots stay. In a tree the children of inner node i go to 2 i + 1 and 2 i + 2, and
+    # a tree has one node more than twice its inner nodes.
+    place, left = np.arange(len(nodes)), 2 * np.arange(len(inner)) + 1 + tree[inner]
+    start = roots[tree[inner]]
+    place[nodes["left"][inner] + start] = left
+    place[nodes["right"][inner] + start] = left + 1
+    children = place.copy()
+    children[inner] = left
+    order = np.argsort(place)
+    return BoostedTrees(
+        float(regressor._baseline_prediction.item()),
+        roots,
+        np.where(is_leaf, 0, nodes["feature_idx"])[order].astype(np.int32),
+        np.where(is_leaf, np.inf, nodes["num_threshold"])[order],
+        children[order].astype(np.int32),
+        nodes["value"][order],
+    )
