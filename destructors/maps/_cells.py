@@ -73,7 +73,7 @@ class Cells(Map):
         for number, part in enumerate(self.maps):
             rows = np.flatnonzero(cell == number)
             if len(rows):
-                place = np.ix_(rows, others)
+                place = rows[:, None], others
                 known = None if context is None else context[rows]
                 Z[place], gained = way(part)(X[place], known)
                 log_det[rows] += gained
