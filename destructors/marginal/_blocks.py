@@ -10,7 +10,7 @@ from destructors._compat import Interval, StrOptions
 from destructors.maps import Affine, Chain, CubeSteps, Map
 from destructors.maps._cube import CUTOFF, to_cube
 from destructors.maps._jit import jit
-from destructors.marginal._column import ColumnDestructor
+from destructors.marginal._column import FeaturewiseDestructor
 from destructors.rows import Fold, mean_and_scale
 
 # Candidate cuts: the widest gap in each of about this many groups of equal mass.
@@ -27,7 +27,7 @@ _NARROWEST = 1e-6
 _LIGHTEST = 1e-9
 
 
-class BlockGaussianizer(ColumnDestructor):
+class BlockGaussianizer(FeaturewiseDestructor):
     """Map each feature to N(0, 1) by steps in its density.
 
     Relative to a normal density, that of a feature is taken as constant on each of a

@@ -25,7 +25,7 @@ _LARGEST_GAP = 1.0
 _SMALLEST_SPACING = 1e-6
 
 
-class ColumnDestructor(Destructor):
+class FeaturewiseDestructor(Destructor):
     """Base of what fits each feature by itself, by the hook ``_fit_column``."""
 
     n_jobs: int | None = None

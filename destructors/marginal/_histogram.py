@@ -12,7 +12,7 @@ from destructors.marginal import _column
 from destructors.rows import Fold
 
 
-class HistogramGaussianizer(_column.ColumnDestructor):
+class HistogramGaussianizer(_column.FeaturewiseDestructor):
     """Map each feature to N(0, 1) through its histogram.
 
     The density of a feature is constant in each bin; its distribution function is

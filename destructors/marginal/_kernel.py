@@ -47,7 +47,7 @@ _EDGE_COST = 3.0
 _FLOOR = 1e-6
 
 
-class KernelGaussianizer(_column.ColumnDestructor):
+class KernelGaussianizer(_column.FeaturewiseDestructor):
     r"""Map each feature to N(0, 1) through its kernel density.
 
     The map is :math:`\Phi^{-1}(\hat F(x))` with the distribution function of a Gaussian

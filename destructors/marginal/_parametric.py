@@ -11,7 +11,7 @@ from scipy.special import ndtr, ndtri
 
 from destructors.maps import Affine, Columns, Map, ParametricColumn
 from destructors.maps._parametric import family, family_scores, log_density
-from destructors.marginal._column import ColumnDestructor, summarise
+from destructors.marginal._column import FeaturewiseDestructor, summarise
 from destructors.rows import Fold, is_over, split_rows
 
 _DEFAULT_FAMILIES = (
@@ -38,7 +38,7 @@ _CONTAMINATION = 1e-6
 _STARTS = (1.0, 3.0, 0.3)
 
 
-class ParametricGaussianizer(ColumnDestructor):
+class ParametricGaussianizer(FeaturewiseDestructor):
     r"""Map each feature to N(0, 1) by a parametric family of distributions.
 
     The map is :math:`\Phi^{-1}(F(x))` with the distribution function of a family of

@@ -25,7 +25,7 @@ _KNOT_COST = 1.4
 _SMALLEST = 1e-6
 
 
-class RationalQuadraticGaussianizer(_column.ColumnDestructor):
+class RationalQuadraticGaussianizer(_column.FeaturewiseDestructor):
     """Map each feature to N(0, 1) by a monotone rational-quadratic spline.
 
     Knots stand at equally spaced normal scores. Their place in the data and the slope

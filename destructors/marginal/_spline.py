@@ -17,7 +17,7 @@ from destructors.rows import Fold
 _SMALLEST_RISE = 1e-6
 
 
-class SplineGaussianizer(_column.ColumnDestructor):
+class SplineGaussianizer(_column.FeaturewiseDestructor):
     """Map each feature to N(0, 1) by a smooth, strictly increasing spline.
 
     The map of a feature is a piecewise quadratic spline with positive slopes, found by
