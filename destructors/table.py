@@ -264,8 +264,15 @@ def read_latent(estimator: Any, Z: Any) -> NDArray:
     ValueError
         If they are not finite, of another width, or codes are expected.
     """
-    rows: NDArray = check_array(Z, dtype=np.float64, order="C", input_name="Z")
     d, base = estimator.n_features_in_, estimator.base_distribution_
+    try:
+        rows: NDArray = check_array(Z, dtype=np.float64, order="C", input_name="Z")
+    except ValueError as error:
+        if "could not convert" not in str(error):
+            raise
+        is_coded = base is not None and base.n_categories.any()
+        what = "integer codes" if is_coded else "numbers"
+        raise ValueError(f"Z must be {what}: {error}") from error
     if rows.shape[1] != d:
         raise ValueError(
             f"Z has {rows.shape[1]} features, but {type(estimator).__name__} is "

@@ -46,10 +46,13 @@ def test_detrend_keeps_the_law(layers, W):
     check_map(layers.Detrend().fit(W).map_, W[:100])
 
 
-def test_a_layer_that_overfits_keeps_the_law_of_maps(layers, W):
+def test_a_layer_that_overfits_keeps_the_law(layers, W):
     # Its map jumps from neighbour to neighbour; the density is a density all the same.
-    model = layers.NearestDetrend(random_state=0).fit(W)
+    layer = layers.NearestDetrend(random_state=0)
+    model = layer.fit(W)
     check_map(model.map_, W[:100])
+    results = check_destructor(layer, X=W[:900])
+    assert {result["status"] for result in results} == {"passed"}
     assert model.map_.k > 1
 
 

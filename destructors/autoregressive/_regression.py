@@ -167,7 +167,7 @@ class RegressionDestructor(Destructor):
     ) -> Fold:
         """Return held-out residuals: those of regressors that did not see the row."""
         moved = fold.train.moved(*self._leftover)
-        return Fold(moved, fold.validation and fold.validation.through(map_))
+        return Fold(moved, fold.validation_through(map_))
 
     # ------------------------------------------------------------------ one feature
 

@@ -82,6 +82,8 @@ class TransformerDestructor(Destructor):
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         _refuse_unknown(self.transformer, self.log_det)
         rows, transformer = fold.train, clone(self.transformer)
+        if hasattr(transformer, "set_output"):
+            transformer.set_output(transform="default")
         X, weight = rows.values, {}
         if has_fit_parameter(transformer, "sample_weight"):
             weight = {"sample_weight": rows.weight}

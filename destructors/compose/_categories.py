@@ -158,11 +158,11 @@ class CategoryDequantizer(Destructor):
     ) -> Fold:
         if not isinstance(map_, DequantizeCategories):
             return fold
-        rows, validation = fold.train, fold.validation
+        rows = fold.train
         Z, log_det = map_.spread_copies(rows.values)
         kinds = None if rows.kinds is None else map_.kinds_after(rows.kinds)
         train = replace(rows, values=Z, log_det=rows.log_det + log_det, kinds=kinds)
-        return Fold(train, validation and validation.through(map_))
+        return Fold(train, fold.validation_through(map_))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

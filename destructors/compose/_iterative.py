@@ -164,7 +164,7 @@ class IterativeDestructor(Composite, GreedyDestructor):
         return self._check_parts()
 
     def _read_part(self, name: str, part: Any) -> Destructor:
-        return adapt(repr(name), part)
+        return adapt(f"Candidate {name!r}", part)
 
     def _schedule(self, names: list[str]) -> Schedule:
         return Cycle(*names) if self.selection == "cycle" else TryAll(*names)

@@ -137,7 +137,7 @@ class DestructorPipeline(Composite, HoldoutDestructor):
         return any(getattr(step, "_dequantizes", False) for _, step in self.steps)
 
     def _read_part(self, name: str, part: Any) -> Destructor:
-        return adapt(repr(name), part)
+        return adapt(f"Step {name!r}", part)
 
     def _categorical(self, X: Any) -> Any:
         return self._check_parts()[0][1]._categorical(X)

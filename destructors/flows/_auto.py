@@ -149,7 +149,10 @@ class AutoDestructor(StartedDestructor):
         behind = None
         if 1 < self.n_features_in_ <= _MOST_REGRESSED:
             # Regressions cost most: they are tried behind the better start only.
-            behind = lambda best: best.replace("mixture", "regression-mixture")
+            behind = {
+                "mixture": "regression-mixture",
+                "marginal-mixture": "marginal-regression-mixture",
+            }.__getitem__
         return Stages(
             race_starts("mixture", "marginal-mixture", then=behind),
             TryAll("trees"),

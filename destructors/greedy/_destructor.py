@@ -268,6 +268,8 @@ class GreedyDestructor(HoldoutDestructor):
             del part._history
             part._schema = None
             part.__dict__.pop("feature_names_in_", None)
+        for name in self._sizes(self.layers_):
+            delattr(part, name)
         part.__dict__.update(self._sizes(part.layers_))
         return part
 
@@ -380,9 +382,7 @@ class GreedyDestructor(HoldoutDestructor):
             return self.layers_[index]
         start, stop, step = index.indices(len(self.layers_))
         if step != 1 or (start > 0 and stop <= start):
-            raise ValueError(
-                f"{index} of the stack is not a run of at least one layer."
-            )
+            raise ValueError(f"{index} of the stack is not a run of layers.")
         return self._cut(start, stop)
 
 

@@ -72,7 +72,9 @@ def from_cube(U: NDArray, Z: NDArray, log_det: NDArray | float = 0.0) -> Mapped:
     inside = np.abs(Z) < CUTOFF
     moved = np.where(inside, ndtri(_BELOW + _INSIDE * U), Z)
     # Both ways pass through the same normal density: dz'/du' over dz/du.
-    return moved, log_det + 0.5 * np.einsum("ij,ij->i", moved - Z, moved + Z)
+    # Halved before they are added, the largest numbers do not overflow.
+    middle = 0.5 * moved + 0.5 * Z
+    return moved, log_det + np.einsum("ij,ij->i", moved - Z, middle)
 
 
 def normal_scores(below: NDArray, above: NDArray) -> NDArray:

@@ -213,9 +213,16 @@ class Density(Data):
     def _apply(
         self, way: Way, rows: NDArray, context: ArrayLike | None, run: Any = None
     ) -> Mapped:
-        if context is not None and self.labels is not None:
-            context = encode_labels(np.asarray(context), self.labels)
-        return in_blocks(way, rows, context, run)  # type: ignore[arg-type]
+        if context is not None:
+            context = np.asarray(context)
+            if context.shape[:1] != (len(rows),):
+                raise ValueError(
+                    f"context must have one entry a row: {len(rows)}, got the shape "
+                    f"{context.shape}."
+                )
+            if self.labels is not None:
+                context = encode_labels(context, self.labels)
+        return in_blocks(way, rows, context, run)
 
     @cached_property
     def _columns(self) -> Schema:

@@ -37,7 +37,7 @@ def are_starts(starts: NDArray, n: int, shortest: int = 0) -> bool:
     """Return whether n things are parted where each part ends: compiled loops follow
     such numbers without looking.
     """
-    listed = starts.ndim == 1 and starts.dtype.kind == "i"
+    listed = starts.ndim == 1 and starts.dtype.kind == "i" and len(starts) > 0
     if not listed or starts[0] != 0 or starts[-1] != n:
         return False
     return bool((starts[1:] - starts[:-1] >= shortest).all())

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 Mapped = tuple[NDArray, NDArray]
 # Every class of data that a file can hold, by the name it is written under.
 KINDS: "dict[str, type[Data]]" = {}
+# What a field may be beside arrays, other data and tuples.
+PLAIN = (str, int, float, bool, type(None))
 
 
 class Data:
@@ -236,9 +238,13 @@ def _digest(value: Any) -> bytes:
         # As bytes: NaN equals NaN, and 0.0 is not -0.0.
         what = f"{value.dtype.str}{value.dtype.descr}{value.shape}"
         return _hash(what.encode(), value.tobytes())
-    if isinstance(value, tuple):
-        return _hash(b"tuple", *map(_digest, value))
-    return _hash(repr(value).encode())
+    if isinstance(value, tuple | list):
+        return _hash(type(value).__name__.encode(), *map(_digest, value))
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, PLAIN):
+        return _hash(repr(value).encode())
+    raise TypeError(f"A {type(value).__name__} is no data: it has no known content.")
 
 
 def _hash(*parts: bytes) -> bytes:

@@ -15,7 +15,6 @@ Arrays over components and rows are of shape ``(n_components, n_samples)``: neig
 numbers then undergo the same operations, as vector units like it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -92,14 +91,14 @@ class Rosenblatt(Map):
 
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
-        return self._solve(X, Conditional.gaussianize)
+        return self._solve(X, inverse=False)
 
     def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
-        X, log_det = self._solve(Z, Conditional.invert)
+        X, log_det = self._solve(Z, inverse=True)
         return X, -log_det
 
-    def _solve(self, given: NDArray, solve: Callable[..., Mapped]) -> Mapped:
+    def _solve(self, given: NDArray, inverse: bool) -> Mapped:
         """Solve for one feature after the other."""
         # Farther out than this squares overflow.
         given = np.clip(given, -LARGEST, LARGEST)
@@ -110,14 +109,15 @@ class Rosenblatt(Map):
             rows = slice(start, start + n_rows)
             known = np.ascontiguousarray(given[rows].T)
             result = np.empty_like(known)
-            X = known if solve is Conditional.gaussianize else result
+            X = result if inverse else known
             log_weight = np.repeat(log_weights, known.shape[1], axis=1)
             for j, (before, factor, shift) in enumerate(self._features):
                 offset = before @ X[:j]
                 offset -= shift
                 weight = _normalise(log_weight)
                 mixture = Conditional(factor, offset, weight, log_weight, self.tilt)
-                result[j], log_slope = solve(mixture, known[j])
+                solve = mixture.invert if inverse else mixture.gaussianize
+                result[j], log_slope = solve(known[j])
                 log_det[rows] += log_slope
                 # Multiply the weights by the densities of the feature.
                 offset += factor[:, None] * X[j]

@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 from destructors import __version__
 from destructors.maps._density import Density
-from destructors.maps._map import KINDS, Data
+from destructors.maps._map import KINDS, PLAIN, Data
 
 _FORMAT = 1
 _HEADER = "header"
-_PLAIN = (str, int, float, bool, type(None))
 
 
 def save(model: Any, path: str | PathLike[str]) -> None:
@@ -166,7 +165,7 @@ def _pack(value: Any, arrays: dict[str, NDArray], place: str) -> Any:
         return {"tuple": packed}
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, _PLAIN):
+    if isinstance(value, PLAIN):
         return value
     raise TypeError(
         f"{place} is a {type(value).__name__}, which is no data and cannot be saved. "

@@ -127,17 +127,22 @@ class Schema(Data):
                 return codes
         rows = self._encode_columns(X, owner, is_array)
         check_finite(rows, self.names, name, owner)
-        for code, what, setting in _STRANGE if rows.size and rows.min() < 0 else ():
+        if rows.size and rows.min() < 0:
+            if training:
+                rows[(rows == UNSEEN) & (self.kinds > 0)] = 0
+            self._check_codes(rows, name)
+        return rows
+
+    def _check_codes(self, rows: NDArray, name: str) -> None:
+        """Raise ValueError if a category is missing or unknown and has no code."""
+        for code, what, setting in _STRANGE:
             bad = (rows == code) & (self.kinds > 0)
-            if bad.any() and training and code == UNSEEN:
-                rows[bad] = 0
-            elif bad.any():
+            if bad.any():
                 raise ValueError(
                     f"Input {name} contains {what} in {bad.any(axis=1).sum()} row(s); "
                     f"column(s): {list_columns(bad, self.names)}. Drop or replace such "
                     f"values, or set {setting}."
                 )
-        return rows
 
     def _check_names(self, given: list, name: str) -> None:
         """Raise ValueError if names are not those of the fit, in their order."""
@@ -164,7 +169,10 @@ class Schema(Data):
         if not strange:
             return np.ascontiguousarray(np.stack(parts, axis=1))
         first = next(iter(strange.values()))
-        advice = "Encode (for example with sklearn.preprocessing.OrdinalEncoder)"
+        advice = (
+            "Give categories to destructors.compose.CategoryDequantizer first, encode "
+            "those that have an order (sklearn.preprocessing.OrdinalEncoder),"
+        )
         if isinstance(first, TypeError):
             advice = "Convert to numbers (for example to seconds since a date)"
         kind = TypeError if is_array and isinstance(first, TypeError) else ValueError

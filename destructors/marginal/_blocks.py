@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from destructors._compat import Interval, StrOptions
 from destructors.maps import Affine, Chain, CubeSteps, Map
 from destructors.maps._cube import CUTOFF, to_cube
-from destructors.maps._jit import jit
+from destructors.maps._jit import HAS_NUMBA, jit
 from destructors.marginal._column import FeaturewiseDestructor
 from destructors.rows import Fold, mean_and_scale
 
@@ -193,7 +193,8 @@ def _best_partition(edges: NDArray, counts: NDArray, penalty: float) -> NDArray:
     cuts : ndarray of shape (n_blocks + 1,)
         Cells before which blocks begin and end: increasing, from 0 to n_cells.
     """
-    previous = _last_blocks(edges, np.r_[0.0, np.cumsum(counts)], penalty)
+    search = _last_blocks_loops if HAS_NUMBA else _last_blocks_vectorised
+    previous = search(edges, np.r_[0.0, np.cumsum(counts)], penalty)
     cuts = [len(counts)]
     while cuts[-1] > 0:
         cuts.append(int(previous[cuts[-1]]))
@@ -201,7 +202,7 @@ def _best_partition(edges: NDArray, counts: NDArray, penalty: float) -> NDArray:
 
 
 @jit
-def _last_blocks(edges, below, penalty):
+def _last_blocks_loops(edges, below, penalty):
     """Return where the last block begins in the best partition of the first cells.
 
     ``below`` is the weight below each edge.
@@ -209,9 +210,24 @@ def _last_blocks(edges, below, penalty):
     m = len(below)
     best, previous = np.zeros(m), np.zeros(m, np.int64)
     for stop in range(1, m):
+        best[stop] = -np.inf
+        for start in range(stop):
+            mass = below[stop] - below[start]
+            width = (edges[stop] - edges[start]) * below[m - 1]
+            # An empty block has likelihood 1; the maximum keeps the logarithm finite.
+            fit = mass * np.log(max(mass, 1e-300) / width)
+            value = best[start] + fit - penalty
+            if value > best[stop]:
+                best[stop], previous[stop] = value, start
+    return previous
+
+
+def _last_blocks_vectorised(edges: NDArray, below: NDArray, penalty: float) -> NDArray:
+    m = len(below)
+    best, previous = np.zeros(m), np.zeros(m, np.int64)
+    for stop in range(1, m):
         mass = below[stop] - below[:stop]
         width = (edges[stop] - edges[:stop]) * below[-1]
-        # An empty block has likelihood 1; the maximum keeps the logarithm finite.
         fit = mass * np.log(np.maximum(mass, 1e-300) / width)
         value = best[:stop] + fit - penalty
         previous[stop] = np.argmax(value)

@@ -113,6 +113,7 @@ class Dequantizer(Destructor):
     True
     """
 
+    _dequantizes = True
     _parameter_constraints: ClassVar[dict] = {
         "columns": [StrOptions({"auto"}), "array-like"],
         "random_state": ["random_state"],
@@ -165,9 +166,8 @@ class Dequantizer(Destructor):
         self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
     ) -> Fold:
         assert isinstance(map_, Dequantize)
-        validation = fold.validation
         train = replace(fold.train, values=map_.spread_copies(fold.train.values)[0])
-        return Fold(train, validation and validation.through(map_))
+        return Fold(train, fold.validation_through(map_))
 
 
 def _find_lattice(column: NDArray, weight: NDArray | None) -> Lattice:

@@ -309,7 +309,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         parts = np.array_split(np.arange(len(rows)), _N_FOLDS)
         map_threads(map_part, parts, train.n_jobs)
         moved = train.moved(Z[place], (log_det + rows.log_det)[place])
-        return Fold(moved, fold.validation and fold.validation.through(map_))
+        return Fold(moved, fold.validation_through(map_))
 
     def _fit_em(self, fold: Fold, random_state: np.random.RandomState) -> EM:
         """Fit in standard units, and choose the number of components."""

@@ -43,12 +43,16 @@ def numbers_to_try(
     if isinstance(given, str):
         enough = max(1, n_rows // (_N_ROWS * n_features))
         return [number for number in _NUMBERS if number <= enough]
-    numbers: list[Any] = sorted(set(np.atleast_1d(np.asarray(given, dtype=object))))
-    if not numbers or not all(isinstance(n, Integral) and int(n) > 0 for n in numbers):
-        raise ValueError(
-            f"n_components must be one or more positive integers, got {given!r}."
-        )
-    possible = [int(number) for number in numbers if number <= n_rows]
+    numbers = np.ravel(np.asarray(given, dtype=object)).tolist()
+    for number in numbers:
+        if not isinstance(number, Integral) or int(number) < 1:
+            raise ValueError(
+                "n_components must be one or more positive integers, got "
+                f"{number!r} in {given!r}."
+            )
+    if not numbers:
+        raise ValueError("n_components is empty: give one or more positive integers.")
+    possible = sorted({int(number) for number in numbers if number <= n_rows})
     if not possible:
         raise ValueError(
             f"n_components={given!r} is more than there are different rows "

@@ -224,8 +224,14 @@ class Fold:
 
     def each(self, change: Callable[..., Rows], *state: Any) -> "Fold":
         """Return both parts after a change: ``change(part, *state)`` of each."""
-        held_out = self.validation and change(self.validation, *state)
+        held_out = self.validation
+        if held_out is not None:
+            held_out = change(held_out, *state)
         return Fold(change(self.train, *state), held_out)
+
+    def validation_through(self, map_: Map) -> Rows | None:
+        """Return the held-out rows after a map; None if there are none."""
+        return None if self.validation is None else self.validation.through(map_)
 
     def through(self, map_: Map) -> "Fold":
         """Return both parts after a map."""
@@ -267,7 +273,7 @@ def make_splits(
     kept = np.ones(len(X), bool) if rows.kept is None else rows.kept
     place = np.cumsum(kept) - 1
     return [
-        tuple(place[part[kept[part]]] for part in split)
+        tuple(place[rows][kept[rows]] for rows in map(np.asarray, split))
         for split in check_cv(cv).split(np.empty((len(kept), 1)))
     ]
 

@@ -74,12 +74,12 @@ class Case:
         """Standard deviation of each feature; 1 where it is constant."""
         return StandardScaler().fit(self.X_train).scale_
 
-    def new(self) -> Any:
-        """Return an unfitted clone with every ``random_state`` fixed."""
+    def new(self, purpose: str = "") -> Any:
+        """Return an unfitted clone with every ``random_state`` fixed, by a purpose."""
         destructor = clone(self.destructor)
         for name in destructor.get_params(deep=True):
             if name == "random_state" or name.endswith("__random_state"):
-                destructor.set_params(**{name: self.seed(name) % 2**31})
+                destructor.set_params(**{name: self.seed(name + purpose) % 2**31})
         return destructor
 
     @cached_property
@@ -165,9 +165,12 @@ def require_share(
 ) -> None:
     """Raise AssertionError unless enough rows are near enough, and none too far off."""
     share, furthest = np.mean(off <= tolerance), off.max(initial=0.0)
-    found = f"{share:.1%} agree to {tolerance:g} and all to {furthest:.3g}"
-    needed = f"needed: {least:.0%}, and all to {worst:g}"
-    require(share >= least and furthest <= worst, f"{what}: {found} ({needed}).")
+    require(
+        share >= least and furthest <= worst,
+        f"{what}: {share:.1%} agree to {tolerance:g} (needed: {least:.0%}); the median "
+        f"is off by {np.median(off):.3g}, the worst by {furthest:.3g} (allowed: "
+        f"{worst:g}).",
+    )
 
 
 def require_close(actual: Any, expected: Any, tolerance: float, what: str) -> None:

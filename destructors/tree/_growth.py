@@ -90,7 +90,7 @@ class CubeFold:
             # Fewer trees to go through than to go back.
             return fold.through(map_)
         if self.validation is None:
-            validation = fold.validation and fold.validation.through(map_)
+            validation = fold.validation_through(map_)
         else:
             validation = self.validation.leave(dropped)
         return Fold(self.train.leave(dropped), validation)

@@ -120,7 +120,7 @@ def test_parts_share_layers_and_leave_the_whole_alone(flow):
     assert len(part) == 1 < len(flow)
     assert len(part.bases_) == 2
     for wrong in (slice(1, None), slice(None, None, 2)):
-        with pytest.raises(ValueError, match="beginning of the flow|not a run"):
+        with pytest.raises(ValueError, match=r"beginning of the flow|not a run"):
             flow[wrong]
 
 
