@@ -198,6 +198,17 @@ def _likelihood(counts, layout):
 
 
 @jit
+def _sort(items, n, keys):
+    """Sort the first items by their keys, stably, in place; lists are short."""
+    for a in range(1, n):
+        item, b = items[a], a
+        while b > 0 and keys[items[b - 1]] > keys[item]:
+            items[b] = items[b - 1]
+            b -= 1
+        items[b] = item
+
+
+@jit
 def _match(counts, mapping, domain, popularity, min_gain):
     """Return the r-th least frequent code of a column the r-th least popular place,
     where that gains more than it costs; return the difference.
@@ -206,14 +217,24 @@ def _match(counts, mapping, domain, popularity, min_gain):
     Of equals, the order that there was is kept. ``popularity`` counts by place what is
     not in the part.
     """
-    codes = np.empty_like(mapping)
-    codes[mapping] = np.arange(len(mapping))
-    codes = codes[domain[codes]]
-    codes = codes[np.argsort(popularity[mapping[codes]], kind="mergesort")]
-    places = mapping[codes]
-    codes = codes[np.argsort(counts[codes], kind="mergesort")]
+    k, m = len(mapping), 0
+    code_at, codes, places = (
+        np.empty(k, np.int64),
+        np.empty(k, np.int64),
+        mapping.copy(),
+    )
+    for c in range(k):
+        code_at[mapping[c]] = c
+    for p in range(k):
+        if domain[code_at[p]]:
+            places[m] = p
+            m += 1
+    _sort(places, m, popularity)
+    for r in range(m):
+        codes[r] = code_at[places[r]]
+    _sort(codes, m, counts)
     gain = 0.0
-    for r in range(len(codes)):
+    for r in range(m):
         c, p = codes[r], places[r]
         if mapping[c] != p and counts[c] > 0.0:
             gain -= min_gain
@@ -221,7 +242,8 @@ def _match(counts, mapping, domain, popularity, min_gain):
         gain += _xlogx(popularity[p] + counts[c])
     if gain <= 1e-9:
         return 0.0
-    mapping[codes] = places
+    for r in range(m):
+        mapping[codes[r]] = places[r]
     return gain
 
 
@@ -230,9 +252,11 @@ def _weigh_places(counts, mapping, logs, layout, f):
     """Return the log-likelihood of each code of a column in each place, other columns
     as they are, by logarithms of the counts of all that is not in the part.
     """
-    low, high, k = layout.starts[f], layout.starts[f + 1], layout.sizes[f]
-    alone = -layout.surplus[f] * counts[low:high]
-    worth = alone.reshape(-1, 1) * logs[low:high]
+    low, k = layout.starts[f], layout.sizes[f]
+    worth = np.empty((k, k))
+    for c in range(k):
+        for p in range(k):
+            worth[c, p] = -layout.surplus[f] * counts[low + c] * logs[low + p]
     for j in range(len(layout.sizes)):
         if f != j and f != layout.parents[j]:
             continue

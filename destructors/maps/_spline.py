@@ -119,6 +119,8 @@ def _apply_piece(v, k, rational, inverse, knots, values, slopes):
     if rational is None:
         slope = slopes[k] + s * (slopes[k + 1] - slopes[k])
         gain = 0.5 * h * s * (slopes[k] + slope)
+        # Within the interval this is what the quotient s has lost by rounding.
+        inside = inside if inverse else s * h
     else:
         both = s * (1.0 - s)
         above = right * s * s + 2.0 * both + left * (1.0 - s) * (1.0 - s)

@@ -165,8 +165,8 @@ def constant_spline(value: float) -> tuple[NDArray, NDArray, NDArray]:
 def finish_spline(
     knots: NDArray, values: NDArray, slopes: NDArray, center: float, scale: float
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """Return knots, values and slopes in the units of the column, by those in standard
-    units; just outside the data the slope falls to at most 1.
+    """Return knots in the units of the column, values, and slopes in standard units;
+    just outside the data the slope falls to at most 1.
 
     A density that ends in a sharp edge is steep there. Taken further, that slope would
     make a new value a little beyond the edge absurdly unlikely; relaxed, such a value
@@ -184,7 +184,7 @@ def finish_spline(
         values = np.r_[values, values[-1] + rise]
     # In units whose rounding is coarse, close knots can fall together.
     knots, kept = np.unique(center + scale * knots, return_index=True)
-    return knots, values[kept], slopes[kept] / scale
+    return knots, values[kept], slopes[kept]
 
 
 def _location_scale(x: NDArray, mass: NDArray) -> tuple[float, float]:

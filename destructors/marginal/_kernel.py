@@ -131,8 +131,8 @@ class KernelGaussianizer(_column.FeaturewiseDestructor):
         chosen = None if self.bandwidth == "auto" else float(self.bandwidth)
         density = estimate_density(x, mass, chosen)
         spline = _knots_of_map(density, x, mass.sum())
-        finished = _column.finish_spline(*spline, center, scale)
-        return scale * density.bandwidth, *finished
+        knots, values, slopes = _column.finish_spline(*spline, center, scale)
+        return scale * density.bandwidth, knots, values, slopes / scale
 
 
 class GridDensity(NamedTuple):

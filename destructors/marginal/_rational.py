@@ -108,7 +108,8 @@ class RationalQuadraticGaussianizer(_column.FeaturewiseDestructor):
                 mass @ _log_density(x, spline) - _KNOT_COST * len(spline[0])
             ),
         )
-        return _column.finish_spline(*best, center, scale)
+        knots, values, slopes = _column.finish_spline(*best, center, scale)
+        return knots, values, slopes / scale
 
 
 def _smooth_quantiles(

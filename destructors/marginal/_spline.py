@@ -124,5 +124,5 @@ class SplineGaussianizer(_column.FeaturewiseDestructor):
         knots, values, slopes = _column.finish_spline(
             knots, values, slopes, center, scale
         )
-        rises = 0.5 * np.diff(knots) * (slopes[1:] + slopes[:-1])
-        return knots, values[0] + np.cumsum(np.r_[0.0, rises]), slopes
+        rises = 0.5 * np.diff(knots) / scale * (slopes[1:] + slopes[:-1])
+        return knots, values[0] + np.cumsum(np.r_[0.0, rises]), slopes / scale

@@ -62,7 +62,7 @@ def _design(x, weight, knots):
         both[k] += weight[i] * a[i] * b[i]
         own_a[k] += weight[i] * a[i] * a[i]
         own_b[k + 1] += weight[i] * b[i] * b[i]
-    total, so_far = weight.sum(), 0.0
+    total, so_far = _sum(weight), 0.0
     q, first, second = np.empty(m), np.empty(m), np.zeros((m, m))
     for k in range(m):
         so_far += mass[k]
@@ -82,17 +82,35 @@ def _design(x, weight, knots):
 
 
 @jit
+def _sum(v):
+    """In order, so that equal numbers give equal sums."""
+    total = 0.0
+    for i in range(len(v)):
+        total += v[i]
+    return total
+
+
+@jit
+def _quadratic_form(matrix, v):
+    return v @ (matrix @ v)
+
+
+@jit
 def _evaluate(theta, penalty, data, g):
     """Return log-likelihood, what the penalty leaves of it, and slopes at the points;
     set ``g`` to the slopes at the knots.
     """
     interval, s, weight, first, second = data
-    c = theta[0]
-    g[:] = np.exp(theta[1:])
-    slope = (1.0 - s) * g[interval] + s * g[interval + 1]
-    square = weight.sum() * c * c + 2.0 * c * (first @ g) + g @ (second @ g)
-    loglik = (weight * np.log(slope)).sum() - 0.5 * square
-    return loglik, loglik - 0.5 * (theta @ (penalty @ theta)), slope
+    for k in range(len(g)):
+        g[k] = np.exp(theta[k + 1])
+    n, c = len(s), theta[0]
+    slope, logs = np.empty(n), 0.0
+    for i in range(n):
+        slope[i] = (1.0 - s[i]) * g[interval[i]] + s[i] * g[interval[i] + 1]
+        logs += weight[i] * np.log(slope[i])
+    square = _sum(weight) * c * c + 2.0 * c * (first @ g) + _quadratic_form(second, g)
+    loglik = logs - 0.5 * square
+    return loglik, loglik - 0.5 * _quadratic_form(penalty, theta), slope
 
 
 @jit
@@ -195,8 +213,36 @@ def _difference_penalty(strength):
     stencil = np.array([1.0, -2.0, 1.0])
     for k in range(1, m - 1):
         for i in range(3):
-            penalty[k + i, k : k + 3] += strength[k] * stencil[i] * stencil
+            for j in range(3):
+                penalty[k + i, k + j] += strength[k] * stencil[i] * stencil[j]
     return penalty
+
+
+@jit
+def _start(x, weight, total, knots):
+    """Parameters of the affine map to mean 0 and variance 1."""
+    mean, variance = 0.0, 0.0
+    for i in range(len(x)):
+        mean += weight[i] * x[i]
+    mean /= total
+    for i in range(len(x)):
+        variance += weight[i] * ((x[i] - mean) * (x[i] - mean))
+    sd = np.sqrt(variance / total)
+    theta = np.empty(len(knots) + 1)
+    theta[0] = (knots[0] - mean) / sd
+    for k in range(1, len(theta)):
+        theta[k] = -np.log(sd)
+    return theta
+
+
+@jit
+def _sparse_strength(mass):
+    """Return strengths of the penalty where data are sparse."""
+    strength = np.empty(len(mass))
+    for k in range(len(mass)):
+        around = mass[k] + mass[k - 1] if k > 0 else mass[k]
+        strength[k] = _SPARSE_PENALTY / (1.0 + around / _SPARSE_COUNT)
+    return strength
 
 
 @jit
@@ -222,18 +268,12 @@ def fit_slopes(x, weight, knots, penalties):
         Log-slopes at the knots.
     """
     m = len(knots)
-    total = weight.sum()
+    total = _sum(weight)
     interval, s, mass, first, second = _design(x, weight, knots)
     data = interval, s, weight, first, second
-    around = mass.copy()
-    around[1:] += mass[:-1]
     smooth = _difference_penalty(np.ones(m))
-    sparse = _difference_penalty(_SPARSE_PENALTY / (1.0 + around / _SPARSE_COUNT))
-    # The affine map to mean 0 and variance 1.
-    mean = (weight * x).sum() / total
-    sd = np.sqrt((weight * ((x - mean) * (x - mean))).sum() / total)
-    theta = np.full(m + 1, -np.log(sd))
-    theta[0] = (knots[0] - mean) / sd
+    sparse = _difference_penalty(_sparse_strength(mass))
+    theta = _start(x, weight, total, knots)
     best, best_theta, worse = -np.inf, theta, 0
     system, penalty = np.empty((m + 1, m + 1)), np.empty((m + 1, m + 1))
     g = np.empty(m)

@@ -14,6 +14,9 @@ from destructors.rows import Fold, Rows, hash_again
 from destructors.tree._grow import grow_tree
 from destructors.tree._rule import GrowthRule
 
+# Rows are kept as they were after so many trees, twice, for trees that are cut off.
+_SAVE_EVERY = 32
+
 
 class Grown(NamedTuple):
     """A tree that was grown.
@@ -46,16 +49,13 @@ class CubeRows:
         self.U, self.log_det = to_cube(self.Z), np.zeros(len(rows))
         self.beyond = beyond_cube(self.U)
 
-    def push(self, trees: Trees, inverse: bool = False) -> float:
-        """Move the rows by trees, or back; return what all so far have gained."""
-        push_trees(
-            self.U, self.beyond, trees.splits, trees.starts, self.log_det, inverse
-        )
+    def push(self, trees: Trees) -> float:
+        """Move the rows by trees; return what all so far have gained."""
+        push_trees(self.U, self.beyond, trees.splits, trees.starts, self.log_det, False)
         return float(np.average(self.log_det, weights=self.rows.weight))
 
-    def leave(self, dropped: Trees) -> Rows:
-        """Return the rows as units and trees leave them, without the last trees."""
-        self.push(dropped, inverse=True)
+    def leave(self) -> Rows:
+        """Return the rows as units and trees leave them."""
         moved, log_det = from_cube(self.U, self.Z, self.log_det)
         return self.rows.moved(moved, self.log_det_units + log_det)
 
@@ -74,6 +74,10 @@ class CubeFold:
         # Only for trees that grow on part of the rows.
         self.hashes = None if seed is None else fold.train.hashes(seed)
         self.trees: list[NDArray] = []
+        self._saved: dict[int, list[tuple[NDArray, NDArray]]] = {}
+
+    def _parts(self) -> list[CubeRows]:
+        return [self.train] + ([] if self.validation is None else [self.validation])
 
     def push(self, splits: NDArray, gains: NDArray) -> Trial:
         """Move the rows by one more tree."""
@@ -81,19 +85,30 @@ class CubeFold:
         self.trees.append(splits)
         train = self.train.push(tree)
         score = np.nan if self.validation is None else self.validation.push(tree)
+        if len(self.trees) % _SAVE_EVERY == 0:
+            parts = self._parts()
+            self._saved[len(self.trees)] = [
+                (p.U.copy(), p.log_det.copy()) for p in parts
+            ]
+            self._saved.pop(len(self.trees) - 2 * _SAVE_EVERY, None)
         return Trial(Grown(splits, gains, train), self, train, score)
 
     def leave(self, n_trees: int, fold: Fold, map_: Map) -> Fold:
         """Return a fold, whose training rows these are, after the first trees."""
-        dropped = Trees.of(self.trees[n_trees:])
-        if len(dropped) >= n_trees:
-            # Fewer trees to go through than to go back.
-            return fold.through(map_)
-        if self.validation is None:
-            validation = fold.validation_through(map_)
-        else:
-            validation = self.validation.leave(dropped)
-        return Fold(self.train.leave(dropped), validation)
+        if n_trees < len(self.trees):
+            # To undo trees would not give the same bits.
+            before = [n for n in self._saved if n <= n_trees]
+            if not before:
+                return fold.through(map_)
+            first = max(before)
+            between = Trees.of(self.trees[first:n_trees])
+            for part, saved in zip(self._parts(), self._saved[first], strict=True):
+                part.U, part.log_det = saved
+                part.push(between)
+        validation = self.validation
+        if validation is None:
+            return Fold(self.train.leave(), fold.validation_through(map_))
+        return Fold(self.train.leave(), validation.leave())
 
 
 class Boosting(Task):
