@@ -109,7 +109,7 @@ class DestructorPipeline(Composite, HoldoutDestructor):
         return part
 
     def _share(self, fitted: list[tuple[str, Destructor]]) -> "DestructorPipeline":
-        """Become fitted with steps that were fitted elsewhere."""
+        """Take over steps that were fitted elsewhere; return the pipeline."""
         self.steps_ = fitted
         self.map_ = Chain(tuple(step.map_ for _, step in fitted))
         self.n_features_in_ = fitted[0][1].n_features_in_

@@ -136,7 +136,7 @@ def _count_vectorised(
 
 @jit
 def _count_loops(lines, places, weight, rows, table):  # pragma: no cover
-    """Do the same, row by row."""
+    """Count row by row."""
     for i in rows:
         for line in lines[i]:
             if line >= 0:
@@ -275,7 +275,7 @@ def _weigh_places(counts, mapping, logs, layout, f):
 
 @jit
 def _exchange(counts, mapping, domain, around, layout, min_gain):
-    """Let two codes of a column change places, the best pair first, while that gains.
+    """Exchange the places of two codes, the best pair first, while that gains.
 
     ``around`` counts by place what is not in the part.
     """
@@ -297,7 +297,7 @@ def _exchange(counts, mapping, domain, around, layout, min_gain):
 
 @jit
 def _exchange_two(counts, mapping, domain, worth, min_gain):
-    """Let the best pair of codes of a column change places; return whether one did."""
+    """Exchange the places of the best pair of codes; return whether there is one."""
     most, one, two = min_gain, 0, 0
     for a in range(len(domain)):
         for b in range(a):

@@ -339,7 +339,7 @@ class GreedyDestructor(HoldoutDestructor):
     def score_layers(
         self, X: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> NDArray:
-        """Tell how many nats per row each layer brings on some data.
+        """Return how many nats per row each layer brings on some data.
 
         Parameters
         ----------

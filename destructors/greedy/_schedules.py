@@ -27,7 +27,7 @@ class Schedule:
         self.names = names
 
     def turn(self, history: Sequence[Step]) -> Sequence[str]:
-        """Return whom to try next; nobody ends the growth.
+        """Return the candidates to try next; without any, growth ends.
 
         Parameters
         ----------
@@ -37,7 +37,7 @@ class Schedule:
         return self.names
 
     def then(self, history: Sequence[Step], gains: Mapping[str, float]) -> list[str]:
-        """Return whom else to try, now that it is known what the first would gain."""
+        """Return further candidates, now that it is known what the first would gain."""
         return []
 
     def at(self, history: Sequence[Step]) -> "Schedule":

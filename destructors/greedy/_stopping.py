@@ -25,7 +25,7 @@ class Stopping:
     enough: float = 0.0
 
     def ends(self, train: Sequence[float], validation: Sequence[float]) -> bool:
-        """Tell whether to add no further layer.
+        """Return whether to add no further layer.
 
         Parameters
         ----------

@@ -21,7 +21,9 @@ class _Codes(Distribution):
     probabilities: tuple[NDArray, ...]
 
     def __post_init__(self) -> None:
-        tables = tuple(np.asarray(p, dtype=np.float64) for p in self.probabilities)
+        tables = tuple(
+            np.atleast_1d(np.asarray(p, dtype=np.float64)) for p in self.probabilities
+        )
         object.__setattr__(self, "probabilities", tables)
         sizes = self.n_categories.tolist()
         for j, (parent, p) in enumerate(zip(self.parents, tables, strict=True)):

@@ -378,4 +378,10 @@ def _another(known: NDArray) -> Any:
         while name in known.astype("U"):
             name += "_"
         return name if kind == "U" else name.encode()
-    return known.max() + 1 if kind in "mM" else known.max().item() + 1
+    if kind in "mM":
+        return known.max() + 1
+    largest = known.max().item()
+    # Beyond 2**53 a float and one are the same float.
+    return (
+        largest + 1 if largest + 1 > largest else float(np.nextafter(largest, np.inf))
+    )

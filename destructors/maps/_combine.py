@@ -166,6 +166,6 @@ class Along(BothWays):
 
 
 def is_surjective(part: Map) -> bool:
-    """Tell whether a map, or any it is made of, is a `Surjection`."""
+    """Return whether a map, or any it is made of, is a `Surjection`."""
     inner = getattr(part, "maps", ())
     return isinstance(part, Surjection) or any(map(is_surjective, inner))

@@ -99,7 +99,7 @@ class _Column:
         above = self.above[k + 1] + (1.0 - share) * self.probabilities[k]
         z = normal_scores(below, above)
         log_slope = self._log_slope(k, z)
-        go_on(x, z, log_slope, self.edges, self.values, self.tail_slopes)
+        extrapolate(x, z, log_slope, self.edges, self.values, self.tail_slopes)
         return z, log_slope
 
     def inverse(self, z: NDArray) -> Mapped:
@@ -111,7 +111,9 @@ class _Column:
         )
         x = self.edges[k] + np.clip(share, 0.0, 1.0) * self.widths[k]
         log_slope = self._log_slope(k, np.clip(z, self.values[0], self.values[-1]))
-        go_on(x, z, log_slope, self.edges, self.values, self.tail_slopes, back=True)
+        extrapolate(
+            x, z, log_slope, self.edges, self.values, self.tail_slopes, back=True
+        )
         return x, log_slope
 
     def _find(self, places: NDArray, at: NDArray) -> NDArray:
@@ -123,7 +125,7 @@ class _Column:
         return log_density + 0.5 * z * z + HALF_LOG_2PI
 
 
-def go_on(
+def extrapolate(
     x: NDArray,
     z: NDArray,
     log_slope: NDArray,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri_exp
 
 from destructors.maps._cube import HALF_LOG_2PI
-from destructors.maps._histogram import go_on
+from destructors.maps._histogram import extrapolate
 from destructors.maps._map import Map, Mapped
 
 _N_NEWTON = 60
@@ -67,14 +67,16 @@ class ParametricColumn(Map):
         x = (X[:, 0] - self.center) / self.scale
         inside = np.clip(x, self.points[0], self.points[-1])
         z, log_slope = family_scores(self._law, inside, self.parameters)
-        go_on(x, z, log_slope, self.points, self.scores, self.end_slopes)
+        extrapolate(x, z, log_slope, self.points, self.scores, self.end_slopes)
         return z[:, None], log_slope - np.log(self.scale)
 
     def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
         z = Z[:, 0]
         x, log_slope = self._solve(np.clip(z, self.scores[0], self.scores[-1]))
-        go_on(x, z, log_slope, self.points, self.scores, self.end_slopes, back=True)
+        extrapolate(
+            x, z, log_slope, self.points, self.scores, self.end_slopes, back=True
+        )
         x = x * self.scale + self.center
         return x[:, None], -(log_slope - np.log(self.scale))
 

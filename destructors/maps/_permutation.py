@@ -139,7 +139,7 @@ def _apply_vectorised(X, features, children, left, table, starts, Z):
 
 @jit
 def _apply_loops(X, features, children, left, table, starts, Z):  # pragma: no cover
-    """Do the same, row by row."""
+    """Map row by row."""
     for i in range(X.shape[0]):
         node = 0
         while features[node] >= 0:

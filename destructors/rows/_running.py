@@ -37,7 +37,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
 
 
 def is_over() -> bool:
-    """Tell whether to end with what there is: time is up, or the user interrupted."""
+    """Return whether to end with what there is: time is up, or the user interrupted."""
     clock = _CLOCK.get()
     return clock is not None and (clock[1].is_set() or perf_counter() > clock[0])
 

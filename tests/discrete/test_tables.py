@@ -248,3 +248,11 @@ def test_values_without_weight_are_not_learned(model):
     assert "q" not in fitted.categories_[0]
     expected = clone(model).fit(X[1:])
     np.testing.assert_allclose(fitted.score_samples(X), expected.score_samples(X))
+
+
+def test_what_was_not_seen_comes_back_as_something_not_seen():
+    # One more than the largest is the largest again.
+    X = np.array([[1e17], [2e17]] * 50)
+    flow = DiscreteTreeFlow(random_state=0).fit(X)
+    back = flow.inverse_transform(flow.transform([[5.0]]))
+    assert not np.isin(back, X).any()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from destructors.rows import fold_rows, hash_rows, split_rows
+from destructors.rows import Rows, fold_rows, hash_rows, split_rows
 
 
 @pytest.fixture(scope="module")
@@ -168,3 +168,13 @@ def test_fold_weights_act_as_repeated_rows(X):
 def test_too_few_different_rows_for_the_folds():
     with pytest.raises(ValueError, match=r"2 different row.*3 parts"):
         fold_rows(np.repeat([[0.0], [1.0]], 10, axis=0), None, 3, seed=0)
+
+
+@pytest.mark.parametrize("as_mask", [False, True])
+def test_splits_from_outside_are_indices_or_masks(X, as_mask):
+    held_out = np.arange(len(X)) % 4 == 0
+    split = ~held_out, held_out
+    if not as_mask:
+        split = tuple(np.flatnonzero(part).tolist() for part in split)
+    [fold] = Rows.of(X).split([split], 0.1, 0)
+    np.testing.assert_array_equal(fold.validation.values, X[held_out])
