@@ -20,7 +20,7 @@ def test_lists_and_tuples_are_equal_if_what_is_in_them_is(kind):
     assert len({Chain(kind([halve(1)])), Chain(kind([halve(2)]))}) == 2
     edges, shares = np.array([0.0, 0.5, 1.0]), np.array([0.4, 0.6])
     steps = CubeSteps(kind([edges]), kind([shares]))
-    assert steps != CubeSteps(kind([edges]), kind([shares + [1e-12, -1e-12]]))
+    assert steps != CubeSteps(kind([edges]), kind([shares + np.array([1e-12, -1e-12])]))
 
 
 def test_a_number_of_numpy_is_a_number():
