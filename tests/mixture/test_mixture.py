@@ -389,9 +389,10 @@ def test_numbers_beyond_the_rows_are_passed_over():
     [
         (6, r"n_components=6 .*n_samples=5"),
         ([6, 7], r"n_components=\[6, 7\] .*n_samples=5"),
-        ([], r"positive integers, got \[\]"),
-        ([1, 0], r"positive integers, got \[1, 0\]"),
-        ([1, 2.5], r"positive integers, got \[1, 2.5\]"),
+        ([], "n_components is empty"),
+        ([1, 0], r"positive integers, got 0 in \[1, 0\]"),
+        ([1, 2.5], r"positive integers, got 2.5 in \[1, 2.5\]"),
+        ([1, "a"], r"positive integers, got 'a' in \[1, 'a'\]"),
         (0, "n_components"),
     ],
 )
