@@ -3,14 +3,9 @@
 from destructors.datasets._generated import (
     make_autoregressive,
     make_banana,
-    make_checkerboard,
-    make_concentric_circles,
     make_discrete_gaussian_grid,
     make_gaussian_grid,
-    make_pinwheel,
-    make_rings,
     make_sine_wave,
-    make_spirals,
 )
 from destructors.datasets._loaders import (
     load_anomaly,
@@ -18,6 +13,13 @@ from destructors.datasets._loaders import (
     load_density,
     load_mnist,
     load_mushroom,
+)
+from destructors.datasets._planar import (
+    make_checkerboard,
+    make_concentric_circles,
+    make_pinwheel,
+    make_rings,
+    make_spirals,
 )
 
 __all__ = [
