@@ -374,7 +374,8 @@ def _pair_information(rows: Rows, allowed: NDArray) -> NDArray:
     else:
         for f, g in zip(*np.nonzero(np.tril(allowed, -1)), strict=True):
             together[f, g] = together[g, f] = xlogx(_count(rows, g, f)).sum()
-    alone = np.array([xlogx(_count(rows, j)).sum() for j in range(d)])
+    counts = np.concatenate([_count(rows, j) for j in range(d)])
+    alone = np.add.reduceat(xlogx(counts), starts[:-1])
     total = xlogx(np.array(rows.total))
     return np.maximum(together - alone[:, None] - alone + total, 0.0) / rows.total
 
