@@ -145,10 +145,24 @@ def _apply_loops(V, starts, rational, inverse, knots, values, slopes, W, log_det
         for j in range(d):
             _find_intervals(V[first:last, j], places, starts[j], starts[j + 1], found)
             for i in range(first, last):
-                k = found[i - first]
-                W[i, j], log_slope = _apply_piece_compiled(
-                    V[i, j], k, rational, inverse, knots, values, slopes
-                )
+                k, v, end = found[i - first], V[i, j], -1
+                beyond = v - places[k]
+                if rational is not None:
+                    # Beyond the ends to the last bit what is given there.
+                    if beyond < 0.0:
+                        end = k
+                    elif beyond > places[k + 1] - places[k]:
+                        beyond, end = beyond - (places[k + 1] - places[k]), k + 1
+                if end < 0:
+                    W[i, j], log_slope = _apply_piece_compiled(
+                        v, k, rational, inverse, knots, values, slopes
+                    )
+                elif inverse:
+                    W[i, j] = knots[end] + beyond / slopes[end]
+                    log_slope = -np.log(slopes[end])
+                else:
+                    W[i, j] = values[end] + beyond * slopes[end]
+                    log_slope = np.log(slopes[end])
                 log_det[i] += log_slope
 
 
