@@ -4,7 +4,6 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from inspect import signature
-from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -509,13 +508,8 @@ class Destructor(
         return self.base_distribution_.logpdf(Z) + log_det
 
     def _draw(self, n_samples: Any, random_state: Any, given: Any = None) -> Any:
-        check_is_fitted(self)
-        if not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(
-                f"n_samples must be an integer of at least 1, got {n_samples!r}."
-            )
         density, rng = self.to_density(), check_random_state(random_state)
-        X = density.sample_rows(int(n_samples), rng, given, self._run)
+        X = density.sample_rows(n_samples, rng, given, self._run)
         return density.decode(X)
 
     def _run(self, function: Any, blocks: Any) -> Any:

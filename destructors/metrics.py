@@ -269,7 +269,7 @@ def maximum_mean_discrepancy(
     """
     X, Y = _check_samples(X, Y)
     if bandwidth is None:
-        # Of every so manieth row.
+        # Evenly spaced rows of each: all pairs would be too many.
         few = [one[:: -(-2 * len(one) // _N_BANDWIDTH_ROWS)] for one in (X, Y)]
         distance = pdist(np.vstack(few))
         apart = distance[distance > 0.0]

@@ -78,9 +78,9 @@ class StackTask(Task):
                 f"A layer of a stack must end on the standard normal, but {name} ends "
                 f"on {base!r}. Put it after the stack, in a DestructorPipeline."
             )
-        wrong = [
-            x for x in scores[: 1 + (after.validation is not None)] if not x < np.inf
-        ]
+        # Without held-out rows there is no second score.
+        known = scores if after.validation is not None else scores[:1]
+        wrong = [score for score in known if not score < np.inf]
         if wrong:
             raise FloatingPointError(f"{name} gives a log density of {wrong[0]}.")
 

@@ -14,7 +14,8 @@ from destructors.rows import Fold, Rows, hash_again
 from destructors.tree._grow import grow_tree
 from destructors.tree._rule import GrowthRule
 
-# Rows are kept as they were after so many trees, twice, for trees that are cut off.
+# Where rows stand is saved each time so many trees were grown, and the last two such
+# places are kept: when the last trees are cut off, rows go on from the one before.
 _SAVE_EVERY = 32
 
 
