@@ -21,7 +21,15 @@ from destructors._compat import (
 from destructors.base_distributions import StandardNormal
 from destructors.maps import Density, Map, Schema
 from destructors.maps._blocks import in_blocks
-from destructors.rows import Fold, Rows, as_interrupt, map_threads, time_limit
+from destructors.rows import (
+    Fold,
+    Rows,
+    as_interrupt,
+    check_range,
+    map_threads,
+    scale_weight,
+    time_limit,
+)
 from destructors.table import Categorical, learn_schema, read_latent, read_rows
 
 __all__ = ["Destructor", "HoldoutDestructor"]
@@ -431,7 +439,9 @@ class Destructor(
         if not resumes:
             self._schema = learn_schema(self, X, self._categorical(X), sample_weight)
         values = read_rows(self, X, reset=not resumes)
-        return self._as_rows(values, sample_weight, context)
+        rows = self._as_rows(values, sample_weight, context)
+        check_range(rows)
+        return rows
 
     def _read_validation(
         self,
@@ -465,7 +475,7 @@ class Destructor(
             )
         except ValueError as error:
             raise type(error)(str(error).replace("sample_weight", name)) from error
-        return rows.weighted(weight)
+        return rows.weighted(scale_weight(weight))
 
     def _read(self, X: Any, sample_weight: ArrayLike | None = None) -> Rows:
         """Validate new rows."""

@@ -12,11 +12,12 @@ from destructors._compat import Interval
 from destructors.base import Destructor
 from destructors.linear._whitening import Whitening, principal_axes, sum_products
 from destructors.maps import Affine, Chain, Map
-from destructors.rows import Fold, is_over, value_range
-from destructors.rows._moments import sum_values
+from destructors.rows import Fold, Rows, is_over, mean_and_scale, value_range
 
 # Largest entry of Q Qᵀ - I for which Q still counts as orthogonal.
 _TOLERANCE = 1e-8
+# Rounding error beside the scale of a column with which it does not count as lost.
+_LOSS = 1e-5
 # E[log cosh ν] for a standard normal ν: directions are as interesting as theirs is far
 # from it.
 _NORMAL_CONTRAST = 0.37456721
@@ -84,7 +85,7 @@ class FixedRotation(Destructor):
                 f"{error:.2g}, not below {_TOLERANCE:g}."
             )
         self.rotation_ = rotation
-        return Affine.rotation(rotation)
+        return _as_map(rotation, fold.train)
 
 
 class RandomRotation(Destructor):
@@ -137,7 +138,7 @@ class RandomRotation(Destructor):
         q, r = np.linalg.qr(random_state.standard_normal((d, d)))
         # QR alone is not uniform: its signs are those the algorithm prefers.
         self.rotation_ = q * np.sign(np.diag(r))
-        return Affine.rotation(self.rotation_)
+        return _as_map(self.rotation_, fold.train)
 
 
 class PCARotation(Destructor):
@@ -179,13 +180,46 @@ class PCARotation(Destructor):
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         rows = fold.train
-        mean = rows.sum(sum_values) / rows.total
-        smallest, largest = value_range(rows)
-        reach = max((largest - mean).max(), (mean - smallest).max())
-        # Powers of two change no digit, and keep squares inside float64.
-        unit = 2.0 ** np.ceil(np.log2(reach or 1.0))
+        mean, scale, constant = mean_and_scale(rows)
+        # A power of two changes no digit, and keeps squares inside float64.
+        largest = scale[~constant].max(initial=0.0) or 1.0
+        unit = np.ldexp(1.0, np.frexp(largest)[1] - 1)
         self.rotation_ = principal_axes(rows.sum(sum_products, mean, unit)[0])[1].T
-        return Affine.rotation(self.rotation_)
+        return _as_map(self.rotation_, rows)
+
+
+def _as_map(rotation: NDArray, rows: Rows) -> Affine:
+    """Return a rotation as a map, if rows come back from it.
+
+    Raises
+    ------
+    ValueError
+        If the sums of columns of very different size forget the last digits of a small
+        one; it is named.
+    """
+    smallest, largest = value_range(rows)
+    size, spread = np.maximum(largest, -smallest), largest - smallest
+    if (_lost(rotation, size) > _LOSS * spread).any():
+        # A few rows that are far from all others may lose digits.
+        size = np.percentile(np.abs(rows.values), 90.0, axis=0)
+        _, scale, constant = mean_and_scale(rows)
+        lost = (_lost(rotation, size) > _LOSS * scale) & ~constant
+        if lost.any():
+            small, large = rows.name(np.flatnonzero(lost)[0]), rows.name(size.argmax())
+            raise ValueError(
+                f"Column {small} is too small beside column {large} for its digits to "
+                "outlast a rotation. Standardize the columns before."
+            )
+    return Affine.rotation(rotation)
+
+
+def _lost(rotation: NDArray, size: NDArray) -> NDArray:
+    """Return how far off each column comes back: by rounding, and since the matrix is
+    orthogonal up to rounding only.
+    """
+    turned = np.finfo(float).eps * np.abs(rotation)
+    off = np.abs(rotation.T @ rotation - np.eye(len(size)))
+    return off @ size + np.abs(rotation).T @ (turned @ size)
 
 
 class ICAWhitening(Destructor):
@@ -269,7 +303,10 @@ class ICAWhitening(Destructor):
         white = rows.through(whitening.map_).values
         self._rotate(white, rows.weights / rows.total)
         self.mean_ = whitening.mean_
-        self.components_ = self.rotation_ @ whitening.components_ / whitening.scale_
+        components = self.rotation_ @ whitening.components_
+        largest = np.finfo(float).max * np.minimum(whitening.scale_, 1.0)
+        # One over the smallest scales is beyond float64.
+        self.components_ = np.clip(components, -largest, largest) / whitening.scale_
         return Chain((whitening.map_, Affine.rotation(self.rotation_)))
 
     def _rotate(self, white: NDArray, share: NDArray) -> None:

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from destructors.maps._blocks import multiply
 from destructors.maps._map import Map, Mapped
 
 
@@ -69,14 +70,16 @@ class Affine(Map):
         """Map rows; see `Map.forward`."""
         Z = X if self._is_centred else (X - self.location) / self.scale
         if self.matrix is not None:
-            Z = Z @ self.matrix.T
+            Z = multiply(Z, self.matrix.T)
         elif Z is X:
             Z = X.copy()
         return Z, np.full(len(X), self._log_det)
 
     def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
-        X = Z if self.inverse_matrix is None else Z @ self.inverse_matrix.T
+        X = Z
+        if self.inverse_matrix is not None:
+            X = multiply(Z, self.inverse_matrix.T)
         if not self._is_centred:
             X = X * self.scale + self.location
         elif X is Z:

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from destructors.maps._blocks import multiply
 from destructors.maps._jit import HAS_NUMBA, jit
 from destructors.maps._map import Data, Map, Mapped
 
@@ -53,7 +54,7 @@ class Linear(Predictor):
 
     def predict(self, X: NDArray) -> NDArray:
         """Predict a number for each row; see `Predictor.predict`."""
-        return X @ self.coefficients + self.intercept
+        return multiply(X, self.coefficients[:, None])[:, 0] + self.intercept
 
 
 @dataclass(frozen=True, eq=False, repr=False)

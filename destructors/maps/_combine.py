@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from destructors.maps._blocks import multiply
 from destructors.maps._map import BothWays, Map, Mapped, Surjection
 
 
@@ -160,9 +161,9 @@ class Along(BothWays):
     map: Map
 
     def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
-        projected = X @ self.directions
+        projected = multiply(X, self.directions)
         moved, log_det = getattr(self.map, way)(projected, context)
-        return X + (moved - projected) @ self.directions.T, log_det
+        return X + multiply(moved - projected, self.directions.T), log_det
 
 
 def is_surjective(part: Map) -> bool:

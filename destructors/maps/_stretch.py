@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from destructors.maps._blocks import multiply
 from destructors.maps._map import Map, Mapped
 
 
@@ -60,4 +61,5 @@ class Stretch(Map):
         return X, np.full(len(Z), -self._log_det)
 
     def _stretch(self, centred: NDArray, excess: NDArray) -> NDArray:
-        return centred + ((centred @ self.directions) * excess) @ self.directions.T
+        along = multiply(centred, self.directions) * excess
+        return centred + multiply(along, self.directions.T)

@@ -1,7 +1,13 @@
 """What is learned from: rows, blocks of them, and hold-outs by what they contain."""
 
 from destructors.maps._hash import hash_again, hash_rows
-from destructors.rows._moments import mean_and_scale, repeat_rows, value_range
+from destructors.rows._moments import (
+    check_range,
+    mean_and_scale,
+    repeat_rows,
+    scale_weight,
+    value_range,
+)
 from destructors.rows._rows import CONTINUOUS, INTEGER, Fold, Rows, make_splits
 from destructors.rows._running import (
     as_interrupt,
@@ -18,6 +24,7 @@ __all__ = [
     "Fold",
     "Rows",
     "as_interrupt",
+    "check_range",
     "fold_rows",
     "hash_again",
     "hash_rows",
@@ -26,6 +33,7 @@ __all__ = [
     "map_threads",
     "mean_and_scale",
     "repeat_rows",
+    "scale_weight",
     "split_rows",
     "stop_all",
     "time_limit",

@@ -5,6 +5,9 @@ from numpy.typing import NDArray
 
 from destructors.rows._rows import Rows
 
+# Share of the sum of the weights that rounding swallows.
+_NOTHING = 2.0**-53
+
 
 def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     """Return mean and standard deviation of each feature.
@@ -21,20 +24,18 @@ def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     constant : ndarray of bool of shape (n_features,)
         Whether a feature is constant up to rounding.
     """
-    total = rows.total
-    mean = rows.sum(sum_values) / total
-    # Once more about the first mean, whose rounding grows with the rows.
-    mean += rows.sum(lambda part: weigh(part.values - mean, part).sum(axis=0)) / total
     smallest, largest = value_range(rows)
-    # Scaling before squaring keeps tiny and huge units from under- or overflowing.
-    reach = np.maximum(largest - mean, mean - smallest)
+    middle, reach = 0.5 * smallest + 0.5 * largest, 0.5 * largest - 0.5 * smallest
+    # Scaled to [-1, 1], tiny and huge numbers are added and squared like any others.
+    reach[reach == 0] = 1.0
+    total = rows.total
+    offset = rows.sum(_sum_about, middle, reach) / total
+    sd = np.sqrt(rows.sum(_squares_about, middle, reach, offset) / total)
+    mean = middle + reach * offset
     # A column that varies by the last bits only is constant.
-    constant = largest - smallest <= 10 * np.finfo(float).eps * np.abs(mean)
-    constant |= reach == 0
-    reach[constant] = 1.0
-    sd = np.sqrt(rows.sum(_squares_about, mean, reach) / total)
-    sd[constant] = 1.0
-    return mean, reach * sd, constant
+    rounding = 10 * np.finfo(float).eps * np.abs(mean)
+    constant = (largest - smallest <= rounding) | (sd == 0)
+    return mean, np.where(constant, 1.0, reach * sd), constant
 
 
 def weigh(values: NDArray, rows: Rows) -> NDArray:
@@ -47,11 +48,18 @@ def sum_values(rows: Rows) -> NDArray:
     return weigh(rows.values, rows).sum(axis=0)
 
 
-def _squares_about(rows: Rows, mean: NDArray, reach: NDArray) -> NDArray:
-    centred = rows.values - mean
-    centred /= reach
-    centred *= centred
-    return weigh(centred, rows).sum(axis=0)
+def _sum_about(rows: Rows, middle: NDArray, reach: NDArray) -> NDArray:
+    return weigh((rows.values - middle) / reach, rows).sum(axis=0)
+
+
+def _squares_about(
+    rows: Rows, middle: NDArray, reach: NDArray, offset: NDArray
+) -> NDArray:
+    scaled = rows.values - middle
+    scaled /= reach
+    scaled -= offset
+    scaled *= scaled
+    return weigh(scaled, rows).sum(axis=0)
 
 
 def value_range(rows: Rows) -> tuple[NDArray, NDArray]:
@@ -66,6 +74,54 @@ def value_range(rows: Rows) -> tuple[NDArray, NDArray]:
     smallest, largest : ndarray of shape (n_features,)
     """
     return rows.values.min(axis=0), rows.values.max(axis=0)
+
+
+def check_range(rows: Rows) -> None:
+    """Raise unless differences of values can be held in float64.
+
+    Parameters
+    ----------
+    rows : Rows
+
+    Raises
+    ------
+    ValueError
+        If a feature ranges over more than the largest number; it is named.
+    """
+    smallest, largest = value_range(rows)
+    with np.errstate(over="ignore"):
+        endless = np.flatnonzero(~np.isfinite(largest - smallest))
+    if len(endless):
+        raise ValueError(
+            f"Column {rows.name(endless[0])} ranges from {smallest[endless[0]]:.3g} to "
+            f"{largest[endless[0]]:.3g}, over more than the largest float64. Divide it "
+            "by a constant."
+        )
+
+
+def scale_weight(weight: NDArray) -> NDArray:
+    """Return weights whose sum can be one of rows.
+
+    Weights count rows: sums from 1 to 2⁵³ stay what they are, others are brought there
+    by a power of two. A row that a sum of float64 cannot tell from none weighs nothing.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n_rows,)
+        Non-negative.
+
+    Returns
+    -------
+    weight : ndarray of shape (n_rows,)
+    """
+    if not weight.any():
+        return weight
+    exponent = np.frexp(weight.max())[1]
+    # In two steps: the sum of the largest numbers is none, nor is 2 to the 1074.
+    scaled = np.ldexp(weight, -exponent)
+    total = scaled.sum()
+    exponent = np.clip(exponent, -np.frexp(total)[1] + 1, 53 - np.frexp(total)[1])
+    return np.ldexp(np.where(scaled < _NOTHING * total, 0.0, scaled), exponent)
 
 
 def repeat_rows(rows: Rows, what: str) -> NDArray:

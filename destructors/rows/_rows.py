@@ -90,7 +90,7 @@ class Rows:
 
     def hashes(self, seed: int) -> NDArray:
         """Return a hash of each row's content that rounding hardly ever changes."""
-        return hash_roughly(self.values, seed)
+        return hash_roughly(self.values, self.weight, seed)
 
     # ------------------------------------------------------------------ two ways
 

@@ -2,8 +2,8 @@
 
 A row goes to the held-out part by a hash of its values. Repeated rows then never stand
 on both sides, where they would flatter a model that learned them by heart; weights
-split the data exactly as repeated rows do; and neither the order of the rows nor a
-row added later moves the others.
+split the data exactly as repeated rows do; and neither the order of the rows nor the
+unit and the origin of a column change the split.
 """
 
 import itertools
@@ -13,37 +13,66 @@ from numpy.typing import ArrayLike, NDArray
 
 from destructors.maps._hash import hash_rows
 
-# Numbers smaller than this share of the largest in their column are rounding errors.
-_TINY = 2.0**-45
+# Of the 52 bits of a mantissa, the first 16; and half of the last of these.
+_LEADING, _HALF = ~(2**36 - 1), 2**35
 
 
-def hash_roughly(X: NDArray, seed: int) -> NDArray:
+def hash_roughly(X: NDArray, sample_weight: NDArray | None, seed: int) -> NDArray:
     """Hash each row to 64 bits that rounding errors hardly ever change.
 
     Rows that went through other layers come back with other last bits when these were
-    fitted on weights instead of repeated rows, or in another order. The hash sees the
-    first 26 of the 53 bits, and nothing of numbers that are tiny beside the largest of
-    their column.
+    fitted on weights instead of repeated rows, in another order, or in another unit.
+    The hash sees a number by how far it is from the middle of its column.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
         Rows of float64.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Positive weights.
     seed : int
         Another seed, another hash.
 
     Returns
     -------
     hashes : ndarray of shape (n_samples,), dtype uint64
-        Equal for equal rows.
+        Equal for equal rows; for X and ``a * X + b`` the same, if a is positive.
     """
-    largest = np.abs(X).max(axis=0, initial=0.0)
-    rough = np.where(np.abs(X) < _TINY * largest, 0.0, X)
-    # Veltkamp's splitting: what is left of the product are the leading bits.
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled = rough * (2.0**27 + 1.0)
-        leading = scaled - (scaled - rough)
-    return hash_rows(np.where(np.isfinite(leading), leading, rough), seed)
+    columns = [_standardized(column, sample_weight) for column in X.T]
+    return hash_rows(np.column_stack(columns), seed)
+
+
+def _standardized(column: NDArray, weight: NDArray | None) -> NDArray:
+    """Return distances from the median, beside the median distance, to 16 bits.
+
+    A number that fills most of the column, and a few that are far from all others,
+    leave the distances of the others as they are.
+    """
+    # A power of two changes no digit, and keeps differences inside float64.
+    column = column * (0.25 if np.abs(column).max() > 1e307 else 1.0)
+    offset = column - _median(column, weight)
+    distance = np.abs(offset)
+    apart = distance > 0
+    unit = 1.0
+    if apart.any():
+        unit = _median(distance[apart], None if weight is None else weight[apart])
+    with np.errstate(over="ignore"):
+        # Plus one: numbers near the median keep as few digits as others.
+        bits = (distance / unit + 1.0).view(np.int64)
+    bits += _HALF
+    bits &= _LEADING
+    return np.copysign(bits.view(np.float64) - 1.0, offset)
+
+
+def _median(column: NDArray, weight: NDArray | None) -> float:
+    """Return the lower median."""
+    if weight is None:
+        middle = (len(column) - 1) // 2
+        return float(np.partition(column, middle)[middle])
+    order = np.argsort(column)
+    mass = np.cumsum(weight[order])
+    # Weights in another unit must not end on the other side of a half by rounding.
+    return float(column[order[np.searchsorted(mass, (0.5 - 1e-9) * mass[-1])]])
 
 
 def split_rows(
@@ -129,7 +158,7 @@ def _groups(
     """Order rows by hash; give where groups of equal rows start in that order, and the
     mass before each. Both have one more entry, for the end.
     """
-    hashes = hash_roughly(X, seed)
+    hashes = hash_roughly(X, sample_weight, seed)
     order = np.argsort(hashes, kind="stable")
     hashes = hashes[order]
     weight = np.ones(len(X)) if sample_weight is None else sample_weight[order]

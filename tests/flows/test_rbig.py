@@ -205,3 +205,24 @@ def test_real_data_gain_over_a_gaussian(load):
 def test_bad_parameters(X, params):
     with pytest.raises(ValueError, match=f"'{next(iter(params))}' parameter of RBIG"):
         RBIG(**params).fit(X)
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def test_a_column_given_twice_does_not_tie_a_row_to_its_neighbours(X):
+    X = np.c_[X, X[:, 0]]
+    model = RBIG(random_state=0).fit(X)
+    alone = [model.score_samples(row[None])[0] for row in X[:20]]
+    np.testing.assert_array_equal(model.score_samples(X)[:20], alone)
+
+
+def test_a_constant_offset_changes_nothing(X):
+    scores = RBIG(random_state=0).fit(X).score_samples(X)
+    moved = X * [1.0, 1e3] + [1e6, 0.0]
+    np.testing.assert_allclose(
+        RBIG(random_state=0).fit(moved).score_samples(moved) + np.log(1e3),
+        scores,
+        atol=1e-6,
+    )
+    assert np.isfinite(RBIG(random_state=0).fit(X + 1e9).score(X + 1e9))

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.stats import ortho_group
 from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
 
-from destructors.linear import PCARotation, RandomRotation
+from destructors.linear import FixedRotation, PCARotation, RandomRotation
 
 
 @pytest.mark.parametrize("model", [RandomRotation(random_state=0), PCARotation()])
@@ -118,3 +119,29 @@ def test_constant_data_give_a_rotation_too(d):
     np.testing.assert_allclose(
         model.rotation_ @ model.rotation_.T, np.eye(d), atol=1e-12
     )
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        PCARotation(),
+        RandomRotation(random_state=0),
+        FixedRotation(ortho_group.rvs(3, random_state=0)),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_a_column_whose_digits_would_be_lost_is_named(model):
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    X[:, 0] += X[:, 1]
+    # As many digits as an offset leaves come back.
+    offset = model.fit(X + 1e9)
+    back = offset.inverse_transform(offset.transform(X + 1e9))
+    np.testing.assert_allclose(back, X + 1e9, rtol=1e-14)
+    with pytest.raises(ValueError, match=r"Column 1 is too small beside column 0"):
+        model.fit(X @ [[1e12, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+
+
+def test_nothing_is_lost_where_no_column_meets_another():
+    X = np.random.default_rng(0).normal(size=(200, 2)) * [1e-12, 1e12]
+    model = FixedRotation([[0.0, 1.0], [1.0, 0.0]]).fit(X)
+    np.testing.assert_array_equal(model.inverse_transform(model.transform(X)), X)

@@ -99,10 +99,36 @@ def test_order_of_the_rows_does_not_matter(X):
     assert as_set(X[train]) == as_set(X[order][shuffled_train])
 
 
-def test_another_row_moves_at_most_one(X):
-    _, held_out = split_rows(X[:-1], None, 0.2, seed=0)
-    _, held_out_with_one_more = split_rows(X, None, 0.2, seed=0)
-    assert len(set(held_out) ^ set(held_out_with_one_more)) <= 2
+@pytest.mark.parametrize("scale", [1e-6, 3.7, 1e6])
+@pytest.mark.parametrize("shift", [0.0, 1.0, -1e3])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_unit_and_origin_of_a_column_do_not_matter(X, scale, shift, weighted):
+    rows = X.copy()
+    rows[:, 1] = np.exp(10.0 * rows[:, 1])
+    rows[::3, 2] = 0.0
+    weight = np.random.default_rng(1).uniform(size=len(X)) if weighted else None
+    # The shift is in units of the scale, large ones cost digits.
+    moved = rows * scale + shift * scale
+    for a, b in zip(
+        split_rows(rows, weight, 0.2, 0), split_rows(moved, weight, 0.2, 0), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        1e9 + np.arange(500.0),
+        np.r_[1e30, np.arange(499.0)],
+        np.r_[-1.7e308, 1.7e308, np.arange(498.0)],
+        np.r_[np.zeros(400), np.arange(1.0, 101.0)],
+        np.arange(500.0) * 1e-320,
+    ],
+    ids=["offset", "sentinel", "range", "atom", "tiny"],
+)
+def test_different_rows_are_told_apart(column):
+    hashes = Rows.of(column[:, None]).hashes(0)
+    assert len(np.unique(hashes)) == len(np.unique(column))
 
 
 def test_seeds_differ_and_repeat(X):
