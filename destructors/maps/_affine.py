@@ -15,6 +15,10 @@ class Identity(Map):
 
     feature_wise = True
 
+    def keeps(self, codes: NDArray) -> NDArray:
+        """Return all columns; see `Map.keeps`."""
+        return np.ones(len(codes), dtype=bool)
+
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Return the rows, and zeros."""
         return X.copy(), np.zeros(len(X))

@@ -60,6 +60,13 @@ class Chain(_Combined):
             kinds = part.kinds_after(kinds)
         return kinds
 
+    def keeps(self, codes: NDArray) -> NDArray:
+        """Return the columns whose code all maps keep; see `Map.keeps`."""
+        kept = np.ones(len(codes), dtype=bool)
+        for part in self.maps:
+            kept &= part.keeps(codes)
+        return kept
+
     @cached_property
     def support(self) -> tuple[NDArray, NDArray] | None:
         """That of the first map: what it gives, the others can map."""
@@ -93,6 +100,13 @@ class Columns(_Combined):
         for part, columns in zip(self.maps, self.groups, strict=True):
             kinds[columns] = part.kinds_after(kinds[columns])
         return kinds
+
+    def keeps(self, codes: NDArray) -> NDArray:
+        """Return the columns whose code the map of their group keeps."""
+        kept = np.ones(len(codes), dtype=bool)
+        for part, columns in zip(self.maps, self.groups, strict=True):
+            kept[columns] = part.keeps(codes[columns])
+        return kept
 
     def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
         Z, total = X.copy(), np.zeros(len(X))

@@ -16,8 +16,9 @@ from destructors.maps._distributions import Distribution
 from destructors.maps._map import Data, Map, Mapped
 from destructors.maps._schema import Schema
 
-# Draws of rows with values that were never seen are repeated so often at most.
-_MOST_DRAWS = 1000
+# Draws of rows with values that were never seen are repeated so often at most, each
+# time at least so many rows.
+_MOST_DRAWS, _FEWEST_DRAWN = 1000, 256
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -194,17 +195,32 @@ class Density(Data):
             raise ValueError(
                 f"n_samples must be an integer of at least 1, got {n_samples!r}."
             )
-        base = self._known_base()
-        Z = base.sample(int(n_samples), rng)
-        X = self._apply(self.map.inverse, Z, context, run)[0]
+        base, unknown = self._known_base(), self._columns.unknown
+        # What the map leaves in its place is not drawn at all; other rows are dropped.
+        codes = np.where(self.map.keeps(unknown), unknown, -1)
+
+        def draw(n_rows: int, given: ArrayLike | None) -> NDArray:
+            if (codes >= 0).any():
+                Z = base.sample_without(n_rows, rng, codes)
+            else:
+                Z = base.sample(n_rows, rng)
+            return self._apply(self.map.inverse, Z, given, run)[0]
+
+        X = draw(int(n_samples), context)
         for _ in range(_MOST_DRAWS):
-            again = self._columns.is_unknown(X)
-            if not again.any():
-                break
-            Z = base.sample(int(again.sum()), rng)
-            part = None if context is None else np.asarray(context)[again]
-            X[again] = self._apply(self.map.inverse, Z, part, run)[0]
-        return X
+            [again] = np.nonzero(self._columns.is_unknown(X))
+            if not len(again):
+                return X
+            if context is None:
+                new = draw(max(len(again), _FEWEST_DRAWN), None)
+                new = new[~self._columns.is_unknown(new)][: len(again)]
+            else:
+                new = draw(len(again), np.asarray(context)[again])
+            X[again[: len(new)]] = new
+        raise ValueError(
+            "Nearly all rows that are drawn hold categories that were not seen in fit: "
+            'fit on more rows, or with handle_unknown="error".'
+        )
 
     def decode(self, X: NDArray) -> Any:
         """Return rows as those learned from were: frames, names, dtypes, categories."""

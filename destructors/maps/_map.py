@@ -156,6 +156,22 @@ class Map(Data, ABC):
         """Return the kinds of columns after the map; see `destructors.rows.Rows`."""
         return kinds
 
+    def keeps(self, codes: NDArray) -> NDArray:
+        """Return which columns have their code before the map if and only if they have
+        it after, whatever the rest of the row.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_features,)
+            A code for each column.
+
+        Returns
+        -------
+        kept : ndarray of bool of shape (n_features,)
+            Where it is False nothing is known.
+        """
+        return np.zeros(len(codes), dtype=bool)
+
     @abstractmethod
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows.

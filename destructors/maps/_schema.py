@@ -60,6 +60,11 @@ class Schema(Data):
         return [column.name for column in self.columns]
 
     @cached_property
+    def unknown(self) -> NDArray:
+        """Code of what was not seen, of each column; -1 without one."""
+        return np.array([column.unknown for column in self.columns], dtype=np.int64)
+
+    @cached_property
     def categories(self) -> list[NDArray]:
         """Values of each categorical column, that for what was not seen left out."""
         return [
@@ -183,8 +188,7 @@ class Schema(Data):
 
     def is_unknown(self, X: NDArray) -> NDArray:
         """Return which rows have a code that stands for what was not seen."""
-        unknown = np.array([column.unknown for column in self.columns])
-        return ((unknown == X) & (unknown >= 0)).any(axis=1)
+        return ((self.unknown == X) & (self.unknown >= 0)).any(axis=1)
 
     # ------------------------------------------------------------------ out
 
