@@ -49,6 +49,8 @@ class Affine(Map):
     inverse_matrix: NDArray | None = None
     log_det_matrix: float = 0.0
 
+    _positive = ("scale",)
+
     @classmethod
     def rotation(cls, matrix: NDArray) -> "Affine":
         """Return the map ``z = Q x`` of an orthogonal matrix."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from destructors.maps._checks import are_positions
 from destructors.maps._map import BothWays, Map, Mapped, Surjection
 
 
@@ -93,6 +94,12 @@ class Columns(_Combined):
     """
 
     groups: tuple[NDArray, ...]
+
+    def is_valid(self) -> bool:
+        """Return whether there are columns for each map, none for two."""
+        return len(self.groups) == len(self.maps) and are_positions(
+            np.concatenate([np.empty(0, np.int64), *self.groups])
+        )
 
     def kinds_after(self, kinds: NDArray) -> NDArray:
         """Return the kinds after the map of each group."""

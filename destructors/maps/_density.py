@@ -19,6 +19,8 @@ from destructors.maps._schema import Schema
 # Draws of rows with values that were never seen are repeated so often at most, each
 # time at least so many rows.
 _MOST_DRAWS, _FEWEST_DRAWN = 1000, 256
+# Files of more columns are taken for damaged.
+_MOST_COLUMNS = 2**17
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -76,6 +78,38 @@ class Density(Data):
         if self.labels is not None:
             labels = plain(self.labels, "labels must be all numbers or strings, not")
             object.__setattr__(self, "labels", labels)
+
+    def is_valid(self) -> bool:
+        """Return whether columns, map and base are made for each other.
+
+        Two rows are drawn, mapped there and back, and scored: where sizes do not fit,
+        that fails with an error of any kind.
+        """
+        d = self.n_features
+        if not 0 < d <= _MOST_COLUMNS or len(self._columns) != d:
+            return False
+        if self.labels is not None and self.labels.ndim != 1:
+            return False
+        context = None if self.labels is None else np.zeros(2, np.intp)
+        if self.base is None:
+            Z = np.zeros((2, d))
+        elif self.base.n_features != d:
+            return False
+        else:
+            rng = np.random.RandomState(0)
+            Z = self.base.sample(2, rng).astype(np.float64)
+            ends = self.base.n_categories
+            Z[1] = np.where(ends > 0, ends - 1, Z[1])
+            Z = check_codes(Z, ends, "Z")
+        with np.errstate(all="ignore"):
+            X, _ = self.map.inverse(Z, context)
+            kinds = self._columns.kinds
+            X[1] = np.where(kinds > 0, kinds - 1, X[1])
+            self.decode(X)
+            Z, _ = self.map.forward(check_codes(X, self.n_categories, "X"), context)
+            if self.base is not None:
+                self.base.logpdf(Z)
+        return Z.shape == X.shape == (2, d)
 
     def logpdf(self, X: ArrayLike, context: ArrayLike | None = None) -> NDArray:
         """Return the log density of each row, in nats.

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from destructors.maps._checks import are_positions
 from destructors.maps._map import Data
 
 _HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
@@ -230,6 +231,13 @@ class JointDistribution(Distribution):
         groups = tuple(np.asarray(columns, dtype=np.intp) for columns in self.groups)
         object.__setattr__(self, "groups", groups)
         object.__setattr__(self, "distributions", tuple(self.distributions))
+
+    def is_valid(self) -> bool:
+        """Return whether each feature is in one group, that of its distribution."""
+        sizes = [part.n_features for part in self.distributions]
+        return sizes == list(map(len, self.groups)) and are_positions(
+            np.concatenate([np.empty(0, np.intp), *self.groups]), self.n_features
+        )
 
     @property
     def n_features(self) -> int:  # type: ignore[override]

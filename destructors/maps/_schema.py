@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ class Schema(Data):
     """
 
     columns: tuple[Column, ...]
-    container: str
+    container: Literal["array", "pandas", "polars"]
 
     @staticmethod
     @lru_cache(maxsize=16)
