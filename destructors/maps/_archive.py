@@ -5,6 +5,7 @@ of Python 2 and decompresses an array each time it is asked for. Here nothing is
 that the file does not hold, and all of it together is bounded.
 """
 
+import io
 import math
 import zipfile
 from typing import Any, BinaryIO
@@ -62,7 +63,7 @@ class Archive:
 
 def _read(data: bytes, max_bytes: int) -> NDArray:
     """Return the array that the bytes of an ``.npy`` hold."""
-    stream = _Bytes(data)
+    stream = io.BytesIO(data)
     version = npy.read_magic(stream)
     if version == (1, 0):
         shape, is_fortran, dtype = npy.read_array_header_1_0(stream)
@@ -74,22 +75,11 @@ def _read(data: bytes, max_bytes: int) -> NDArray:
         raise ValueError(f"an array holds {dtype}: objects, or no plain values")
     # Also of an array without entries no side is longer than any could be.
     sides = math.prod(max(side, 1) for side in shape) * dtype.itemsize
-    rest = len(data) - stream.place
+    start = stream.tell()
+    rest = len(data) - start
     if sides > max_bytes or math.prod(shape) * dtype.itemsize != rest:
         raise ValueError(f"an array of the shape {shape} has {rest} bytes")
     order: Any = "F" if is_fortran else "C"
-    array = np.frombuffer(data, dtype, offset=stream.place).reshape(shape, order=order)
+    array = np.frombuffer(data, dtype, offset=start).reshape(shape, order=order)
     # Of one's own, in the order of bytes of this machine.
     return array.astype(dtype.newbyteorder("="), order="K")
-
-
-class _Bytes:
-    """Bytes to be read from the front."""
-
-    def __init__(self, data: bytes):
-        self.data, self.place = data, 0
-
-    def read(self, size: int) -> bytes:
-        part = self.data[self.place : self.place + size]
-        self.place += len(part)
-        return part

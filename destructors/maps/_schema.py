@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,11 @@ class Schema(Data):
     """
 
     columns: tuple[Column, ...]
-    container: Literal["array", "pandas", "polars"]
+    container: str
+
+    def is_valid(self) -> bool:
+        """Return whether it is a table of a kind that there is: `decode` imports it."""
+        return self.container in ("array", "pandas", "polars")
 
     @staticmethod
     @lru_cache(maxsize=16)

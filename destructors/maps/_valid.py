@@ -23,8 +23,9 @@ def validate(data: Data) -> None:
     data : Data
         Made of what a file holds; its parts are valid already.
     """
-    cls, own = type(data), type(data).__name__
-    hints = _hints(cls)
+    cls: type[Data] = type(data)
+    own = cls.__name__
+    hints = _hints(cls)  # type: ignore[arg-type]
     for name, value in data.field_values():
         if not _is_a(value, hints[name]):
             raise ValueError(f"The file's {own} has no valid {name}.")

@@ -39,7 +39,7 @@ def test_no_module_is_imported_by_the_name_in_a_file(tmp_path):
     text = arrays["header"].tobytes().replace(b'"pandas"', b'"this"')
     arrays["header"] = np.frombuffer(text, np.uint8)
     np.savez(path, **arrays)
-    with pytest.raises(ValueError, match="Schema has no valid container"):
+    with pytest.raises(ValueError, match="Schema do not fit"):
         destructors.load(path)
     assert "this" not in sys.modules
     assert os.listdir(tmp_path) == ["frame.npz"]
