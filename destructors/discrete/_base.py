@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
+from scipy.special import ndtri
 from scipy.stats import binom
 
 from destructors._compat import Interval, StrOptions
@@ -23,6 +24,9 @@ from destructors.table import Categorical, check_table
 # Less than the least would gain nothing on held-out rows of the kind that was trained
 # on, and lose much on others.
 _ALPHAS = (0.1, 0.3, 1.0, 3.0, 10.0)
+# The quantiles of so many copies are those of a normal distribution, to one in a
+# million. Those of the binomial one would take long, and for 1e17 copies for ever.
+_MANY_COPIES = 1e12
 # Pairs of columns with more cells than this are never linked.
 _MAX_CELLS = 2**20
 # Largest table of all pairs of codes that is made at once.
@@ -257,8 +261,7 @@ def split_copies(rows: Rows, cv: Any, fraction: float, seed: int) -> list[Fold]:
     left, parts = n_copies.copy(), []
     for i, share in enumerate(shares[:-1]):
         chance = min(share / sum(shares[i:]), 1.0)
-        drawn = binom.ppf(hash_again(hashes, seed + i), left, chance)
-        parts.append(np.maximum(drawn, 0.0))
+        parts.append(_binomial(hash_again(hashes, seed + i), left, chance))
         left -= parts[-1]
     parts.append(left)
     if n_copies.sum() < len(parts):
@@ -277,6 +280,14 @@ def split_copies(rows: Rows, cv: Any, fraction: float, seed: int) -> list[Fold]:
         Fold(rows.weighted(rows.weights - weight), rows.weighted(weight))
         for weight in (weights[:1] if cv is None else weights)
     ]
+
+
+def _binomial(levels: NDArray, n: NDArray, chance: float) -> NDArray:
+    """Return quantiles of the numbers of successes in ``n`` trials."""
+    few = n <= _MANY_COPIES
+    drawn = binom.ppf(levels, np.where(few, n, 1.0), chance)
+    normal = n * chance + np.sqrt(n * chance * (1.0 - chance)) * ndtri(levels)
+    return np.clip(np.where(few, drawn, np.rint(normal)), 0.0, n)
 
 
 # ------------------------------------------------------------------ distributions

@@ -322,7 +322,7 @@ def score_split(counts, mapping, domains, around, layout, min_gain, matched):
     mapping : ndarray of shape (n_codes,)
         Place of each code before the split.
     domains : ndarray of bool of shape (2, n_codes)
-        Codes that each side can have.
+        Codes that each side can have, and that may change their places.
     around : ndarray of shape (n_places,)
         Counts by place of all rows that are on neither side.
     layout : Layout

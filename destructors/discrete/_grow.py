@@ -85,8 +85,11 @@ class Growth:
         # Counts by place, of all rows where their codes have come to.
         self.together = np.zeros((len(rows), 1), dtype=np.int64)
         self.counts = self._count(np.arange(len(rows)))
-        # The codes that splits can single out; each has a line in a node's table.
+        # Codes that no row has keep their places: nothing is known that could be gained
+        # by moving them, and what was not seen stays so in all layers of a stack.
         alone = self.counts[: layout.cells[0]]
+        self.seen = alone > 0
+        # The codes that splits can single out; each has a line in a node's table.
         order = np.argsort(-alone, kind="stable")[:_MAX_SINGLES]
         self.singles = np.sort(order[alone[order] > 0])
         line = np.full(layout.cells[0], -1)
@@ -182,7 +185,8 @@ class Growth:
         sides = np.array([left, counts - left])
         # Rounding leaves no debris.
         sides[1][sides[1] < 1e-9 * counts] = 0.0
-        part = sides, node.mapping, domains, around, layout, self.min_gain
+        moving = domains & self.seen
+        part = sides, node.mapping, moving, around, layout, self.min_gain
         starts = (True, False) if has_links else (True,)
         found = [score_split(*part, matched) for matched in starts]
         gain, maps = max(found, key=lambda each: each[0])

@@ -16,6 +16,10 @@ class Identity(Map):
 
     feature_wise = True
 
+    def keeps(self, codes: NDArray) -> NDArray:
+        """Return all columns; see `Map.keeps`."""
+        return np.ones(len(codes), dtype=bool)
+
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Return the rows, and zeros."""
         return X.copy(), np.zeros(len(X))
@@ -45,6 +49,8 @@ class Affine(Map):
     matrix: NDArray | None = None
     inverse_matrix: NDArray | None = None
     log_det_matrix: float = 0.0
+
+    _positive = ("scale",)
 
     @classmethod
     def rotation(cls, matrix: NDArray) -> "Affine":

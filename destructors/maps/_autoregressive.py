@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors.maps._blocks import multiply
+from destructors.maps._checks import are_positions
 from destructors.maps._jit import HAS_NUMBA, jit
 from destructors.maps._map import Data, Map, Mapped
 
@@ -93,6 +94,9 @@ class BoostedTrees(Predictor):
     threshold: NDArray
     left: NDArray
     value: NDArray
+
+    # Nothing is above the threshold of a leaf.
+    _infinite = ("threshold",)
 
     def __post_init__(self) -> None:
         # Loops read wherever these point, and a file may be damaged.
@@ -189,6 +193,14 @@ class Autoregressive(Map):
     means: tuple[Predictor | None, ...]
     log_scales: tuple[Predictor | None, ...]
     scale: NDArray
+
+    _positive = ("scale",)
+
+    def is_valid(self) -> bool:
+        """Return whether each feature comes once, and has its predictors."""
+        d = len(self.order)
+        sizes = {len(self.means), len(self.log_scales), len(self.scale)}
+        return sizes == {d} and are_positions(self.order, d)
 
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""

@@ -54,6 +54,11 @@ class BoundedColumns(Map):
     names: tuple[str, ...] | None = None
 
     feature_wise = True
+    _infinite = ("low", "high")
+
+    def is_valid(self) -> bool:
+        """Return whether there are two bounds for each column, in order."""
+        return self.low.shape == self.high.shape and bool((self.low < self.high).all())
 
     @property
     def support(self) -> tuple[NDArray, NDArray]:

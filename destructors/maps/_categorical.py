@@ -1,5 +1,6 @@
 """Base distributions of codes: independent columns, or a tree of pairs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -89,15 +90,47 @@ class _Codes(Distribution):
         Z : ndarray of shape (n_samples, n_features)
             Integer codes.
         """
+        return self._draw(n_samples, rng, self.probabilities)
+
+    def sample_without(
+        self, n_samples: int, rng: np.random.RandomState, codes: NDArray
+    ) -> NDArray:
+        """Return rows drawn from it given that no feature has its code; -1 for none.
+
+        See `Distribution.sample_without`. The probability that all features below one
+        in the tree avoid their codes is passed up to it, and then features are drawn
+        from the roots on: no row is drawn in vain.
+        """
+        # Log-probabilities that what hangs on a feature avoids its codes, by its code.
+        logs = [np.zeros(k) for k in self.n_categories]
+        tables: list[NDArray] = [np.empty(0)] * self.n_features
+        for j in _parents_first(self.parents)[::-1]:
+            if codes[j] >= 0:
+                logs[j][codes[j]] = -np.inf
+            most = logs[j].max()
+            if most == -np.inf:
+                raise ValueError(f"Feature {j} has no other code than that left out.")
+            share = self.probabilities[j] * np.exp(logs[j] - most)
+            total = share.sum(axis=-1, keepdims=True)
+            tables[j] = share / total
+            if self.parents[j] >= 0:
+                logs[self.parents[j]] += np.log(total[:, 0])
+        return self._draw(n_samples, rng, tables)
+
+    def _draw(
+        self, n_samples: int, rng: np.random.RandomState, tables: Sequence[NDArray]
+    ) -> NDArray:
         Z = np.zeros((n_samples, self.n_features), dtype=np.int64)
         for j in _parents_first(self.parents):
-            parent, table = self.parents[j], np.atleast_2d(self.probabilities[j])
+            parent, table = self.parents[j], np.atleast_2d(tables[j])
             given = 0 if parent < 0 else Z[:, parent]
             # The distribution functions of all conditionals, end to end.
             steps = (np.cumsum(table, axis=1) + np.arange(len(table))[:, None]).ravel()
             drawn = np.searchsorted(steps, given + rng.uniform(size=n_samples), "right")
             size = table.shape[1]
-            Z[:, j] = np.clip(drawn - size * given, 0, size - 1)
+            # The last code that has a probability: rounding must not reach another.
+            last = size - 1 - np.argmax(table[:, ::-1] > 0.0, axis=1)[given]
+            Z[:, j] = np.clip(drawn - size * given, 0, last)
         return Z
 
 

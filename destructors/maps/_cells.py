@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from destructors.maps._checks import increases
 from destructors.maps._map import Map, Mapped
 
 
@@ -45,6 +46,11 @@ class Cells(Map):
     map: Map
     cuts: NDArray
     maps: tuple[Map, ...]
+
+    def is_valid(self) -> bool:
+        """Return whether there is a map for each cell."""
+        fits = len(self.maps) == len(self.cuts) + 1 and self.column >= 0
+        return fits and increases(self.cuts)
 
     @cached_property
     def _images(self) -> NDArray:

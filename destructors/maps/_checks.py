@@ -73,6 +73,18 @@ def check_codes(rows: NDArray, sizes: NDArray, name: str) -> NDArray:
     return codes if (sizes > 0).all() else rows
 
 
+def increases(x: NDArray) -> bool:
+    """Return whether an array is a list of numbers, each larger than the last."""
+    return x.ndim == 1 and x.dtype.kind in "iuf" and bool((x[1:] > x[:-1]).all())
+
+
+def are_positions(x: NDArray, n: float = np.inf) -> bool:
+    """Return whether an array lists different columns, counted from 0, below n."""
+    if x.ndim != 1 or x.dtype.kind not in "iu" or len(np.unique(x)) < len(x):
+        return False
+    return bool(((x >= 0) & (x < n)).all())
+
+
 def list_columns(bad: NDArray, names: Any) -> str:
     """Return the names of the columns in which something is bad, or of some of them."""
     return show(str(names[j]) for j in np.flatnonzero(bad.any(axis=0)))

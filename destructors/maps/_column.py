@@ -24,6 +24,11 @@ _PLAIN = "biufmMUS"
 _DTYPES = re.compile(
     r"(u?int|float)\d+|bool(ean)?|str(ing)?|category|(datetime|timedelta)64\[.+\]", re.I
 )
+# Those of arrays, of polars, and what none of these is.
+_OTHER_DTYPES = re.compile(
+    r"object|<?[SU]\d+|\|S\d+|bytes\d+|complex\d+|Int\d+|UInt\d+|Float\d+|Boolean|"
+    r"String|Categorical|Enum|Date|Datetime|Duration|Time|Binary|Null|Decimal|Object"
+)
 # Types of objects that one array can hold, and its dtype.
 _TYPES: list[tuple[Any, Any]] = [
     (str, str),
@@ -239,6 +244,36 @@ class Column(Data):
     missing: int = -1
     unknown: int = -1
     ordered: bool = False
+
+    def is_valid(self) -> bool:
+        """Return whether there is a code for each value, and a dtype of that name."""
+        str(self.name).encode()
+        extra = [code for code in (self.missing, self.unknown) if code != -1]
+        if self.kind <= 0:
+            listed = self.values is None or self._lists(0, "biuf")
+            return self.kind >= -1 and listed and not extra and self._has_dtype()
+        n_values = 0 if self.values is None else len(self.values)
+        return (
+            self._lists(self.kind > 1, _PLAIN)
+            and extra == list(range(n_values, n_values + len(extra)))
+            and self.kind == max(n_values + len(extra), 1)
+            and self._has_dtype()
+        )
+
+    def _lists(self, fewest: int, kinds: str) -> bool:
+        values = self.values
+        if not isinstance(values, np.ndarray) or values.ndim != 1:
+            return False
+        if len(values) < fewest or values.dtype.kind not in kinds:
+            return False
+        if values.dtype.kind == "U":
+            # Bytes that are no text raise ValueError.
+            "".join(values.tolist()).encode()
+        return len(np.unique(values)) == len(values) and bool((values == values).all())
+
+    def _has_dtype(self) -> bool:
+        name = self.dtype
+        return bool(_DTYPES.fullmatch(name) or _OTHER_DTYPES.fullmatch(name))
 
     @cached_property
     def _order(self) -> NDArray:

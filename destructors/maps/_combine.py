@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors.maps._blocks import multiply
+from destructors.maps._checks import are_positions
 from destructors.maps._map import BothWays, Map, Mapped, Surjection
 
 
@@ -61,6 +62,13 @@ class Chain(_Combined):
             kinds = part.kinds_after(kinds)
         return kinds
 
+    def keeps(self, codes: NDArray) -> NDArray:
+        """Return the columns whose code all maps keep; see `Map.keeps`."""
+        kept = np.ones(len(codes), dtype=bool)
+        for part in self.maps:
+            kept &= part.keeps(codes)
+        return kept
+
     @cached_property
     def support(self) -> tuple[NDArray, NDArray] | None:
         """That of the first map: what it gives, the others can map."""
@@ -88,12 +96,25 @@ class Columns(_Combined):
 
     groups: tuple[NDArray, ...]
 
+    def is_valid(self) -> bool:
+        """Return whether there are columns for each map, none for two."""
+        return len(self.groups) == len(self.maps) and are_positions(
+            np.concatenate([np.empty(0, np.int64), *self.groups])
+        )
+
     def kinds_after(self, kinds: NDArray) -> NDArray:
         """Return the kinds after the map of each group."""
         kinds = kinds.copy()
         for part, columns in zip(self.maps, self.groups, strict=True):
             kinds[columns] = part.kinds_after(kinds[columns])
         return kinds
+
+    def keeps(self, codes: NDArray) -> NDArray:
+        """Return the columns whose code the map of their group keeps."""
+        kept = np.ones(len(codes), dtype=bool)
+        for part, columns in zip(self.maps, self.groups, strict=True):
+            kept[columns] = part.keeps(codes[columns])
+        return kept
 
     def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
         Z, total = X.copy(), np.zeros(len(X))

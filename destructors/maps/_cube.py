@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from destructors.maps._checks import list_columns
+from destructors.maps._checks import increases, list_columns
 from destructors.maps._map import BothWays, Map, Mapped
 
 HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
@@ -164,6 +164,15 @@ class CubeSteps(BothWays):
     probabilities: tuple[NDArray, ...]
 
     feature_wise = True
+    _positive = ("probabilities",)
+
+    def is_valid(self) -> bool:
+        """Return whether there are increasing edges around the blocks."""
+        pairs = zip(self.edges, self.probabilities, strict=True)
+        return all(
+            increases(edges) and edges[1:].shape == p.shape and len(p) > 0
+            for edges, p in pairs
+        )
 
     @cached_property
     def _steps(self) -> list[tuple[int, NDArray, NDArray]]:

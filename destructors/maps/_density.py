@@ -16,8 +16,11 @@ from destructors.maps._distributions import Distribution
 from destructors.maps._map import Data, Map, Mapped
 from destructors.maps._schema import Schema
 
-# Draws of rows with values that were never seen are repeated so often at most.
-_MOST_DRAWS = 1000
+# Draws of rows with values that were never seen are repeated so often at most, each
+# time at least so many rows.
+_MOST_DRAWS, _FEWEST_DRAWN = 1000, 256
+# Files of more columns are taken for damaged.
+_MOST_COLUMNS = 2**17
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -75,6 +78,38 @@ class Density(Data):
         if self.labels is not None:
             labels = plain(self.labels, "labels must be all numbers or strings, not")
             object.__setattr__(self, "labels", labels)
+
+    def is_valid(self) -> bool:
+        """Return whether columns, map and base are made for each other.
+
+        Two rows are drawn, mapped there and back, and scored: where sizes do not fit,
+        that fails with an error of any kind.
+        """
+        d = self.n_features
+        if not 0 < d <= _MOST_COLUMNS or len(self._columns) != d:
+            return False
+        if self.labels is not None and self.labels.ndim != 1:
+            return False
+        context = None if self.labels is None else np.zeros(2, np.intp)
+        if self.base is None:
+            Z = np.zeros((2, d))
+        elif self.base.n_features != d:
+            return False
+        else:
+            rng = np.random.RandomState(0)
+            Z = self.base.sample(2, rng).astype(np.float64)
+            ends = self.base.n_categories
+            Z[1] = np.where(ends > 0, ends - 1, Z[1])
+            Z = check_codes(Z, ends, "Z")
+        with np.errstate(all="ignore"):
+            X, _ = self.map.inverse(Z, context)
+            kinds = self._columns.kinds
+            X[1] = np.where(kinds > 0, kinds - 1, X[1])
+            self.decode(X)
+            Z, _ = self.map.forward(check_codes(X, self.n_categories, "X"), context)
+            if self.base is not None:
+                self.base.logpdf(Z)
+        return Z.shape == X.shape == (2, d)
 
     def logpdf(self, X: ArrayLike, context: ArrayLike | None = None) -> NDArray:
         """Return the log density of each row, in nats.
@@ -194,17 +229,32 @@ class Density(Data):
             raise ValueError(
                 f"n_samples must be an integer of at least 1, got {n_samples!r}."
             )
-        base = self._known_base()
-        Z = base.sample(int(n_samples), rng)
-        X = self._apply(self.map.inverse, Z, context, run)[0]
+        base, unknown = self._known_base(), self._columns.unknown
+        # What the map leaves in its place is not drawn at all; other rows are dropped.
+        codes = np.where(self.map.keeps(unknown), unknown, -1)
+
+        def draw(n_rows: int, given: ArrayLike | None) -> NDArray:
+            if (codes >= 0).any():
+                Z = base.sample_without(n_rows, rng, codes)
+            else:
+                Z = base.sample(n_rows, rng)
+            return self._apply(self.map.inverse, Z, given, run)[0]
+
+        X = draw(int(n_samples), context)
         for _ in range(_MOST_DRAWS):
-            again = self._columns.is_unknown(X)
-            if not again.any():
-                break
-            Z = base.sample(int(again.sum()), rng)
-            part = None if context is None else np.asarray(context)[again]
-            X[again] = self._apply(self.map.inverse, Z, part, run)[0]
-        return X
+            [again] = np.nonzero(self._columns.is_unknown(X))
+            if not len(again):
+                return X
+            if context is None:
+                new = draw(max(len(again), _FEWEST_DRAWN), None)
+                new = new[~self._columns.is_unknown(new)][: len(again)]
+            else:
+                new = draw(len(again), np.asarray(context)[again])
+            X[again[: len(new)]] = new
+        raise ValueError(
+            "Nearly all rows that are drawn hold categories that were not seen in fit: "
+            'fit on more rows, or with handle_unknown="error".'
+        )
 
     def decode(self, X: NDArray) -> Any:
         """Return rows as those learned from were: frames, names, dtypes, categories."""

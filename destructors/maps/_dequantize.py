@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from destructors.maps._checks import are_positions, increases
 from destructors.maps._cube import HALF_LOG_2PI
 from destructors.maps._hash import hash_again, hash_copies, hash_rows
 from destructors.maps._map import Data, Mapped, Surjection
@@ -47,6 +48,16 @@ class Lattice(Data):
     repeated: NDArray
     widths: NDArray
     first_up: int
+
+    _positive = ("step", "denominator", "widths")
+
+    def is_valid(self) -> bool:
+        """Return whether there is a width for each repeated value."""
+        return (
+            increases(self.repeated)
+            and self.widths.shape == self.repeated.shape
+            and 0 <= self.first_up <= len(self.repeated)
+        )
 
     @property
     def is_trivial(self) -> bool:
@@ -222,6 +233,19 @@ class DequantizeCategories(_Noise):
     columns: NDArray
     probabilities: tuple[NDArray, ...]
     ranks: tuple[NDArray, ...]
+
+    _positive = ("probabilities",)
+
+    def is_valid(self) -> bool:
+        """Return whether each column has a rank for each of its codes."""
+        return (
+            are_positions(self.columns)
+            and len(self.columns) == len(self.probabilities) == len(self.ranks)
+            and all(
+                are_positions(ranks, len(ranks)) and p.shape == ranks.shape
+                for p, ranks in zip(self.probabilities, self.ranks, strict=True)
+            )
+        )
 
     def _parts(self) -> Iterator[tuple[int, NDArray, NDArray, NDArray]]:
         """Yield place, ranks and probabilities of each column, and where the intervals

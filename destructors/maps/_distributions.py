@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from destructors.maps._checks import are_positions
 from destructors.maps._map import Data
 
 _HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
@@ -39,6 +40,27 @@ class Distribution(Data, ABC):
     @abstractmethod
     def sample(self, n_samples: int, rng: np.random.RandomState) -> NDArray:
         """Return rows drawn from it."""
+
+    def sample_without(
+        self, n_samples: int, rng: np.random.RandomState, codes: NDArray
+    ) -> NDArray:
+        """Return rows drawn from it given that no feature has its code.
+
+        Parameters
+        ----------
+        n_samples : int
+            Number of rows.
+        rng : RandomState
+            Source of randomness.
+        codes : ndarray of shape (n_features,)
+            Code that each feature must not have; -1 for none.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_features)
+            By default nothing is left out: whoever asks looks for himself.
+        """
+        return self.sample(n_samples, rng)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -210,6 +232,13 @@ class JointDistribution(Distribution):
         object.__setattr__(self, "groups", groups)
         object.__setattr__(self, "distributions", tuple(self.distributions))
 
+    def is_valid(self) -> bool:
+        """Return whether each feature is in one group, that of its distribution."""
+        sizes = [part.n_features for part in self.distributions]
+        return sizes == list(map(len, self.groups)) and are_positions(
+            np.concatenate([np.empty(0, np.intp), *self.groups]), self.n_features
+        )
+
     @property
     def n_features(self) -> int:  # type: ignore[override]
         """Number of features."""
@@ -259,7 +288,17 @@ class JointDistribution(Distribution):
         -------
         Z : ndarray of shape (n_samples, n_features)
         """
+        return self.sample_without(n_samples, rng, np.full(self.n_features, -1))
+
+    def sample_without(
+        self, n_samples: int, rng: np.random.RandomState, codes: NDArray
+    ) -> NDArray:
+        """Return rows without some codes; see `Distribution.sample_without`."""
         Z = np.empty((n_samples, self.n_features))
         for part, columns in self._parts():
-            Z[:, columns] = part.sample(n_samples, rng)
+            own = codes[columns]
+            if (own >= 0).any():
+                Z[:, columns] = part.sample_without(n_samples, rng, own)
+            else:
+                Z[:, columns] = part.sample(n_samples, rng)
         return Z

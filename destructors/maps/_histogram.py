@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from destructors.maps._checks import increases
 from destructors.maps._cube import HALF_LOG_2PI, normal_scores
 from destructors.maps._map import Map, Mapped
 
@@ -52,6 +53,15 @@ class HistogramColumns(Map):
     scales: NDArray
 
     feature_wise = True
+    _positive = ("probabilities", "tails", "scales")
+
+    def is_valid(self) -> bool:
+        """Return whether there are increasing edges around the bins of each column."""
+        pairs = zip(self.edges, self.probabilities, strict=True)
+        return self.tails.shape == self.scales.shape == (len(self.edges),) and all(
+            increases(edges) and edges[1:].shape == p.shape and len(p) > 0
+            for edges, p in pairs
+        )
 
     @cached_property
     def _columns(self) -> "list[_Column]":

@@ -4,7 +4,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,11 @@ class Data:
     A subclass is found under its name when a file is loaded: inside the package the
     bare name, elsewhere the name of its module too.
     """
+
+    # Fields whose numbers are positive, and those where they may be infinite: what is
+    # read from a file is checked (`maps._valid`).
+    _positive: ClassVar[tuple[str, ...]] = ()
+    _infinite: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -54,6 +59,13 @@ class Data:
             )
         for field in fields(self):
             yield field.name, getattr(self, field.name)
+
+    def is_valid(self) -> bool:
+        """Return whether fields of the declared types fit together.
+
+        It is asked of what comes from a file, not of what a learner makes.
+        """
+        return True
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, type(self)):
@@ -155,6 +167,22 @@ class Map(Data, ABC):
     def kinds_after(self, kinds: NDArray) -> NDArray:
         """Return the kinds of columns after the map; see `destructors.rows.Rows`."""
         return kinds
+
+    def keeps(self, codes: NDArray) -> NDArray:
+        """Return which columns have their code before the map if and only if they have
+        it after, whatever the rest of the row.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_features,)
+            A code for each column.
+
+        Returns
+        -------
+        kept : ndarray of bool of shape (n_features,)
+            Where it is False nothing is known.
+        """
+        return np.zeros(len(codes), dtype=bool)
 
     @abstractmethod
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri_exp
 
+from destructors.maps._checks import increases
 from destructors.maps._cube import HALF_LOG_2PI
 from destructors.maps._histogram import extrapolate
 from destructors.maps._map import Map, Mapped
@@ -57,6 +58,17 @@ class ParametricColumn(Map):
     end_slopes: NDArray
 
     feature_wise = True
+    _positive = ("scale", "end_slopes")
+
+    def is_valid(self) -> bool:
+        """Return whether the table is one."""
+        return (
+            len(self.points) > 1
+            and self.points.shape == self.scores.shape
+            and self.end_slopes.shape == (2,)
+            and increases(self.points)
+            and increases(self.scores)
+        )
 
     @cached_property
     def _law(self) -> Any:

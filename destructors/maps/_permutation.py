@@ -98,6 +98,12 @@ class Permutation(Map):
         own = np.repeat(self._starts[:-1], self.sizes)
         return (np.argsort(self.places + own, axis=1) - own).astype(np.int32)
 
+    def keeps(self, codes: NDArray) -> NDArray:
+        """Return the columns whose code has its own place in all leaves."""
+        inside = (codes >= 0) & (codes < self.sizes)
+        places = self.places[:, self._starts[:-1] + np.where(inside, codes, 0)]
+        return inside & (places == codes).all(axis=0)
+
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
         return self._apply(X, self.before, self.places), np.zeros(len(X))

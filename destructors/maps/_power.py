@@ -55,6 +55,18 @@ class PowerColumns(Map):
     kind: Literal["yeo-johnson", "box-cox"]
 
     feature_wise = True
+    _positive = ("scale",)
+
+    def is_valid(self) -> bool:
+        """Return whether there are ends for each column, in order."""
+        d = self.exponents.shape
+        return (
+            len(d) == 1
+            and self.shift.shape == self.scale.shape == d
+            and self.ends.shape == (*d, 2)
+            and bool((self.ends[:, 0] < self.ends[:, 1]).all())
+            and (self.kind != "box-cox" or bool((self.ends > 0.0).all()))
+        )
 
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""

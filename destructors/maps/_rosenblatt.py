@@ -72,6 +72,19 @@ class Rosenblatt(Map):
     factors: NDArray
     tilt: float = 0.0
 
+    _positive = ("weights",)
+
+    def is_valid(self) -> bool:
+        """Return whether there is a mean and a factor for each component."""
+        if self.means.ndim != 2 or not self.means.size or self.tilt < 0.0:
+            return False
+        n, d = self.means.shape
+        return (
+            self.weights.shape == (n,)
+            and self.factors.shape == (n, d, d)
+            and bool((np.diagonal(self.factors, axis1=1, axis2=2) > 0.0).all())
+        )
+
     @cached_property
     def _features(self) -> list[tuple[NDArray, NDArray, NDArray]]:
         """What L⁻¹ does for each feature: with those before it, with it, with μ."""

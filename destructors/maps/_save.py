@@ -5,22 +5,24 @@ Nothing in a file is code: a class is named, and looked up among those that are 
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import fields
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from destructors import __version__
+from destructors.maps._archive import Archive
 from destructors.maps._density import Density
 from destructors.maps._map import KINDS, PLAIN, Data
+from destructors.maps._valid import validate
 
 _FORMAT = 1
 _HEADER = "header"
+# Data within data, of the deepest tree of cells and columns.
+_DEEPEST = 200
 
 
 def save(model: Any, path: str | PathLike[str]) -> None:
@@ -99,16 +101,19 @@ def save(model: Any, path: str | PathLike[str]) -> None:
         raise
 
 
-def load(path: str | PathLike[str]) -> Density:
+def load(path: str | PathLike[str], *, max_bytes: int = 2**30) -> Density:
     """Load a density from a file that `save` has written.
 
     Only NumPy and SciPy are needed. Where numba is there, results are the same to the
-    last bit. No code is executed, whatever the file holds.
+    last bit. No code is executed, whatever the file holds, no more memory is taken
+    than in proportion to ``max_bytes``, and what is read is checked.
 
     Parameters
     ----------
     path : str or path-like
         Name of the file.
+    max_bytes : int, default=2**30
+        Bytes that the arrays in it may take. A small file can hold large ones.
 
     Returns
     -------
@@ -121,26 +126,31 @@ def load(path: str | PathLike[str]) -> Density:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it was not written by `save`, is damaged, or was written by a newer version.
+        If it was not written by `save`, is damaged, holds more than ``max_bytes``, or
+        was written by a newer version.
     """
     try:
-        # Opened here, so that it is closed whatever is wrong with it.
-        with open(path, "rb") as opened, NpzFile(opened) as file:
+        with open(path, "rb") as opened:
+            file = Archive(opened, max_bytes)
             header = _read_header(file, path)
             density = _unpack(header["density"], file)
         if not isinstance(density, Density):
             raise TypeError(f"it holds a {type(density).__name__}, no density")
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
+    except _Refused:
+        # It says what is wrong, such as a format or a class that is not known.
+        raise
     except Exception as error:
-        if type(error) is ValueError:
-            # It says what is wrong, such as a format or a class that is not known.
-            raise
         raise ValueError(
             f"{path} is no file of destructors.save, or it is damaged "
             f"({type(error).__name__}: {error})."
         ) from error
     return density
+
+
+class _Refused(ValueError):
+    """A file that is not read, for a reason that the message gives."""
 
 
 # ---------------------------------------------------------------------- packing
@@ -173,38 +183,46 @@ def _pack(value: Any, arrays: dict[str, NDArray], place: str) -> Any:
     )
 
 
-def _unpack(packed: Any, arrays: Mapping[str, NDArray]) -> Any:
+def _unpack(packed: Any, arrays: Archive, depth: int = 0) -> Any:
+    if depth > _DEEPEST:
+        raise ValueError(f"its data are more than {_DEEPEST} levels deep")
     if not isinstance(packed, dict):
         return packed
     if "array" in packed:
         return arrays[packed["array"]]
     if "tuple" in packed:
-        return tuple(_unpack(part, arrays) for part in packed["tuple"])
+        return tuple(_unpack(part, arrays, depth + 1) for part in packed["tuple"])
     kind = packed["kind"]
     if kind not in KINDS:
         module = str(kind).partition(":")[0]
-        raise ValueError(
+        raise _Refused(
             f"The file holds a {kind}, which is not known here. If it is a class of "
             f"your own, import its module ({module}) before you load."
         )
     cls = KINDS[kind]
     known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
     if set(packed["fields"]) != known:
-        raise ValueError(
+        raise _Refused(
             f"The file's {kind} has the fields {sorted(packed['fields'])}, not "
             f"{sorted(known)}: it was written by another version."
         )
-    values = {name: _unpack(part, arrays) for name, part in packed["fields"].items()}
-    return cls(**values)
+    data = cls(
+        **{
+            name: _unpack(part, arrays, depth + 1)
+            for name, part in packed["fields"].items()
+        }
+    )
+    validate(data)
+    return data
 
 
-def _read_header(file: Any, path: Any) -> dict[str, Any]:
-    if _HEADER not in file.files:
-        raise ValueError(f"{path} was not written by destructors.save.")
+def _read_header(file: Archive, path: Any) -> dict[str, Any]:
+    if _HEADER not in file:
+        raise _Refused(f"{path} was not written by destructors.save.")
     header = json.loads(file[_HEADER].tobytes())
     version = header["format"]
     if not isinstance(version, int) or version > _FORMAT:
-        raise ValueError(
+        raise _Refused(
             f"{path} was written by destructors {header['library']}, in format "
             f"{version}; this is {__version__}, which reads up to format {_FORMAT}: "
             "upgrade destructors."

@@ -39,6 +39,10 @@ class Schema(Data):
     columns: tuple[Column, ...]
     container: str
 
+    def is_valid(self) -> bool:
+        """Return whether it is a table of a kind that there is: `decode` imports it."""
+        return self.container in ("array", "pandas", "polars")
+
     @staticmethod
     @lru_cache(maxsize=16)
     def of_numbers(n_features: int) -> "Schema":
@@ -58,6 +62,11 @@ class Schema(Data):
     def names(self) -> list:
         """Names of the columns."""
         return [column.name for column in self.columns]
+
+    @cached_property
+    def unknown(self) -> NDArray:
+        """Code of what was not seen, of each column; -1 without one."""
+        return np.array([column.unknown for column in self.columns], dtype=np.int64)
 
     @cached_property
     def categories(self) -> list[NDArray]:
@@ -183,8 +192,7 @@ class Schema(Data):
 
     def is_unknown(self, X: NDArray) -> NDArray:
         """Return which rows have a code that stands for what was not seen."""
-        unknown = np.array([column.unknown for column in self.columns])
-        return ((unknown == X) & (unknown >= 0)).any(axis=1)
+        return ((self.unknown == X) & (self.unknown >= 0)).any(axis=1)
 
     # ------------------------------------------------------------------ out
 

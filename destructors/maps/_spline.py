@@ -40,6 +40,15 @@ class Spline(Map):
     # Compiled code is made for each type of an argument: None is one of its own.
     _rational: ClassVar[bool | None]
 
+    _positive = ("slopes",)
+
+    def is_valid(self) -> bool:
+        """Return whether knots and values increase in each column."""
+        inside = np.ones(max(len(self.knots) - 1, 0), dtype=bool)
+        inside[self.starts[1:-1] - 1] = False
+        rises = (np.diff(self.knots) > 0) & (np.diff(self.values) > 0)
+        return bool(rises[inside].all())
+
     def __post_init__(self) -> None:
         # Compiled loops look at nothing else before they follow the starts.
         shape = (len(self.knots),)

@@ -44,6 +44,8 @@ class Stretch(Map):
     location: NDArray
     image: NDArray
 
+    _positive = ("factors",)
+
     @cached_property
     def _log_det(self) -> float:
         return float(np.log(self.factors).sum())

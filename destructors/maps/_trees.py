@@ -101,6 +101,11 @@ class Trees(BothWays):
             f"starts that part them by trees; got {self!r}."
         )
 
+    def is_valid(self) -> bool:
+        """Return whether all cuts are inside the cube."""
+        cuts = np.stack([self.splits["t_in"], self.splits["t_out"]])
+        return bool(((cuts > 0.0) & (cuts < 1.0)).all())
+
     @cached_property
     def _last_feature(self) -> int:
         return int(self.splits["feature"].max())

@@ -13,7 +13,7 @@ from threading import Event
 from time import perf_counter
 from typing import TypeVar
 
-from joblib import effective_n_jobs
+from joblib import effective_n_jobs, parallel_config
 from sklearn import get_config, set_config
 
 Item = TypeVar("Item")
@@ -84,7 +84,10 @@ def map_threads(
         dropped then.
     """
     items = list(items)
-    n_threads = min(effective_n_jobs(n_jobs), len(items))
+    # joblib counts threads, not processes: those a daemonic process may not start, of
+    # which it would warn.
+    with parallel_config(backend="threading"):
+        n_threads = min(effective_n_jobs(n_jobs), len(items))
     if n_threads <= 1:
         return [function(item) for item in items]
     # The configuration of scikit-learn is one of each thread, and so are context

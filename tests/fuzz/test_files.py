@@ -1,0 +1,45 @@
+"""Damaged files: a few hundred here; `python -m tests.fuzz.mutate` for more."""
+
+import os
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+import destructors
+from tests.fuzz.models import save_models
+from tests.fuzz.mutate import run
+
+FEW = ["spline", "tree", "permutation", "mixture", "regression", "frame", "labels"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bounds the memory of a process")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_damaged_files_are_refused_or_hold_a_density(tmp_path, capsys):
+    counts = run(range(200), 0, save_models(tmp_path, FEW))
+    assert not counts["violation"], capsys.readouterr().out
+    assert counts["refused"] > 100
+    assert counts["loaded"] > 20
+
+
+def test_small_files_that_unpack_to_large_ones(tmp_path):
+    [path] = save_models(tmp_path, ["spline"])
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("zeros.npy", bytes(2**21))
+    with pytest.raises(ValueError, match="max_bytes"):
+        destructors.load(path, max_bytes=2**20)
+    assert destructors.load(path, max_bytes=2**22).n_features == 3
+
+
+def test_no_module_is_imported_by_the_name_in_a_file(tmp_path):
+    [path] = save_models(tmp_path, ["frame"])
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    text = arrays["header"].tobytes().replace(b'"pandas"', b'"this"')
+    arrays["header"] = np.frombuffer(text, np.uint8)
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match="Schema do not fit"):
+        destructors.load(path)
+    assert "this" not in sys.modules
+    assert os.listdir(tmp_path) == ["frame.npz"]
