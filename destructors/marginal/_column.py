@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from destructors.base import Destructor
+from destructors.maps._cube import normal_scores
 from destructors.rows import Rows, map_threads
 
 # A column is described by at most about this many points: more change nothing that the
 # knots could show.
 _N_POINTS = 512
-# A smaller range cannot be told from none: its reciprocal, a slope, would overflow.
-_SMALLEST_RANGE = 1e-290
+# A smaller range cannot be told from none: slopes, up to a million times its
+# reciprocal, would overflow.
+_SMALLEST_RANGE = 1e-301
 # A spread that is a smaller share of the next wider one is that of one repeated value.
 _ROUNDING = 1e-12
 # No gap between neighbouring points counts for more than this when knots are placed:
@@ -23,6 +25,10 @@ _LARGEST_GAP = 1.0
 # Knots are at least this far apart, in robust standard units and relative to the
 # distance from the center: ties would else allow arbitrarily high slopes.
 _SMALLEST_SPACING = 1e-6
+# A density jumps only between values that are farther apart than this, in robust
+# standard units, and than so many units of the last place: rounding, that of a way
+# there and back too, then carries no row across.
+_SMALLEST_GAP, _GAP_ULPS = 1e-10, 16.0
 
 
 class FeaturewiseDestructor(Destructor):
@@ -144,14 +150,59 @@ def choose_knots(x: NDArray, weight: NDArray, n_knots: int) -> NDArray:
     knots : ndarray of shape (n_knots,)
         Strictly increasing; fewer than ``n_knots`` where values are tied or few.
     """
-    share = (np.cumsum(weight) - 0.5 * weight) / weight.sum()
-    gaps = np.diff(ndtri(share) + 1.5 * np.arcsinh(x))
+    gaps = np.diff(rank_scores(weight) + 1.5 * np.arcsinh(x))
     place = np.cumsum(np.r_[0.0, np.minimum(gaps, _LARGEST_GAP)])
     knots = np.interp(np.linspace(0.0, place[-1], min(n_knots, len(x))), place, x)
     apart = np.diff(knots) > _SMALLEST_SPACING * np.hypot(1.0, knots[1:])
     knots = knots[np.r_[True, apart]]
     knots[-1] = x[-1]
     return knots
+
+
+def rank_scores(weight: NDArray) -> NDArray:
+    """Return normal scores of the ranks of sorted points, to full precision in both
+    tails, however light the weights there.
+    """
+    total = weight.sum()
+    below = np.cumsum(weight) - 0.5 * weight
+    above = np.cumsum(weight[::-1])[::-1] - 0.5 * weight
+    return normal_scores(below / total, above / total)
+
+
+def edges_between(values: NDArray, edges: NDArray, scale: float) -> NDArray:
+    """Move edges, at which a density jumps, to the middle between neighbouring values.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples,)
+        Sorted values, not all equal.
+    edges : ndarray of shape (n_edges,)
+        Increasing, at least two: from the smallest to the largest value.
+    scale : float
+        Robust standard deviation.
+
+    Returns
+    -------
+    edges : ndarray of shape (n_moved,)
+        Strictly increasing; fewer than there were where several meet in a gap. The
+        outermost lie half a gap beyond the values.
+    """
+    gaps = np.diff(values)
+    rounding = _GAP_ULPS * np.spacing(np.maximum(-values[:-1], values[1:]))
+    open_ = np.flatnonzero(gaps > np.maximum(_SMALLEST_GAP * scale, rounding))
+    if not len(open_):
+        open_ = np.argmax(gaps, keepdims=True)
+    gaps, middles = gaps[open_], values[open_] + 0.5 * gaps[open_]
+    inner = edges[1:-1]
+    above = np.minimum(np.searchsorted(middles, inner), len(middles) - 1)
+    below = np.maximum(above - 1, 0)
+    is_below = inner - middles[below] < middles[above] - inner
+    inner = middles[np.where(is_below, below, above)]
+    ends = values[[0, -1]] + 0.5 * np.array([-gaps[0], gaps[-1]])
+    moved = np.unique(np.r_[ends, inner])
+    kept = moved[np.r_[True, np.diff(moved) > _SMALLEST_SPACING * scale]]
+    kept[-1] = moved[-1]
+    return kept
 
 
 def constant_spline(value: float) -> tuple[NDArray, NDArray, NDArray]:

@@ -5,7 +5,6 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from destructors._compat import Interval, StrOptions
 from destructors.maps import Map, RationalQuadraticSpline
@@ -96,7 +95,7 @@ class RationalQuadraticGaussianizer(_column.FeaturewiseDestructor):
         x, mass, center, scale = _column.summarise(column, weight)
         if len(x) == 1:
             return _column.constant_spline(center)
-        scores = ndtri((np.cumsum(mass) - 0.5 * mass) / mass.sum())
+        scores = _column.rank_scores(mass)
         if self.n_knots == "auto":
             candidates = [m for m in _N_KNOTS if m == 2 or 2 * m <= len(x)]
         else:
