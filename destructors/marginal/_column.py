@@ -25,6 +25,10 @@ _LARGEST_GAP = 1.0
 # Knots are at least this far apart, in robust standard units and relative to the
 # distance from the center: ties would else allow arbitrarily high slopes.
 _SMALLEST_SPACING = 1e-6
+# Where two of them are so many times as far apart as the nearer one is from the center,
+# in robust standard units, nothing is known of what lies between.
+_VOID = 1e4
+_LOG_4 = np.log(4.0)
 # A density jumps only between values that are farther apart than this, in robust
 # standard units, and than so many units of the last place: rounding, that of a way
 # there and back too, then carries no row across.
@@ -217,12 +221,14 @@ def finish_spline(
     knots: NDArray, values: NDArray, slopes: NDArray, center: float, scale: float
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Return knots in the units of the column, values, and slopes in standard units;
-    just outside the data the slope falls to at most 1.
+    just outside the data the slope falls to at most 1, and across the void before an
+    outlier there are knots.
 
     A density that ends in a sharp edge is steep there. Taken further, that slope would
     make a new value a little beyond the edge absurdly unlikely; relaxed, such a value
     is rare but no more. The mass outside stays what the last value of the map says.
     """
+    knots, values, slopes = _cross_voids(knots, values, slopes)
     if slopes[0] > 1.0:
         knots = np.r_[knots[0] - 1.0 / slopes[0], knots]
         slopes = np.r_[1.0, slopes]
@@ -236,6 +242,41 @@ def finish_spline(
     # In units whose rounding is coarse, close knots can fall together.
     knots, kept = np.unique(center + scale * knots, return_index=True)
     return knots, values[kept], slopes[kept]
+
+
+def _cross_voids(
+    knots: NDArray, values: NDArray, slopes: NDArray
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Add knots between which the distance from the center quadruples, where two are
+    many times as far apart as the nearer of them is from the center.
+
+    The map rises with the logarithm there: a straight line, from here to an outlier at
+    1e30, would have no digits left for what lies at 1e5, and rows would not come back.
+    """
+    ends = np.arcsinh(knots)
+    # From where zero lies between, the distance quadruples both ways.
+    nearest = np.maximum(np.maximum(knots[:-1], -knots[1:]), 0.0)
+    is_void = np.diff(knots) > _VOID * (1.0 + nearest)
+    if not is_void.any():
+        return knots, values, slopes
+    rates = np.diff(values) / np.where(is_void, np.diff(ends), np.inf)
+    places = np.arange(np.ceil(ends[0] / _LOG_4), np.ceil(ends[-1] / _LOG_4)) * _LOG_4
+    k = np.clip(np.searchsorted(ends, places) - 1, 0, len(ends) - 2)
+    inside = is_void[k] & (places - ends[k] > 0.5) & (ends[k + 1] - places > 0.5)
+    k, places = k[inside], places[inside]
+    added = np.sinh(places)
+    # Next to a void the slope is about that in it.
+    slopes = slopes.copy()
+    for side in (slice(None, -1), slice(1, None)):
+        slope = rates / np.hypot(1.0, knots[side])
+        clipped = np.clip(slopes[side], 0.25 * slope, 100.0 * slope)
+        slopes[side] = np.where(is_void, clipped, slopes[side])
+    order = np.argsort(np.r_[knots, added], kind="stable")
+    return (
+        np.r_[knots, added][order],
+        np.r_[values, values[k] + rates[k] * (places - ends[k])][order],
+        np.r_[slopes, rates[k] / np.hypot(1.0, added)][order],
+    )
 
 
 def _location_scale(x: NDArray, mass: NDArray) -> tuple[float, float]:
