@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from destructors.base import Destructor
-from destructors.maps._cube import normal_scores
 from destructors.rows import Rows, map_threads
 
 # A column is described by at most about this many points: more change nothing that the
@@ -170,7 +169,9 @@ def rank_scores(weight: NDArray) -> NDArray:
     total = weight.sum()
     below = np.cumsum(weight) - 0.5 * weight
     above = np.cumsum(weight[::-1])[::-1] - 0.5 * weight
-    return normal_scores(below / total, above / total)
+    # Only where few digits of 1 - p are left does the upper tail know better.
+    below, above = below / total, above / total
+    return np.where(above > 1e-6, ndtri(below), -ndtri(above))
 
 
 def edges_between(values: NDArray, edges: NDArray, scale: float) -> NDArray:
