@@ -12,6 +12,8 @@ from destructors.maps._checks import increases
 from destructors.maps._cube import HALF_LOG_2PI, normal_scores
 from destructors.maps._map import Map, Mapped
 
+_LARGEST = np.finfo(np.float64).max
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class HistogramColumns(Map):
@@ -104,7 +106,8 @@ class _Column:
 
     def forward(self, x: NDArray) -> Mapped:
         k = self._find(self.edges, x)
-        share = np.clip((x - self.edges[k]) / self.widths[k], 0.0, 1.0)
+        inside = np.clip(x, self.edges[0], self.edges[-1])
+        share = np.clip((inside - self.edges[k]) / self.widths[k], 0.0, 1.0)
         below = self.below[k] + share * self.probabilities[k]
         above = self.above[k + 1] + (1.0 - share) * self.probabilities[k]
         z = normal_scores(below, above)
@@ -158,9 +161,13 @@ def extrapolate(
         Whether to set ``x`` by ``z`` instead.
     """
     known, ends = (z, scores) if back else (x, points)
+    moved = x if back else z
     for end, outside in ((0, known < ends[0]), (-1, known > ends[-1])):
-        if back:
-            x[outside] = points[end] + (z[outside] - scores[end]) / slopes[end]
-        else:
-            z[outside] = scores[end] + slopes[end] * (x[outside] - points[end])
+        with np.errstate(over="ignore"):
+            if back:
+                x[outside] = points[end] + (z[outside] - scores[end]) / slopes[end]
+            else:
+                z[outside] = scores[end] + slopes[end] * (x[outside] - points[end])
         log_slope[outside] = np.log(slopes[end])
+        # Where the line leads out of float64.
+        moved[outside] = np.clip(moved[outside], -_LARGEST, _LARGEST)

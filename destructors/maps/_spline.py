@@ -13,6 +13,7 @@ from destructors.maps._map import Map, Mapped
 # The search runs breadth-first over a block of rows: each halving step is then a plain
 # loop without branches, which the compiler vectorises (twice as fast as row by row).
 _N_ROWS = 1024
+_LARGEST = np.finfo(np.float64).max
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -93,14 +94,32 @@ class Spline(Map):
         spline = self._rational, inverse, self.knots, self.values, self.slopes
         if HAS_NUMBA:
             _apply_loops(np.ascontiguousarray(V), self.starts, *spline, W, log_det)
-            return W, log_det
-        places = self.values if inverse else self.knots
+        else:
+            self._apply_vectorised(V, *spline, W, log_det)
+        # Where the line beyond the ends leads out of float64.
+        np.clip(W, -_LARGEST, _LARGEST, out=W)
+        return W, log_det
+
+    def _apply_vectorised(
+        self,
+        V: NDArray,
+        rational: bool | None,
+        inverse: bool,
+        knots: NDArray,
+        values: NDArray,
+        slopes: NDArray,
+        W: NDArray,
+        log_det: NDArray,
+    ) -> None:
+        places = values if inverse else knots
         for j, start in enumerate(self.starts[:-1]):
             inner = places[start + 1 : self.starts[j + 1] - 1]
             k = start + np.searchsorted(inner, V[:, j], side="right")
-            W[:, j], log_slope = _apply_piece(V[:, j], k, *spline)
+            with np.errstate(over="ignore"):
+                W[:, j], log_slope = _apply_piece(
+                    V[:, j], k, rational, inverse, knots, values, slopes
+                )
             log_det += log_slope
-        return W, log_det
 
 
 def _apply_piece(v, k, rational, inverse, knots, values, slopes):

@@ -23,6 +23,9 @@ _N_NEIGHBOURS, _N_SPACINGS = 10, 2.0
 _WIDE = 5.0
 # Narrower blocks than this, on the unit interval, would eat up the digits of the map.
 _NARROWEST = 1e-6
+# Nor does a block end between values that are this close: rounding would carry a row
+# across, and its density would jump.
+_CLOSEST = 1e-10
 # So would blocks of a smaller probability, on the way back.
 _LIGHTEST = 1e-9
 
@@ -144,7 +147,7 @@ class BlockGaussianizer(FeaturewiseDestructor):
 
 def _candidate_edges(u: NDArray, mass: NDArray) -> NDArray:
     """Places at which a block can end: the widest gap in each group of points; both
-    ends of it where it is wide.
+    ends of it where it is wide. All lie between values, off them by more than rounding.
     """
     # The ends of the cube are massless points: beyond the data may be a gap too.
     u, mass = np.r_[0.0, u, 1.0], np.r_[0.0, mass, 0.0]
@@ -162,15 +165,29 @@ def _candidate_edges(u: NDArray, mass: NDArray) -> NDArray:
     is_widest = gaps == widest[group]
     at = np.unique(group[is_widest], return_index=True)[1]
     at = np.union1d(np.flatnonzero(is_widest)[at], [0, n - 2])
+    at = at[gaps[at] > _CLOSEST]
     before = np.clip(at - _N_NEIGHBOURS, np.minimum(at, 1), None)
     after = np.clip(at + 1 + _N_NEIGHBOURS, None, np.maximum(at + 1, n - 2))
-    spacing_left = (u[at] - u[before]) / np.maximum(at - before, 1)
-    spacing_right = (u[after] - u[at + 1]) / np.maximum(after - at - 1, 1)
-    wide = gaps[at] > _WIDE * np.maximum(spacing_left, spacing_right)
-    left = u[at] + _N_SPACINGS * spacing_left
-    right = u[at + 1] - _N_SPACINGS * spacing_right
-    middle = 0.5 * (u[at] + u[at + 1])
-    edges = np.unique(np.r_[left[wide], right[wide], middle[~wide]])
+    left = (u[at] - u[before]) / np.maximum(at - before, 1)
+    right = (u[after] - u[at + 1]) / np.maximum(after - at - 1, 1)
+    # A value that stands alone on its side, as an atom at the end of the data does,
+    # shows no spacing: that of the other side is taken.
+    left, right = np.where(at == 1, right, left), np.where(at == n - 3, left, right)
+    gap, middle = gaps[at], 0.5 * (u[at] + u[at + 1])
+    wide = gap > _WIDE * np.maximum(left, right)
+    reach = [
+        np.minimum(np.maximum(_N_SPACINGS * spacing, _NARROWEST), 0.5 * gap)
+        for spacing in (left, right)
+    ]
+    # No block ends near an end of the cube because of a value there: there is none.
+    after_left, before_right = wide & (at > 0), wide & (at < n - 2)
+    edges = np.unique(
+        np.r_[
+            (u[at] + reach[0])[after_left],
+            (u[at + 1] - reach[1])[before_right],
+            middle[~wide],
+        ]
+    )
     far = np.r_[True, np.diff(edges) > _NARROWEST] if len(edges) else edges.astype(bool)
     edges = edges[far & (edges > _NARROWEST) & (edges < 1.0 - _NARROWEST)]
     return np.r_[0.0, edges, 1.0]

@@ -13,8 +13,9 @@ from destructors.rows import Rows, map_threads
 # A column is described by at most about this many points: more change nothing that the
 # knots could show.
 _N_POINTS = 512
-# A smaller range cannot be told from none: its reciprocal, a slope, would overflow.
-_SMALLEST_RANGE = 1e-290
+# A smaller range cannot be told from none: slopes, up to a million times its
+# reciprocal, would overflow.
+_SMALLEST_RANGE = 1e-301
 # A spread that is a smaller share of the next wider one is that of one repeated value.
 _ROUNDING = 1e-12
 # No gap between neighbouring points counts for more than this when knots are placed:
@@ -23,6 +24,14 @@ _LARGEST_GAP = 1.0
 # Knots are at least this far apart, in robust standard units and relative to the
 # distance from the center: ties would else allow arbitrarily high slopes.
 _SMALLEST_SPACING = 1e-6
+# Where two of them are so many times as far apart as the nearer one is from the center,
+# in robust standard units, nothing is known of what lies between.
+_VOID = 1e4
+_LOG_4 = np.log(4.0)
+# A density jumps only between values that are farther apart than this, in robust
+# standard units, and than so many units of the last place: rounding, that of a way
+# there and back too, then carries no row across.
+_SMALLEST_GAP, _GAP_ULPS = 1e-10, 16.0
 
 
 class FeaturewiseDestructor(Destructor):
@@ -144,14 +153,61 @@ def choose_knots(x: NDArray, weight: NDArray, n_knots: int) -> NDArray:
     knots : ndarray of shape (n_knots,)
         Strictly increasing; fewer than ``n_knots`` where values are tied or few.
     """
-    share = (np.cumsum(weight) - 0.5 * weight) / weight.sum()
-    gaps = np.diff(ndtri(share) + 1.5 * np.arcsinh(x))
+    gaps = np.diff(rank_scores(weight) + 1.5 * np.arcsinh(x))
     place = np.cumsum(np.r_[0.0, np.minimum(gaps, _LARGEST_GAP)])
     knots = np.interp(np.linspace(0.0, place[-1], min(n_knots, len(x))), place, x)
     apart = np.diff(knots) > _SMALLEST_SPACING * np.hypot(1.0, knots[1:])
     knots = knots[np.r_[True, apart]]
     knots[-1] = x[-1]
     return knots
+
+
+def rank_scores(weight: NDArray) -> NDArray:
+    """Return normal scores of the ranks of sorted points, to full precision in both
+    tails, however light the weights there.
+    """
+    total = weight.sum()
+    below = np.cumsum(weight) - 0.5 * weight
+    above = np.cumsum(weight[::-1])[::-1] - 0.5 * weight
+    # Only where few digits of 1 - p are left does the upper tail know better.
+    below, above = below / total, above / total
+    return np.where(above > 1e-6, ndtri(below), -ndtri(above))
+
+
+def edges_between(values: NDArray, edges: NDArray, scale: float) -> NDArray:
+    """Move edges, at which a density jumps, to the middle between neighbouring values.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples,)
+        Sorted values, not all equal.
+    edges : ndarray of shape (n_edges,)
+        Increasing, at least two: from the smallest to the largest value.
+    scale : float
+        Robust standard deviation.
+
+    Returns
+    -------
+    edges : ndarray of shape (n_moved,)
+        Strictly increasing; fewer than there were where several meet in a gap. The
+        outermost lie half a gap beyond the values.
+    """
+    gaps = np.diff(values)
+    rounding = _GAP_ULPS * np.spacing(np.maximum(-values[:-1], values[1:]))
+    open_ = np.flatnonzero(gaps > np.maximum(_SMALLEST_GAP * scale, rounding))
+    if not len(open_):
+        open_ = np.argmax(gaps, keepdims=True)
+    gaps, middles = gaps[open_], values[open_] + 0.5 * gaps[open_]
+    inner = edges[1:-1]
+    above = np.minimum(np.searchsorted(middles, inner), len(middles) - 1)
+    below = np.maximum(above - 1, 0)
+    is_below = inner - middles[below] < middles[above] - inner
+    inner = middles[np.where(is_below, below, above)]
+    ends = values[[0, -1]] + 0.5 * np.array([-gaps[0], gaps[-1]])
+    moved = np.unique(np.r_[ends, inner])
+    kept = moved[np.r_[True, np.diff(moved) > _SMALLEST_SPACING * scale]]
+    kept[-1] = moved[-1]
+    return kept
 
 
 def constant_spline(value: float) -> tuple[NDArray, NDArray, NDArray]:
@@ -166,12 +222,14 @@ def finish_spline(
     knots: NDArray, values: NDArray, slopes: NDArray, center: float, scale: float
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Return knots in the units of the column, values, and slopes in standard units;
-    just outside the data the slope falls to at most 1.
+    just outside the data the slope falls to at most 1, and across the void before an
+    outlier there are knots.
 
     A density that ends in a sharp edge is steep there. Taken further, that slope would
     make a new value a little beyond the edge absurdly unlikely; relaxed, such a value
     is rare but no more. The mass outside stays what the last value of the map says.
     """
+    knots, values, slopes = _cross_voids(knots, values, slopes)
     if slopes[0] > 1.0:
         knots = np.r_[knots[0] - 1.0 / slopes[0], knots]
         slopes = np.r_[1.0, slopes]
@@ -185,6 +243,41 @@ def finish_spline(
     # In units whose rounding is coarse, close knots can fall together.
     knots, kept = np.unique(center + scale * knots, return_index=True)
     return knots, values[kept], slopes[kept]
+
+
+def _cross_voids(
+    knots: NDArray, values: NDArray, slopes: NDArray
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Add knots between which the distance from the center quadruples, where two are
+    many times as far apart as the nearer of them is from the center.
+
+    The map rises with the logarithm there: a straight line, from here to an outlier at
+    1e30, would have no digits left for what lies at 1e5, and rows would not come back.
+    """
+    ends = np.arcsinh(knots)
+    # From where zero lies between, the distance quadruples both ways.
+    nearest = np.maximum(np.maximum(knots[:-1], -knots[1:]), 0.0)
+    is_void = np.diff(knots) > _VOID * (1.0 + nearest)
+    if not is_void.any():
+        return knots, values, slopes
+    rates = np.diff(values) / np.where(is_void, np.diff(ends), np.inf)
+    places = np.arange(np.ceil(ends[0] / _LOG_4), np.ceil(ends[-1] / _LOG_4)) * _LOG_4
+    k = np.clip(np.searchsorted(ends, places) - 1, 0, len(ends) - 2)
+    inside = is_void[k] & (places - ends[k] > 0.5) & (ends[k + 1] - places > 0.5)
+    k, places = k[inside], places[inside]
+    added = np.sinh(places)
+    # Next to a void the slope is about that in it.
+    slopes = slopes.copy()
+    for side in (slice(None, -1), slice(1, None)):
+        slope = rates / np.hypot(1.0, knots[side])
+        clipped = np.clip(slopes[side], 0.25 * slope, 100.0 * slope)
+        slopes[side] = np.where(is_void, clipped, slopes[side])
+    order = np.argsort(np.r_[knots, added], kind="stable")
+    return (
+        np.r_[knots, added][order],
+        np.r_[values, values[k] + rates[k] * (places - ends[k])][order],
+        np.r_[slopes, rates[k] / np.hypot(1.0, added)][order],
+    )
 
 
 def _location_scale(x: NDArray, mass: NDArray) -> tuple[float, float]:

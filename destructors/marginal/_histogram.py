@@ -11,6 +11,9 @@ from destructors.maps import HistogramColumns, Map
 from destructors.marginal import _column
 from destructors.rows import Fold
 
+# Bins of a smaller probability would eat up the digits of the map, on the way back.
+_LIGHTEST = 1e-9
+
 
 class HistogramGaussianizer(_column.FeaturewiseDestructor):
     """Map each feature to N(0, 1) through its histogram.
@@ -34,7 +37,8 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
     Attributes
     ----------
     bin_edges_ : list of ndarray of shape (n_bins_j + 1,)
-        Edges of the bins of each feature, from its smallest to its largest value.
+        Edges of the bins of each feature. All lie in the middle between neighbouring
+        values, the outermost as far beyond the smallest and the largest value.
     probabilities_ : list of ndarray of shape (n_bins_j,)
         Probability of each bin. They sum to a little less than 1; the rest lies in the
         two tails.
@@ -51,6 +55,10 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
 
     Notes
     -----
+    The density jumps at an edge, so none is on a value: each is moved to the middle of
+    a gap. Repeated values, such as multiples of 0.1, so stand inside their bins,
+    where rounding changes nothing.
+
     A constant feature is one bin of width 2 about its value (wider where float64 could
     not tell the edges apart).
 
@@ -100,13 +108,15 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
         if len(x) == 1:
             edges = _column.constant_spline(center)[0]
         else:
-            # In units whose rounding is coarse, close edges can fall together.
-            edges = np.unique(center + scale * self._place_edges(x, mass, n_bins))
+            edges = center + scale * self._place_edges(x, mass, n_bins)
+            edges = _column.edges_between(np.sort(column), edges, scale)
         n = len(edges) - 1
         bins = np.clip(np.searchsorted(edges, column, side="right") - 1, 0, n - 1)
         counts = np.bincount(bins, weights=weight, minlength=n) + self.alpha
+        probabilities = np.maximum(counts / counts.sum(), _LIGHTEST)
         tail = 0.5 / (total + 1.0)
-        return edges, counts / counts.sum() * (1.0 - 2.0 * tail), tail, scale
+        inside = (1.0 - 2.0 * tail) / probabilities.sum()
+        return edges, probabilities * inside, tail, scale
 
     def _place_edges(self, x: NDArray, mass: NDArray, n_bins: int) -> NDArray:
         if self.strategy == "uniform":
@@ -114,5 +124,4 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
         if self.strategy == "adaptive":
             return _column.choose_knots(x, mass, n_bins + 1)
         share = (np.cumsum(mass) - 0.5 * mass) / mass.sum()
-        edges = np.interp(np.linspace(0.0, 1.0, n_bins + 1), share, x)
-        return np.r_[x[0], edges[1:-1], x[-1]]
+        return np.interp(np.linspace(0.0, 1.0, n_bins + 1), share, x)

@@ -183,7 +183,7 @@ def estimate_density(
     candidates = []
     for squash in _SQUASHES:
         y = np.arcsinh(squash * x) / squash
-        log_jacobian = -0.5 * (weight @ np.log1p((squash * x) ** 2))
+        log_jacobian = -(weight @ np.log(np.hypot(1.0, squash * x)))
         for reflected in (False, True):
             if bandwidth is not None:
                 tried = np.array([bandwidth])

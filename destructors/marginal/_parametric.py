@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from scipy.special import ndtr, ndtri
 
 from destructors.maps import Affine, Columns, Map, ParametricColumn
-from destructors.maps._parametric import family, family_scores, log_density
+from destructors.maps._parametric import family, family_scores
 from destructors.marginal._column import FeaturewiseDestructor, summarise
 from destructors.rows import Fold, is_over, split_rows
 
@@ -251,7 +251,7 @@ def _fit_family(
 
     def loss(theta):
         parameters = (*theta[:-1], np.exp(np.clip(theta[-1], -50.0, 50.0)))
-        log_p = np.minimum(log_density(law, x, parameters), cap)
+        log_p = np.minimum(_log_density_of(law, x, parameters), cap)
         value = share @ np.logaddexp(log_p, log_cauchy)
         return -value if np.isfinite(value) else 1e10
 
@@ -282,6 +282,21 @@ def _fit_family(
             },
         ).x
     return (*map(float, found[:-1]), float(np.exp(np.clip(found[-1], -50.0, 50.0))))
+
+
+def _log_density_of(law: Any, x: NDArray, parameters: tuple[float, ...]) -> NDArray:
+    """Return the log density, minus infinity where there is none, as often as a search
+    asks for it: by the hooks that a family of scipy.stats defines, without the checks
+    and masks of ``logpdf``, which take most of its time.
+    """
+    *shapes, location, scale = parameters
+    if not np.all(law._argcheck(*shapes)):
+        return np.full(len(x), -np.inf)
+    y = (x - location) / scale
+    low, high = law._get_support(*shapes)
+    with np.errstate(all="ignore"):
+        log_p = law._logpdf(np.clip(y, low, high), *shapes) - np.log(scale)
+    return np.where((y >= low) & (y <= high) & ~np.isnan(log_p), log_p, -np.inf)
 
 
 def _start(law: Any, shapes: tuple, x: NDArray, share: NDArray) -> NDArray | None:

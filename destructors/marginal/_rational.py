@@ -5,11 +5,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from destructors._compat import Interval, StrOptions
 from destructors.maps import Map, RationalQuadraticSpline
-from destructors.maps._cube import HALF_LOG_2PI
+from destructors.maps._cube import HALF_LOG_2PI, LARGEST
 from destructors.marginal import _column
 from destructors.rows import Fold
 
@@ -20,8 +19,8 @@ _WINDOW = 0.5
 # Cost of a knot in the criterion, in nats: somewhat more than Akaike's 1, against the
 # ragged fits it picks now and then.
 _KNOT_COST = 1.4
-# Knots are at least this far apart in robust standard units, and slopes no farther from
-# 1 than its inverse.
+# Knots are at least this far apart in robust standard units, relative to the distance
+# from the center, and slopes no farther from 1, or from its inverse, than by this.
 _SMALLEST = 1e-6
 
 
@@ -96,7 +95,7 @@ class RationalQuadraticGaussianizer(_column.FeaturewiseDestructor):
         x, mass, center, scale = _column.summarise(column, weight)
         if len(x) == 1:
             return _column.constant_spline(center)
-        scores = ndtri((np.cumsum(mass) - 0.5 * mass) / mass.sum())
+        scores = _column.rank_scores(mass)
         if self.n_knots == "auto":
             candidates = [m for m in _N_KNOTS if m == 2 or 2 * m <= len(x)]
         else:
@@ -139,8 +138,9 @@ def order_knots(
     """Make knots and values strictly increasing and slopes moderate, in robust standard
     units: they can be neither where values are tied or rounding decides.
     """
-    slopes = np.clip(slopes, _SMALLEST, 1.0 / _SMALLEST)
-    climb = np.cumsum(_SMALLEST * np.hypot(1.0, knots))
+    size = np.hypot(1.0, knots)
+    slopes = np.clip(slopes, _SMALLEST / size, 1.0 / _SMALLEST)
+    climb = np.cumsum(_SMALLEST * size)
     knots = np.maximum.accumulate(knots - climb) + climb
     climb = _SMALLEST * np.arange(len(values))
     values = np.maximum.accumulate(values - climb) + climb
@@ -150,4 +150,5 @@ def order_knots(
 def _log_density(x: NDArray, spline: tuple[NDArray, NDArray, NDArray]) -> NDArray:
     map_ = RationalQuadraticSpline.of(*([part] for part in spline))
     z, log_slope = map_.forward(x[:, None])
-    return log_slope - 0.5 * z[:, 0] ** 2 - HALF_LOG_2PI
+    z = np.clip(z[:, 0], -LARGEST, LARGEST)
+    return log_slope - 0.5 * z**2 - HALF_LOG_2PI

@@ -120,9 +120,14 @@ class SplineGaussianizer(_column.FeaturewiseDestructor):
         flattest = _SMALLEST_RISE / np.maximum(np.r_[gaps, 0.0], np.r_[0.0, gaps])
         slopes = np.maximum(np.exp(eta), flattest)
         # Of the values the first is given; the others follow from the slopes.
-        values = np.full(len(knots), first_value)
+        values = first_value + _integrate(np.diff(knots), slopes)
         knots, values, slopes = _column.finish_spline(
             knots, values, slopes, center, scale
         )
-        rises = 0.5 * np.diff(knots) / scale * (slopes[1:] + slopes[:-1])
-        return knots, values[0] + np.cumsum(np.r_[0.0, rises]), slopes / scale
+        values = values[0] + _integrate(np.diff(knots) / scale, slopes)
+        return knots, values, slopes / scale
+
+
+def _integrate(widths: NDArray, slopes: NDArray) -> NDArray:
+    """Return the rise from the first knot to each."""
+    return np.cumsum(np.r_[0.0, 0.5 * widths * (slopes[1:] + slopes[:-1])])

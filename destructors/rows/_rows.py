@@ -155,6 +155,7 @@ class Rows:
 
     def weighted(self, weight: NDArray) -> "Rows":
         """Return the rows under non-negative weights, without those of weight zero."""
+        weight = _countable(weight)
         rows, kept = replace(self, weight=weight), weight > 0
         return rows if kept.all() else replace(rows.take(kept), kept=kept)
 
@@ -276,6 +277,25 @@ def make_splits(
         tuple(place[rows][kept[rows]] for rows in map(np.asarray, split))
         for split in check_cv(cv).split(np.empty((len(kept), 1)))
     ]
+
+
+def _countable(weight: NDArray) -> NDArray:
+    """Return weights that sums, shares and quantiles can tell apart.
+
+    A positive one below the last digit of their sum is taken for that digit: its row
+    still counts as seen. A sum beyond 2**53, more rows than float64 can count, or below
+    2**-20, next to none, is brought there by a power of two. All others stay what they
+    are, to the last bit.
+    """
+    largest = weight.max(initial=0.0)
+    if not largest > 0:
+        return weight
+    exponent = int(np.frexp(largest)[1])
+    scaled = np.ldexp(weight, -exponent)
+    total = float(scaled.sum())
+    scaled = np.where(weight > 0, np.maximum(scaled, 2.0**-52 * total), 0.0)
+    size = exponent + int(np.frexp(total)[1])
+    return np.ldexp(scaled, exponent + int(np.clip(size, -20, 53)) - size)
 
 
 def _add(total: Any, part: Any) -> Any:

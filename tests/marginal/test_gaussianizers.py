@@ -7,6 +7,9 @@ import pytest
 from scipy import stats
 
 from destructors.marginal import (
+    BlockGaussianizer,
+    BoundedSupport,
+    HistogramGaussianizer,
     KernelGaussianizer,
     ParametricGaussianizer,
     RationalQuadraticGaussianizer,
@@ -165,3 +168,42 @@ def test_integer_weights_equal_repeated_rows(model):
 def test_bad_parameters(model, message, X):
     with pytest.raises(ValueError, match=message):
         model.fit(X)
+
+
+@pytest.mark.parametrize(
+    "weight",
+    [
+        [1.0, 1.0, 1e-17, 1e-17],
+        [1e-300, 1.0, 1.0, 1e-300],
+        [1e308, 1e308, 1e308, 1e308],
+        [5e-324, 5e-324, 5e-324, 1e-300],
+        [1e-200, 1.0, 1e200, 1.0],
+    ],
+)
+@pytest.mark.parametrize(
+    "model",
+    [
+        SplineGaussianizer(),
+        KernelGaussianizer(),
+        RationalQuadraticGaussianizer(),
+        HistogramGaussianizer(),
+        BlockGaussianizer(),
+        ParametricGaussianizer(["norm", "gamma"]),
+        BoundedSupport("learned", "learned"),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_weights_of_any_size(model, weight):
+    x = np.arange(4.0)[:, None]
+    model.fit(x, sample_weight=weight)
+    assert np.isfinite(model.score_samples(x)).all()
+    back = model.inverse_transform(model.transform(x))
+    np.testing.assert_allclose(back, x, atol=1e-6)
+
+
+def test_a_weight_too_light_for_the_sum_of_all_counts_next_to_nothing():
+    x = np.random.default_rng(0).normal(size=(200, 1))
+    weight = np.where(x[:, 0] > 2.0, 1e-17, 1.0)
+    model, seen = SplineGaussianizer(), x[weight == 1.0]
+    weighted = model.fit(x, sample_weight=weight).score(seen)
+    assert weighted == pytest.approx(model.fit(seen).score(seen), abs=0.05)

@@ -42,12 +42,17 @@ def test_probabilities_are_smoothed_counts(strategy):
     np.testing.assert_allclose(probabilities / inside, counts / counts.sum())
 
 
-def test_uniform_bins_are_those_of_numpy():
-    x = np.random.default_rng(0).normal(size=300)
+def test_uniform_bins_are_those_of_numpy_moved_between_values():
+    x = np.sort(np.random.default_rng(0).normal(size=300))
     [edges] = (
         HistogramGaussianizer(n_bins=7, strategy="uniform").fit(x[:, None]).bin_edges_
     )
-    np.testing.assert_allclose(edges, np.histogram_bin_edges(x, 7))
+    expected = np.histogram_bin_edges(x, 7)
+    after = np.searchsorted(x, edges[1:-1])
+    np.testing.assert_allclose(edges[1:-1], 0.5 * (x[after - 1] + x[after]))
+    np.testing.assert_allclose(edges[1:-1], expected[1:-1], atol=0.05)
+    np.testing.assert_allclose(edges[0], x[0] - 0.5 * (x[1] - x[0]))
+    np.testing.assert_allclose(edges[-1], x[-1] + 0.5 * (x[-1] - x[-2]))
 
 
 def test_quantile_bins_are_equally_full():

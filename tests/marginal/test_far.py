@@ -1,0 +1,67 @@
+"""Columns of any size and rows at any distance: they come back, and stay finite."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from destructors.marginal import (
+    HistogramGaussianizer,
+    KernelGaussianizer,
+    RationalQuadraticGaussianizer,
+    SplineGaussianizer,
+)
+
+SMOOTH = [SplineGaussianizer(), KernelGaussianizer(), RationalQuadraticGaussianizer()]
+MODELS = [*SMOOTH, HistogramGaussianizer()]
+name = lambda model: type(model).__name__
+
+
+def normal(n_samples=300):
+    return np.random.default_rng(0).normal(size=n_samples)
+
+
+def there_and_back(model, x):
+    Z, log_det = model.transform_and_log_det(x[:, None])
+    X_back, log_det_back = model.inverse_and_log_det(Z)
+    assert np.isfinite(Z).all()
+    np.testing.assert_allclose(log_det_back, -log_det, rtol=1e-6, atol=1e-6)
+    return X_back[:, 0]
+
+
+@pytest.mark.parametrize("model", SMOOTH, ids=name)
+@pytest.mark.parametrize(
+    "outliers", [[1e6], [1e30], [-1e200], [1e300], [1e30, -1e30, 3e29]]
+)
+def test_rows_in_the_void_before_an_outlier_come_back(model, outliers):
+    model = clone(model).fit(np.r_[normal(), outliers][:, None])
+    far = np.geomspace(1.0, 1e5, 50)
+    x = np.r_[normal(), -far, far, outliers]
+    np.testing.assert_allclose(there_and_back(model, x), x, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=name)
+@pytest.mark.parametrize("unit", [1e-300, 1e-12, 1e12, 1e300])
+def test_scores_follow_the_unit(model, unit):
+    x = np.r_[normal(), -1e3, 20.0][:, None]
+    new = np.r_[x[:, 0], np.linspace(-5, 5, 50), -1e5, 1e5][:, None]
+    expected = clone(model).fit(x).score_samples(new)
+    model = clone(model).fit(x * unit)
+    scores = model.score_samples(new * unit) + np.log(unit)
+    # Subnormal steps are all there is below 1e-308.
+    np.testing.assert_allclose(scores, expected, rtol=1e-6, atol=1e-6)
+    rows = new[:, 0] * unit
+    np.testing.assert_allclose(
+        there_and_back(model, rows), rows, rtol=1e-6, atol=1e-6 * unit
+    )
+
+
+@pytest.mark.parametrize("model", MODELS, ids=name)
+@pytest.mark.parametrize("unit", [1e-300, 1.0, 1e300])
+def test_whatever_is_finite_stays_so(model, unit):
+    model = clone(model).fit(unit * normal()[:, None])
+    far = np.array([-1.7e308, -1e150, -1e8, 1e8, 1e150, 1.7e308])[:, None]
+    for way in (model.transform_and_log_det, model.inverse_and_log_det):
+        rows, log_det = way(far)
+        assert np.isfinite(rows).all()
+        assert np.isfinite(log_det).all()
+    assert np.isfinite(model.score_samples(far)).all()
