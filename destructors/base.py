@@ -27,7 +27,6 @@ from destructors.rows import (
     as_interrupt,
     check_range,
     map_threads,
-    scale_weight,
     time_limit,
 )
 from destructors.table import Categorical, learn_schema, read_latent, read_rows
@@ -475,7 +474,7 @@ class Destructor(
             )
         except ValueError as error:
             raise type(error)(str(error).replace("sample_weight", name)) from error
-        return rows.weighted(scale_weight(weight))
+        return rows.weighted(weight)
 
     def _read(self, X: Any, sample_weight: ArrayLike | None = None) -> Rows:
         """Validate new rows."""

@@ -5,7 +5,6 @@ from destructors.rows._moments import (
     check_range,
     mean_and_scale,
     repeat_rows,
-    scale_weight,
     value_range,
 )
 from destructors.rows._rows import CONTINUOUS, INTEGER, Fold, Rows, make_splits
@@ -33,7 +32,6 @@ __all__ = [
     "map_threads",
     "mean_and_scale",
     "repeat_rows",
-    "scale_weight",
     "split_rows",
     "stop_all",
     "time_limit",

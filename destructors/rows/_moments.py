@@ -5,9 +5,6 @@ from numpy.typing import NDArray
 
 from destructors.rows._rows import Rows
 
-# Share of the sum of the weights that rounding swallows.
-_NOTHING = 2.0**-53
-
 
 def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     """Return mean and standard deviation of each feature.
@@ -97,31 +94,6 @@ def check_range(rows: Rows) -> None:
             f"{largest[endless[0]]:.3g}, over more than the largest float64. Divide it "
             "by a constant."
         )
-
-
-def scale_weight(weight: NDArray) -> NDArray:
-    """Return weights whose sum can be one of rows.
-
-    Weights count rows: sums from 1 to 2⁵³ stay what they are, others are brought there
-    by a power of two. A row that a sum of float64 cannot tell from none weighs nothing.
-
-    Parameters
-    ----------
-    weight : ndarray of shape (n_rows,)
-        Non-negative.
-
-    Returns
-    -------
-    weight : ndarray of shape (n_rows,)
-    """
-    if not weight.any():
-        return weight
-    exponent = np.frexp(weight.max())[1]
-    # In two steps: the sum of the largest numbers is none, nor is 2 to the 1074.
-    scaled = np.ldexp(weight, -exponent)
-    total = scaled.sum()
-    exponent = np.clip(exponent, -np.frexp(total)[1] + 1, 53 - np.frexp(total)[1])
-    return np.ldexp(np.where(scaled < _NOTHING * total, 0.0, scaled), exponent)
 
 
 def repeat_rows(rows: Rows, what: str) -> NDArray:

@@ -45,7 +45,8 @@ def test_scale_and_shift_of_columns_change_the_density_by_the_scale_only(X, mode
 def test_tiny_weights_are_no_rows(X, model):
     weight = np.where(np.arange(len(X)) < 100, 1e-17, 1.0)
     scores = model.fit(X, sample_weight=weight).score_samples(X)
-    np.testing.assert_array_equal(model.fit(X[100:]).score_samples(X), scores)
+    without = model.fit(X[100:]).score_samples(X)
+    np.testing.assert_allclose(scores, without, atol=1e-9)
 
 
 @named(MODELS)
@@ -54,7 +55,7 @@ def test_weights_of_any_size(X, model, unit):
     weight = np.random.default_rng(0).uniform(size=len(X))
     scores = model.fit(X, sample_weight=weight * unit).score_samples(X)
     # The same weights, as counts of as few or as many rows.
-    power = 0 if unit < 1.0 else 53
+    power = -21 if unit < 1.0 else 53
     few = np.ldexp(weight / weight.sum(), power)
     expected = model.fit(X, sample_weight=few).score_samples(X)
     np.testing.assert_allclose(scores, expected, atol=1e-9)
