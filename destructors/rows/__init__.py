@@ -1,7 +1,12 @@
 """What is learned from: rows, blocks of them, and hold-outs by what they contain."""
 
 from destructors.maps._hash import hash_again, hash_rows
-from destructors.rows._moments import mean_and_scale, repeat_rows, value_range
+from destructors.rows._moments import (
+    mean_and_scale,
+    repeat_rows,
+    robust_mean_and_scale,
+    value_range,
+)
 from destructors.rows._rows import CONTINUOUS, INTEGER, Fold, Rows, make_splits
 from destructors.rows._running import (
     as_interrupt,
@@ -26,6 +31,7 @@ __all__ = [
     "map_threads",
     "mean_and_scale",
     "repeat_rows",
+    "robust_mean_and_scale",
     "split_rows",
     "stop_all",
     "time_limit",
