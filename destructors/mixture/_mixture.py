@@ -255,7 +255,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         assert random_state is not None
         values, weight, place = fold.train.unique()
         rows = Rows.of(values, weight, n_jobs=fold.train.n_jobs)
-        center, scale = robust_mean_and_scale(rows)
+        center, scale, _ = robust_mean_and_scale(rows)
         if self.covariance_type == "spherical":
             scale = np.full_like(scale, np.sqrt(np.mean(scale**2)))
         to_units = Affine(center, scale)

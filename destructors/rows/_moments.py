@@ -45,7 +45,7 @@ def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     return mean, reach * sd, constant
 
 
-def robust_mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray]:
+def robust_mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     """Return mean and standard deviation of each feature, but for values far out.
 
     They are those of the feature with its values drawn in to at most six such standard
@@ -62,6 +62,8 @@ def robust_mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray]:
     mean : ndarray of shape (n_features,)
     scale : ndarray of shape (n_features,)
         Positive; 1 for a feature that is constant.
+    constant : ndarray of bool of shape (n_features,)
+        Whether a feature is constant up to rounding.
 
     References
     ----------
@@ -85,7 +87,7 @@ def robust_mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray]:
         falls = (low < high) & (new < (1.0 - _NO_FALL) * s)
         todo = todo[falls]
         mean[todo], scale[todo] = (m + s * first)[falls], new[falls]
-    return mean, scale
+    return mean, scale, constant
 
 
 def _winsorised(rows: Rows, mean: NDArray, scale: NDArray) -> tuple[NDArray, NDArray]:
