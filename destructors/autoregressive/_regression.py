@@ -208,10 +208,11 @@ class RegressionDestructor(Destructor):
         if r2 < self.min_r2:
             return alone._replace(r2=r2)
         # An exact relation leaves a scale that can still be divided by.
-        scale = np.sqrt(max(mean_square, 1e-20 * variance))
+        residual = values[:, j] - predicted
+        scale = max(_size(residual, cross.weight), 1e-10 * np.sqrt(variance))
         regressor = cross.fit(before, y, n_iter)
         log_s = np.full(len(y), np.log(scale))
-        part = _Feature(regressor, None, scale, r2, values[:, j] - predicted, log_s)
+        part = _Feature(regressor, None, scale, r2, residual, log_s)
         return _vary_scale(part, before, cross) if self.heteroscedastic else part
 
     # ------------------------------------------------------------------ order
@@ -267,15 +268,22 @@ def _variance(y: NDArray, weight: NDArray) -> float:
     return np.average((y - center) ** 2, weights=weight)
 
 
+def _size(residual: NDArray, weight: NDArray) -> float:
+    """Return the root mean square, but for values far out."""
+    rows = Rows.of(residual[:, None], weight)
+    [center], [scale], [constant] = robust_mean_and_scale(rows)
+    return float(abs(center) if constant else np.hypot(center, scale))
+
+
 def _vary_scale(part: _Feature, before: NDArray, cross: CrossFit) -> _Feature:
     """Return the feature with a scale that varies, if held-out rows are for it."""
-    scaled = np.clip(part.residual / part.scale, -_FAR, _FAR)
+    scaled = part.residual / part.scale
     target = np.log(np.maximum(np.abs(scaled), 1e-3))
     shape, n_iter = cross.predict(before, target)
     shape = bound_log_scale(shape)
     scaled *= np.exp(-shape)
     # The regression of a logarithm is off by a constant, which the scale takes up.
-    factor = np.sqrt(np.average(scaled**2, weights=cross.weight))
+    factor = _size(scaled, cross.weight)
     gain = -np.average(shape, weights=cross.weight) - np.log(factor)
     if not gain > 0:
         return part

