@@ -4,7 +4,7 @@ The log-density of a component is linear in the features of a row (see
 `destructors.mixture._covariance`), so the E-step is one product, coefficients times
 features, and the M-step another, responsibilities times features, for a block of rows
 at a time. Rows are in standard units, where the squares lose no digits that matter; the
-few that lie far out even so are drawn in, and left to the background.
+few that lie far out even so are left to the background.
 """
 
 from dataclasses import dataclass, replace
@@ -29,9 +29,9 @@ _N_LLOYD = 5
 # The prior is learned in the first steps, then kept: from there on the penalised
 # likelihood can only rise.
 _N_PRIOR_STEPS = 30
-# Rows are drawn in to this distance: squares still tell variances of the ridge there.
-# Seeds are looked for nearer, or each outlier would be one.
-_FAR, _SEEDS_WITHIN = 1e4, 10.0
+# Rows farther out than this have no part in the components: squares of others would lose
+# digits beside theirs. Seeds are looked for nearer, or each outlier would be one.
+_FAR, _SEEDS_WITHIN = 1e3, 10.0
 # A component that holds less than this share of a row has died.
 _DEAD = 1e-6
 # The background: how much wider than the data it is, and its least weight.
@@ -73,7 +73,7 @@ class EM:
     mixture : Mixture
         The parameters.
     lower_bound : float
-        Mean log-density of the rows as they are drawn in, in nats.
+        Mean log-density of the rows that are not far out, in nats.
     n_iter : int
         Number of steps.
     converged : bool
@@ -88,7 +88,10 @@ class EM:
     _prior: Prior | None = None
 
     def __post_init__(self) -> None:
-        self.given, self.rows = self.rows, draw_in(self.rows, _FAR)
+        self.given, is_near = self.rows, (np.abs(self.rows.values) <= _FAR).all(axis=1)
+        if not is_near.all():
+            self.rows = self.given.take(is_near)
+        self._far = self.given.total - self.rows.total
         self.type = COVARIANCES[self.model.covariance_type](self.rows)
         self.background = self.model.background and self.type.is_own
         self._ridge = self.model.reg_covar * self.type.unit
@@ -102,6 +105,7 @@ class EM:
     def fit(self, n_components: int, random_state: np.random.RandomState) -> "EM":
         """Fit from seeds by k-means++, improved by a few steps of Lloyd's algorithm."""
         seeds = draw_in(self.rows.take(slice(_MAX_SEED_ROWS)), _SEEDS_WITHIN)
+        n_components = min(n_components, len(seeds))
         weight, columns = seeds.weights, np.ascontiguousarray(seeds.values.T)
         centers, _ = kmeans_plusplus(
             seeds.values, n_components, sample_weight=weight, random_state=random_state
@@ -170,7 +174,8 @@ class EM:
         means, covariances = sums / counts[:, None], self._estimate(moving, alive)
         if not self.background:
             return Mixture(counts / counts.sum(), means, covariances)
-        share = max(moments[-1, 0] / moments[:, 0].sum(), _BACKGROUND_WEIGHT)
+        total, rest = moments[:, 0].sum() + self._far, moments[-1, 0] + self._far
+        share = max(rest / total, _BACKGROUND_WEIGHT)
         return Mixture(
             np.r_[counts / counts.sum() * (1.0 - share), share],
             np.r_[means, np.zeros((1, means.shape[1]))],

@@ -278,8 +278,8 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         self.means_ = center + means * scale
         self.covariances_ = em.type.rescale(covariances, scale)
         log_scale = np.log(scale).sum()
-        is_drawn_in = em.rows is not em.given
-        lower_bound = em.score(em.given) if is_drawn_in else em.lower_bound
+        all_near = em.rows is em.given
+        lower_bound = em.lower_bound if all_near else em.score(em.given)
         self.lower_bound_ = float(lower_bound - log_scale)
         self.n_iter_, self.converged_ = em.n_iter, em.converged
         scores = self.validation_score_.items()
