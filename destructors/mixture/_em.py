@@ -29,8 +29,8 @@ _N_LLOYD = 5
 # The prior is learned in the first steps, then kept: from there on the penalised
 # likelihood can only rise.
 _N_PRIOR_STEPS = 30
-# Rows farther out than this have no part in the components: squares of others would lose
-# digits beside theirs. Seeds are looked for nearer, or each outlier would be one.
+# Rows farther out than this have no part in the components: beside their squares those
+# of others lose digits. Seeds are looked for nearer, or each outlier would be one.
 _FAR, _SEEDS_WITHIN = 1e3, 10.0
 # A component that holds less than this share of a row has died.
 _DEAD = 1e-6
