@@ -196,7 +196,7 @@ REGISTRY: dict[str, Entry] = {
         GaussianMixtureDestructor(4, covariance_type="spherical"), SMALL_LOSS
     ),
     # autoregressive
-    "regression": Entry(RegressionDestructor(), LOSS_FREE),
+    "regression": Entry(RegressionDestructor(), TINY_LOSS),
     "regression-ridge": Entry(
         RegressionDestructor(Ridge(), min_r2=-1.0, order="auto"), TINY_LOSS
     ),

@@ -17,7 +17,7 @@ from destructors.alignment._domains import by_domain, divergence, pool, split_do
 from destructors.alignment._gaussian import GaussianBarycenter
 from destructors.alignment._sliced import SlicedBarycenter
 from destructors.base import Destructor
-from destructors.greedy import GreedyDestructor, Retire, Schedule, StackTask
+from destructors.greedy import GreedyDestructor, Retire, Schedule, Scores, StackTask
 from destructors.maps import Map
 from destructors.rows import Fold, Rows
 
@@ -45,21 +45,20 @@ class AlignmentTask(StackTask):
         super().__init__(candidates, seed)
         self.flow = flow
 
-    def score(self, state: Fold) -> tuple[float, float]:
+    def score(self, state: Fold) -> Scores:
         """Return minus the divergences among the rows as they are."""
         train = -divergence(state.train, _MOST_COMPARED_IN_TRAINING)
         if state.validation is None:
-            return train, np.nan
-        return train, -divergence(state.validation, _MOST_COMPARED)
+            return Scores(train, np.nan, np.nan)
+        held_out = -divergence(state.validation, _MOST_COMPARED)
+        return Scores(train, held_out, held_out)
 
     def prepare(self, layer: DomainDestructor, fold: Fold) -> None:
         """Set the domains of a layer, and their shares."""
         layer.domains_ = self.flow.domains_
         layer.domain_weights = self.flow.domain_weights_
 
-    def check(
-        self, layer: DomainDestructor, scores: tuple[float, float], after: Fold
-    ) -> None:
+    def check(self, layer: DomainDestructor, scores: Scores, after: Fold) -> None:
         """Refuse a layer that gives NaN."""
         if np.isnan(scores[: 1 + (after.validation is not None)]).any():
             raise FloatingPointError(f"{type(layer).__name__} gives NaN.")

@@ -9,12 +9,21 @@ from numpy.typing import ArrayLike, NDArray
 from destructors._compat import HasMethods, Interval, StrOptions, limit_threadpools
 from destructors.autoregressive._regressors import CrossFit, as_predictor
 from destructors.base import Destructor
+from destructors.maps import Affine, Chain, Map
 from destructors.maps._autoregressive import Autoregressive, bound_log_scale, round_seen
-from destructors.maps._map import Map
-from destructors.rows import Fold, Rows, fold_rows, is_over, map_threads
+from destructors.rows import (
+    Fold,
+    Rows,
+    fold_rows,
+    is_over,
+    map_threads,
+    robust_mean_and_scale,
+)
 
 # Rows on which an order of the features is looked for.
 _N_ORDER_ROWS = 3000
+# In standard units: squares of values far out would be all that a regressor minds.
+_FAR = 10.0
 
 
 class RegressionDestructor(Destructor):
@@ -25,12 +34,14 @@ class RegressionDestructor(Destructor):
     .. math:: z_j = (x_j - f_j(x_{<j})) / s_j,
 
     an additive autoregressive map whose log-determinant is :math:`-\sum_j \log s_j`.
-    A feature that the others do not predict on held-out rows is left alone.
+    A feature that the others do not predict on held-out rows is only brought to mean 0
+    and standard deviation 1. The result does not depend on the units of the features.
 
     Parameters
     ----------
     regressor : estimator, default=None
-        Any scikit-learn regressor. None stands for
+        Any scikit-learn regressor. It sees all features in standard units, and none of
+        what it shall predict farther than 10 from 0. None stands for
         :class:`~sklearn.ensemble.HistGradientBoostingRegressor` whose number of
         iterations is chosen on the held-out folds. `destructors.save` can save this one
         and linear models; others pickle only.
@@ -38,8 +49,8 @@ class RegressionDestructor(Destructor):
         Order of the features; None takes them as they come, "auto" puts those first
         that the others predict least.
     min_r2 : float, default=0.05
-        Share of a feature's variance that must be predicted on held-out rows for it not
-        to be left alone.
+        Share of a feature's variance that must be predicted on held-out rows for the
+        prediction to be used.
     heteroscedastic : bool, default=False
         Whether the scale may depend on the features before, by a regression of the
         logarithm of the residual's size. It is bounded, and used for a feature only
@@ -57,14 +68,17 @@ class RegressionDestructor(Destructor):
     order_ : ndarray of shape (``n_features_in_``,)
         Features in the order in which they are predicted.
     regressors_ : list of length ``n_features_in_``
-        The regressor of each feature; None for those left alone.
+        The regressor of each feature, in standard units; None where the others do not
+        predict it.
     scale_ : ndarray of shape (``n_features_in_``,)
-        Standard deviation of the held-out residuals; 1 for features left alone.
+        Standard deviation of the held-out residuals; of the feature itself where the
+        others do not predict it.
     r2_ : ndarray of shape (``n_features_in_``,)
         Share of the variance that is predicted on held-out rows; 0 for the first.
-    map_ : Autoregressive
-        What was learned; the models of ``regressors_`` are data in it where their kind
-        is known.
+    map_ : Chain
+        What was learned: to standard units, and the
+        :class:`~destructors.maps.Autoregressive` map there, in which the models of
+        ``regressors_`` are data where their kind is known.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
@@ -137,30 +151,35 @@ class RegressionDestructor(Destructor):
         # Regressors draw and bin as they like: fitted on unique rows in a fixed order,
         # they still take weights for repeated rows.
         values, weight, place = fold.train.unique()
-        rows = Rows.of(values, weight)
+        center, units, constant = robust_mean_and_scale(Rows.of(values, weight))
+        to_units = Affine(center, units)
+        rows = Rows.of(values, weight).through(to_units)
+        values = rows.values
         seeds = random_state.randint(2**31 - 1, size=2)
         n_folds = min(self.n_folds, len(rows))
         folds = fold_rows(values, weight, n_folds, seeds[0]) if n_folds > 1 else []
         cross = CrossFit(self.regressor, weight, folds, seeds[1])
         self.order_ = self._find_order(rows, seeds[1])
         in_order = map_threads(
-            lambda k: self._fit_feature(values, k, cross),
+            lambda k: self._fit_feature(values, k, cross, constant),
             range(rows.n_features),
             fold.train.n_jobs,
         )
         parts = [in_order[k] for k in np.argsort(self.order_)]
         self.regressors_ = [part.regressor for part in parts]
-        self.scale_ = np.array([part.scale for part in parts])
+        scale = np.array([part.scale for part in parts])
+        self.scale_ = scale * units
         self.r2_ = np.array([part.r2 for part in parts])
         Z = np.column_stack([part.residual / np.exp(part.log_s) for part in parts])
         log_det = -np.sum([part.log_s for part in in_order], axis=0)
-        self._leftover = Z[place], log_det[place]
-        return Autoregressive(
+        self._leftover = Z[place], (rows.log_det + log_det)[place]
+        regressions = Autoregressive(
             self.order_,
             tuple(as_predictor(part.regressor) for part in parts),
             tuple(as_predictor(part.log_scale) for part in parts),
-            self.scale_,
+            scale,
         )
+        return Chain((to_units, regressions))
 
     def _honest(
         self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
@@ -173,22 +192,24 @@ class RegressionDestructor(Destructor):
 
     # The threads of ``n_jobs`` are all there are: those of OpenMP would come on top.
     @limit_threadpools(limits=1, user_api="openmp")
-    def _fit_feature(self, values: NDArray, k: int, cross: CrossFit) -> "_Feature":
+    def _fit_feature(
+        self, values: NDArray, k: int, cross: CrossFit, constant: NDArray
+    ) -> "_Feature":
         """Return what is learned of the feature at place ``k`` of the order."""
-        y, before = values[:, self.order_[k]], round_seen(values[:, self.order_[:k]])
-        alone = _Feature(None, None, 1.0, 0.0, y, np.zeros(len(y)))
-        variance = _variance(y, cross.weight)
-        is_constant = variance <= (1e-12 * np.abs(y).max()) ** 2
-        if k == 0 or not cross.folds or is_constant or is_over():
+        j = self.order_[k]
+        y, before = _draw_in(values[:, j]), round_seen(values[:, self.order_[:k]])
+        alone = _Feature(None, None, 1.0, 0.0, values[:, j], np.zeros(len(y)))
+        if k == 0 or not cross.folds or constant[j] or is_over():
             return alone
         predicted, n_iter = cross.predict(before, y)
-        residual = y - predicted
-        mean_square = np.average(residual**2, weights=cross.weight)
+        mean_square = np.average((y - predicted) ** 2, weights=cross.weight)
+        variance = _variance(y, cross.weight)
         r2 = 1.0 - mean_square / variance
         if r2 < self.min_r2:
             return alone._replace(r2=r2)
         # An exact relation leaves a scale that can still be divided by.
-        scale = np.sqrt(max(mean_square, 1e-20 * variance))
+        residual = values[:, j] - predicted
+        scale = max(_size(residual, cross.weight), 1e-10 * np.sqrt(variance))
         regressor = cross.fit(before, y, n_iter)
         log_s = np.full(len(y), np.log(scale))
         part = _Feature(regressor, None, scale, r2, residual, log_s)
@@ -218,7 +239,7 @@ class RegressionDestructor(Destructor):
         for j in range(d):
             if is_over():
                 break
-            y, others = X[:, j], round_seen(np.delete(X, j, axis=1))
+            y, others = _draw_in(X[:, j]), round_seen(np.delete(X, j, axis=1))
             predicted, _ = cross.predict(others, y)
             error = (y - predicted)[test]
             mean_square = np.average(error**2, weights=weight[test])
@@ -238,9 +259,20 @@ class _Feature(NamedTuple):
     log_s: NDArray
 
 
+def _draw_in(y: NDArray) -> NDArray:
+    return np.clip(y, -_FAR, _FAR)
+
+
 def _variance(y: NDArray, weight: NDArray) -> float:
     center = np.average(y, weights=weight)
     return np.average((y - center) ** 2, weights=weight)
+
+
+def _size(residual: NDArray, weight: NDArray) -> float:
+    """Return the root mean square, but for values far out."""
+    rows = Rows.of(residual[:, None], weight)
+    [center], [scale], [constant] = robust_mean_and_scale(rows)
+    return float(abs(center) if constant else np.hypot(center, scale))
 
 
 def _vary_scale(part: _Feature, before: NDArray, cross: CrossFit) -> _Feature:
@@ -251,7 +283,7 @@ def _vary_scale(part: _Feature, before: NDArray, cross: CrossFit) -> _Feature:
     shape = bound_log_scale(shape)
     scaled *= np.exp(-shape)
     # The regression of a logarithm is off by a constant, which the scale takes up.
-    factor = np.sqrt(np.average(scaled**2, weights=cross.weight))
+    factor = _size(scaled, cross.weight)
     gain = -np.average(shape, weights=cross.weight) - np.log(factor)
     if not gain > 0:
         return part

@@ -13,7 +13,14 @@ from destructors.base import Destructor
 from destructors.discrete import _base
 from destructors.discrete._base import CategoricalBase
 from destructors.discrete._tree_permutation import TreePermutation
-from destructors.greedy import Greedy, GreedyDestructor, Schedule, StackTask, TryAll
+from destructors.greedy import (
+    Greedy,
+    GreedyDestructor,
+    Schedule,
+    Scores,
+    StackTask,
+    TryAll,
+)
 from destructors.rows import Fold, Rows
 
 # Parameters that each permutation of the stack takes over.
@@ -66,16 +73,17 @@ class _DiscreteTask(StackTask):
         scores = [self._score_bases(place) for place in places]
         return self.bases[np.argmax(np.mean(scores, axis=0))]
 
-    def score(self, state: Fold) -> tuple[float, float]:
+    def score(self, state: Fold) -> Scores:
         [base] = _base.fit_bases(state.train, [self._choose([state])])
-        return state.train.score(base), float(self._score_bases(state).max())
+        held_out = float(self._score_bases(state).max())
+        return Scores(state.train.score(base), held_out, held_out)
 
     def prepare(self, layer: Any, fold: Fold) -> None:
         # Without held-out rows the layer has been told, if there is a choice.
         if fold.validation is not None or len(self.bases) == 1:
             layer.set_params(base=self._choose([fold])[0])
 
-    def check(self, layer: Any, scores: tuple[float, float], after: Fold) -> None:
+    def check(self, layer: Any, scores: Scores, after: Fold) -> None:
         self._scores[layer] = self._score_bases(after)
 
     def refit_params(self, layers: list[Any]) -> dict[str, Any]:

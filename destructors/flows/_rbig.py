@@ -199,7 +199,7 @@ class RBIG(GreedyDestructor):
             fold = Fold(Rows.of(rng.standard_normal((n_rows, rows.n_features))))
             task = StackTask(candidates, rng.randint(2**31 - 1))
             [trial] = task.attempt(0, [fold], 0, {}, Progress(self))
-            gains.append(trial.train_score - fold.train.score(base))
+            gains.append(trial.scores.train - fold.train.score(base))
         return max(gains)
 
 

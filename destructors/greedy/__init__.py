@@ -13,7 +13,7 @@ from destructors.greedy._schedules import (
     TryAll,
 )
 from destructors.greedy._stopping import Never, Stopping
-from destructors.greedy._task import Step, Task, Trial
+from destructors.greedy._task import Scores, Step, Task, Trial
 
 __all__ = [
     "Cycle",
@@ -25,6 +25,7 @@ __all__ = [
     "Race",
     "Retire",
     "Schedule",
+    "Scores",
     "StackTask",
     "Stages",
     "Step",

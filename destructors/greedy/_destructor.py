@@ -19,7 +19,8 @@ from destructors.greedy._engine import Greedy, layer_seed
 from destructors.greedy._progress import Progress
 from destructors.greedy._schedules import Schedule
 from destructors.greedy._stopping import Never, Stopping
-from destructors.greedy._task import Step, Task, Trial
+from destructors.greedy._tails import TailedNormal
+from destructors.greedy._task import Scores, Step, Task, Trial
 from destructors.maps import Chain, Map
 from destructors.rows import Fold, Rows, is_over
 
@@ -38,9 +39,17 @@ class StackTask(Task):
     def __init__(self, candidates: Sequence[tuple[str, Destructor]], seed: int):
         self.candidates, self.seed = candidates, seed
 
-    def score(self, state: Fold) -> tuple[float, float]:
-        """Return mean log densities of the rows as they are, in nats."""
-        return state.score(StandardNormal(state.train.n_features))
+    def score(self, state: Fold) -> Scores:
+        """Return mean log densities of the rows as they are, in nats.
+
+        The criterion is that under a base whose tails are heavy; see `TailedNormal`.
+        """
+        train, validation = state.score(StandardNormal(state.train.n_features))
+        held_out = state.validation
+        if held_out is None:
+            return Scores(train, validation, np.nan)
+        n_values = held_out.total * held_out.n_features
+        return Scores(train, validation, held_out.score(TailedNormal.of(n_values)))
 
     def attempt(
         self,
@@ -64,13 +73,13 @@ class StackTask(Task):
                 after = layer._fit_rows(fold, onwards=True)
             scores = self.score(after)
             self.check(layer, scores, after)
-            trials.append(Trial(layer, after, *scores))
+            trials.append(Trial(layer, after, scores))
         return trials
 
     def prepare(self, layer: Any, fold: Fold) -> None:
         """Set what a layer should know of a fold."""
 
-    def check(self, layer: Any, scores: tuple[float, float], after: Fold) -> None:
+    def check(self, layer: Any, scores: Scores, after: Fold) -> None:
         """Refuse a layer on which no other can stand."""
         name, base = type(layer).__name__, layer.base_distribution_
         if not isinstance(base, StandardNormal):
@@ -79,7 +88,7 @@ class StackTask(Task):
                 f"on {base!r}. Put it after the stack, in a DestructorPipeline."
             )
         # Without held-out rows there is no second score.
-        known = scores if after.validation is not None else scores[:1]
+        known = scores[: 1 + (after.validation is not None)]
         wrong = [score for score in known if not score < np.inf]
         if wrong:
             raise FloatingPointError(f"{name} gives a log density of {wrong[0]}.")

@@ -19,7 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 from destructors.greedy._progress import Progress
 from destructors.greedy._schedules import Schedule
 from destructors.greedy._stopping import Stopping
-from destructors.greedy._task import Step, Task, Trial
+from destructors.greedy._task import Scores, Step, Task, Trial
 from destructors.rows import as_interrupt, is_over, map_threads, stop_all
 
 # Gains that differ by less, beside the objective, differ by rounding errors.
@@ -47,8 +47,8 @@ class Greedy:
     n_jobs : int, default=None
         Number of threads that fit candidates side by side. The result does not depend
         on it.
-    start : tuple of float, default=None
-        Objective before the first layer, if it is known.
+    start : Scores, default=None
+        Those before the first layer, if they are known.
     steps : list of Step
         The layers; there may be some already. Each is appended at once, so that the
         list is right whenever a fit ends.
@@ -63,21 +63,25 @@ class Greedy:
     max_iter: int
     progress: Progress
     n_jobs: int | None = None
-    start: tuple[float, float] | None = None
+    start: Scores | None = None
     steps: list[Step] = field(default_factory=list)
     stopped_early: bool = False
 
     @property
+    def scores(self) -> list[Scores]:
+        """Those before the first layer and after each."""
+        assert self.start is not None
+        return [self.start, *(step.scores for step in self.steps)]
+
+    @property
     def train_scores(self) -> list[float]:
         """Objective on the training rows before the first layer and after each."""
-        assert self.start is not None
-        return [self.start[0], *(step.train_score for step in self.steps)]
+        return [scores.train for scores in self.scores]
 
     @property
     def validation_scores(self) -> list[float]:
         """The same on held-out rows; NaN without any."""
-        assert self.start is not None
-        return [self.start[1], *(step.validation_score for step in self.steps)]
+        return [scores.validation for scores in self.scores]
 
     # ------------------------------------------------------------------ growth
 
@@ -103,12 +107,12 @@ class Greedy:
         """
         states = list(states)
         if self.start is None:
-            self.start = _mean_scores([self.task.score(state) for state in states])
+            self.start = Scores.mean([self.task.score(state) for state in states])
         # Not lists: a rule that looks at all of them each time must stay fast.
         train = array("d", self.train_scores)
-        validation = array("d", self.validation_scores)
+        criterion = array("d", [scores.criterion for scores in self.scores])
         while len(self.steps) < self.max_iter:
-            if self.stopping.ends(train, validation) or (self.steps and is_over()):
+            if self.stopping.ends(train, criterion) or (self.steps and is_over()):
                 break
             schedule = self.schedule.at(self.steps)
             todo = [self.names.index(name) for name in schedule.turn(self.steps)]
@@ -160,10 +164,10 @@ class Greedy:
                 break
             step, states = best
             self.steps.append(step)
-            train.append(step.train_score)
-            validation.append(step.validation_score)
+            train.append(step.scores.train)
+            criterion.append(step.scores.criterion)
             if self.progress.end_step(
-                len(self.steps), self.names[step.choice], train[-1], validation[-1]
+                len(self.steps), self.names[step.choice], *step.scores[:2]
             ):
                 break
         return states
@@ -226,16 +230,15 @@ class Greedy:
     # ------------------------------------------------------------------ choice
 
     def _gains(self, trials: dict[int, list[Trial]]) -> dict[str, float]:
-        """Return the rise of the objective by each: held-out, if anything is."""
+        """Return the rise of the criterion by each, or that on the training rows."""
         assert self.start is not None
-        last = self.steps[-1] if self.steps else None
-        before = (last.train_score, last.validation_score) if last else self.start
+        before = self.steps[-1].scores if self.steps else self.start
         gains = {}
         for choice, found in trials.items():
-            train, validation = _mean_scores([trial[2:] for trial in found])
-            gain = validation - before[1]
-            if np.isnan(validation):
-                gain = train - before[0]
+            after = Scores.mean([trial.scores for trial in found])
+            gain = after.criterion - before.criterion
+            if np.isnan(after.criterion):
+                gain = after.train - before.train
             gains[self.names[choice]] = gain
         return gains
 
@@ -266,7 +269,7 @@ class Greedy:
             choice,
             layers[0],
             self.task.refit_params(layers),
-            *_mean_scores([trial[2:] for trial in found]),
+            Scores.mean([trial.scores for trial in found]),
             gains,
         )
         return step, [trial.state for trial in found]
@@ -296,7 +299,8 @@ class Greedy:
     def cut(self, depth: int | None = None) -> None:
         """Cut back to the first layers; by default to as many as were best."""
         if depth is None:
-            depth = self.stopping.best(self.train_scores, self.validation_scores)
+            criterion = [scores.criterion for scores in self.scores]
+            depth = self.stopping.best(self.train_scores, criterion)
         self.steps = self.steps[:depth]
 
     def refit(self, state: Any, *, as_chosen: bool = True) -> tuple[list[Any], Any]:
@@ -358,10 +362,3 @@ def layer_seed(seed: int, place: int, choice: int) -> int:
     """
     sequence = np.random.SeedSequence([seed, place, choice])
     return int(sequence.generate_state(1)[0] >> 1)
-
-
-def _mean_scores(scores: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    if len(scores) == 1:
-        return float(scores[0][0]), float(scores[0][1])
-    train, validation = np.mean(np.asarray(scores, dtype=np.float64), axis=0)
-    return float(train), float(validation)

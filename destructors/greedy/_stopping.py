@@ -24,26 +24,27 @@ class Stopping:
     tol: float = 0.0
     enough: float = 0.0
 
-    def ends(self, train: Sequence[float], validation: Sequence[float]) -> bool:
+    def ends(self, train: Sequence[float], criterion: Sequence[float]) -> bool:
         """Return whether to add no further layer.
 
         Parameters
         ----------
-        train, validation : sequence of float
-            Objective after 0, 1, … layers; NaN in the second where nothing was held
-            out, as in layers from an earlier fit that a warm start goes on from.
+        train, criterion : sequence of float
+            Objective on training rows, and what is chosen by, after 0, 1, … layers;
+            NaN in the second where nothing was held out, as in layers from an earlier
+            fit that a warm start goes on from.
         """
         n = self.n_iter_no_change
-        if len(validation) <= n or np.isnan(validation[-1]):
+        if len(criterion) <= n or np.isnan(criterion[-1]):
             return False
-        before = np.fmax.reduce(validation[:-n])
-        return bool(np.fmax.reduce(validation[-n:]) < before + self.tol)
+        before = np.fmax.reduce(criterion[:-n])
+        return bool(np.fmax.reduce(criterion[-n:]) < before + self.tol)
 
-    def best(self, train: Sequence[float], validation: Sequence[float]) -> int:
+    def best(self, train: Sequence[float], criterion: Sequence[float]) -> int:
         """Return how many layers to keep."""
-        if np.isnan(validation[-1]):
-            return len(validation) - 1
-        scores = np.array(validation)
+        if np.isnan(criterion[-1]):
+            return len(criterion) - 1
+        scores = np.array(criterion)
         if self.enough == 0.0:
             return int(np.nanargmax(scores))
         return int(np.flatnonzero(scores >= np.nanmax(scores) - self.enough)[0])
@@ -52,10 +53,10 @@ class Stopping:
 class Never(Stopping):
     """Go on to the largest number of layers, and keep them all."""
 
-    def ends(self, train: Sequence[float], validation: Sequence[float]) -> bool:
+    def ends(self, train: Sequence[float], criterion: Sequence[float]) -> bool:
         """Return False."""
         return False
 
-    def best(self, train: Sequence[float], validation: Sequence[float]) -> int:
+    def best(self, train: Sequence[float], criterion: Sequence[float]) -> int:
         """Return the number of layers."""
-        return len(validation) - 1
+        return len(criterion) - 1

@@ -5,7 +5,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from destructors.greedy._progress import Progress
+
+
+class Scores(NamedTuple):
+    """What a chain is worth; larger is better.
+
+    Attributes
+    ----------
+    train, validation : float
+        Objective on the rows of a fold, training and held-out part. The second is NaN
+        without held-out rows.
+    criterion : float
+        What choices are made by: the objective on held-out rows, in a form in which a
+        few of them do not outweigh all others. NaN without held-out rows.
+    """
+
+    train: float
+    validation: float
+    criterion: float
+
+    @classmethod
+    def mean(cls, scores: Sequence["Scores"]) -> "Scores":
+        """Return the mean over folds."""
+        return scores[0] if len(scores) == 1 else cls(*np.mean(scores, axis=0).tolist())
 
 
 class Trial(NamedTuple):
@@ -17,15 +42,13 @@ class Trial(NamedTuple):
         What the chain would gain.
     state : object
         The fold with its rows passed through the layer.
-    train_score, validation_score : float
-        Objective of the chain with this layer; larger is better. The second is NaN
-        without held-out rows.
+    scores : Scores
+        Of the chain with this layer.
     """
 
     layer: Any
     state: Any
-    train_score: float
-    validation_score: float
+    scores: Scores
 
 
 @dataclass(frozen=True)
@@ -40,17 +63,16 @@ class Step:
         As fitted on the first fold.
     params : dict
         What its fits on all folds have found best, for a fit without held-out rows.
-    train_score, validation_score : float
-        Objective after it, the mean over folds.
+    scores : Scores
+        After it, the mean over folds.
     gains : dict of str to float
-        Rise of the objective by each candidate that was tried.
+        Rise of the criterion by each candidate that was tried.
     """
 
     choice: int
     layer: Any
     params: dict[str, Any]
-    train_score: float
-    validation_score: float
+    scores: Scores
     gains: dict[str, float]
 
 
@@ -61,8 +83,8 @@ class Task(ABC):
     """
 
     @abstractmethod
-    def score(self, state: Any) -> tuple[float, float]:
-        """Return the objective on the rows of a fold: training and held-out part."""
+    def score(self, state: Any) -> Scores:
+        """Return what the rows of a fold are worth as they are."""
 
     @abstractmethod
     def attempt(

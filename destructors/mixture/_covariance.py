@@ -121,6 +121,10 @@ class Full:
 
     # ------------------------------------------------------------------ estimates
 
+    def second_moment(self, rows: Rows) -> NDArray:
+        """Return the sum of squares and products about zero, as one covariance."""
+        return (rows.values.T @ (rows.values * rows.weights[:, None]))[None]
+
     def scatter(self, moments: NDArray) -> NDArray:
         """Return the sum of squares and products about the mean of each component."""
         counts, sums, products = np.split(moments, [1, self.n_features + 1], axis=1)
@@ -217,6 +221,10 @@ class Diagonal(Full):
         variances = np.broadcast_to(covariances, means.shape)
         return means / variances, -0.5 / variances, np.log(variances).sum(axis=1)
 
+    def second_moment(self, rows: Rows) -> NDArray:
+        """Return the sum of squares about zero of each feature, as one component's."""
+        return (rows.weights @ rows.values**2)[None]
+
     def scatter(self, moments: NDArray) -> NDArray:
         """Return the sum of squares about the mean of each component and feature."""
         counts, sums, squares = np.split(moments, [1, self.n_features + 1], axis=1)
@@ -240,6 +248,10 @@ class Spherical(Diagonal):
 
     has_shape = False
 
+    def second_moment(self, rows: Rows) -> NDArray:
+        """Return the sum of squares about zero, per feature."""
+        return super().second_moment(rows).mean(axis=1, keepdims=True)
+
     def scatter(self, moments: NDArray) -> NDArray:
         """Return the sum of squares about the mean of each component, per feature."""
         return super().scatter(moments).mean(axis=1, keepdims=True)
@@ -261,7 +273,7 @@ class Tied(Full):
     def __init__(self, rows: Rows):
         super().__init__(rows)
         self.n_products = 0
-        self._second_moment = rows.sum(_second_moment)
+        [self._second_moment] = rows.sum(self.second_moment)
 
     def _multiply(self, columns: NDArray, out: NDArray) -> None:
         pass
@@ -340,10 +352,6 @@ def check_mixture(
     return pi, mu, full
 
 
-def _second_moment(rows: Rows) -> NDArray:
-    return rows.values.T @ (rows.values * rows.weights[:, None])
-
-
 def _invert(covariances: NDArray) -> tuple[NDArray, NDArray]:
     """Return inverses, exactly symmetric, and log-determinants.
 
@@ -352,7 +360,11 @@ def _invert(covariances: NDArray) -> tuple[NDArray, NDArray]:
     LinAlgError
         If a covariance is not positive definite.
     """
-    diagonal = np.diagonal(np.linalg.cholesky(covariances), axis1=-2, axis2=-1)
-    inverses = np.linalg.inv(covariances)
-    inverses = 0.5 * (inverses + np.swapaxes(inverses, -1, -2))
-    return inverses, 2.0 * np.log(diagonal).sum(axis=-1)
+    # As correlations first: features of unlike scale cost no digits.
+    scale = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1))
+    units = scale[..., :, None] * scale[..., None, :]
+    correlations = covariances / units
+    diagonal = np.diagonal(np.linalg.cholesky(correlations), axis1=-2, axis2=-1)
+    inverses = np.linalg.inv(correlations)
+    inverses = 0.5 * (inverses + np.swapaxes(inverses, -1, -2)) / units
+    return inverses, 2.0 * np.log(diagonal * scale).sum(axis=-1)

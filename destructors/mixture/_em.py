@@ -3,10 +3,11 @@
 The log-density of a component is linear in the features of a row (see
 `destructors.mixture._covariance`), so the E-step is one product, coefficients times
 features, and the M-step another, responsibilities times features, for a block of rows
-at a time. Rows are in standard units, where the squares lose no digits that matter.
+at a time. Rows are in standard units, where the squares lose no digits that matter; the
+few that lie far out even so are left to the background.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.cluster import kmeans_plusplus
 from sklearn.utils import gen_batches
 
 from destructors.greedy import Progress
-from destructors.mixture._covariance import COVARIANCES, Full
+from destructors.mixture._covariance import COVARIANCES, Full, Prior
 from destructors.rows import Rows, is_over
 
 # Numbers in the arrays of a block of rows: what fits into the second-level cache.
@@ -28,6 +29,9 @@ _N_LLOYD = 5
 # The prior is learned in the first steps, then kept: from there on the penalised
 # likelihood can only rise.
 _N_PRIOR_STEPS = 30
+# Rows farther out than this have no part in the components: beside their squares those
+# of others lose digits. Seeds are looked for nearer, or each outlier would be one.
+_FAR, _SEEDS_WITHIN = 1e3, 10.0
 # A component that holds less than this share of a row has died.
 _DEAD = 1e-6
 # The background: how much wider than the data it is, and its least weight.
@@ -57,6 +61,8 @@ class EM:
         Largest number of steps.
     progress : Progress, default=None
         To be told of each step.
+    wide : ndarray, default=None
+        Covariance of the background. By default it is learned from the rows.
 
     Attributes
     ----------
@@ -67,7 +73,7 @@ class EM:
     mixture : Mixture
         The parameters.
     lower_bound : float
-        Mean log-density of the rows, in nats.
+        Mean log-density of the rows that are not far out, in nats.
     n_iter : int
         Number of steps.
     converged : bool
@@ -78,17 +84,28 @@ class EM:
     rows: Rows
     max_iter: int
     progress: Progress | None = None
+    wide: NDArray | None = None
+    _prior: Prior | None = None
 
     def __post_init__(self) -> None:
+        self.given, is_near = self.rows, (np.abs(self.rows.values) <= _FAR).all(axis=1)
+        if not is_near.all():
+            self.rows = self.given.take(is_near)
+        self._far = self.given.total - self.rows.total
         self.type = COVARIANCES[self.model.covariance_type](self.rows)
         self.background = self.model.background and self.type.is_own
         self._ridge = self.model.reg_covar * self.type.unit
+        if self.background and self.wide is None:
+            # It reaches the farthest rows, wherever these are.
+            spread = self.given.sum(self.type.second_moment) / self.given.total
+            self.wide = (_BACKGROUND_WIDTH**2 + self._ridge) * spread + self._ridge
 
     # ------------------------------------------------------------------ fitting
 
     def fit(self, n_components: int, random_state: np.random.RandomState) -> "EM":
         """Fit from seeds by k-means++, improved by a few steps of Lloyd's algorithm."""
-        seeds = self.rows.take(slice(_MAX_SEED_ROWS))
+        seeds = draw_in(self.rows.take(slice(_MAX_SEED_ROWS)), _SEEDS_WITHIN)
+        n_components = min(n_components, len(seeds))
         weight, columns = seeds.weights, np.ascontiguousarray(seeds.values.T)
         centers, _ = kmeans_plusplus(
             seeds.values, n_components, sample_weight=weight, random_state=random_state
@@ -109,13 +126,8 @@ class EM:
         return self._run(moments, len(mixture.weights) - self.background)
 
     def _run(self, moments: NDArray, n_components: int) -> "EM":
-        if self.background:
-            # Moments of all rows: the components share each row out.
-            everything = moments.sum(axis=0, keepdims=True)
-            spread = self.type.scatter(everything) / everything[0, 0]
-            self._wide = _BACKGROUND_WIDTH**2 * spread + self._ridge
-            if len(moments) == n_components:
-                moments = np.r_[moments, _BACKGROUND_WEIGHT * everything]
+        if self.background and len(moments) == n_components:
+            moments = _with_background(moments)
         last, self.converged = -np.inf, False
         for step in range(1, self.max_iter + 1):
             self.n_iter = step
@@ -152,18 +164,22 @@ class EM:
     def _maximise(self, moments: NDArray) -> Mixture:
         """Return the mixture of these moments."""
         n_moving = len(moments) - self.background
-        moving = moments[:n_moving]
-        alive = moving[:, 0] > _DEAD * (self.rows.total / len(self.rows))
-        moving = moving[alive]
+        alive = moments[:n_moving, 0] > _DEAD * (self.rows.total / len(self.rows))
+        if not alive.any():
+            # The background has all the rows: one component begins anew with them.
+            moments = _with_background(moments.sum(axis=0, keepdims=True))
+            n_moving, alive, self._prior = 1, np.ones(1, bool), None
+        moving = moments[:n_moving][alive]
         counts, sums = moving[:, 0], moving[:, 1 : self.rows.n_features + 1]
         means, covariances = sums / counts[:, None], self._estimate(moving, alive)
         if not self.background:
             return Mixture(counts / counts.sum(), means, covariances)
-        share = max(moments[-1, 0] / moments[:, 0].sum(), _BACKGROUND_WEIGHT)
+        total, rest = moments[:, 0].sum() + self._far, moments[-1, 0] + self._far
+        share = max(rest / total, _BACKGROUND_WEIGHT)
         return Mixture(
             np.r_[counts / counts.sum() * (1.0 - share), share],
             np.r_[means, np.zeros((1, means.shape[1]))],
-            np.r_[covariances, self._wide],
+            np.r_[covariances, self.wide],
         )
 
     def _estimate(self, moments: NDArray, alive: NDArray) -> NDArray:
@@ -171,12 +187,14 @@ class EM:
         scatter, counts = self.type.scatter(moments), moments[:, 0]
         if not self.type.is_own:
             return scatter / counts.sum() + self._ridge
-        if self.n_iter <= _N_PRIOR_STEPS:
+        prior = self._prior
+        if prior is None or self.n_iter <= _N_PRIOR_STEPS:
             known = self.model.degrees_of_freedom_prior
-            self._prior = self.type.learn_prior(scatter, counts, known, self._ridge)
+            prior = self.type.learn_prior(scatter, counts, known, self._ridge)
         elif not alive.all():
-            self._prior = self._prior._replace(size=self._prior.size[alive])
-        return self._prior.estimate(scatter, counts) + self._ridge
+            prior = prior._replace(size=prior.size[alive])
+        self._prior = prior
+        return prior.estimate(scatter, counts) + self._ridge
 
 
 def _moments(
@@ -220,6 +238,20 @@ def _moments(
             total += float(weight @ log_density)
         moments += share @ features.T
     return moments, total
+
+
+def _with_background(moments: NDArray) -> NDArray:
+    """Return moments of components, and of a background that begins with little."""
+    # The components share each row out, so that together they have the moments of all.
+    everything = moments.sum(axis=0, keepdims=True)
+    return np.r_[moments, _BACKGROUND_WEIGHT * everything]
+
+
+def draw_in(rows: Rows, distance: NDArray | float) -> Rows:
+    """Return rows none of which is farther out than this in any feature."""
+    if (np.abs(rows.values) <= distance).all():
+        return rows
+    return replace(rows, values=np.clip(rows.values, -distance, distance))
 
 
 def _share_out(logs: NDArray, weight: NDArray) -> NDArray:

@@ -18,7 +18,7 @@ from destructors.maps import Affine, Chain, Map, Rosenblatt
 from destructors.mixture._covariance import COVARIANCES, as_matrices, check_mixture
 from destructors.mixture._em import EM
 from destructors.mixture._number import Numbers, numbers_to_try
-from destructors.rows import Fold, Rows, is_over, map_threads, mean_and_scale
+from destructors.rows import Fold, Rows, is_over, map_threads, robust_mean_and_scale
 
 # Least slope of each feature's map, in standard units: enough to invert it in any gap
 # between components, however empty.
@@ -255,7 +255,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         assert random_state is not None
         values, weight, place = fold.train.unique()
         rows = Rows.of(values, weight, n_jobs=fold.train.n_jobs)
-        center, scale, _ = mean_and_scale(rows)
+        center, scale, _ = robust_mean_and_scale(rows)
         if self.covariance_type == "spherical":
             scale = np.full_like(scale, np.sqrt(np.mean(scale**2)))
         to_units = Affine(center, scale)
@@ -278,7 +278,9 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         self.means_ = center + means * scale
         self.covariances_ = em.type.rescale(covariances, scale)
         log_scale = np.log(scale).sum()
-        self.lower_bound_ = float(em.lower_bound - log_scale)
+        all_near = em.rows is em.given
+        lower_bound = em.lower_bound if all_near else em.score(em.given)
+        self.lower_bound_ = float(lower_bound - log_scale)
         self.n_iter_, self.converged_ = em.n_iter, em.converged
         scores = self.validation_score_.items()
         self.validation_score_ = {k: score - log_scale for k, score in scores}
@@ -295,14 +297,14 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         next layer sees latent rows such as new ones will have.
         """
         em, place = self._leftover
-        rows, train = replace(em.rows, n_jobs=None), fold.train
+        rows, train = replace(em.given, n_jobs=None), fold.train
         if len(rows) < 2 * _N_FOLDS:
             return fold.through(map_)
         Z, log_det = np.empty_like(rows.values), np.empty(len(rows))
 
         def map_part(part: NDArray) -> None:
             others = rows.take(np.delete(np.arange(len(rows)), part))
-            copy = EM(self, others, _N_FOLD_STEPS).fit_from(em.mixture)
+            copy = EM(self, others, _N_FOLD_STEPS, wide=em.wide).fit_from(em.mixture)
             Z[part], log_det[part] = self._to_map(copy).forward(rows.values[part])
 
         # Rows stand in the order of their hashes, so that slices are random.

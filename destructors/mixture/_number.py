@@ -5,14 +5,25 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from destructors.greedy import Greedy, InOrder, Progress, Stopping, Task, Trial
-from destructors.mixture._em import EM
+from destructors.greedy import (
+    Greedy,
+    InOrder,
+    Progress,
+    Scores,
+    Stopping,
+    Task,
+    Trial,
+)
+from destructors.mixture._em import EM, draw_in
 from destructors.rows import Fold, Rows
 
 # Numbers in a row that are worse than the best before the search ends, and the held-out
 # nats for which a smaller one is taken.
 _N_WORSE, _NO_LOSS = 2, 0.01
+# Root mean squares of a feature beyond which rows are as far out for each number.
+_N_SCALES = 15.0
 # What "auto" tries, and the rows for each feature that a component should have.
 _NUMBERS, _N_ROWS = [2**i for i in range(10)], 4
 
@@ -112,9 +123,9 @@ class Numbers(Task):
         engine.cut()
         return engine.steps[-1].layer, scores
 
-    def score(self, state: Fold) -> tuple[float, float]:
+    def score(self, state: Fold) -> Scores:
         """Return NaN: there is no mixture before the first."""
-        return np.nan, np.nan
+        return Scores(np.nan, np.nan, np.nan)
 
     def attempt(self, choice: int, states: Sequence[Fold], *_: Any) -> list[Trial]:
         """Fit a mixture on the fold; see `Task.attempt`."""
@@ -122,4 +133,16 @@ class Numbers(Task):
         assert fold.validation is not None
         n_components = min(self.numbers[choice], len(fold.train))
         em = self.start(fold.train, n_components, choice)
-        return [Trial(em, fold, em.lower_bound, em.score(fold.validation))]
+        held_out = criterion = em.score(fold.validation)
+        # Of a row farther out than any mixture of the training rows reaches, a wider
+        # one would know more; that it is far out is all that should count.
+        within = draw_in(fold.validation, _reach(fold.train))
+        if within is not fold.validation:
+            criterion = em.score(within)
+        return [Trial(em, fold, Scores(em.lower_bound, held_out, criterion))]
+
+
+def _reach(rows: Rows) -> NDArray:
+    """Return how far out a mixture of these rows knows anything of each feature."""
+    squares = rows.sum(lambda part: part.weights @ part.values**2)
+    return _N_SCALES * np.sqrt(squares / rows.total)

@@ -5,6 +5,7 @@ from destructors.rows._moments import (
     check_range,
     mean_and_scale,
     repeat_rows,
+    robust_mean_and_scale,
     value_range,
 )
 from destructors.rows._rows import CONTINUOUS, INTEGER, Fold, Rows, make_splits
@@ -32,6 +33,7 @@ __all__ = [
     "map_threads",
     "mean_and_scale",
     "repeat_rows",
+    "robust_mean_and_scale",
     "split_rows",
     "stop_all",
     "time_limit",

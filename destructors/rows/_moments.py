@@ -5,6 +5,14 @@ from numpy.typing import NDArray
 
 from destructors.rows._rows import Rows
 
+# Values farther from the mean than so many scales are drawn in to there: of normal ones
+# next to none, in a sample of any size.
+_WINSOR = 6.0
+# Steps towards the scale of such values, and the fall of it that ends them.
+_MAX_STEPS, _NO_FALL = 100, 0.01
+# In units of the scale no value lies farther out, so that its square is a number.
+_FARTHEST = 1e100
+
 
 def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     """Return mean and standard deviation of each feature.
@@ -33,6 +41,57 @@ def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     rounding = 10 * np.finfo(float).eps * np.abs(mean)
     constant = (largest - smallest <= rounding) | (sd == 0)
     return mean, np.where(constant, 1.0, reach * sd), constant
+
+
+def robust_mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
+    """Return mean and standard deviation of each feature, but for values far out.
+
+    They are those of the feature with its values drawn in to at most six such standard
+    deviations from the mean (Huber's proposal 2, without the constant that makes it
+    consistent). Where no value is farther out, they are plain mean and standard
+    deviation; a few that are, however far, hardly move them.
+
+    Parameters
+    ----------
+    rows : Rows
+
+    Returns
+    -------
+    mean : ndarray of shape (n_features,)
+    scale : ndarray of shape (n_features,)
+        Positive; 1 for a feature that is constant.
+    constant : ndarray of bool of shape (n_features,)
+        Whether a feature is constant up to rounding.
+
+    References
+    ----------
+    P. J. Huber, *Robust estimation of a location parameter*, Annals of Mathematical
+    Statistics 35, 1964.
+    """
+    mean, scale, constant = mean_and_scale(rows)
+    smallest, largest = value_range(rows)
+    reach = np.maximum(largest - mean, mean - smallest)
+    todo = np.flatnonzero(~constant & (reach > _WINSOR * scale))
+    for _ in range(_MAX_STEPS):
+        if not len(todo):
+            break
+        part, m, s = rows.columns(todo), mean[todo], scale[todo]
+        inside = np.abs(part.values - m) <= _WINSOR * s
+        low = np.min(part.values, axis=0, where=inside, initial=np.inf)
+        high = np.max(part.values, axis=0, where=inside, initial=-np.inf)
+        first, second = (total / rows.total for total in part.sum(_winsorised, m, s))
+        new = np.maximum(s * np.sqrt(second - first**2), reach[todo] / _FARTHEST)
+        # Where the rest is constant, those far out are all that there is to measure.
+        falls = (low < high) & (new < (1.0 - _NO_FALL) * s)
+        todo = todo[falls]
+        mean[todo], scale[todo] = (m + s * first)[falls], new[falls]
+    return mean, scale, constant
+
+
+def _winsorised(rows: Rows, mean: NDArray, scale: NDArray) -> tuple[NDArray, NDArray]:
+    """Return the sums of standard values that are drawn in, and of their squares."""
+    values = np.clip((rows.values - mean) / scale, -_WINSOR, _WINSOR)
+    return weigh(values, rows).sum(axis=0), weigh(values**2, rows).sum(axis=0)
 
 
 def weigh(values: NDArray, rows: Rows) -> NDArray:

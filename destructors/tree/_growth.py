@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors.greedy import Progress, Step, Task, Trial
+from destructors.greedy import Progress, Scores, Step, Task, Trial
 from destructors.maps import Affine, Map
 from destructors.maps._cube import from_cube, to_cube
 from destructors.maps._trees import Trees, beyond_cube, push_trees
@@ -85,14 +85,15 @@ class CubeFold:
         tree = Trees(splits, np.array([0, len(splits)]))
         self.trees.append(splits)
         train = self.train.push(tree)
-        score = np.nan if self.validation is None else self.validation.push(tree)
+        held_out = np.nan if self.validation is None else self.validation.push(tree)
         if len(self.trees) % _SAVE_EVERY == 0:
             parts = self._parts()
             self._saved[len(self.trees)] = [
                 (p.U.copy(), p.log_det.copy()) for p in parts
             ]
             self._saved.pop(len(self.trees) - 2 * _SAVE_EVERY, None)
-        return Trial(Grown(splits, gains, train), self, train, score)
+        scores = Scores(train, held_out, held_out)
+        return Trial(Grown(splits, gains, train), self, scores)
 
     def leave(self, n_trees: int, fold: Fold, map_: Map) -> Fold:
         """Return a fold, whose training rows these are, after the first trees."""
@@ -136,9 +137,10 @@ class Boosting(Task):
         # One for all trees: to make one takes as long as to grow a small tree.
         self._rng = np.random.RandomState(0)
 
-    def score(self, state: CubeFold) -> tuple[float, float]:
+    def score(self, state: CubeFold) -> Scores:
         """Return what no tree gains."""
-        return 0.0, np.nan if state.validation is None else 0.0
+        held_out = np.nan if state.validation is None else 0.0
+        return Scores(0.0, held_out, held_out)
 
     def attempt(
         self,
@@ -179,6 +181,6 @@ class Boosting(Task):
         steps = []
         for place in range(n_trees):
             trials = self.attempt(0, states, place, {}, progress)
-            train, validation = np.mean([trial[2:] for trial in trials], axis=0)
-            steps.append(Step(0, trials[0].layer, {}, train, validation, {}))
+            scores = Scores.mean([trial.scores for trial in trials])
+            steps.append(Step(0, trials[0].layer, {}, scores, {}))
         return steps

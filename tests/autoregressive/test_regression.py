@@ -18,6 +18,8 @@ from sklearn.linear_model import (
     SGDRegressor,
 )
 from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import destructors
 from destructors.autoregressive import RegressionDestructor
@@ -67,7 +69,7 @@ def test_comes_close_to_a_known_density():
     np.testing.assert_allclose(model.scale_, [1.0, 0.1, 1.0], rtol=0.15)
 
 
-def test_features_that_others_do_not_predict_are_left_alone():
+def test_features_that_others_do_not_predict_are_only_standardised():
     X = bent(3000)
     model = RegressionDestructor(random_state=0).fit(X)
     assert model.regressors_[0] is None
@@ -75,7 +77,8 @@ def test_features_that_others_do_not_predict_are_left_alone():
     assert model.r2_[1] > 0.9
     assert model.r2_[2] < 0.05
     Z = model.transform(X)
-    np.testing.assert_array_equal(Z[:, [0, 2]], X[:, [0, 2]])
+    expected = (X - X.mean(axis=0)) / X.std(axis=0)
+    np.testing.assert_allclose(Z[:, [0, 2]], expected[:, [0, 2]], atol=1e-12)
 
 
 def test_stack_sees_rows_as_new_rows_look():
@@ -216,10 +219,11 @@ def test_map_predicts_as_the_regressors_do(regressor, tmp_path):
     model = RegressionDestructor(
         regressor, min_r2=-1.0, heteroscedastic=True, random_state=0
     ).fit(X)
-    seen = X_new.astype(np.float32).astype(np.float64)
+    to_units, regressions = model.map_.maps
+    seen = to_units.forward(X_new)[0].astype(np.float32).astype(np.float64)
     for j in (1, 2):
         np.testing.assert_array_equal(
-            model.map_.means[j].predict(seen[:, :j]),
+            regressions.means[j].predict(seen[:, :j]),
             model.regressors_[j].predict(seen[:, :j]),
         )
     # It is plain data: a file gives the same bits.
@@ -240,7 +244,8 @@ def test_a_subclass_is_asked_itself():
     X = bent(300)
     model = RegressionDestructor(Doubled(), min_r2=-99.0, random_state=0).fit(X)
     np.testing.assert_array_equal(
-        model.map_.means[2].predict(X[:, :2]), model.regressors_[2].predict(X[:, :2])
+        model.map_.maps[1].means[2].predict(X[:, :2]),
+        model.regressors_[2].predict(X[:, :2]),
     )
 
 
@@ -252,7 +257,7 @@ def test_sharp_thresholds_and_ties_are_those_of_scikit_learn():
     grid = np.stack(np.meshgrid(np.arange(-4, 5), np.arange(-4, 5)), -1).reshape(-1, 2)
     grid = np.r_[grid, grid + 0.5].astype(float)
     np.testing.assert_array_equal(
-        model.map_.means[2].predict(grid), model.regressors_[2].predict(grid)
+        model.map_.maps[1].means[2].predict(grid), model.regressors_[2].predict(grid)
     )
 
 
@@ -261,7 +266,7 @@ def test_sharp_thresholds_and_ties_are_those_of_scikit_learn():
     [
         KNeighborsRegressor(20),
         TransformedTargetRegressor(LinearRegression()),
-        HistGradientBoostingRegressor(loss="poisson", max_iter=5),
+        make_pipeline(StandardScaler(), LinearRegression()),
     ],
     ids=lambda regressor: type(regressor).__name__,
 )
@@ -283,4 +288,28 @@ def test_features_not_begun_are_left_alone_when_time_is_up():
         stop_all()
         model = RegressionDestructor(order="auto", random_state=0).fit(bent(500))
     assert model.regressors_ == [None, None, None]
-    np.testing.assert_array_equal(model.transform(bent(50)), bent(50))
+    X = bent(500)
+    expected = (bent(50) - X.mean(axis=0)) / X.std(axis=0)
+    np.testing.assert_allclose(model.transform(bent(50)), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("heteroscedastic", [False, True])
+def test_units_and_shifts_of_the_features_do_not_matter(heteroscedastic):
+    X, new = bent(300), bent(100, seed=1)
+    model = RegressionDestructor(heteroscedastic=heteroscedastic, random_state=0)
+    expected = model.fit(X).score_samples(new)
+    # By powers of two the rows keep their digits, and so their folds.
+    scale = np.array([1024.0, 2.0**-30, 2.0**500])
+    found = model.fit(X * scale).score_samples(new * scale)
+    np.testing.assert_allclose(found + np.log(scale).sum(), expected, atol=1e-6)
+
+
+def test_a_row_far_out_does_not_hide_a_relation():
+    X, new = bent(1000), bent(500, seed=1)
+    clean = RegressionDestructor(random_state=0).fit(X)
+    X[0] = [1e7, -1e9, 1e12]
+    model = RegressionDestructor(random_state=0).fit(X)
+    assert (model.r2_[1:] > clean.r2_[1:] - 0.1).all()
+    assert model.score(new) > clean.score(new) - 0.1
+    back = model.inverse_transform(model.transform(X))
+    np.testing.assert_allclose(back, X, rtol=1e-6, atol=1e-6 * np.abs(X).max())

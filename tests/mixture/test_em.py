@@ -209,6 +209,35 @@ def test_dead_components_are_dropped():
     np.testing.assert_allclose(covariances[0], np.cov(X.T, bias=True), atol=1e-12)
 
 
+def test_one_component_begins_anew_where_the_background_has_taken_all_rows():
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    mixture = Mixture(
+        np.array([0.5, 0.5]),
+        np.array([[1e3, 1e3], [0.0, 0.0]]),
+        np.array([np.eye(2) * 1e-6, np.eye(2) * 9.0]),
+    )
+    em = make_em(Rows.of(X), "full", background=True, max_iter=50)
+    weights, means, covariances = em.fit_from(mixture).mixture
+    assert weights[0] > 0.9
+    np.testing.assert_allclose(means[0], X.mean(axis=0), atol=0.05)
+    np.testing.assert_allclose(covariances[0], np.cov(X.T), atol=0.1)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
+def test_rows_far_out_are_left_to_the_background(X, covariance_type):
+    def fit(rows):
+        em = make_em(Rows.of(rows), covariance_type, background=True, max_iter=50)
+        return em.fit(3, np.random.RandomState(0))
+
+    clean = fit(X).score(Rows.of(X))
+    far = np.vstack([X, [[1e7, 0, 0, 0], [1e12, -1e12, 0, 0]]])
+    em = fit(far)
+    # Other seeds, another optimum; a component spread over them all loses five nats.
+    assert abs(em.score(Rows.of(X)) - clean) < 0.1
+    # And they are where the background reaches, as far as normal tails do.
+    assert em.score(Rows.of(far[-2:])) > -1000
+
+
 @pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
 def test_components_that_die_late_leave_the_prior_in_order(
     X, covariance_type, monkeypatch

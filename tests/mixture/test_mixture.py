@@ -536,3 +536,40 @@ def test_file_gives_the_same_bits(clusters, covariance_type, tmp_path):
     np.testing.assert_array_equal(
         density.logpdf(clusters), model.score_samples(clusters)
     )
+
+
+# ---------------------------------------------------------------- hostile numbers
+
+
+def test_units_of_the_features_do_not_matter():
+    rng = np.random.default_rng(0)
+    X, new = rng.gamma(2.0, size=(400, 3)), rng.gamma(2.0, size=(100, 3))
+    X[0, 0] = new[0, 1] = 1e6
+    scale = np.array([1e3, 1e-12, 1e100])
+    model = GaussianMixtureDestructor(1, random_state=0)
+    expected = model.fit(X).score_samples(new)
+    found = model.fit(X * scale).score_samples(new * scale) + np.log(scale).sum()
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("weight", [1e-300, 1e-12, 1e300])
+def test_weights_of_any_size_give_finite_scores(weight):
+    X = np.random.default_rng(0).normal(size=(100, 2))
+    model = GaussianMixtureDestructor(2, random_state=0)
+    model.fit(X, sample_weight=np.full(100, weight))
+    assert abs(model.score(X) - -2.8) < 0.3
+    model.fit(X, sample_weight=np.where(np.arange(100) < 50, 1.0, weight))
+    assert np.isfinite(model.score_samples(X)).all()
+
+
+@pytest.mark.parametrize("n_samples", [2, 3, 10])
+def test_few_rows_of_collinear_columns_come_back(n_samples):
+    rng = np.random.default_rng(n_samples)
+    x = rng.normal(size=(n_samples, 1))
+    X = np.c_[x, x, 1e12 * x, 1e-12 * rng.normal(size=(n_samples, 1)), 1e9 + x]
+    model = GaussianMixtureDestructor(random_state=0).fit(X)
+    scores = model.score_samples(X)
+    assert np.isfinite(scores).all()
+    np.testing.assert_allclose(model.score_samples(X[:1]), scores[:1], rtol=1e-9)
+    back = model.inverse_transform(model.transform(X))
+    np.testing.assert_allclose(back, X, rtol=1e-6)
