@@ -311,7 +311,7 @@ def test_pickle_is_small_and_faithful():
     [
         {"max_depth": 0},
         {"max_leaf_nodes": 1},
-        {"min_samples_leaf": 0},
+        {"min_samples_leaf": -1},
         {"min_gain": -1.0},
         {"max_bins": 1},
         {"max_bins": 256},
