@@ -95,7 +95,7 @@ def test_weights_are_repeats_and_order_is_nothing_where_values_are_shared():
     np.testing.assert_allclose(found, weighted, rtol=1e-9)
 
 
-@pytest.mark.parametrize("scale, shift", [(4096.0, 0.0), (0.3, 7.0), (1e-300, 0.0)])
+@pytest.mark.parametrize(("scale", "shift"), [(4096.0, 0.0), (0.3, 7.0), (1e-300, 0.0)])
 def test_units_change_nothing_where_values_are_shared(scale, shift):
     X, X_val = make_integers(400), make_integers(200, seed=1)
     model = BoostedTreeDestructor(random_state=0)
