@@ -17,6 +17,9 @@ from destructors.tree._look_ahead import look_ahead
 
 # More than any tree has.
 NO_LIMIT = 2**31
+# Nothing is pressed together by more than this along a feature: a row that lies far out
+# in a region that is all but empty would not come back with its digits.
+LEAST_SLOPE = 1e-5
 
 # ---------------------------------------------------------------------- the best cut
 
@@ -246,6 +249,8 @@ def grow_tree(grid, weight, rows, total, max_splits, rule, features, random_cuts
         decay = (1.0 - np.log2(volume[node])) ** -rule.scale_decay
         q = v + rule.learning_rate * decay * (p - v)
         a, b = low_image[node, f], high_image[node, f]
+        least = LEAST_SLOPE * (stop - start) / (np.float64(b) - np.float64(a))
+        q = min(max(q, least * v), 1.0 - least * (1.0 - v))
         t_in, t_out = np.float32(t), np.float32(a + q * (b - a))
         thin = not np.float32(start) < t_in < np.float32(stop)
         if thin or not a < t_out < b:

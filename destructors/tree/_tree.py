@@ -14,7 +14,7 @@ from destructors.maps._cube import from_cube, to_cube
 from destructors.maps._trees import SPLIT, Trees, find_leaves, leaf_boxes, routes
 from destructors.rows import Fold, mean_and_scale
 from destructors.tree._atoms import between_values
-from destructors.tree._grow import grow_tree
+from destructors.tree._grow import LEAST_SLOPE, grow_tree
 from destructors.tree._rule import CONSTRAINTS, GrowthRule, make_grid
 
 
@@ -285,6 +285,8 @@ def _learn_given(
         mass, below = weight[rows].sum(), weight[rows[is_below]].sum()
         # One row's worth of uniform mass keeps an empty part of the box possible.
         p = (below + v) / (mass + 1.0)
+        least = LEAST_SLOPE * (high - low) / (high_image - low_image)
+        p = min(max(p, least * v), 1.0 - least * (1.0 - v))
         cut_image = float(np.float32(low_image + p * (high_image - low_image)))
         if not low_image < cut_image < high_image:
             continue
