@@ -105,13 +105,13 @@ def run(args: argparse.Namespace) -> int:
     sizes = args.sizes or list(_QUICK_SIZES if args.quick else _SIZES)
     n_fresh = _N_QUICK if args.quick else _N_FRESH
     rows: list[dict[str, Any]] = []
-    for model in models:
+    for entry in models:
         for law in laws:
             for n_samples in sizes:
                 for seed in range(1 if args.quick else args.seeds):
-                    job = Job(model.name, law, n_samples, seed, n_fresh)
-                    rows.append({**job._asdict(), **measure(model.make(seed), job)})
-                print(_line(pd.DataFrame(rows), model.name, law, n_samples), flush=True)
+                    job = Job(entry.name, law, n_samples, seed, n_fresh)
+                    rows.append({**job._asdict(), **measure(entry.make(seed), job)})
+                print(_line(pd.DataFrame(rows), entry.name, law, n_samples), flush=True)
             # What is there already is not lost to an interrupt.
             write_csv(args.output / "calibration.csv", pd.DataFrame(rows))
     points = pd.DataFrame(rows)
@@ -248,5 +248,5 @@ def decay(points: pd.DataFrame) -> dict[tuple[str, str], float]:
         seen = group[group["divergence"] > 0.0]
         if len(seen) > 1:
             logs = np.log(seen[["n_samples", "divergence"]].to_numpy())
-            powers[model, law] = float(np.polyfit(*logs.T, 1)[0])
+            powers[model, law] = float(np.polyfit(logs[:, 0], logs[:, 1], 1)[0])
     return powers

@@ -116,6 +116,9 @@ class BoostedTreeDestructor(HoldoutDestructor):
     Notes
     -----
     What a mixture or marginals can do in one step, trees do in many; put those before.
+    A value that different rows share stands for a cell, as wide as the gap to the
+    nearest other value of its feature: trees are grown, and stopped, on rows that are
+    spread evenly over these, and so are ``train_score_`` and ``validation_score_``.
     A coordinate more than 5 standard deviations out is beyond the cube and keeps a
     normal tail, see `TreeDestructor`.
 

@@ -88,7 +88,8 @@ class TreeDestructor(Destructor):
     -----
     A coordinate more than 5 standard deviations out is beyond the cube: it stays what
     it is, with a normal tail, while the row's other coordinates are mapped as on the
-    face of the cube. Features with heavy tails want a marginal layer before.
+    face of the cube. Features with heavy tails want a marginal layer before. A value
+    that repeats is cut from others between them, never closer.
 
     References
     ----------
