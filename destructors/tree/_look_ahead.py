@@ -23,29 +23,37 @@ def _log_mass(mass):
     return mass * np.log(np.maximum(mass, _TINY))
 
 
-@jit
-def _cell_of_bins(bins, weight, rows, box, features, n_cells, cells):
-    """Fill in the cell of each bin: cells have about equal mass."""
-    low, high, mass = box
-    for f in features:
-        k, total, below = np.uint64(f), 0.0, 0.0
-        counts = np.zeros(np.int64(high[k]))
-        for i in rows:
-            counts[bins[i, k]] += weight[i]
-        total = mass
-        for b in range(np.int64(low[k]), np.int64(high[k])):
-            middle = (below + 0.5 * counts[b]) / total
-            cells[k, b] = min(int(middle * n_cells), n_cells - 1)
-            below += counts[b]
-
-
-@jit
-def _table(bins, weight, rows, first, second, table):
-    """Fill in the mass by two features, each by its row of a pair (feature, codes)."""
+def _table_loops(bins, weight, rows, first, second, table):
+    """Fill in the mass by two features, each a pair: its number, the codes of bins."""
     (f, codes_f), (g, codes_g) = first, second
     table[:, :] = 0.0
     for i in rows:
         table[codes_f[bins[i, f]], codes_g[bins[i, g]]] += weight[i]
+
+
+def _table_vectorised(bins, weight, rows, first, second, table):
+    (f, codes_f), (g, codes_g) = first, second
+    n_codes = table.shape[1]
+    flat = codes_f[bins[rows, f]].astype(np.intp) * n_codes + codes_g[bins[rows, g]]
+    table[:] = np.bincount(flat, weight[rows], table.size).reshape(table.shape)
+
+
+fill_table = jit(_table_loops) if HAS_NUMBA else _table_vectorised
+
+
+@jit
+def _cell_of_bins(bins, weight, rows, box, features, n_cells, cells):
+    """Fill in the cell of each bin: cells have about equal mass."""
+    (low, high, mass), n_bins = box, cells.shape[1]
+    same, none = np.arange(n_bins).astype(np.uint8), np.zeros(n_bins, np.uint8)
+    counts = np.empty((n_bins, 1))
+    for f in features:
+        fill_table(bins, weight, rows, (f, same), (f, none), counts)
+        below = 0.0
+        for b in range(np.int64(low[f]), np.int64(high[f])):
+            middle = (below + 0.5 * counts[b, 0]) / mass
+            cells[f, b] = min(int(middle * n_cells), n_cells - 1)
+            below += counts[b, 0]
 
 
 @jit
@@ -89,7 +97,8 @@ def _best_pair_loops(bins, weight, rows, features, cells, n_cells, mass, least):
     for a in range(len(features)):
         for b in range(a):
             f, g = features[a], features[b]
-            _table(bins, weight, rows, (f, cells[f]), (g, cells[g]), table)
+            first, second = (f, cells[f]), (g, cells[g])
+            fill_table(bins, weight, rows, first, second, table)
             for turn in range(2):
                 way = table if turn == 0 else table.T.copy()
                 gain, cut = _best_cut(way, mass, least)
@@ -101,13 +110,11 @@ def _best_pair_loops(bins, weight, rows, features, cells, n_cells, mass, least):
 
 
 def _best_pair_vectorised(bins, weight, rows, features, cells, n_cells, mass, least):
-    codes = {f: cells[f][bins[rows, f]].astype(np.intp) for f in features}
-    w, best, pair = weight[rows], -np.inf, (-1, -1)
+    best, found, table = -np.inf, (-1, -1), np.empty((n_cells, n_cells))
     for a in range(len(features)):
         for b in range(a):
             f, g = features[a], features[b]
-            flat = np.bincount(codes[f] * n_cells + codes[g], w, n_cells**2)
-            table = flat.reshape(n_cells, n_cells)
+            _table_vectorised(bins, weight, rows, (f, cells[f]), (g, cells[g]), table)
             for way, names in ((table, (f, g)), (table.T, (g, f))):
                 below = np.cumsum(way, axis=0)[:-1]
                 total, side = way.sum(axis=0), below.sum(axis=1)
@@ -116,8 +123,8 @@ def _best_pair_vectorised(bins, weight, rows, features, cells, n_cells, mass, le
                 gain += _log_mass(mass) - _log_mass(side) - _log_mass(mass - side)
                 gain[(side < least) | (mass - side < least)] = -np.inf
                 if gain.max(initial=-np.inf) > best:
-                    best, pair = gain.max(), names
-    return pair
+                    best, found = gain.max(), names
+    return found
 
 
 best_pair = jit(_best_pair_loops) if HAS_NUMBA else _best_pair_vectorised
@@ -154,11 +161,11 @@ def look_ahead(grid, weight, rows, box, rule, features, found):
         return found
     # Its place among all edges, for the best pair alone.
     first, n_bins = np.int64(low[f]), np.int64(high[f]) - np.int64(low[f])
-    own = np.zeros(edges.shape[1], np.int64)
+    own = np.zeros(edges.shape[1], np.uint8)
     for k in range(n_bins):
         own[first + k] = k
     table = np.empty((n_bins, n_cells))
-    _table(bins, weight, rows, (f, own), (g, cells[g].astype(np.int64)), table)
+    fill_table(bins, weight, rows, (f, own), (g, cells[g]), table)
     gain, place = _best_cut(table, mass, least)
     if place == 0:
         return found
