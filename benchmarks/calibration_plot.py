@@ -99,7 +99,7 @@ def _finish(row: Sequence[Axes], sizes: np.ndarray, levels: Sequence[float]) -> 
     for axes in row[1:]:
         axes.axhline(0.0, color=_GUIDE, linewidth=1, linestyle="--", zorder=0)
     for axes in row:
-        axes.tick_params(labelsize=8)
+        axes.tick_params(which="both", labelsize=8)
         axes.grid(color="0.92")
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
