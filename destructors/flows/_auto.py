@@ -143,9 +143,9 @@ class AutoDestructor(StartedDestructor):
             ("marginal-mixture", chain(marginal, mixture)),
             ("regression-mixture", chain(regression, mixture)),
             ("marginal-regression-mixture", chain(marginal, regression, mixture)),
-            ("marginal-tree", chain(marginal, tree)),
             ("rotation", chain(PCARotation(), SplineGaussianizer())),
             ("trees", BoostedTreeDestructor()),
+            ("marginal-tree", chain(marginal, tree)),
         ]
 
     def _schedule(self, names: list[str]) -> Schedule:
