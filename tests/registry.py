@@ -209,6 +209,9 @@ REGISTRY: dict[str, Entry] = {
         TreeDestructor(splitter="random", max_features="sqrt", max_leaf_nodes=30),
         TINY_LOSS,
     ),
+    "tree-look-ahead": Entry(
+        TreeDestructor(splitter="look-ahead", min_samples_leaf=0), TINY_LOSS
+    ),
     "boosted-trees": Entry(BoostedTreeDestructor(max_iter=20), TINY_LOSS),
     "boosted-trees-cv": Entry(BoostedTreeDestructor(max_iter=20, cv=3), TINY_LOSS),
     "boosted-trees-subsample": Entry(

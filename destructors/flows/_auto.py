@@ -14,7 +14,7 @@ from destructors.greedy import Retire, Schedule, Stages, TryAll
 from destructors.linear import PCARotation
 from destructors.marginal import SplineGaussianizer
 from destructors.mixture import GaussianMixtureDestructor
-from destructors.tree import BoostedTreeDestructor
+from destructors.tree import BoostedTreeDestructor, TreeDestructor
 
 # Regressions among more features than this cost more than all other layers together.
 _MOST_REGRESSED = 20
@@ -23,9 +23,10 @@ _MOST_REGRESSED = 20
 class AutoDestructor(StartedDestructor):
     """A good density without choices: a portfolio of all kinds of layers.
 
-    The stack starts with a mixture, alone or behind marginals, whichever gains most on
-    held-out rows; if they gain more with regressions among the features in front of it,
-    these come first (tried on 2 to 20 features). Boosted trees follow. Then each
+    The stack starts with a mixture, alone or behind marginals, or with one density tree
+    behind marginals, whichever gains most on held-out rows; if they gain more with
+    regressions among the features in front of a mixture, these come first (tried on 2
+    to 20 features). Boosted trees follow. Then each
     iteration takes, from rotated marginals, mixtures and more trees, the layer with the
     largest held-out gain; a kind that gained nothing is retired. The stack is
     cut back to its best prefix.
@@ -134,6 +135,7 @@ class AutoDestructor(StartedDestructor):
     def _named_candidates(self) -> list[tuple[str, Destructor]]:
         mixture, marginal = GaussianMixtureDestructor(), make_marginal()
         regression = RegressionDestructor()
+        tree = TreeDestructor(min_samples_leaf=0, max_bins=128, splitter="look-ahead")
         chain = make_destructor_pipeline
         # Of equals the first is taken, so the cheaper stands before.
         return [
@@ -143,6 +145,7 @@ class AutoDestructor(StartedDestructor):
             ("marginal-regression-mixture", chain(marginal, regression, mixture)),
             ("rotation", chain(PCARotation(), SplineGaussianizer())),
             ("trees", BoostedTreeDestructor()),
+            ("marginal-tree", chain(marginal, tree)),
         ]
 
     def _schedule(self, names: list[str]) -> Schedule:
@@ -152,9 +155,10 @@ class AutoDestructor(StartedDestructor):
             behind = {
                 "mixture": "regression-mixture",
                 "marginal-mixture": "marginal-regression-mixture",
+                "marginal-tree": "marginal-regression-mixture",
             }.__getitem__
         return Stages(
-            race_starts("mixture", "marginal-mixture", then=behind),
+            race_starts("mixture", "marginal-mixture", "marginal-tree", then=behind),
             TryAll("trees"),
             Retire("rotation", "mixture", "trees", tol=self.tol, since=1),
         )

@@ -22,6 +22,7 @@ from destructors.maps import Affine, Chain, Map
 from destructors.maps._cube import to_cube
 from destructors.maps._trees import Trees, beyond_cube, push_trees
 from destructors.rows import Fold, mean_and_scale
+from destructors.tree._atoms import spread_atoms
 from destructors.tree._growth import Boosting, CubeFold, Grown
 from destructors.tree._rule import CONSTRAINTS, GrowthRule
 from destructors.tree._tree import two_parts
@@ -115,6 +116,9 @@ class BoostedTreeDestructor(HoldoutDestructor):
     Notes
     -----
     What a mixture or marginals can do in one step, trees do in many; put those before.
+    A value that different rows share stands for a cell, as wide as the gap to the
+    nearest other value of its feature: trees are grown, and stopped, on rows that are
+    spread evenly over these, and so are ``train_score_`` and ``validation_score_``.
     A coordinate more than 5 standard deviations out is beyond the cube and keeps a
     normal tail, see `TreeDestructor`.
 
@@ -207,8 +211,7 @@ class BoostedTreeDestructor(HoldoutDestructor):
             if fold.validation is None:
                 folds = rows.split(self.cv, self.validation_fraction, self._seed)
                 by_cv = self.cv is not None
-        seed = self._seed if self.subsample < 1.0 else None
-        states = [CubeFold(part, units, seed) for part in folds]
+        states = [self._in_cube(part, units) for part in folds]
         rule = GrowthRule.of(
             self,
             rows.n_features,
@@ -242,13 +245,18 @@ class BoostedTreeDestructor(HoldoutDestructor):
             engine.cut()
             trees = [step.layer for step in engine.steps]
             if by_cv:
-                task.known, states = known, [CubeFold(Fold(rows), units, seed)]
+                task.known, states = known, [self._in_cube(Fold(rows), units)]
                 trees, _ = engine.refit(states[0])
-            if (by_cv or folds[0].train is rows) and not engine.stopped_early:
+            if states[0].train.rows is rows and not engine.stopped_early:
                 # What was interrupted may have moved rows by a tree too many.
                 self._leftover = states[0]
             self.__dict__.update(self._attributes(engine, trees))
         return _chain(units, trees)
+
+    def _in_cube(self, fold: Fold, units: Affine) -> CubeFold:
+        """Return rows for trees to be grown on."""
+        seed = self._seed if self.subsample < 1.0 else None
+        return CubeFold(spread_atoms(fold, units, self._seed), units, seed)
 
     def _known(self) -> list[Grown] | None:
         """Return the trees to go on from; None to begin."""

@@ -13,9 +13,13 @@ import numpy as np
 
 from destructors.maps._jit import HAS_NUMBA, jit
 from destructors.maps._trees import SPLIT
+from destructors.tree._look_ahead import look_ahead
 
 # More than any tree has.
 NO_LIMIT = 2**31
+# Nothing is pressed together by more than this along a feature: a row that lies far out
+# in a region that is all but empty would not come back with its digits.
+LEAST_SLOPE = 1e-5
 
 # ---------------------------------------------------------------------- the best cut
 
@@ -29,9 +33,10 @@ def _gain(below, mass, v, exact):
     """
     if not exact:
         return (below - mass * v) ** 2 / (mass * (v * (1.0 - v)))
+    # The logarithm of an empty side is multiplied by nothing.
     above = mass - below
-    return below * np.log(below / (mass * v)) + above * np.log(
-        above / (mass * (1.0 - v))
+    return below * np.log(np.maximum(below, 1e-300) / (mass * v)) + above * np.log(
+        np.maximum(above, 1e-300) / (mass * (1.0 - v))
     )
 
 
@@ -218,16 +223,17 @@ def grow_tree(grid, weight, rows, total, max_splits, rule, features, random_cuts
     while n_splits < max_splits:
         for node in range(n_seen, n_nodes):
             is_light = mass[node] < 2.0 * rule.min_samples_leaf
-            if is_light or depth[node] == rule.max_depth:
+            if is_light or mass[node] <= 0.0 or depth[node] == rule.max_depth:
                 continue
             piece, box = (
                 rows[first[node] : last[node]],
                 (low[node], high[node], mass[node]),
             )
             drawn = features[node % len(features)], random_cuts[node % len(random_cuts)]
-            gain, feature[node], cut[node], below[node] = best_split(
-                grid, weight, piece, box, rule, drawn, histogram
-            )
+            found = best_split(grid, weight, piece, box, rule, drawn, histogram)
+            if rule.look_ahead:
+                found = look_ahead(grid, weight, piece, box, rule, drawn[0], found)
+            gain, feature[node], cut[node], below[node] = found
             if feature[node] >= 0:
                 heapq.heappush(frontier, (-gain if best_first else -node, node))
         n_seen = n_nodes
@@ -238,10 +244,13 @@ def grow_tree(grid, weight, rows, total, max_splits, rule, features, random_cuts
         f = feature[node]
         start, stop = edges[f, low[node, f]], edges[f, high[node, f]]
         t = edges[f, cut[node]]
-        v, p = (t - start) / (stop - start), below[node] / mass[node]
+        v = (t - start) / (stop - start)
+        p = (below[node] + rule.prior * v) / (mass[node] + rule.prior)
         decay = (1.0 - np.log2(volume[node])) ** -rule.scale_decay
         q = v + rule.learning_rate * decay * (p - v)
         a, b = low_image[node, f], high_image[node, f]
+        least = LEAST_SLOPE * (stop - start) / (np.float64(b) - np.float64(a))
+        q = min(max(q, least * v), 1.0 - least * (1.0 - v))
         t_in, t_out = np.float32(t), np.float32(a + q * (b - a))
         thin = not np.float32(start) < t_in < np.float32(stop)
         if thin or not a < t_out < b:

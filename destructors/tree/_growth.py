@@ -12,7 +12,7 @@ from destructors.maps._cube import from_cube, to_cube
 from destructors.maps._trees import Trees, beyond_cube, push_trees
 from destructors.rows import Fold, Rows, hash_again
 from destructors.tree._grow import grow_tree
-from destructors.tree._rule import GrowthRule
+from destructors.tree._rule import GrowthRule, make_grid
 
 # Where rows stand is saved each time so many trees were grown, and the last two such
 # places are kept: when the last trees are cut off, rows go on from the one before.
@@ -169,7 +169,8 @@ class Boosting(Task):
                 chosen = rows[share < self.subsample]
                 rows = chosen if len(chosen) else rows
             # The kernel is called from here: a fit is deep enough.
-            tree, gains = grow_tree(*self.rule.arguments(U, weight, rows, offsets, rng))
+            grid = make_grid(U, offsets, self.rule.max_bins)
+            tree, gains = grow_tree(*self.rule.arguments(grid, weight, rows, rng))
             by_feature = np.bincount(tree["feature"], gains, d)
             trials.append(fold.push(tree, by_feature / weight[rows].sum()))
         return trials

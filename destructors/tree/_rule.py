@@ -47,6 +47,10 @@ class GrowthRule(NamedTuple):
         Whether cuts are drawn.
     exact : bool
         Whether cuts are ranked by the gain of the full step.
+    look_ahead : bool
+        Whether a cut may also gain by what it lets other features tell.
+    prior : float
+        Weight of uniform mass that is added to each box before it is cut.
     learning_rate, scale_decay : float
         Each share is pulled to that of the volume, ``p ← v + c (p - v)``, with
         ``c = learning_rate (1 - log2 volume) ** -scale_decay``.
@@ -60,6 +64,8 @@ class GrowthRule(NamedTuple):
     min_gain: float = 0.0
     random: bool = False
     exact: bool = False
+    look_ahead: bool = False
+    prior: float = 0.0
     learning_rate: float = 1.0
     scale_decay: float = 0.0
 
@@ -77,28 +83,25 @@ class GrowthRule(NamedTuple):
 
     def arguments(
         self,
-        U: NDArray,
+        grid: "Grid",
         weight: NDArray,
         rows: NDArray,
-        offsets: NDArray,
         rng: np.random.RandomState,
     ) -> tuple[Any, ...]:
         """Return what `grow_tree` takes, to grow a tree on some rows of the cube.
 
         Parameters
         ----------
-        U : ndarray of shape (n_samples, n_features)
-            Points of the closed unit cube.
+        grid : Grid
+            All rows on a grid.
         weight : ndarray of shape (n_samples,)
             Their weights.
         rows : ndarray of shape (n_rows,), dtype uint32
             Those to grow on; the kernel reorders them in place.
-        offsets : ndarray of shape (n_features,)
-            By which the bins are shifted, see `make_grid`.
         rng : RandomState
             For what is drawn at each node.
         """
-        d, total = U.shape[1], weight[rows].sum()
+        d, total = grid.bins.shape[1], weight[rows].sum()
         features, cuts = np.arange(d)[None], np.empty((1, 0))
         if self.n_drawn < d:
             draws = rng.uniform(size=(_N_DRAWS, d))
@@ -106,10 +109,10 @@ class GrowthRule(NamedTuple):
         if self.random:
             cuts = rng.uniform(size=(_N_DRAWS, d))
         # Rounding of sums must not cost a leaf.
-        by_mass = int(min(total / self.min_samples_leaf * (1.0 + 1e-9), 2**31)) + 1
+        least = max(self.min_samples_leaf, total * 2.0**-31)
+        by_mass = int(total / least * (1.0 + 1e-9)) + 1
         by_depth = 2 ** min(self.max_depth, 31)
         max_splits = min(len(rows), by_mass, by_depth, self.max_leaf_nodes) - 1
-        grid = make_grid(U, offsets, self.max_bins)
         return grid, weight, rows, total, max_splits, self, features, cuts
 
 

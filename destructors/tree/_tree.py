@@ -13,8 +13,9 @@ from destructors.maps import Affine, Chain, Map
 from destructors.maps._cube import from_cube, to_cube
 from destructors.maps._trees import SPLIT, Trees, find_leaves, leaf_boxes, routes
 from destructors.rows import Fold, mean_and_scale
-from destructors.tree._grow import grow_tree
-from destructors.tree._rule import CONSTRAINTS, GrowthRule
+from destructors.tree._atoms import between_values
+from destructors.tree._grow import LEAST_SLOPE, grow_tree
+from destructors.tree._rule import CONSTRAINTS, GrowthRule, make_grid
 
 
 class TreeDestructor(Destructor):
@@ -33,15 +34,21 @@ class TreeDestructor(Destructor):
     max_leaf_nodes : int, default=None
         Largest number of leaves; the splits that gain most are made first.
     min_samples_leaf : float, default=20
-        Smallest number of rows (or weight) in a leaf.
+        Smallest number of rows (or weight) in a leaf. With 0 leaves may be empty, which
+        finds the edges of a support, and one row's worth of uniform mass is added to
+        each box, so that no density is 0.
     min_gain : float, default=6.0
         A split must raise the log-likelihood of the training rows by more than this,
         in nats. The best of the many cuts of a box gains about this much by chance.
     max_bins : int, default=64
         Number of equal bins of the unit interval at whose edges a feature can be cut,
         at most 255.
-    splitter : {"best", "random"}, default="best"
-        "best" tries all cuts of a feature, "random" one that is drawn.
+    splitter : {"best", "look-ahead", "random"}, default="best"
+        "best" tries all cuts of a feature, "random" one that is drawn. "look-ahead"
+        tries all, and counts for a cut what the feature that then differs most between
+        its two sides gains there: it finds structure that no single cut shows, such as
+        that of a checkerboard. Its time grows with the square of the number of
+        features.
     max_features : int, float, {"sqrt", "log2"} or None, default=None
         Number, or share, of the features that are drawn for each split; None takes
         all.
@@ -81,7 +88,8 @@ class TreeDestructor(Destructor):
     -----
     A coordinate more than 5 standard deviations out is beyond the cube: it stays what
     it is, with a normal tail, while the row's other coordinates are mapped as on the
-    face of the cube. Features with heavy tails want a marginal layer before.
+    face of the cube. Features with heavy tails want a marginal layer before. A value
+    that repeats is cut from others between them, never closer.
 
     References
     ----------
@@ -103,7 +111,8 @@ class TreeDestructor(Destructor):
         **CONSTRAINTS,
         "min_gain": [Interval(Real, 0, None, closed="left")],
         "max_bins": [Interval(Integral, 2, 255, closed="both")],
-        "splitter": [StrOptions({"best", "random"})],
+        "min_samples_leaf": [Interval(Real, 0, None, closed="left")],
+        "splitter": [StrOptions({"best", "look-ahead", "random"})],
         "tree": [HasMethods(["apply", "get_n_leaves"]), None],
         "random_state": ["random_state"],
     }
@@ -116,7 +125,7 @@ class TreeDestructor(Destructor):
         min_samples_leaf: float = 20,
         min_gain: float = 6.0,
         max_bins: int = 64,
-        splitter: Literal["best", "random"] = "best",
+        splitter: Literal["best", "look-ahead", "random"] = "best",
         max_features: int | float | Literal["sqrt", "log2"] | None = None,
         tree: Any = None,
         random_state: int | np.random.RandomState | None = None,
@@ -139,14 +148,19 @@ class TreeDestructor(Destructor):
         Z, _ = units.forward(rows.values)
         if self.tree is None:
             assert random_state is not None
-            drawn = self.splitter == "random"
             rule = GrowthRule.of(
-                self, d, min_gain=float(self.min_gain), random=drawn, exact=True
+                self,
+                d,
+                min_gain=float(self.min_gain),
+                random=self.splitter == "random",
+                exact=True,
+                look_ahead=self.splitter == "look-ahead",
+                prior=float(self.min_samples_leaf == 0),
             )
-            every = np.arange(len(rows), dtype=np.uint32)
-            tree, gains = grow_tree(
-                *rule.arguments(to_cube(Z), weight, every, np.zeros(d), random_state)
-            )
+            every, U = np.arange(len(rows), dtype=np.uint32), to_cube(Z)
+            grid = make_grid(U, np.zeros(d), rule.max_bins)
+            grid = between_values(grid, U, Z, weight)
+            tree, gains = grow_tree(*rule.arguments(grid, weight, every, random_state))
         else:
             tree, gains = _learn_given(self.tree, units, Z, weight)
         self.n_leaves_ = len(tree) + 1
@@ -272,6 +286,8 @@ def _learn_given(
         mass, below = weight[rows].sum(), weight[rows[is_below]].sum()
         # One row's worth of uniform mass keeps an empty part of the box possible.
         p = (below + v) / (mass + 1.0)
+        least = LEAST_SLOPE * (high - low) / (high_image - low_image)
+        p = min(max(p, least * v), 1.0 - least * (1.0 - v))
         cut_image = float(np.float32(low_image + p * (high_image - low_image)))
         if not low_image < cut_image < high_image:
             continue

@@ -4,7 +4,7 @@ import numpy as np
 
 from destructors.maps._cube import to_cube
 from destructors.tree._grow import NO_LIMIT, grow_tree
-from destructors.tree._rule import GrowthRule
+from destructors.tree._rule import GrowthRule, make_grid
 
 RULE = GrowthRule(
     max_depth=6,
@@ -36,7 +36,8 @@ def make_rows(n_samples, n_features=3, seed=0):
 def grow(rule, U, weight, offsets, rng):
     """Splits and gains of a tree on all rows."""
     rows = np.arange(len(U), dtype=np.uint32)
-    return grow_tree(*rule.arguments(U, weight, rows, offsets, rng))
+    grid = make_grid(U, offsets, rule.max_bins)
+    return grow_tree(*rule.arguments(grid, weight, rows, rng))
 
 
 def make_tree(U, weight, seed=0, **changes):

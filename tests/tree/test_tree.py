@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.tree import DecisionTreeRegressor
 
 from destructors.maps._cube import to_cube
 from destructors.tree import TreeDestructor
@@ -311,7 +312,7 @@ def test_pickle_is_small_and_faithful():
     [
         {"max_depth": 0},
         {"max_leaf_nodes": 1},
-        {"min_samples_leaf": 0},
+        {"min_samples_leaf": -1},
         {"min_gain": -1.0},
         {"max_bins": 1},
         {"max_bins": 256},
@@ -325,3 +326,17 @@ def test_pickle_is_small_and_faithful():
 def test_bad_parameters(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         TreeDestructor(**bad).fit(make_bent(100))
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_rows_in_all_but_empty_boxes_come_back(given):
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(size=(1000, 2)), 10.0 ** rng.uniform(-8, 8, 1000)
+    tree = DecisionTreeRegressor(random_state=0).fit(X, X[:, 0]) if given else None
+    model = TreeDestructor(min_gain=0.0, min_samples_leaf=1e-9, tree=tree)
+    model.fit(X, sample_weight=weight)
+    far = np.r_[rng.uniform(-4.5, 4.5, (2000, 2)), rng.normal(size=(500, 2)) * 1e6]
+    Z, log_det = model.transform_and_log_det(far)
+    back, log_det_back = model.inverse_and_log_det(Z)
+    np.testing.assert_allclose(back, far, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(log_det, -log_det_back, atol=1e-4)

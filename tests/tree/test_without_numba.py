@@ -14,6 +14,7 @@ MODELS = {
     "random": TreeDestructor(
         splitter="random", max_features=1, min_gain=0.0, random_state=0
     ),
+    "look-ahead": TreeDestructor(splitter="look-ahead", min_samples_leaf=0),
     "boosted": BoostedTreeDestructor(max_iter=12, max_bins=16, random_state=0),
     "subsample": BoostedTreeDestructor(
         max_iter=6, subsample=0.7, max_features=2, max_leaf_nodes=20, random_state=0

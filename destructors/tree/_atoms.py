@@ -1,0 +1,184 @@
+"""Values that many rows share, and the cells of the axis that they stand for.
+
+A density has no bound at a point that has mass: a tree that may cut ever closer to a
+value that repeats never stops gaining, and held-out rows that share the value agree.
+What data of such a resolution tell is a density on cells: each value stands for a cell
+about it, as wide as the gap to its nearest neighbour, so an integer for one of width 1.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from destructors.maps import Affine
+from destructors.maps._cube import to_cube
+from destructors.rows import Fold, Rows
+from destructors.tree._rule import Grid
+
+# Standardised values nearer than this are one: earlier layers leave rounding errors.
+_SAME = 2.0**-40
+# Rows that are equal are spread over their cells as so many points in all, or this many
+# times the number of different rows.
+_N_POINTS, _N_POINTS_EACH = 1000, 4
+
+
+def find_cells(
+    codes: NDArray, values: NDArray, counts: NDArray
+) -> tuple[NDArray, NDArray]:
+    """Return the cells of the values of a column that repeat.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows,)
+        Rank of each row's value among the distinct ones.
+    values : ndarray of shape (n_distinct,)
+        These, increasing.
+    counts : ndarray of shape (n_rows,)
+        How often each row counts.
+
+    Returns
+    -------
+    atoms : ndarray of shape (n_atoms,)
+        Ranks of the values that count more than once.
+    halves : ndarray of shape (n_atoms,)
+        Half the width of the cell of each.
+    """
+    # A constant column tells no width.
+    total = np.bincount(codes, counts, len(values)) * (len(values) > 1)
+    gaps = np.r_[np.inf, np.diff(values), np.inf]
+    atoms = np.flatnonzero(total > 1.0)
+    return atoms, 0.5 * np.minimum(gaps[atoms], gaps[atoms + 1])
+
+
+def rank_values(column: NDArray) -> tuple[NDArray, NDArray]:
+    """Return the rank of each value among the distinct ones, and these.
+
+    Parameters
+    ----------
+    column : ndarray of shape (n_rows,)
+        In standard units.
+    """
+    order = np.argsort(column, kind="stable")
+    ordered = column[order]
+    is_first = np.diff(ordered, prepend=-np.inf) > _SAME
+    codes = np.empty(len(column), np.intp)
+    codes[order] = np.cumsum(is_first) - 1
+    return codes, ordered[is_first]
+
+
+# ---------------------------------------------------------------------- spread rows
+
+
+def spread_atoms(fold: Fold, units: Affine, seed: int) -> Fold:
+    """Return rows that are spread evenly over the cells of the values that they share.
+
+    Trees that are grown on them see that the density is even there, and the held-out
+    rows cannot be told by heart from the values that they have in common with others.
+
+    Parameters
+    ----------
+    fold : Fold
+        Rows. Where no two different ones share a value, they are returned.
+    units : Affine
+        What brings them to standard units.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    fold : Fold
+        Rows that are equal are one there, or several of a part of the weight each.
+    """
+    parts = [fold.train] + ([] if fold.validation is None else [fold.validation])
+    Z = np.concatenate([units.forward(part.values)[0] for part in parts])
+    columns = [rank_values(column) for column in Z.T]
+    if all(len(values) == len(Z) for _, values in columns):
+        return fold
+    codes = np.column_stack([codes for codes, _ in columns])
+    of_part = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    # Ranks, and so the draws, are the same in any unit and in any order of the rows.
+    order = np.lexsort((*codes.T, of_part))
+    keys = np.column_stack([of_part, codes])[order]
+    is_first = np.r_[True, (keys[1:] != keys[:-1]).any(axis=1)]
+    first = order[is_first]
+    weight = np.concatenate([part.weights for part in parts])[order]
+    weight = np.add.reduceat(weight, np.flatnonzero(is_first))
+    codes, of_part, ones = codes[first], of_part[first], np.ones(len(first))
+    halves = np.zeros((len(first), Z.shape[1]))
+    for j, (_, values) in enumerate(columns):
+        atoms, half = find_cells(codes[:, j], values, ones)
+        by_value = np.zeros(len(values))
+        by_value[atoms] = half
+        halves[:, j] = by_value[codes[:, j]]
+    if not halves.any():
+        return fold
+    rng = np.random.RandomState(seed)
+    spread = []
+    for k, part in enumerate(parts):
+        here = of_part == k
+        index = first[here] - (len(parts[0]) if k else 0)
+        rows = replace(part.take(index), weight=weight[here])
+        spread.append(_spread(rows, codes[here], halves[here] * units.scale, rng))
+    return Fold(*spread)
+
+
+def _spread(
+    rows: Rows, codes: NDArray, halves: NDArray, rng: np.random.RandomState
+) -> Rows:
+    """Return different rows at places of equal mass of their cells."""
+    weight = rows.weights
+    most = max(_N_POINTS, _N_POINTS_EACH * len(rows))
+    copies = np.ceil(weight * min(1.0, most / weight.sum()))
+    copies = np.where(halves.any(axis=1), copies, 1.0).astype(np.intp)
+    index = np.repeat(np.arange(len(rows)), copies)
+    values, weight = rows.values[index], (weight / copies)[index]
+    for j in np.flatnonzero(halves.any(axis=0)):
+        draws = rng.uniform(size=len(index))
+        shared = np.flatnonzero(halves[index, j] > 0.0)
+        value = codes[index[shared], j]
+        # The rows of a cell in a drawn order, each in the middle of its mass.
+        order = np.lexsort((draws[shared], value))
+        shared, value = shared[order], value[order]
+        starts = np.flatnonzero(np.diff(value, prepend=-1))
+        sizes = np.diff(np.r_[starts, len(value)])
+        mass = np.cumsum(weight[shared])
+        before = np.repeat(np.r_[0.0, mass][starts], sizes)
+        total = np.repeat(np.add.reduceat(weight[shared], starts), sizes)
+        share = (mass - before - 0.5 * weight[shared]) / total
+        share = np.clip(share, 0.0, 1.0)
+        values[shared, j] += halves[index[shared], j] * (2.0 * share - 1.0)
+    return replace(rows.take(index), values=values, weight=weight)
+
+
+# ---------------------------------------------------------------------- edges
+
+
+def between_values(grid: Grid, U: NDArray, Z: NDArray, weight: NDArray) -> Grid:
+    """Return a grid whose edges lie at the ends of cells, not inside.
+
+    Parameters
+    ----------
+    grid : Grid
+        Rows on a grid.
+    U, Z : ndarray of shape (n_samples, n_features)
+        The rows, in the cube and in standard units.
+    weight : ndarray of shape (n_samples,)
+        Their weights.
+    """
+    bins, edges, n_bins = grid
+    for j, z in enumerate(Z.T):
+        codes, values = rank_values(z)
+        atoms, halves = find_cells(codes, values, weight)
+        if len(atoms) == 0:
+            continue
+        low, high = to_cube(values[atoms] - halves), to_cube(values[atoms] + halves)
+        e = edges[j, 1 : n_bins[j]]
+        k = np.clip(np.searchsorted(low, e) - 1, 0, None)
+        nearest = np.where(e - low[k] < high[k] - e, low[k], high[k])
+        e = np.where((low[k] < e) & (e < high[k]), nearest, e)
+        e = np.unique(e[(e > 0.0) & (e < 1.0)])
+        n_bins[j] = len(e) + 1
+        edges[j, 1 : len(e) + 1], edges[j, len(e) + 1 :] = e, 1.0
+        bins[:, j] = np.searchsorted(e, U[:, j], side="right")
+    return grid
