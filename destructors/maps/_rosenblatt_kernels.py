@@ -90,7 +90,6 @@ def _log_sum(logs):
     return largest + math.log(np.exp(logs - largest).sum())
 
 
-@jit
 def gaussianize(x, factor, offset, weight, log_weight, tilt):
     """Return ``z`` and ``log_slope``; see `Conditional.gaussianize`."""
     z, log_slope = np.empty_like(x), np.empty_like(x)
@@ -110,7 +109,6 @@ def gaussianize(x, factor, offset, weight, log_weight, tilt):
     return z, log_slope
 
 
-@jit
 def invert(z, factor, offset, weight, log_weight, tilt):
     """Return ``x`` and ``log_slope``; see `Conditional.invert`."""
     x, log_slope = np.empty_like(z), np.empty_like(z)

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors.maps._cube import from_cube, to_cube
-from destructors.maps._jit import HAS_NUMBA, are_starts, jit
+from destructors.maps._jit import are_starts, jit
 from destructors.maps._map import BothWays, Mapped
 
 SPLIT = np.dtype([("node", "i4"), ("feature", "i4"), ("t_in", "f4"), ("t_out", "f4")])
@@ -235,7 +235,6 @@ def _write_map(splits, leaf, inverse, box, unmet, begin, which, pieces):
     return end, log_det + np.log(product)
 
 
-@jit
 def _push_loops(U, beyond, splits, starts, log_det, inverse):
     """Push rows through trees, in place; add to ``log_det``.
 
@@ -359,4 +358,4 @@ def _push_vectorised(U, beyond, splits, starts, log_det, inverse):
         log_det += np.sum(np.log(slope)[at], axis=1, where=inside)
 
 
-push_trees = _push_loops if HAS_NUMBA else _push_vectorised
+push_trees = jit(_push_loops, plain=_push_vectorised)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from destructors._compat import Interval, StrOptions
 from destructors.maps import Affine, Chain, CubeSteps, Map
 from destructors.maps._cube import CUTOFF, to_cube
-from destructors.maps._jit import HAS_NUMBA, jit
+from destructors.maps._jit import jit
 from destructors.marginal._column import FeaturewiseDestructor
 from destructors.rows import Fold, mean_and_scale
 
@@ -193,15 +193,13 @@ def _best_partition(edges: NDArray, counts: NDArray, penalty: float) -> NDArray:
     cuts : ndarray of shape (n_blocks + 1,)
         Cells before which blocks begin and end: increasing, from 0 to n_cells.
     """
-    search = _last_blocks_loops if HAS_NUMBA else _last_blocks_vectorised
-    previous = search(edges, np.r_[0.0, np.cumsum(counts)], penalty)
+    previous = _last_blocks(edges, np.r_[0.0, np.cumsum(counts)], penalty)
     cuts = [len(counts)]
     while cuts[-1] > 0:
         cuts.append(int(previous[cuts[-1]]))
     return np.array(cuts[::-1])
 
 
-@jit
 def _last_blocks_loops(edges, below, penalty):
     """Return where the last block begins in the best partition of the first cells.
 
@@ -233,3 +231,6 @@ def _last_blocks_vectorised(edges: NDArray, below: NDArray, penalty: float) -> N
         previous[stop] = np.argmax(value)
         best[stop] = value[previous[stop]]
     return previous
+
+
+_last_blocks = jit(_last_blocks_loops, plain=_last_blocks_vectorised)

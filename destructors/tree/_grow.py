@@ -11,7 +11,7 @@ import heapq
 
 import numpy as np
 
-from destructors.maps._jit import HAS_NUMBA, jit
+from destructors.maps._jit import jit
 from destructors.maps._trees import SPLIT
 
 # More than any tree has.
@@ -159,8 +159,8 @@ def _partition_vectorised(rows, bins, feature, cut, buffer):
     return np.count_nonzero(is_below)
 
 
-best_split = jit(_best_split_loops) if HAS_NUMBA else _best_split_vectorised
-partition = jit(_partition_loops) if HAS_NUMBA else _partition_vectorised
+best_split = jit(_best_split_loops, plain=_best_split_vectorised)
+partition = jit(_partition_loops, plain=_partition_vectorised)
 
 # ---------------------------------------------------------------------- growing
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors._compat import Interval, StrOptions
-from destructors.maps._jit import HAS_NUMBA, jit
+from destructors.maps._jit import jit
 from destructors.tree._grow import NO_LIMIT
 
 # Random draws are made for so many nodes, and the nodes of a tree take turns in them.
@@ -185,4 +185,4 @@ def _bin_vectorised(U, offsets, n_bins, n_whole, bins):
     np.minimum(k, n_bins - 1, out=bins, casting="unsafe")
 
 
-_bin = jit(_bin_loops) if HAS_NUMBA else _bin_vectorised
+_bin = jit(_bin_loops, plain=_bin_vectorised)

@@ -8,9 +8,9 @@ import sys
 def test_numba_without_compilation_is_as_good_as_none():
     code = """
 import numpy as np
-from destructors.maps._jit import HAS_NUMBA
+from destructors.maps._jit import has_numba
 from destructors.maps._rosenblatt import Rosenblatt
-assert not HAS_NUMBA
+assert not has_numba()
 mixture = Rosenblatt(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1)))
 print(mixture.forward(np.array([[1.5]]))[0].item())
 """
