@@ -52,9 +52,9 @@ class Kernel:
         update_wrapper(self, loops)
         self.loops, self.plain = loops, plain
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the kernel."""
-        return self._run(*args)
+        return self._run(*args, **kwargs)
 
     @cached_property
     def _run(self) -> Callable[..., Any]:

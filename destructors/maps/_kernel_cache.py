@@ -20,8 +20,8 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
-from types import CodeType, FunctionType, ModuleType
+from collections.abc import Callable, Iterator
+from types import CodeType, ModuleType
 from typing import Any
 
 import numba
@@ -79,12 +79,12 @@ def cache_folder() -> str:
 # ---------------------------------------------------------------- what a kernel is
 
 
-def _code(function: FunctionType) -> Iterator[object]:
+def _code(function: Any) -> Iterator[object]:
     """List what a kernel is compiled from: code and constants, its own and those of the
     kernels it calls; no names of files, no lines.
     """
     seen: set[str] = set()
-    functions: list[FunctionType] = [function]
+    functions = [function]
     while functions:
         function = functions.pop()
         name = f"{function.__module__}.{function.__qualname__}"
@@ -128,7 +128,7 @@ if NullCache is not None:
         _error: OSError | None = None
         _is_told, _is_error_told = False, False
 
-        def __init__(self, function: FunctionType):
+        def __init__(self, function: Callable[..., Any]):
             digest = hashlib.sha256()
             for part in _code(function):
                 digest.update(repr(part).encode())

@@ -1,5 +1,6 @@
 """Gaps, steps and atoms of a feature, by the best piecewise constant density."""
 
+import math
 from numbers import Integral, Real
 from typing import ClassVar, Literal
 
@@ -206,14 +207,15 @@ def _last_blocks_loops(edges, below, penalty):
     ``below`` is the weight below each edge.
     """
     m = len(below)
-    best, previous = np.zeros(m), np.zeros(m, np.int64)
+    best, previous = np.empty(m), np.empty(m, np.int64)
+    best[0], previous[0] = 0.0, 0
     for stop in range(1, m):
-        best[stop] = -np.inf
+        best[stop], previous[stop] = -np.inf, 0
         for start in range(stop):
             mass = below[stop] - below[start]
             width = (edges[stop] - edges[start]) * below[m - 1]
             # An empty block has likelihood 1; the maximum keeps the logarithm finite.
-            fit = mass * np.log(max(mass, 1e-300) / width)
+            fit = mass * math.log((mass if mass > 1e-300 else 1e-300) / width)
             value = best[start] + fit - penalty
             if value > best[stop]:
                 best[stop], previous[stop] = value, start

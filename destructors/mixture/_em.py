@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import kmeans_plusplus
 from sklearn.utils import gen_batches
 
 from destructors.greedy import Progress
@@ -90,6 +89,9 @@ class EM:
         """Fit from seeds by k-means++, improved by a few steps of Lloyd's algorithm."""
         seeds = self.rows.take(slice(_MAX_SEED_ROWS))
         weight, columns = seeds.weights, np.ascontiguousarray(seeds.values.T)
+        # Slow to import, and not needed before.
+        from sklearn.cluster import kmeans_plusplus
+
         centers, _ = kmeans_plusplus(
             seeds.values, n_components, sample_weight=weight, random_state=random_state
         )

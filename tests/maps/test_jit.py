@@ -1,8 +1,132 @@
-"""Kernels with compilation switched off."""
+"""Kernels are compiled when they are called, and kept where one can write."""
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+import destructors
+from destructors.maps._jit import has_numba
+
+FIT = """
+import numpy as np
+from destructors.marginal import SplineGaussianizer
+X = np.random.RandomState(0).gamma(2.0, size=(300, 2))
+print(repr(float(SplineGaussianizer().fit(X).score(X))))
+"""
+
+needs_numba = pytest.mark.skipif(not has_numba(), reason="kernels are not compiled")
+
+
+def run(code, *options, **environment):
+    """Run code in a new interpreter; None takes a variable away."""
+    merged = os.environ | {"PYTHONPATH": str(Path(destructors.__file__).parents[1])}
+    merged |= environment
+    done = subprocess.run(
+        [sys.executable, *options, "-c", code],
+        env={name: value for name, value in merged.items() if value is not None},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.mark.skipif(not hasattr(os, "setuid"), reason="there are no users to be")
+def test_works_where_nothing_can_be_written(tmp_path):
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:2]:
+        # pytest makes folders that only its user may enter.
+        parent.chmod(0o755)
+    home = Path(destructors.__file__).parent
+    leave = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(home, tmp_path / "destructors", ignore=leave)
+    for folder, _, files in os.walk(tmp_path):
+        for name in files:
+            Path(folder, name).chmod(0o444)
+        Path(folder).chmod(0o555)
+    # Root may write anywhere.
+    nobody = "import os\nif os.getuid() == 0:\n    os.setuid(65534)\n"
+    count = (
+        "import warnings\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always')\n"
+        + "".join(f"    {line}\n" for line in FIT.splitlines())
+        + "print(*[w.message for w in caught], sep='\\n')\n"
+    )
+    try:
+        done = run(
+            nobody + count,
+            PYTHONPATH=str(tmp_path),
+            HOME="/nowhere",
+            XDG_CACHE_HOME=None,
+            NUMBA_CACHE_DIR=None,
+        )
+        without_home = run(
+            nobody + "import destructors.flows, destructors.discrete",
+            "-W",
+            "error",
+            PYTHONPATH=str(tmp_path),
+            HOME=None,
+            XDG_CACHE_HOME=None,
+            NUMBA_CACHE_DIR=None,
+        )
+    finally:
+        for folder, _, _ in os.walk(tmp_path):
+            Path(folder).chmod(0o755)
+    assert without_home.stderr == ""
+    score, *warned = done.stdout.splitlines()
+    assert float(score) == float(run(FIT).stdout)
+    if has_numba():
+        [warning] = warned
+        assert "/nowhere" in warning
+        assert "NUMBA_CACHE_DIR" in warning
+
+
+@needs_numba
+def test_kernels_are_kept_in_the_folder_that_is_named(tmp_path):
+    first = run(FIT, "-W", "error", NUMBA_CACHE_DIR=str(tmp_path))
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.kernel")}
+    assert kept
+    # One signature each.
+    names = [path.name.rpartition("-")[0] for path in kept]
+    assert len(names) == len(set(names)), names
+    again = run(FIT, "-W", "error", NUMBA_CACHE_DIR=str(tmp_path))
+    # Found there: nothing is compiled, and nothing said.
+    assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.kernel")} == kept
+    assert again.stdout == first.stdout
+    assert again.stderr == ""
+
+
+@needs_numba
+def test_kernels_are_kept_in_the_cache_folder_of_the_user(tmp_path):
+    run(FIT, NUMBA_CACHE_DIR=None, XDG_CACHE_HOME=str(tmp_path), HOME=str(tmp_path))
+    assert list(tmp_path.rglob("*.kernel"))
+    package = Path(destructors.__file__).parent
+    new = {path.name for path in package.rglob("*.nbc")}
+    assert not any(name.startswith("_spline_fit._maximise") for name in new)
+
+
+@needs_numba
+def test_a_damaged_file_is_made_again(tmp_path):
+    first = run(FIT, NUMBA_CACHE_DIR=str(tmp_path))
+    kept = list(tmp_path.rglob("*.kernel"))
+    sizes = {path: path.stat().st_size for path in kept}
+    for path in kept:
+        path.write_bytes(path.read_bytes()[:100])
+    again = run(FIT, "-W", "error", NUMBA_CACHE_DIR=str(tmp_path))
+    assert again.stdout == first.stdout
+    for path in kept:
+        assert path.stat().st_size > 0.5 * sizes[path]
+
+
+def test_numba_is_imported_with_the_first_kernel_only():
+    run("import sys, destructors.flows; assert 'numba' not in sys.modules")
 
 
 def test_numba_without_compilation_is_as_good_as_none():
@@ -14,12 +138,10 @@ assert not has_numba()
 mixture = Rosenblatt(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1)))
 print(mixture.forward(np.array([[1.5]]))[0].item())
 """
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run(code, "-W", "error", NUMBA_DISABLE_JIT="1")
     assert abs(float(done.stdout) - 1.5) < 1e-12
+
+
+def test_fits_without_compilation():
+    plain = run(FIT, "-W", "error", NUMBA_DISABLE_JIT="1")
+    assert abs(float(plain.stdout) - float(run(FIT).stdout)) < 1e-9
