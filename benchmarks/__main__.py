@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import calibration, density, marginals, paper, scaling, speed
+from benchmarks import calibration, cold, density, marginals, paper, scaling, speed
 from benchmarks.registry import ChoiceError
 
 # A job is a module with a docstring, `add_arguments(parser)` and `run(args)`, which
@@ -16,6 +16,7 @@ JOBS = {
     "density": density,
     "speed": speed,
     "scaling": scaling,
+    "cold": cold,
     "marginals": marginals,
     "calibration": calibration,
     "paper": paper,

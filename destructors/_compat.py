@@ -12,7 +12,6 @@ from typing import Any
 from sklearn import get_config
 from sklearn.callback import CallbackSupportMixin
 from sklearn.callback._callback_support import callback_management_context
-from sklearn.linear_model._base import LinearModel as LinearModel
 from sklearn.utils._indexing import _get_column_indices as get_column_indices
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
@@ -22,6 +21,16 @@ from sklearn.utils.parallel import _threadpool_controller_decorator as limit_thr
 from sklearn.utils.stats import _weighted_percentile as weighted_percentile
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+
+
+def is_linear_model(regressor: Any) -> bool:
+    """Return whether a regressor predicts by coefficients and an intercept."""
+    # Slow to import, and few need them.
+    from sklearn.linear_model import SGDRegressor
+    from sklearn.linear_model._base import LinearModel
+
+    return isinstance(regressor, LinearModel | SGDRegressor)
+
 
 _scopes_lock = threading.Lock()
 _scopes: list[Any] = []

@@ -13,7 +13,6 @@ from scipy.linalg import block_diag
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist, pdist
 from sklearn import get_config, utils
-from sklearn.metrics import pairwise_distances_chunked
 
 __all__ = [
     "energy_coefficient",
@@ -368,6 +367,9 @@ def _mean_of_pairs(
     A: NDArray, B: NDArray, value: Callable[[NDArray], NDArray]
 ) -> float:
     """Return the mean of a function of the squared distance over all pairs of rows."""
+    # Slow to import, and few need it.
+    from sklearn.metrics import pairwise_distances_chunked
+
     blocks = pairwise_distances_chunked(A, B, metric="sqeuclidean")
     return sum(float(value(block).sum()) for block in blocks) / (len(A) * len(B))
 

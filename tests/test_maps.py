@@ -92,8 +92,8 @@ sys.modules["numba"] = None
 warnings.simplefilter("ignore", RuntimeWarning)
 import numpy as np, destructors
 from tests import domains
-from destructors.maps._jit import HAS_NUMBA
-assert not HAS_NUMBA
+from destructors.maps._jit import has_numba
+assert not has_numba()
 for name in {names!r}:
     density = destructors.load(name + ".npz")
     with np.load(f"rows of {{name}}.npz") as rows:

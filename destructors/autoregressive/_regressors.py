@@ -6,11 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin, clone
-from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.linear_model import SGDRegressor
 from sklearn.utils.validation import has_fit_parameter
 
-from destructors._compat import LinearModel, limit_threadpools
+from destructors._compat import is_linear_model, limit_threadpools
 from destructors.maps._autoregressive import BoostedTrees, Linear, Predictor
 from destructors.maps._map import External
 
@@ -75,6 +73,9 @@ class CrossFit:
         if self.regressor is not None:
             model = clone(self.regressor)
         else:
+            # Slow to import; only here it need not be there yet.
+            from sklearn.ensemble import HistGradientBoostingRegressor
+
             model = HistGradientBoostingRegressor(
                 max_iter=n_iter or _MAX_ITER, early_stopping=test is not None
             )
@@ -128,6 +129,8 @@ def as_predictor(regressor: Any) -> Predictor | None:
     """
     if regressor is None:
         return None
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
     if type(regressor) is HistGradientBoostingRegressor:
         if regressor.loss in _PLAIN_LOSSES and regressor.is_categorical_ is None:
             return _read_trees(regressor)
@@ -141,11 +144,11 @@ def _is_linear(regressor: Any) -> bool:
     """Return whether it predicts by coefficients and an intercept, and nothing else."""
     # A class that is not scikit-learn's own may predict otherwise than its base does.
     known = type(regressor).__module__.startswith("sklearn.linear_model.")
-    is_linear = isinstance(regressor, LinearModel | SGDRegressor)
-    return known and is_linear and isinstance(regressor, RegressorMixin)
+    is_regressor = isinstance(regressor, RegressorMixin)
+    return known and is_regressor and is_linear_model(regressor)
 
 
-def _read_trees(regressor: HistGradientBoostingRegressor) -> BoostedTrees:
+def _read_trees(regressor: Any) -> BoostedTrees:
     """Return trees whose nodes are numbered so that children stand side by side."""
     trees = [tree.nodes for (tree,) in regressor._predictors]
     nodes, sizes = np.concatenate(trees), np.array([len(tree) for tree in trees])

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import preprocessing
 from sklearn.base import clone
-from sklearn.decomposition import PCA
 from sklearn.utils.validation import has_fit_parameter
 
 from destructors._compat import HasMethods
@@ -94,7 +94,7 @@ class TransformerDestructor(Destructor):
             self.base_distribution_ = Uniform(rows.n_features)
         if self.log_det is not None:
             return FunctionMap(transformer, self.log_det)
-        return MAPS[type(transformer)](transformer, X)
+        return _readers()[type(transformer)](transformer, X)
 
 
 def as_destructor(
@@ -179,7 +179,7 @@ def adapt(what: str, transformer: Any) -> Destructor:
 def _refuse_unknown(transformer: Any, log_det: Any) -> None:
     """Raise TypeError if a transformer is no destructor."""
     name, why = type(transformer).__name__, None
-    known, needs_inverse = type(transformer) in MAPS, False
+    known, needs_inverse = type(transformer) in _readers(), False
     if isinstance(transformer, preprocessing.FunctionTransformer):
         needs_inverse = (transformer.func is None) != (transformer.inverse_func is None)
         # One that does nothing may have a log_det all the same.
@@ -224,7 +224,7 @@ def _affine(transformer: Any, X: NDArray) -> Map:
     return Affine(transformer.inverse_transform(np.zeros((1, X.shape[1])))[0], scale)
 
 
-def _pca(transformer: PCA, X: NDArray) -> Map:
+def _pca(transformer: Any, X: NDArray) -> Map:
     d = X.shape[1]
     if transformer.n_components_ != d:
         raise ValueError(
@@ -295,17 +295,23 @@ def _quantile(transformer: preprocessing.QuantileTransformer, X: NDArray) -> Map
     return scores
 
 
-MAPS: dict[type, Callable[[Any, NDArray], Map]] = {
-    preprocessing.StandardScaler: _affine,
-    preprocessing.MinMaxScaler: _affine,
-    preprocessing.MaxAbsScaler: _affine,
-    preprocessing.RobustScaler: _affine,
-    PCA: _pca,
-    preprocessing.PowerTransformer: _power,
-    preprocessing.QuantileTransformer: _quantile,
-    # Without a function: those with one need the log-determinant too.
-    preprocessing.FunctionTransformer: lambda transformer, X: Identity(),
-}
+@cache
+def _readers() -> dict[type, Callable[[Any, NDArray], Map]]:
+    """Return what makes a map of a fitted transformer, by its class."""
+    # Slow to import, and not needed before.
+    from sklearn.decomposition import PCA
+
+    return {
+        preprocessing.StandardScaler: _affine,
+        preprocessing.MinMaxScaler: _affine,
+        preprocessing.MaxAbsScaler: _affine,
+        preprocessing.RobustScaler: _affine,
+        PCA: _pca,
+        preprocessing.PowerTransformer: _power,
+        preprocessing.QuantileTransformer: _quantile,
+        # Without a function: those with one need the log-determinant too.
+        preprocessing.FunctionTransformer: lambda transformer, X: Identity(),
+    }
 
 
 @dataclass(frozen=True, eq=False, repr=False)

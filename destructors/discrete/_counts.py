@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors.maps._jit import HAS_NUMBA, jit
+from destructors.maps._jit import jit
 
 # Pseudo-count of a cell in the likelihood that exchanges are compared by.
 _EPS = 0.1
@@ -134,7 +134,6 @@ def _count_vectorised(
     return table
 
 
-@jit
 def _count_loops(lines, places, weight, rows, table):  # pragma: no cover
     """Count row by row."""
     for i in rows:
@@ -145,7 +144,7 @@ def _count_loops(lines, places, weight, rows, table):  # pragma: no cover
     return table
 
 
-count = _count_loops if HAS_NUMBA else _count_vectorised
+count = jit(_count_loops, plain=_count_vectorised)
 
 
 # ------------------------------------------------------------------ changes of places

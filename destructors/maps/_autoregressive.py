@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from destructors.maps._blocks import multiply
 from destructors.maps._checks import are_positions
-from destructors.maps._jit import HAS_NUMBA, jit
+from destructors.maps._jit import jit
 from destructors.maps._map import Data, Map, Mapped
 
 # A scale that varies stays within this factor of the constant one.
@@ -130,13 +130,11 @@ class BoostedTrees(Predictor):
         if self.feature.max(initial=0) >= X.shape[1]:
             raise ValueError(f"The trees ask for more features than {X.shape[1]}.")
         total = np.full(len(X), self.baseline)
-        add = _add_trees_loops if HAS_NUMBA else _add_trees_vectorised
         nodes = self.feature, self.threshold, self.left, self.value
-        add(np.ascontiguousarray(X), self.roots, self._depths, *nodes, total)
+        _add_trees(np.ascontiguousarray(X), self.roots, self._depths, *nodes, total)
         return total
 
 
-@jit
 def _add_trees_loops(X, roots, depths, feature, threshold, left, value, total):
     node = np.empty(_N_CHUNK, np.int64)
     for start in range(0, len(X), _N_CHUNK):
@@ -160,6 +158,9 @@ def _add_trees_vectorised(X, roots, depths, feature, threshold, left, value, tot
         for _ in range(depth):
             node = left[node] + (X[rows, feature[node]] > threshold[node])
         total += value[node]
+
+
+_add_trees = jit(_add_trees_loops, plain=_add_trees_vectorised)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -1,36 +1,79 @@
-"""Compilation of the hot kernels, where numba can be imported.
+"""Hot kernels: compiled by numba when they are first called, plain where it is missing.
 
-Kernels are compiled without the GIL (threads scale) and cached on disk. Where numba is
-missing the same functions run as plain Python; a module with a kernel over rows gives a
-vectorised path for that case.
+A kernel is a function on arrays made of loops. numba is imported when the first of them
+is called, and compiles it for the types of its arguments; what it compiles is kept on
+disk, see `destructors.maps._kernel_cache`. Where numba is missing, or told not to
+compile, the plain form of the kernel runs, which is vectorised, or the loops themselves
+as Python where they are short.
+
+Compilation is what the first fit on a machine waits for, and its time grows with the
+code. Kernels are therefore plain loops over contiguous arrays, of one type each: a
+slice or a NumPy function costs as much as ten lines of loops, since numba compiles what
+it does inside.
 """
 
 import warnings
 from collections.abc import Callable
+from functools import cache, cached_property, update_wrapper
 from typing import Any
 
 from numpy.typing import NDArray
 
-try:
-    from numba import config, njit
 
-    # Kernels run as plain Python where compilation is switched off, too.
-    HAS_NUMBA = not config.DISABLE_JIT
-except ImportError:
-    HAS_NUMBA = False
-    warnings.warn(
-        "numba cannot be imported: destructors works without its compiled kernels, "
-        "several times more slowly. Install it with: pip install numba",
-        RuntimeWarning,
-        stacklevel=2,
-    )
+@cache
+def has_numba() -> bool:
+    """Return whether kernels are compiled; warn, once, where numba is missing."""
+    try:
+        from numba import config
+    except ImportError:
+        warnings.warn(
+            "numba cannot be imported: destructors works without its compiled "
+            "kernels, several times more slowly. Install it with: pip install numba",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return False
+    # Where compilation is switched off numba's decorators return what they get.
+    return not config.DISABLE_JIT
 
 
-def jit(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a kernel on arrays with numba, or leave it as it is."""
-    if not HAS_NUMBA:
-        return kernel
-    return njit(nogil=True, cache=True, error_model="numpy")(kernel)
+class Kernel:
+    """A function on arrays that is compiled when it is first called.
+
+    Parameters
+    ----------
+    loops : callable
+        What is compiled. It may call other kernels.
+    plain : callable
+        What runs where numba is missing.
+    """
+
+    def __init__(self, loops: Callable[..., Any], plain: Callable[..., Any]):
+        update_wrapper(self, loops)
+        self.loops, self.plain = loops, plain
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the kernel."""
+        return self._run(*args, **kwargs)
+
+    @cached_property
+    def _run(self) -> Callable[..., Any]:
+        return self.compiled if has_numba() else self.plain
+
+    @cached_property
+    def compiled(self) -> Any:
+        """The function that numba dispatches by types of arguments."""
+        from destructors.maps._kernel_cache import compile_lazily
+
+        # Threads that come here together must not compile twice.
+        return self.__dict__.setdefault("compiled", compile_lazily(self))
+
+
+def jit(
+    loops: Callable[..., Any], plain: Callable[..., Any] | None = None
+) -> Callable[..., Any]:
+    """Return the kernel of loops; without a plain form they run as Python."""
+    return Kernel(loops, loops if plain is None else plain)
 
 
 def are_starts(starts: NDArray, n: int, shortest: int = 0) -> bool:

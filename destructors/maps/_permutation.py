@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors.maps._jit import HAS_NUMBA, jit
+from destructors.maps._jit import jit
 from destructors.maps._map import Map, Mapped
 
 
@@ -125,9 +125,8 @@ class Permutation(Map):
                 "Rows must be integer codes from 0, each column's below "
                 f"{self.sizes.tolist()}."
             )
-        apply = _apply_loops if HAS_NUMBA else _apply_vectorised
         Z, tree = np.empty_like(codes), (self.features, self.children, goes_left)
-        apply(codes, *tree, table, self._starts, Z)
+        _apply(codes, *tree, table, self._starts, Z)
         return Z
 
 
@@ -143,7 +142,6 @@ def _apply_vectorised(X, features, children, left, table, starts, Z):
     Z[:] = table[children[node, :1], X + starts[:-1]]
 
 
-@jit
 def _apply_loops(X, features, children, left, table, starts, Z):  # pragma: no cover
     """Map row by row."""
     for i in range(X.shape[0]):
@@ -154,3 +152,6 @@ def _apply_loops(X, features, children, left, table, starts, Z):  # pragma: no c
         leaf = children[node, 0]
         for f in range(X.shape[1]):
             Z[i, f] = table[leaf, starts[f] + X[i, f]]
+
+
+_apply = jit(_apply_loops, plain=_apply_vectorised)

@@ -25,7 +25,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import erfcx, log_ndtr, logsumexp, ndtri_exp
 
 from destructors.maps import _rosenblatt_kernels as kernels
-from destructors.maps._jit import HAS_NUMBA
+from destructors.maps._jit import jit
 from destructors.maps._map import Map, Mapped
 from destructors.maps._normal import LARGEST
 
@@ -194,7 +194,7 @@ class Conditional(NamedTuple):
         log_slope : ndarray of shape (n_samples,)
             Log of dz/dx, in nats.
         """
-        return (kernels.gaussianize if HAS_NUMBA else _gaussianize_vectorised)(x, *self)
+        return _gaussianize(x, *self)
 
     def invert(self, z: NDArray) -> Mapped:
         """Return the values that `gaussianize` maps to ``z``.
@@ -215,7 +215,7 @@ class Conditional(NamedTuple):
         log_slope : ndarray of shape (n_samples,)
             Log of dz/dx there, in nats.
         """
-        return (kernels.invert if HAS_NUMBA else _invert_vectorised)(z, *self)
+        return _invert(z, *self)
 
 
 def _gaussianize_vectorised(x: NDArray, *mixture: Any) -> Mapped:
@@ -274,3 +274,7 @@ def _invert_vectorised(z: NDArray, *mixture: Any) -> Mapped:
         trial, last = trial[left], last[left]
         offset, log_weight = offset[:, left], log_weight[:, left]
     return x, log_slope
+
+
+_gaussianize = jit(kernels.gaussianize, plain=_gaussianize_vectorised)
+_invert = jit(kernels.invert, plain=_invert_vectorised)

@@ -31,7 +31,9 @@ def _add_components(x, first, factor, offset, weight):
     """
     n = len(x)
     # Made here, they are known to share no memory with the rest.
-    lower, upper, density = np.zeros(n), np.zeros(n), np.zeros(n)
+    lower, upper, density = np.empty(n), np.empty(n), np.empty(n)
+    for i in range(n):
+        lower[i], upper[i], density[i] = 0.0, 0.0, 0.0
     for k in range(len(factor)):
         slope = factor[k]
         # Taken from whole arrays, these are known to be contiguous.
@@ -51,7 +53,7 @@ def _add_components(x, first, factor, offset, weight):
 @jit
 def _to_normal(lower, upper, density):
     """Return normal values with these tails, and dz/dx; right where `_in_range`."""
-    z, slope = np.empty_like(lower), np.empty_like(lower)
+    z, slope = np.empty(len(lower)), np.empty(len(lower))
     for i in range(len(lower)):
         tail = min(lower[i], upper[i])
         size = normal.quantile_fit(normal.log(tail))
@@ -66,34 +68,45 @@ def _in_range(lower, upper, density):
 
 
 @jit
-def _gaussianize_in_logs(x, factor, offset, log_weight, tilt):
+def _gaussianize_in_logs(x, row, factor, offset, log_weight, tilt):
     """Return z and log dz/dx of one value that may be out of the range of sums."""
-    u = np.minimum(np.maximum(factor * x + offset, -normal.LARGEST), normal.LARGEST)
-    below, above = np.empty_like(u), np.empty_like(u)
-    for k in range(len(u)):
-        below[k] = log_weight[k] + normal.log_tail(-u[k])
-        above[k] = log_weight[k] + normal.log_tail(u[k])
+    n = len(factor)
+    u, below, above = np.empty(n), np.empty(n), np.empty(n)
+    for k in range(n):
+        value = factor[k] * x + offset[k, row]
+        u[k] = min(max(value, -normal.LARGEST), normal.LARGEST)
+        below[k] = log_weight[k, row] + normal.log_tail(-u[k])
+        above[k] = log_weight[k, row] + normal.log_tail(u[k])
     lower, upper = _log_sum(below), _log_sum(above)
-    side = -1.0 if lower < upper else 1.0
+    is_left = lower < upper
+    side, smaller = (-1.0, lower) if is_left else (1.0, upper)
     # The slope of log F: the hazards of the components, each by its share of the tail.
-    hazard = below - lower if lower < upper else above - upper
-    for k in range(len(u)):
-        hazard[k] += math.log(factor[k]) - normal.log_mills(side * u[k])
-    size = normal.quantile(min(lower, upper))
-    log_slope = _log_sum(hazard) + normal.log_mills(size)
-    return side * size + tilt * x, np.logaddexp(log_slope, np.log(tilt))
+    for k in range(n):
+        hazard = math.log(factor[k]) - normal.log_mills(side * u[k])
+        below[k] = (below[k] if is_left else above[k]) - smaller + hazard
+    size = normal.quantile(smaller)
+    log_slope = _log_sum(below) + normal.log_mills(size)
+    if tilt > 0.0:
+        low, high = math.log(tilt), log_slope
+        if high < low:
+            low, high = high, low
+        log_slope = high + math.log1p(math.exp(low - high))
+    return side * size + tilt * x, log_slope
 
 
 @jit
 def _log_sum(logs):
-    largest = logs.max()
-    return largest + math.log(np.exp(logs - largest).sum())
+    largest, total = logs[0], 0.0
+    for k in range(len(logs)):
+        largest = max(largest, logs[k])
+    for k in range(len(logs)):
+        total += math.exp(logs[k] - largest)
+    return largest + math.log(total)
 
 
-@jit
 def gaussianize(x, factor, offset, weight, log_weight, tilt):
     """Return ``z`` and ``log_slope``; see `Conditional.gaussianize`."""
-    z, log_slope = np.empty_like(x), np.empty_like(x)
+    z, log_slope = np.empty(len(x)), np.empty(len(x))
     for first in range(0, len(x), _N_CHUNK):
         part = x[first : first + _N_CHUNK]
         lower, upper, density = _add_components(part, first, factor, offset, weight)
@@ -105,25 +118,24 @@ def gaussianize(x, factor, offset, weight, log_weight, tilt):
                 log_slope[row] = normal.log(slope[i] + tilt)
             else:
                 z[row], log_slope[row] = _gaussianize_in_logs(
-                    x[row], factor, offset[:, row], log_weight[:, row], tilt
+                    x[row], row, factor, offset, log_weight, tilt
                 )
     return z, log_slope
 
 
-@jit
 def invert(z, factor, offset, weight, log_weight, tilt):
     """Return ``x`` and ``log_slope``; see `Conditional.invert`."""
-    x, log_slope = np.empty_like(z), np.empty_like(z)
-    n_components = len(factor)
-    low, high = np.empty(_N_CHUNK), np.empty(_N_CHUNK)
-    trial, last = np.empty(_N_CHUNK), np.empty(_N_CHUNK)
-    rows, left = np.empty(_N_CHUNK, np.int64), np.empty(_N_CHUNK, np.int64)
+    x, log_slope = np.empty(len(z)), np.empty(len(z))
+    n_components, n_chunk = len(factor), min(_N_CHUNK, len(z))
+    low, high = np.empty(n_chunk), np.empty(n_chunk)
+    trial, last = np.empty(n_chunk), np.empty(n_chunk)
+    rows, left = np.empty(n_chunk, np.int64), np.empty(n_chunk, np.int64)
     # One array for both would not be known to be contiguous.
-    shift = np.empty((n_components, _N_CHUNK))
-    w = np.empty((n_components, _N_CHUNK))
+    shift, w = np.empty((n_components, n_chunk)), np.empty((n_components, n_chunk))
     for start in range(0, len(z), _N_CHUNK):
         n = min(_N_CHUNK, len(z) - start)
-        low[:], high[:], trial[:], last[:] = np.inf, -np.inf, 0.0, np.inf
+        for i in range(n):
+            low[i], high[i], trial[i], last[i] = np.inf, -np.inf, 0.0, np.inf
         for k in range(n_components):
             for i in range(n):
                 shift[k, i] = offset[k, start + i]
@@ -146,7 +158,7 @@ def invert(z, factor, offset, weight, log_weight, tilt):
                     now, log_now = value[i] + tilt * at, normal.log(slope[i])
                 else:
                     now, log_now = _gaussianize_in_logs(
-                        at, factor, offset[:, row], log_weight[:, row], tilt
+                        at, row, factor, offset, log_weight, tilt
                     )
                     # Where the map is flat a step goes too far; it must not be NaN.
                     slope[i] = max(math.exp(log_now), 1e-300)

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors.maps._jit import HAS_NUMBA, are_starts, jit
+from destructors.maps._jit import are_starts, jit
 from destructors.maps._map import Map, Mapped
 
 # The search runs breadth-first over a block of rows: each halving step is then a plain
@@ -92,34 +92,10 @@ class Spline(Map):
             )
         W, log_det = np.empty(V.shape), np.zeros(len(V))
         spline = self._rational, inverse, self.knots, self.values, self.slopes
-        if HAS_NUMBA:
-            _apply_loops(np.ascontiguousarray(V), self.starts, *spline, W, log_det)
-        else:
-            self._apply_vectorised(V, *spline, W, log_det)
+        _apply(np.ascontiguousarray(V), self.starts, *spline, W, log_det)
         # Where the line beyond the ends leads out of float64.
         np.clip(W, -_LARGEST, _LARGEST, out=W)
         return W, log_det
-
-    def _apply_vectorised(
-        self,
-        V: NDArray,
-        rational: bool | None,
-        inverse: bool,
-        knots: NDArray,
-        values: NDArray,
-        slopes: NDArray,
-        W: NDArray,
-        log_det: NDArray,
-    ) -> None:
-        places = values if inverse else knots
-        for j, start in enumerate(self.starts[:-1]):
-            inner = places[start + 1 : self.starts[j + 1] - 1]
-            k = start + np.searchsorted(inner, V[:, j], side="right")
-            with np.errstate(over="ignore"):
-                W[:, j], log_slope = _apply_piece(
-                    V[:, j], k, rational, inverse, knots, values, slopes
-                )
-            log_det += log_slope
 
 
 def _apply_piece(v, k, rational, inverse, knots, values, slopes):
@@ -163,7 +139,6 @@ def _apply_piece(v, k, rational, inverse, knots, values, slopes):
 _apply_piece_compiled = jit(_apply_piece)
 
 
-@jit
 def _apply_loops(V, starts, rational, inverse, knots, values, slopes, W, log_det):
     n, d = V.shape
     places = values if inverse else knots
@@ -207,6 +182,21 @@ def _find_intervals(v, points, start, stop, found):
             k = found[i]
             found[i] = k + half * (v[i] >= points[k + half])
         size -= half
+
+
+def _apply_vectorised(V, starts, rational, inverse, knots, values, slopes, W, log_det):
+    places = values if inverse else knots
+    for j, start in enumerate(starts[:-1]):
+        inner = places[start + 1 : starts[j + 1] - 1]
+        k = start + np.searchsorted(inner, V[:, j], side="right")
+        with np.errstate(over="ignore"):
+            W[:, j], log_slope = _apply_piece(
+                V[:, j], k, rational, inverse, knots, values, slopes
+            )
+        log_det += log_slope
+
+
+_apply = jit(_apply_loops, plain=_apply_vectorised)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

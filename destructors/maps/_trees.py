@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors.maps._cube import from_cube, to_cube
-from destructors.maps._jit import HAS_NUMBA, are_starts, jit
+from destructors.maps._jit import are_starts, jit
 from destructors.maps._map import BothWays, Mapped
 
 SPLIT = np.dtype([("node", "i4"), ("feature", "i4"), ("t_in", "f4"), ("t_out", "f4")])
@@ -171,16 +171,20 @@ def routes(splits, inverse):
         Depth of the tree.
     """
     # Unsigned numbers spare numba the test for indices that count from the end.
-    feature = np.zeros(2 * len(splits) + 1, np.uint64)
-    child = np.arange(2 * len(splits) + 1).astype(np.uint64)
-    cut = np.full(2 * len(splits) + 1, np.inf)
-    depth = np.zeros(2 * len(splits) + 1, np.int64)
+    n = 2 * len(splits) + 1
+    feature, child = np.empty(n, np.uint64), np.empty(n, np.uint64)
+    cut, depth, n_levels = np.empty(n), np.empty(n, np.int64), 0
+    for node in range(n):
+        feature[node], child[node], cut[node], depth[node] = 0, node, np.inf, 0
     for k in range(len(splits)):
         node = splits[k]["node"]
         feature[node], child[node] = splits[k]["feature"], 2 * k + 1
         cut[node] = splits[k]["t_out"] if inverse else splits[k]["t_in"]
-        depth[2 * k + 1] = depth[2 * k + 2] = depth[node] + 1
-    return feature, child, cut, depth.max()
+        level = depth[node] + 1
+        depth[2 * k + 1] = depth[2 * k + 2] = level
+        if level > n_levels:
+            n_levels = level
+    return feature, child, cut, n_levels
 
 
 # ---------------------------------------------------------------------- compiled
@@ -240,7 +244,6 @@ def _write_map(splits, leaf, inverse, box, unmet, begin, which, pieces):
     return end, log_det + np.log(product)
 
 
-@jit
 def _push_loops(U, beyond, splits, starts, log_det, inverse):
     """Push rows through trees, in place; add to ``log_det``.
 
@@ -261,20 +264,23 @@ def _push_loops(U, beyond, splits, starts, log_det, inverse):
     """
     n, d = U.shape
     n_trees = len(starts) - 1
-    box, unmet = np.zeros((d, 4)), np.ones(d, np.uint64)
+    box, unmet = np.empty((d, 4)), np.empty(d, np.uint64)
     for j in range(d):
-        box[j, _1] = box[j, _3] = -1.0
+        box[j, _0], box[j, _1], box[j, _2], box[j, _3] = 0.0, -1.0, 0.0, -1.0
+        unmet[j] = 1
     at = np.empty(_GROUP, np.uint64)
     for i in range(n_trees):
         tree = n_trees - 1 - i if inverse else i
         part = splits[starts[tree] : starts[tree + 1]]
         feature, child, cut, n_levels = routes(part, inverse)
         # Maps of leaves are written when a row first comes there.
-        written = np.zeros(len(child), np.bool_)
-        begin, end = np.empty_like(child), np.empty_like(child)
-        log_dets = np.empty_like(cut)
+        n_nodes = len(child)
+        begin, end = np.empty(n_nodes, np.uint64), np.empty(n_nodes, np.uint64)
+        log_dets = np.empty(n_nodes)
+        for node in range(n_nodes):
+            end[node] = 0
         # One more than the maps can fill: a map is written before it is known to end.
-        size = (len(part) + 1) * min(n_levels, d) + 1
+        size = (len(part) + 1) * (n_levels if n_levels < d else d) + 1
         which, pieces = np.empty(size, np.uint64), np.empty((size, 4))
         free = np.uint64(0)
         for first in range(0, n, _GROUP):
@@ -288,8 +294,8 @@ def _push_loops(U, beyond, splits, starts, log_det, inverse):
                     at[r - g] = child[k] + np.uint64(U[r, feature[k]] >= cut[k])
             for r in rows:
                 k = at[r - g]
-                if not written[k]:
-                    written[k], begin[k] = True, free
+                if end[k] == 0:
+                    begin[k] = free
                     free, log_dets[k] = _write_map(
                         part, k, inverse, box, unmet, free, which, pieces
                     )
@@ -364,4 +370,4 @@ def _push_vectorised(U, beyond, splits, starts, log_det, inverse):
         log_det += np.sum(np.log(slope)[at], axis=1, where=inside)
 
 
-push_trees = _push_loops if HAS_NUMBA else _push_vectorised
+push_trees = jit(_push_loops, plain=_push_vectorised)

@@ -1,5 +1,6 @@
 """Gaps, steps and atoms of a feature, by the best piecewise constant density."""
 
+import math
 from numbers import Integral, Real
 from typing import ClassVar, Literal
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from destructors._compat import Interval, StrOptions
 from destructors.maps import Affine, Chain, CubeSteps, Map
 from destructors.maps._cube import CUTOFF, to_cube
-from destructors.maps._jit import HAS_NUMBA, jit
+from destructors.maps._jit import jit
 from destructors.marginal._column import FeaturewiseDestructor
 from destructors.rows import Fold, mean_and_scale
 
@@ -210,29 +211,28 @@ def _best_partition(edges: NDArray, counts: NDArray, penalty: float) -> NDArray:
     cuts : ndarray of shape (n_blocks + 1,)
         Cells before which blocks begin and end: increasing, from 0 to n_cells.
     """
-    search = _last_blocks_loops if HAS_NUMBA else _last_blocks_vectorised
-    previous = search(edges, np.r_[0.0, np.cumsum(counts)], penalty)
+    previous = _last_blocks(edges, np.r_[0.0, np.cumsum(counts)], penalty)
     cuts = [len(counts)]
     while cuts[-1] > 0:
         cuts.append(int(previous[cuts[-1]]))
     return np.array(cuts[::-1])
 
 
-@jit
 def _last_blocks_loops(edges, below, penalty):
     """Return where the last block begins in the best partition of the first cells.
 
     ``below`` is the weight below each edge.
     """
     m = len(below)
-    best, previous = np.zeros(m), np.zeros(m, np.int64)
+    best, previous = np.empty(m), np.empty(m, np.int64)
+    best[0], previous[0] = 0.0, 0
     for stop in range(1, m):
-        best[stop] = -np.inf
+        best[stop], previous[stop] = -np.inf, 0
         for start in range(stop):
             mass = below[stop] - below[start]
             width = (edges[stop] - edges[start]) * below[m - 1]
             # An empty block has likelihood 1; the maximum keeps the logarithm finite.
-            fit = mass * np.log(max(mass, 1e-300) / width)
+            fit = mass * math.log((mass if mass > 1e-300 else 1e-300) / width)
             value = best[start] + fit - penalty
             if value > best[stop]:
                 best[stop], previous[stop] = value, start
@@ -250,3 +250,6 @@ def _last_blocks_vectorised(edges: NDArray, below: NDArray, penalty: float) -> N
         previous[stop] = np.argmax(value)
         best[stop] = value[previous[stop]]
     return previous
+
+
+_last_blocks = jit(_last_blocks_loops, plain=_last_blocks_vectorised)

@@ -121,14 +121,14 @@ def _compress(
         else:
             position = np.searchsorted(np.cumsum(weight), cuts, side="right")
         position = np.searchsorted(x, x[np.minimum(position, len(x) - 1)])
-        unique = np.unique(np.r_[0, position, np.searchsorted(x, x[-1])])
+        unique = np.unique(np.concatenate([[0], position, [np.searchsorted(x, x[-1])]]))
     if weight is None:
-        mass = np.diff(unique, append=len(x)).astype(np.float64)
+        mass = np.append(unique[1:], len(x)) - unique.astype(np.float64)
         sums = np.add.reduceat(x, unique)
     else:
         mass = np.add.reduceat(weight, unique)
         sums = np.add.reduceat(weight * x, unique)
-    means = np.clip(sums / mass, x[unique], np.r_[x[unique[1:] - 1], x[-1]])
+    means = np.clip(sums / mass, x[unique], np.append(x[unique[1:] - 1], x[-1]))
     return means, mass
 
 
@@ -154,10 +154,10 @@ def choose_knots(x: NDArray, weight: NDArray, n_knots: int) -> NDArray:
         Strictly increasing; fewer than ``n_knots`` where values are tied or few.
     """
     gaps = np.diff(rank_scores(weight) + 1.5 * np.arcsinh(x))
-    place = np.cumsum(np.r_[0.0, np.minimum(gaps, _LARGEST_GAP)])
+    place = np.append(0.0, np.cumsum(np.minimum(gaps, _LARGEST_GAP)))
     knots = np.interp(np.linspace(0.0, place[-1], min(n_knots, len(x))), place, x)
     apart = np.diff(knots) > _SMALLEST_SPACING * np.hypot(1.0, knots[1:])
-    knots = knots[np.r_[True, apart]]
+    knots = knots[np.append(True, apart)]
     knots[-1] = x[-1]
     return knots
 

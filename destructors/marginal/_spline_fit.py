@@ -17,6 +17,9 @@ once, for the logarithm. The expected Hessian is ``E[∇t ∇tᵀ] + E[∇log t'
 which is positive semidefinite everywhere.
 """
 
+import math
+from functools import lru_cache
+
 import numpy as np
 
 from destructors.maps._jit import jit
@@ -34,218 +37,228 @@ _SPARSE_COUNT = 10.0
 # A fit ends when a step gains less than this per row, in nats: far below what any
 # sample could tell.
 _TOLERANCE = 1e-5
+_MAX_STEPS = 50
 
 
-@jit
+# ---------------------------------------------------------------- what is summed once
+
+
+def _sum(v):
+    """In order, so that equal numbers give equal sums."""
+    return np.cumsum(v)[-1]
+
+
 def _design(x, weight, knots):
     """Moments of the rows of ``A``, the place of each point, and the mass between."""
-    n, m = len(x), len(knots)
-    interval, s, a, b = np.empty(n, np.int64), np.empty(n), np.empty(n), np.empty(n)
-    mass, passed = np.zeros(m), np.empty(m)
-    ends_a, ends_b, both = np.zeros(m), np.zeros(m), np.zeros(m)
-    own_a, own_b = np.zeros(m), np.zeros(m)
-    k = 0
-    for i in range(n):
-        # Points are sorted.
-        while k < m - 2 and knots[k + 1] <= x[i]:
-            k += 1
-        h = knots[k + 1] - knots[k]
-        before = knots[k] - knots[k - 1] if k > 0 else 0.0
-        interval[i] = k
-        s[i] = (x[i] - knots[k]) / h
-        # A row has q_k for knots passed, then a and b for the two about the point.
-        a[i] = 0.5 * before + h * (s[i] - 0.5 * s[i] * s[i])
-        b[i] = 0.5 * h * s[i] * s[i]
-        mass[k] += weight[i]
-        ends_a[k] += weight[i] * a[i]
-        ends_b[k + 1] += weight[i] * b[i]
-        both[k] += weight[i] * a[i] * b[i]
-        own_a[k] += weight[i] * a[i] * a[i]
-        own_b[k + 1] += weight[i] * b[i] * b[i]
-    total, so_far = _sum(weight), 0.0
-    q, first, second = np.empty(m), np.empty(m), np.zeros((m, m))
-    for k in range(m):
-        so_far += mass[k]
-        passed[k] = total - so_far
-        before = knots[k] - knots[k - 1] if k > 0 else 0.0
-        after = knots[k + 1] - knots[k] if k < m - 1 else 0.0
-        q[k] = 0.5 * (before + after)
-        first[k] = q[k] * passed[k] + ends_a[k] + ends_b[k]
-        second[k, k] = own_a[k] + own_b[k] + q[k] * q[k] * passed[k]
-    for k in range(m):
-        for l in range(k + 1, m):
-            second[k, l] = q[k] * first[l]
-            if l == k + 1:
-                second[k, l] += both[k] - q[k] * ends_b[l]
-            second[l, k] = second[k, l]
+    m, gaps = len(knots), knots[1:] - knots[:-1]
+    interval, around = np.searchsorted(knots[1:-1], x, side="right"), np.zeros(m + 1)
+    around[1:-1] = gaps
+    h, before, after = gaps[interval], around[:-1], around[1:]
+    s = (x - knots[interval]) / h
+    # A row has q_k for knots passed, then a and b for the two about the point.
+    a = 0.5 * before[interval] + h * (s - 0.5 * s * s)
+    b = 0.5 * h * s * s
+    weight_a, weight_b = weight * a, weight * b
+
+    def collect(values, place=interval):
+        # In the order of the points, as `_sum`.
+        return np.bincount(place, values, m)
+
+    mass, q = collect(weight), 0.5 * (before + after)
+    ends_b, passed = collect(weight_b, interval + 1), _sum(weight) - np.cumsum(mass)
+    first = q * passed + collect(weight_a) + ends_b
+    # All that is passed, but on the diagonal and beside it.
+    second = q[:, None] * first
+    second = np.where(_is_above(m), second, second.T)
+    beside = collect(weight_a * b)[:-1] - q[:-1] * ends_b[1:]
+    second.ravel()[1 :: m + 1] += beside
+    second.ravel()[m :: m + 1] += beside
+    own = collect(weight_a * a) + collect(weight_b * b, interval + 1)
+    second.ravel()[:: m + 1] = own + q * q * passed
     return interval, s, mass, first, second
 
 
-@jit
-def _sum(v):
-    """In order, so that equal numbers give equal sums."""
-    total = 0.0
-    for i in range(len(v)):
-        total += v[i]
-    return total
+@lru_cache
+def _is_above(n_knots):
+    return np.triu(np.ones((n_knots, n_knots), bool), 1)
 
 
-@jit
-def _quadratic_form(matrix, v):
-    return v @ (matrix @ v)
-
-
-@jit
-def _evaluate(theta, penalty, data, g):
-    """Return log-likelihood, what the penalty leaves of it, and slopes at the points;
-    set ``g`` to the slopes at the knots.
-    """
-    interval, s, weight, first, second = data
-    for k in range(len(g)):
-        g[k] = np.exp(theta[k + 1])
-    n, c = len(s), theta[0]
-    slope, logs = np.empty(n), 0.0
-    for i in range(n):
-        slope[i] = (1.0 - s[i]) * g[interval[i]] + s[i] * g[interval[i] + 1]
-        logs += weight[i] * np.log(slope[i])
-    square = _sum(weight) * c * c + 2.0 * c * (first @ g) + _quadratic_form(second, g)
-    loglik = logs - 0.5 * square
-    return loglik, loglik - 0.5 * _quadratic_form(penalty, theta), slope
-
-
-@jit
-def _derivatives(theta, penalty, data, g, slope, out):
-    """Return the gradient, and set the upper half of ``out`` to the expected Hessian,
-    of minus the penalised log-likelihood in ``theta = (c, eta)``.
-    """
-    interval, s, weight, first, second = data
-    m = len(g)
-    gradient = np.empty(m + 1)
-    total = weight.sum()
-    gradient[0] = total * theta[0]
-    out[0, 0] = total
-    for k in range(m):
-        gradient[0] += first[k] * g[k]
-        pull = theta[0] * first[k]
-        for l in range(m):
-            pull += second[k, l] * g[l]
-        gradient[k + 1] = g[k] * pull
-        out[0, k + 1] = g[k] * first[k]
-        for l in range(k, m):
-            out[k + 1, l + 1] = g[k] * second[k, l] * g[l]
-    for i in range(len(s)):
-        k = interval[i]
-        right = s[i] * g[k + 1] / slope[i]
-        left = 1.0 - right
-        gradient[k + 1] -= weight[i] * left
-        gradient[k + 2] -= weight[i] * right
-        out[k + 1, k + 1] += weight[i] * left * left
-        out[k + 1, k + 2] += weight[i] * left * right
-        out[k + 2, k + 2] += weight[i] * right * right
-    for k in range(m + 1):
-        for l in range(k, m + 1):
-            out[k, l] += penalty[k, l]
-    gradient += penalty @ theta
-    return gradient
-
-
-@jit
-def _factorise(A):
-    """Cholesky factor ``U`` with ``UᵀU = A``, from and into the upper half of A.
-
-    Row by row, so that the inner loop runs along memory; the matrices are too small
-    for a library call to pay.
-    """
-    m = len(A)
-    for k in range(m):
-        A[k, k] = np.sqrt(A[k, k])
-        for j in range(k + 1, m):
-            A[k, j] /= A[k, k]
-        for i in range(k + 1, m):
-            for j in range(i, m):
-                A[i, j] -= A[k, i] * A[k, j]
-
-
-@jit
-def _solve(U, b):
-    """Solve ``UᵀU x = b``."""
-    m = len(U)
-    x = b.copy()
-    for k in range(m):
-        x[k] /= U[k, k]
-        for j in range(k + 1, m):
-            x[j] -= U[k, j] * x[k]
-    for k in range(m - 1, -1, -1):
-        for j in range(k + 1, m):
-            x[k] -= U[k, j] * x[j]
-        x[k] /= U[k, k]
-    return x
-
-
-@jit
-def _trace_of_ratio(U, penalty):
-    """Trace of ``(UᵀU)⁻¹ penalty``, with a penalty of two off-diagonals."""
-    m = len(U)
-    inverse = np.zeros((m, m))
-    for k in range(m - 1, -1, -1):
-        inverse[k, k] = 1.0 / U[k, k]
-        for j in range(k + 1, m):
-            for l in range(j, m):
-                inverse[k, l] -= U[k, j] * inverse[j, l]
-        for l in range(k + 1, m):
-            inverse[k, l] /= U[k, k]
-    trace = 0.0
-    for i in range(m):
-        for j in range(i, min(i + 3, m)):
-            if penalty[i, j] != 0.0:
-                entry = 0.0
-                for l in range(j, m):
-                    entry += inverse[i, l] * inverse[j, l]
-                trace += entry * penalty[i, j] * (1.0 if i == j else 2.0)
-    return trace
-
-
-@jit
 def _difference_penalty(strength):
-    """Matrix of ``Σ_k strength_k (second difference at knot k)²`` in (c, eta)."""
+    """Diagonals of the matrix of ``Σ_k strength_k (second difference at knot k)²`` in
+    (c, eta): ``penalty[d, k]`` is its entry ``(k, k + d)``.
+    """
     m = len(strength)
-    penalty = np.zeros((m + 1, m + 1))
-    stencil = np.array([1.0, -2.0, 1.0])
-    for k in range(1, m - 1):
-        for i in range(3):
-            for j in range(3):
-                penalty[k + i, k + j] += strength[k] * stencil[i] * stencil[j]
+    penalty, inner = np.zeros((3, m + 1)), strength[1:-1]
+    penalty[0, 3:] = inner
+    penalty[0, 2:-1] += 4.0 * inner
+    penalty[0, 1:-2] += inner
+    penalty[1, 2:-1] = -2.0 * inner
+    penalty[1, 1:-2] -= 2.0 * inner
+    penalty[2, 1:-2] = inner
     return penalty
 
 
-@jit
+@lru_cache
+def _smoothness(n_knots):
+    return _difference_penalty(np.ones(n_knots))
+
+
 def _start(x, weight, total, knots):
     """Parameters of the affine map to mean 0 and variance 1."""
-    mean, variance = 0.0, 0.0
-    for i in range(len(x)):
-        mean += weight[i] * x[i]
-    mean /= total
-    for i in range(len(x)):
-        variance += weight[i] * ((x[i] - mean) * (x[i] - mean))
-    sd = np.sqrt(variance / total)
-    theta = np.empty(len(knots) + 1)
+    mean = _sum(weight * x) / total
+    sd = np.sqrt(_sum(weight * ((x - mean) * (x - mean))) / total)
+    theta = np.full(len(knots) + 1, -np.log(sd))
     theta[0] = (knots[0] - mean) / sd
-    for k in range(1, len(theta)):
-        theta[k] = -np.log(sd)
     return theta
 
 
-@jit
 def _sparse_strength(mass):
     """Return strengths of the penalty where data are sparse."""
-    strength = np.empty(len(mass))
-    for k in range(len(mass)):
-        around = mass[k] + mass[k - 1] if k > 0 else mass[k]
-        strength[k] = _SPARSE_PENALTY / (1.0 + around / _SPARSE_COUNT)
-    return strength
+    around = mass.copy()
+    around[1:] += mass[:-1]
+    return _SPARSE_PENALTY / (1.0 + around / _SPARSE_COUNT)
+
+
+# ---------------------------------------------------------------- one penalty
 
 
 @jit
+def _maximise(
+    theta, penalty, interval, s, weight, total, first, second, work, slope, out, inverse
+):
+    """Maximise the penalised log-likelihood from ``theta = (c, eta)`` on, in place.
+
+    One kernel, since each of its own costs as much again to compile. The last four
+    arguments are to work in, of shape (5, n_knots + 1), (n_points,) and (n_knots + 1,
+    n_knots + 1).
+
+    Returns
+    -------
+    loglik : float
+        Log-likelihood that is reached.
+    n_effective : float
+        Effective number of parameters.
+    """
+    g, pull, drag, step, trial = work
+    m = len(theta)
+    n_knots, old, loglik = m - 1, -np.inf, -np.inf
+    for k in range(m):
+        step[k] = 0.0
+    for round_ in range(_MAX_STEPS + 1):
+        size = 1.0
+        while True:
+            for k in range(m):
+                trial[k] = theta[k] - size * step[k]
+            # The log-likelihood: slopes at the knots ``g`` and at the points, then the
+            # square of the values by its quadratic form, whose product is the ``pull``.
+            c, reached = trial[0], 0.0
+            for k in range(n_knots):
+                g[k] = math.exp(trial[k + 1])
+                pull[k] = 0.0
+            for i in range(len(s)):
+                k = interval[i]
+                slope[i] = (1.0 - s[i]) * g[k] + s[i] * g[k + 1]
+                reached += weight[i] * math.log(slope[i])
+            for l in range(n_knots):
+                # Along the rows: the same by symmetry, and vectorised.
+                slope_l = g[l]
+                for k in range(n_knots):
+                    pull[k] += second[l, k] * slope_l
+            square = total * c * c
+            for k in range(n_knots):
+                square += (2.0 * c * first[k] + pull[k]) * g[k]
+            reached -= 0.5 * square
+            # What the penalty leaves of it; the ``drag`` is the penalty's product.
+            cost = 0.0
+            for k in range(m):
+                drag[k] = penalty[0, k] * trial[k]
+                for d in range(1, 3):
+                    if k >= d:
+                        drag[k] += penalty[d, k - d] * trial[k - d]
+                    if k + d < m:
+                        drag[k] += penalty[d, k] * trial[k + d]
+                cost += drag[k] * trial[k]
+            value = reached - 0.5 * cost
+            # A NaN compares as worse.
+            if value >= old or size < 1e-9:
+                break
+            size *= 0.5
+        if not value >= old:
+            break
+        loglik = reached
+        for k in range(m):
+            theta[k] = trial[k]
+        if round_ == _MAX_STEPS or value - old < _TOLERANCE * total:
+            break
+        old = value
+
+        # The gradient, and the upper half of the expected Hessian, of minus the value.
+        step[0], out[0, 0] = total * c + drag[0], total
+        for k in range(n_knots):
+            step[0] += first[k] * g[k]
+            step[k + 1] = g[k] * (c * first[k] + pull[k]) + drag[k + 1]
+            out[0, k + 1] = g[k] * first[k]
+            slope_k = g[k]
+            for l in range(k, n_knots):
+                out[k + 1, l + 1] = slope_k * second[k, l] * g[l]
+        for i in range(len(s)):
+            k = interval[i]
+            right = s[i] * g[k + 1] / slope[i]
+            left = 1.0 - right
+            weight_left, weight_right = weight[i] * left, weight[i] * right
+            step[k + 1] -= weight_left
+            step[k + 2] -= weight_right
+            out[k + 1, k + 1] += weight_left * left
+            out[k + 1, k + 2] += weight_left * right
+            out[k + 2, k + 2] += weight_right * right
+        for d in range(3):
+            for k in range(m - d):
+                out[k, k + d] += penalty[d, k]
+
+        # Its Cholesky factor and the step. Row by row, so that the inner loop runs
+        # along memory; the matrices are too small for a library call to pay.
+        for k in range(m):
+            root = math.sqrt(out[k, k])
+            out[k, k] = root
+            along = step[k] / root
+            step[k] = along
+            for j in range(k + 1, m):
+                out[k, j] /= root
+                step[j] -= out[k, j] * along
+            for i in range(k + 1, m):
+                factor = out[k, i]
+                for j in range(i, m):
+                    out[i, j] -= factor * out[k, j]
+        for k in range(m - 1, -1, -1):
+            for j in range(k + 1, m):
+                step[k] -= out[k, j] * step[j]
+            step[k] /= out[k, k]
+
+    # The trace of (UᵀU)⁻¹ penalty; the factor is the last step's, taken a hair from the
+    # optimum.
+    trace = 0.0
+    for k in range(m - 1, -1, -1):
+        for l in range(k + 1, m):
+            inverse[k, l] = 0.0
+        inverse[k, k] = 1.0 / out[k, k]
+        for j in range(k + 1, m):
+            factor = out[k, j]
+            for l in range(j, m):
+                inverse[k, l] -= factor * inverse[j, l]
+        for l in range(k + 1, m):
+            inverse[k, l] /= out[k, k]
+    for d in range(3):
+        for i in range(m - d):
+            entry = 0.0
+            for l in range(i + d, m):
+                entry += inverse[i, l] * inverse[i + d, l]
+            trace += entry * penalty[d, i] * (1.0 if d == 0 else 2.0)
+    return loglik, m - trace
+
+
+# ---------------------------------------------------------------- all penalties
+
+
 def fit_slopes(x, weight, knots, penalties):
     """Fit the value at the first knot and the log-slopes.
 
@@ -267,44 +280,22 @@ def fit_slopes(x, weight, knots, penalties):
     eta : ndarray of shape (n_knots,)
         Log-slopes at the knots.
     """
-    m = len(knots)
-    total = _sum(weight)
+    m, total = len(knots), _sum(weight)
     interval, s, mass, first, second = _design(x, weight, knots)
-    data = interval, s, weight, first, second
-    smooth = _difference_penalty(np.ones(m))
+    work, slope = np.empty((5, m + 1)), np.empty(len(x))
+    out, inverse = np.empty((2, m + 1, m + 1))
+    data = interval, s, weight, total, first, second, work, slope, out, inverse
+    smooth = _smoothness(m)
     sparse = _difference_penalty(_sparse_strength(mass))
+    # A trace of a ridge, for directions that neither data nor penalty decide.
+    ridge = 1e-9 * total
     theta = _start(x, weight, total, knots)
     best, best_theta, worse = -np.inf, theta, 0
-    system, penalty = np.empty((m + 1, m + 1)), np.empty((m + 1, m + 1))
-    g = np.empty(m)
     for relative in penalties:
-        for k in range(m + 1):
-            for l in range(m + 1):
-                penalty[k, l] = relative * total * smooth[k, l] + sparse[k, l]
-            # A trace of a ridge, for directions that neither data nor penalty decide.
-            penalty[k, k] += 1e-9 * total
-        _, value, slope = _evaluate(theta, penalty, data, g)
-        for _ in range(50):
-            gradient = _derivatives(theta, penalty, data, g, slope, system)
-            _factorise(system)
-            step = _solve(system, gradient)
-            size, old = 1.0, value
-            while True:
-                trial = theta - size * step
-                _, value, slope = _evaluate(trial, penalty, data, g)
-                # A NaN compares as worse.
-                if value >= old or size < 1e-9:
-                    break
-                size *= 0.5
-            if not value >= old:
-                break
-            theta = trial
-            if value - old < _TOLERANCE * total:
-                break
-        # ``system`` is the factor of the last step's, taken a hair from the optimum.
-        n_effective = m + 1 - _trace_of_ratio(system, penalty)
+        penalty = relative * total * smooth + sparse
+        penalty[0] += ridge
+        loglik, n_effective = _maximise(theta, penalty, *data)
         small = 1.0 + (n_effective + 1.0) / max(total - n_effective - 1.0, 1.0)
-        loglik, _, _ = _evaluate(theta, penalty, data, g)
         criterion = loglik - _PARAMETER_COST * n_effective * small
         if criterion > best:
             best, best_theta, worse = criterion, theta.copy(), 0

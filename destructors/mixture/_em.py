@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import kmeans_plusplus
 from sklearn.utils import gen_batches
 
 from destructors.greedy import Progress
@@ -107,6 +106,9 @@ class EM:
         seeds = draw_in(self.rows.take(slice(_MAX_SEED_ROWS)), _SEEDS_WITHIN)
         n_components = min(n_components, len(seeds))
         weight, columns = seeds.weights, np.ascontiguousarray(seeds.values.T)
+        # Slow to import, and not needed before.
+        from sklearn.cluster import kmeans_plusplus
+
         centers, _ = kmeans_plusplus(
             seeds.values, n_components, sample_weight=weight, random_state=random_state
         )

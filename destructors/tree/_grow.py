@@ -7,11 +7,9 @@ uniform as far as the tree can tell. The rows of a node stand side by side in on
 so a split is a partition of a piece of it.
 """
 
-import heapq
-
 import numpy as np
 
-from destructors.maps._jit import HAS_NUMBA, jit
+from destructors.maps._jit import jit
 from destructors.maps._trees import SPLIT
 from destructors.tree._look_ahead import look_ahead
 
@@ -164,14 +162,38 @@ def _partition_vectorised(rows, bins, feature, cut, buffer):
     return np.count_nonzero(is_below)
 
 
-best_split = jit(_best_split_loops) if HAS_NUMBA else _best_split_vectorised
-partition = jit(_partition_loops) if HAS_NUMBA else _partition_vectorised
+best_split = jit(_best_split_loops, plain=_best_split_vectorised)
+partition = jit(_partition_loops, plain=_partition_vectorised)
 
 # ---------------------------------------------------------------------- growing
 
 
 @jit
-def grow_tree(grid, weight, rows, total, max_splits, rule, features, random_cuts):
+def _is_before(rank, a, b):
+    return rank[a] < rank[b] or (rank[a] == rank[b] and a < b)
+
+
+@jit
+def _pop(heap, n, rank):
+    """Take the first node from a heap, and leave n."""
+    node, last, at = heap[0], heap[n], 0
+    child = 1
+    while child < n:
+        if child + 1 < n and _is_before(rank, heap[child + 1], heap[child]):
+            child += 1
+        if not _is_before(rank, heap[child], last):
+            break
+        heap[at] = heap[child]
+        at = child
+        child = 2 * at + 1
+    heap[at] = last
+    return node
+
+
+@jit
+def grow_tree(
+    grid, weight, rows, total, max_splits, rule, features, random_cuts, ahead
+):
     """Grow a tree.
 
     Parameters
@@ -192,6 +214,8 @@ def grow_tree(grid, weight, rows, total, max_splits, rule, features, random_cuts
         Features that each node, or all, may cut.
     random_cuts : ndarray of shape (2 max_splits + 1, n_features) or (1, 0)
         Where to cut them, see `best_split`.
+    ahead : True or None
+        Whether to look ahead. For None that is not compiled either.
 
     Returns
     -------
@@ -204,21 +228,23 @@ def grow_tree(grid, weight, rows, total, max_splits, rule, features, random_cuts
     n_max = 2 * max_splits + 1
     splits, gains = np.empty(max_splits, SPLIT), np.empty(max_splits)
     # Of each node: its rows, its box in bins and that box's image, and its best cut.
-    first, last = np.zeros(n_max, np.int64), np.full(n_max, len(rows))
-    depth, volume = np.zeros(n_max, np.int64), np.ones(n_max)
-    low, high = np.zeros((n_max, d), np.uint8), np.empty((n_max, d), np.uint8)
-    low_image = np.zeros((n_max, d), np.float32)
-    high_image = np.ones((n_max, d), np.float32)
+    first, last = np.empty(n_max, np.int64), np.empty(n_max, np.int64)
+    depth, volume = np.empty(n_max, np.int64), np.empty(n_max)
+    low, high = np.empty((n_max, d), np.uint8), np.empty((n_max, d), np.uint8)
+    low_image = np.empty((n_max, d), np.float32)
+    high_image = np.empty((n_max, d), np.float32)
     mass, below = np.empty(n_max), np.empty(n_max)
     feature, cut = np.empty(n_max, np.int64), np.empty(n_max, np.int64)
     # Loops, where a slice would do, compile several times faster.
     for j in range(d):
-        high[0, j] = n_bins[j]
-    mass[0] = total
+        low[0, j], high[0, j] = 0, n_bins[j]
+        low_image[0, j], high_image[0, j] = 0.0, 1.0
+    first[0], last[0], depth[0], mass[0], volume[0] = 0, len(rows), 0, total, 1.0
 
     histogram = np.empty(edges.shape)
-    buffer = np.empty_like(rows)
-    frontier = [(0.0, 0) for _ in range(0)]
+    buffer = np.empty(len(rows), np.uint32)
+    # Nodes that can be split, as a heap: first those of largest gain, or the newest.
+    heap, rank, n_open = np.empty(n_max, np.int64), np.empty(n_max), 0
     n_splits, n_nodes, n_seen = 0, 1, 0
     while n_splits < max_splits:
         for node in range(n_seen, n_nodes):
@@ -231,15 +257,22 @@ def grow_tree(grid, weight, rows, total, max_splits, rule, features, random_cuts
             )
             drawn = features[node % len(features)], random_cuts[node % len(random_cuts)]
             found = best_split(grid, weight, piece, box, rule, drawn, histogram)
-            if rule.look_ahead:
+            if ahead is not None:
                 found = look_ahead(grid, weight, piece, box, rule, drawn[0], found)
             gain, feature[node], cut[node], below[node] = found
             if feature[node] >= 0:
-                heapq.heappush(frontier, (-gain if best_first else -node, node))
+                rank[node] = -gain if best_first else -node
+                at = n_open
+                while at > 0 and _is_before(rank, node, heap[(at - 1) >> 1]):
+                    heap[at] = heap[(at - 1) >> 1]
+                    at = (at - 1) >> 1
+                heap[at] = node
+                n_open += 1
         n_seen = n_nodes
-        if len(frontier) == 0:
+        if n_open == 0:
             break
-        node = heapq.heappop(frontier)[1]
+        n_open -= 1
+        node = _pop(heap, n_open, rank)
 
         f = feature[node]
         start, stop = edges[f, low[node, f]], edges[f, high[node, f]]

@@ -9,7 +9,7 @@ what so many free shares gain by chance.
 
 import numpy as np
 
-from destructors.maps._jit import HAS_NUMBA, jit
+from destructors.maps._jit import jit
 
 # Cells of the other feature, at most, and the weight for which there is one.
 _MAX_CELLS, _MASS_A_CELL = 16, 20.0
@@ -38,7 +38,7 @@ def _table_vectorised(bins, weight, rows, first, second, table):
     table[:] = np.bincount(flat, weight[rows], table.size).reshape(table.shape)
 
 
-fill_table = jit(_table_loops) if HAS_NUMBA else _table_vectorised
+fill_table = jit(_table_loops, plain=_table_vectorised)
 
 
 @jit
@@ -127,7 +127,7 @@ def _best_pair_vectorised(bins, weight, rows, features, cells, n_cells, mass, le
     return found
 
 
-best_pair = jit(_best_pair_loops) if HAS_NUMBA else _best_pair_vectorised
+best_pair = jit(_best_pair_loops, plain=_best_pair_vectorised)
 
 
 @jit

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors._compat import Interval, StrOptions
-from destructors.maps._jit import HAS_NUMBA, jit
+from destructors.maps._jit import jit
 from destructors.tree._grow import NO_LIMIT
 
 # Random draws are made for so many nodes, and the nodes of a tree take turns in them.
@@ -113,7 +113,8 @@ class GrowthRule(NamedTuple):
         by_mass = int(total / least * (1.0 + 1e-9)) + 1
         by_depth = 2 ** min(self.max_depth, 31)
         max_splits = min(len(rows), by_mass, by_depth, self.max_leaf_nodes) - 1
-        return grid, weight, rows, total, max_splits, self, features, cuts
+        ahead = True if self.look_ahead else None
+        return grid, weight, rows, total, max_splits, self, features, cuts, ahead
 
 
 def count_drawn(max_features: int | float | str | None, n_features: int) -> int:
@@ -188,4 +189,4 @@ def _bin_vectorised(U, offsets, n_bins, n_whole, bins):
     np.minimum(k, n_bins - 1, out=bins, casting="unsafe")
 
 
-_bin = jit(_bin_loops) if HAS_NUMBA else _bin_vectorised
+_bin = jit(_bin_loops, plain=_bin_vectorised)

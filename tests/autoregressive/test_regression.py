@@ -194,7 +194,8 @@ def test_an_order_that_is_none_is_an_error(order):
 def path(request, monkeypatch):
     """Both ways to go down trees."""
     if request.param == "vectorised":
-        monkeypatch.setattr(_autoregressive, "HAS_NUMBA", False)
+        plain = _autoregressive._add_trees_vectorised
+        monkeypatch.setattr(_autoregressive, "_add_trees", plain)
 
 
 PLAIN = [

@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 
 from destructors.maps import _rosenblatt
-from destructors.maps._jit import HAS_NUMBA
+from destructors.maps._jit import has_numba
 from destructors.maps._rosenblatt import Conditional
 
-needs_kernels = pytest.mark.skipif(not HAS_NUMBA, reason="kernels are not compiled")
+needs_kernels = pytest.mark.skipif(not has_numba(), reason="kernels are not compiled")
 
 
 def make_mixture(n_components=5, n_samples=700, tilt=0.0, seed=0, spread=1.0):
@@ -21,18 +21,25 @@ def make_mixture(n_components=5, n_samples=700, tilt=0.0, seed=0, spread=1.0):
     return Conditional(factor, offset, weight, np.log(weight), tilt)
 
 
+def use_numpy(patch):
+    for name in ("gaussianize", "invert"):
+        plain = getattr(_rosenblatt, f"_{name}_vectorised")
+        patch.setattr(_rosenblatt, f"_{name}", plain)
+
+
 def in_numpy(method, mixture, values, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(_rosenblatt, "HAS_NUMBA", False)
+        use_numpy(patch)
         return getattr(mixture, method)(values)
 
 
 @pytest.fixture(params=[True, False], ids=["compiled", "numpy"])
 def either(request, monkeypatch):
     """Run a test on the kernels and on the path without numba."""
-    if request.param and not HAS_NUMBA:
+    if request.param and not has_numba():
         pytest.skip("kernels are not compiled")
-    monkeypatch.setattr(_rosenblatt, "HAS_NUMBA", request.param)
+    if not request.param:
+        use_numpy(monkeypatch)
 
 
 # From the bulk to where sums, squares and the density itself leave float64.

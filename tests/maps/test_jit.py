@@ -1,25 +1,134 @@
-"""Kernels with compilation switched off."""
+"""Kernels are compiled when they are called, and kept where one can write."""
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+import destructors
+from destructors.maps._jit import has_numba
+
+FIT = """
+import numpy as np
+from destructors.marginal import SplineGaussianizer
+X = np.random.RandomState(0).gamma(2.0, size=(300, 2))
+print(repr(float(SplineGaussianizer().fit(X).score(X))))
+"""
+
+# What it warns of goes to the output, too.
+WARNED = f"""
+import warnings
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    exec({FIT!r})
+    exec({FIT.replace("print", "")!r})
+print(*[warning.message for warning in caught], sep="\\n")
+"""
+
+needs_numba = pytest.mark.skipif(not has_numba(), reason="kernels are not compiled")
+
+
+def run(code, *options, **environment):
+    """Run code in a new interpreter; None takes a variable away."""
+    merged = os.environ | {"PYTHONPATH": str(Path(destructors.__file__).parents[1])}
+    merged |= environment
+    done = subprocess.run(
+        [sys.executable, *options, "-c", code],
+        env={name: value for name, value in merged.items() if value is not None},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_works_where_nothing_can_be_written(tmp_path):
+    leave = shutil.ignore_patterns("__pycache__")
+    home = Path(destructors.__file__).parent
+    copy = shutil.copytree(home, tmp_path / "destructors", ignore=leave)
+    files = sorted(copy.rglob("*"))
+    for path in (*files, copy):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    # Root may write anywhere, but no one below what is no folder.
+    nowhere = {
+        "PYTHONPATH": str(tmp_path),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOME": "/dev/null",
+        "XDG_CACHE_HOME": None,
+        "NUMBA_CACHE_DIR": None,
+    }
+    try:
+        silent = run("import destructors.flows", "-W", "error", **nowhere)
+        done = run(WARNED, **nowhere)
+        assert sorted(copy.rglob("*")) == files
+    finally:
+        for path in (*files, copy):
+            path.chmod(0o755)
+    assert silent.stderr == ""
+    score, *warned = done.stdout.splitlines()
+    assert float(score) == float(run(FIT).stdout)
+    if has_numba():
+        [warning] = warned
+        assert "/dev/null" in warning
+        assert "NUMBA_CACHE_DIR" in warning
+
+
+@needs_numba
+def test_kernels_are_kept_in_the_folder_that_is_named(tmp_path):
+    first = run(FIT, "-W", "error", NUMBA_CACHE_DIR=str(tmp_path))
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.kernel")}
+    assert kept
+    # One signature each.
+    names = [path.name.rpartition("-")[0] for path in kept]
+    assert len(names) == len(set(names)), names
+    again = run(FIT, "-W", "error", NUMBA_CACHE_DIR=str(tmp_path))
+    # Found there: nothing is compiled, and nothing said.
+    assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.kernel")} == kept
+    assert again.stdout == first.stdout
+    assert again.stderr == ""
+
+
+@needs_numba
+def test_kernels_are_kept_in_the_cache_folder_of_the_user(tmp_path):
+    run(FIT, NUMBA_CACHE_DIR=None, XDG_CACHE_HOME=str(tmp_path), HOME=str(tmp_path))
+    assert list(tmp_path.rglob("*.kernel"))
+
+
+@needs_numba
+def test_a_damaged_file_is_made_again(tmp_path):
+    first = run(FIT, NUMBA_CACHE_DIR=str(tmp_path))
+    kept = list(tmp_path.rglob("*.kernel"))
+    sizes = {path: path.stat().st_size for path in kept}
+    for path in kept:
+        path.write_bytes(path.read_bytes()[:100])
+    again = run(FIT, "-W", "error", NUMBA_CACHE_DIR=str(tmp_path))
+    assert again.stdout == first.stdout
+    for path in kept:
+        assert path.stat().st_size > 0.5 * sizes[path]
+
+
+def test_numba_is_imported_with_the_first_kernel_only():
+    run("import sys, destructors.flows; assert 'numba' not in sys.modules")
 
 
 def test_numba_without_compilation_is_as_good_as_none():
     code = """
 import numpy as np
-from destructors.maps._jit import HAS_NUMBA
+from destructors.maps._jit import has_numba
 from destructors.maps._rosenblatt import Rosenblatt
-assert not HAS_NUMBA
+assert not has_numba()
 mixture = Rosenblatt(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1)))
 print(mixture.forward(np.array([[1.5]]))[0].item())
 """
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run(code, "-W", "error", NUMBA_DISABLE_JIT="1")
     assert abs(float(done.stdout) - 1.5) < 1e-12
+
+
+def test_fits_without_compilation():
+    plain = run(FIT, "-W", "error", NUMBA_DISABLE_JIT="1")
+    assert abs(float(plain.stdout) - float(run(FIT).stdout)) < 1e-9

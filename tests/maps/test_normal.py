@@ -6,10 +6,10 @@ from numpy.polynomial import chebyshev
 from scipy import special
 
 from destructors.maps import _normal
-from destructors.maps._jit import HAS_NUMBA
+from destructors.maps._jit import has_numba
 from tools import chebyshev_tables
 
-if not HAS_NUMBA:
+if not has_numba():
     pytest.skip("kernels are not compiled", allow_module_level=True)
 
 import numba

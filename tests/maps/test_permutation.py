@@ -8,7 +8,7 @@ import pytest
 
 from destructors.base_distributions import IndependentCategorical
 from destructors.maps import Chain, Density, Identity, load
-from destructors.maps._permutation import Permutation, _apply_loops, _apply_vectorised
+from destructors.maps._permutation import Permutation, _apply, _apply_vectorised
 
 SIZES = np.array([3, 2, 4])
 
@@ -72,7 +72,7 @@ def test_paths_agree():
     part, X = fork(), cells()
     for goes_left, table in ((part.before, part.places), (part.after, part._codes)):
         found = []
-        for apply in (_apply_loops, _apply_vectorised):
+        for apply in (_apply, _apply_vectorised):
             Z = np.empty_like(X)
             tree = part.features, part.children
             apply(X, *tree, goes_left, table, part._starts, Z)

@@ -7,16 +7,17 @@ import pytest
 
 from destructors.maps import _autoregressive
 from destructors.maps._autoregressive import BoostedTrees, Linear
-from destructors.maps._jit import HAS_NUMBA
+from destructors.maps._jit import has_numba
 
 
 @pytest.fixture(params=["compiled", "vectorised"])
 def path(request, monkeypatch):
     """Both ways to go down the trees."""
-    if request.param == "compiled" and not HAS_NUMBA:
+    if request.param == "compiled" and not has_numba():
         pytest.skip("kernels are not compiled")
     if request.param == "vectorised":
-        monkeypatch.setattr(_autoregressive, "HAS_NUMBA", False)
+        plain = _autoregressive._add_trees_vectorised
+        monkeypatch.setattr(_autoregressive, "_add_trees", plain)
 
 
 @pytest.fixture

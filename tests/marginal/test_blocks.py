@@ -37,9 +37,9 @@ def log_likelihood(edges, counts, cuts, penalty):
 
 @pytest.mark.parametrize("penalty", [0.5, 3.0, 50.0])
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("has_numba", [False, True])
-def test_partition_is_the_best_of_all(penalty, seed, has_numba, monkeypatch):
-    monkeypatch.setattr(_blocks, "HAS_NUMBA", has_numba)
+@pytest.mark.parametrize("search", ["_last_blocks", "_last_blocks_vectorised"])
+def test_partition_is_the_best_of_all(penalty, seed, search, monkeypatch):
+    monkeypatch.setattr(_blocks, "_last_blocks", getattr(_blocks, search))
     rng = np.random.default_rng(seed)
     edges = np.r_[0.0, np.sort(rng.uniform(size=8)), 1.0]
     counts = rng.poisson(rng.choice([0.0, 3.0, 30.0], size=9)).astype(float)
