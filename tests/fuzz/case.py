@@ -1,8 +1,10 @@
-"""A model and a hostile table: what invariants are asked of, and what may come of it."""
+"""A model and a hostile table: what the invariants are asked of."""
 
+import signal
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from destructors.base_distributions import Uniform
 from tests.fuzz.models import Model, Points
 from tests.fuzz.tables import Table
 
-__all__ = ["Case", "NotAsked", "Refused", "Violation", "attempt"]
+__all__ = ["Case", "NotAsked", "Refused", "Violation", "attempt", "limited"]
 
 _LIBRARY = str(Path(destructors.__file__).parent)
 # Where scikit-learn looks at what a user gives; a message from there is about that.
@@ -41,6 +43,28 @@ class Refused(Exception):
 
 class NotAsked(Exception):
     """The invariant cannot be asked of this model and this table."""
+
+
+class _TooLong(BaseException):
+    """No Exception: nothing but `limited` catches it."""
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Raise a violation where a block takes longer; C code is not interrupted."""
+
+    def stop(*_: Any) -> None:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    except _TooLong:
+        raise Violation(f"takes more than {seconds:g} seconds") from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -94,7 +118,7 @@ def centre_and_scale(X: NDArray) -> tuple[NDArray, NDArray]:
     largest = np.abs(X).max(axis=0)
     unit = np.where(largest > 0, largest, 1.0)
     centre, scale = (X / unit).mean(axis=0) * unit, (X / unit).std(axis=0) * unit
-    constant = (X == X[:1]).all(axis=0)
+    constant = np.ptp(X / unit, axis=0) == 0
     return centre, np.where(constant, np.maximum(largest, 1.0), scale)
 
 
@@ -183,7 +207,7 @@ class Case:
 
     @cached_property
     def images(self) -> dict[str, tuple[NDArray, ...]]:
-        """Latents, log-determinants, rows that come back, theirs, and scores, by kind."""
+        """Latents, log-determinants, rows back, their log-determinants, scores."""
         return {name: self._image(points) for name, points in self.kinds.items()}
 
     def _image(self, points: Points) -> tuple[NDArray, ...]:
@@ -192,10 +216,12 @@ class Case:
             back, log_det_back = attempt(self.model.inverse, Points(Z, points.domain))
             return Z, log_det, back, log_det_back, attempt(self.model.score, points)
         except Refused as refusal:
-            raise Violation(f"was fitted, but then refuses rows: {refusal}") from refusal
+            raise Violation(
+                f"was fitted, but then refuses rows: {refusal}"
+            ) from refusal
 
     def has_digits(self, Z: NDArray, margin: float = 1e-6) -> NDArray:
         """Return which latent rows float64 resolves: not those at faces of the cube."""
         if type(self.model.base) is not Uniform:
             return np.ones(len(Z), bool)
-        return ((Z > margin) & (Z < 1.0 - margin)).all(axis=1)
+        return (np.minimum(Z, 1.0 - Z) > margin).all(axis=1)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NOT_OWED", "least_scale"]
+__all__ = ["NOT_OWED", "NO_SCALE", "least_scale"]
 
 _UNITS = "its parameters are in the units of the data"
 _ROTATION = "a rotation has no units: columns of another scale turn otherwise"
@@ -46,16 +46,51 @@ _NO_UNITS: dict[str, str] = {
 NOT_OWED: dict[str, dict[str, str]] = {
     "powers of two": _NO_UNITS,
     "affine": _NO_UNITS,
-    "weights": {},
+    "weights": {
+        "standard-scaler": "scikit-learn sums the rows of large offsets otherwise",
+    },
+    "round trip": {
+        "power-transformer": "the power of scikit-learn has no digits far from zero",
+    },
 }
+# Models that do not take the scale of a column from its rows, or not where half of them
+# are equal.
+NO_SCALE = frozenset(
+    {
+        "robust-scaler",
+        "quantile-transformer",
+        "quantile-transformer-uniform",
+        "max-abs-scaler",
+        "normal-cdf",
+        "bounded",
+        "bounded-none",
+        "categories-none",
+        "function-transformer",
+        "random-rotation",
+        "fixed-rotation",
+        "pca-rotation",
+    }
+)
 
 # Models that mix columns as they are, and so keep the digits of the largest only.
-_ONE_SCALE = frozenset({"random-rotation", "fixed-rotation", "pca-rotation", "pca"})
+_ONE_SCALE = frozenset(
+    {
+        "random-rotation",
+        "fixed-rotation",
+        "pca-rotation",
+        "pca",
+        "sliced-barycenter",
+        "gaussian-barycenter",
+        "alignment-flow",
+        "alignment-flow-density",
+    }
+)
+# Models with bounds, or a scale, of their own: smaller columns have no digits there.
+_OWN_SCALE = {"bounded": 1.0, "normal-cdf": 1.0}
 
 
 def least_scale(name: str, scale: NDArray) -> NDArray:
     """Return the scale by which the round trip of each column is measured."""
     if name in _ONE_SCALE:
         return np.full_like(scale, scale.max())
-    # Its bounds are 1000: digits below 1e-13 are lost.
-    return np.maximum(scale, 1.0) if name == "bounded" else scale
+    return np.maximum(scale, _OWN_SCALE.get(name, 0.0))

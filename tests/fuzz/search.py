@@ -13,13 +13,13 @@ import signal
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from tests.fuzz.case import Case, NotAsked, Refused, Violation
+from tests.fuzz.case import Case, NotAsked, Refused, Violation, limited
 from tests.fuzz.invariants import INVARIANTS, REFITS, check
 from tests.fuzz.models import MODELS, SLOW
 from tests.fuzz.shrink import cause_of, reproducer
@@ -47,27 +47,9 @@ class Outcome:
     failures: dict[str, str] = field(default_factory=dict)
 
 
-class _TooLong(BaseException):
-    """No Exception: nothing but `_limited` catches it."""
-
-
-@contextmanager
-def _limited(seconds: float):
-    def stop(*_):
-        raise _TooLong
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    except _TooLong:
-        raise Violation(f"takes more than {seconds} seconds") from None
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def draw_case(seed: int, number: int, names: list[str]) -> tuple[str, Recipe, list[str]]:
+def draw_case(
+    seed: int, number: int, names: list[str]
+) -> tuple[str, Recipe, list[str]]:
     """Return model, table and invariants of a case."""
     rng = np.random.default_rng([seed, number])
     share = np.array([1.0 / _SLOW_EVERY if name in SLOW else 1.0 for name in names])
@@ -81,7 +63,7 @@ def run_case(number: int, name: str, recipe: Recipe, invariants: list[str]) -> O
     """Fit, and check the invariants."""
     outcome = Outcome(number, name, recipe)
     try:
-        with _limited(_LIMIT):
+        with limited(_LIMIT):
             case = Case(name, recipe.build())
     except Refused as refusal:
         outcome.refusal, outcome.n_fits = str(refusal), 1
@@ -91,12 +73,12 @@ def run_case(number: int, name: str, recipe: Recipe, invariants: list[str]) -> O
         return outcome
     for invariant in invariants:
         try:
-            with _limited(_LIMIT):
+            with limited(_LIMIT):
                 check(case, invariant)
             outcome.held.append(invariant)
         except NotAsked:
             outcome.not_asked.append(invariant)
-        except (Violation, Refused) as violation:
+        except Violation as violation:
             # What broke the first of them most often breaks all.
             if str(violation) not in outcome.failures.values():
                 outcome.failures[invariant] = str(violation)

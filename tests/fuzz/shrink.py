@@ -1,12 +1,11 @@
 """Make a failing table smaller, and print it as code."""
 
 import re
-import signal
 import time
 
 import numpy as np
 
-from tests.fuzz.case import Case, NotAsked, Refused, Violation
+from tests.fuzz.case import Case, NotAsked, Refused, Violation, limited
 from tests.fuzz.invariants import check
 from tests.fuzz.tables import Recipe, Table
 
@@ -21,7 +20,9 @@ def cause_of(message: str) -> str:
     return re.sub(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?|\binf\b|\bnan\b", "#", message)[:160]
 
 
-def reproducer(name: str, recipe: Recipe, invariant: str, cause: str, seconds: float) -> str:
+def reproducer(
+    name: str, recipe: Recipe, invariant: str, cause: str, seconds: float
+) -> str:
     """Return code that rebuilds the smallest table found on which a check fails."""
     began = time.monotonic()
 
@@ -47,7 +48,7 @@ def reproducer(name: str, recipe: Recipe, invariant: str, cause: str, seconds: f
         lines.append(f"table = Table(X, {weight}, domain)")
     else:
         lines.append(f"table = {recipe}.build()")
-    what = "Case({!r}, table)".format(name)
+    what = f"Case({name!r}, table)"
     lines.append(what if invariant == "fit" else f"check({what}, {invariant!r})")
     return "\n".join(lines) + "\n"
 
@@ -57,23 +58,16 @@ def _show(values: np.ndarray) -> str:
 
 
 def _message_of(name: str, table: Table, invariant: str, cause: str) -> str | None:
-    def stop(*_):
-        raise Violation("takes more than # seconds")
-
-    signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, _LIMIT)
     try:
-        case = Case(name, table)
-        if invariant != "fit":
-            check(case, invariant)
-    except (Violation, Refused) as violation:
-        is_refusal = isinstance(violation, Refused)
-        if not (is_refusal and invariant == "fit") and cause_of(str(violation)) == cause:
+        with limited(_LIMIT):
+            case = Case(name, table)
+            if invariant != "fit":
+                check(case, invariant)
+    except Violation as violation:
+        if cause_of(str(violation)) == cause:
             return str(violation)
-    except NotAsked:
+    except (NotAsked, Refused):
         pass
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
     return None
 
 

@@ -14,7 +14,16 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-__all__ = ["CHANGES", "COLUMNS", "WEIGHTS", "Recipe", "Table", "draw_recipe", "recipes"]
+__all__ = [
+    "CHANGES",
+    "COLUMNS",
+    "WEIGHTS",
+    "Recipe",
+    "Table",
+    "draw_recipe",
+    "has_constant",
+    "recipes",
+]
 
 Rng = np.random.Generator
 
@@ -30,6 +39,12 @@ class Table(NamedTuple):
         """Return some of the rows."""
         weight = None if self.weight is None else self.weight[rows]
         return Table(self.X[rows], weight, self.domain[rows])
+
+
+def has_constant(table: Table) -> bool:
+    """Whether a column is constant, up to rounding, in rows that have a weight."""
+    X = table.X if table.weight is None else table.X[table.weight > 0]
+    return bool((np.ptp(X / 2, axis=0) <= 1e-14 * np.abs(X).max(axis=0)).any())
 
 
 def _any_magnitude(rng: Rng, n: int, decades: float) -> NDArray:
@@ -143,7 +158,9 @@ CHANGES: dict[str, Callable[[NDArray, Rng], NDArray]] = {
     "rounded": lambda X, rng: np.round(X, 1),
     "single": lambda X, rng: X.astype(np.float32).astype(float) if _fits(X) else X,
     "sorted": lambda X, rng: np.sort(X, axis=0),
-    "units": lambda X, rng: X * 10.0 ** rng.uniform(-6, 6, X.shape[1]) if _fits(X) else X,
+    "units": lambda X, rng: (
+        X * 10.0 ** rng.uniform(-6, 6, X.shape[1]) if _fits(X) else X
+    ),
     "shifted": lambda X, rng: X + 1e6 if _fits(X) else X,
 }
 
@@ -222,9 +239,15 @@ class Recipe:
             *(replace(self, n_rows=n) for n in fewer),
             *([replace(self, weights="none")] if self.weights != "none" else []),
             *(replace(self, changes=rest) for rest in _without_one(self.changes)),
-            *(replace(self, columns=rest) for rest in _without_one(self.columns) if rest),
             *(
-                replace(self, columns=(*self.columns[:j], "normal", *self.columns[j + 1 :]))
+                replace(self, columns=rest)
+                for rest in _without_one(self.columns)
+                if rest
+            ),
+            *(
+                replace(
+                    self, columns=(*self.columns[:j], "normal", *self.columns[j + 1 :])
+                )
                 for j, name in enumerate(self.columns)
                 if name != "normal"
             ),
@@ -254,9 +277,7 @@ def draw_recipe(rng: Rng) -> Recipe:
     n_changes = int(rng.choice([0, 1, 2], p=[0.5, 0.35, 0.15]))
     changes = [str(name) for name in rng.choice(list(CHANGES), n_changes)]
     weights = str(rng.choice(list(WEIGHTS))) if rng.uniform() < 0.25 else "none"
-    return Recipe(
-        int(rng.choice(sizes)), tuple(columns), tuple(changes), weights, seed
-    )
+    return Recipe(int(rng.choice(sizes)), tuple(columns), tuple(changes), weights, seed)
 
 
 def recipes() -> st.SearchStrategy[Recipe]:
