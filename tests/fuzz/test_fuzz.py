@@ -4,15 +4,17 @@ from contextlib import suppress
 from zlib import crc32
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.fuzz.case import Case, NotAsked, Refused, limited
 from tests.fuzz.invariants import INVARIANTS, REFITS, check
 from tests.fuzz.models import MODELS, SLOW
 from tests.fuzz.tables import recipes
 
-# Tables and time are the same each time: what fails here fails for everybody.
+# Tables are the same each time: what fails here fails for everybody. A failing one is
+# not made smaller, which would take minutes: tests/fuzz/shrink.py does it when asked.
 short = settings(
+    phases=[Phase.generate],
     max_examples=3,
     derandomize=True,
     database=None,
