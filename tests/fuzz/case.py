@@ -91,6 +91,9 @@ def _is_clear(error: BaseException) -> bool:
     """Whether the library itself, or the validation of its input, raised the error."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if frame.filename.startswith(_LIBRARY)]
+    # What a map or a layer inside finds wrong with itself is no news for a user.
+    if any(frame.name == "__post_init__" for frame in frames):
+        return False
     about_input = frames[-1].filename.startswith(_LIBRARY) or (
         frames[-1].filename.endswith(_VALIDATION)
         and bool(ours)

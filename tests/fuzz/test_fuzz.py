@@ -15,7 +15,7 @@ from tests.fuzz.tables import recipes
 # not made smaller, which would take minutes: tests/fuzz/shrink.py does it when asked.
 short = settings(
     phases=[Phase.generate],
-    max_examples=3,
+    max_examples=4,
     derandomize=True,
     database=None,
     deadline=None,
