@@ -51,20 +51,23 @@ class _TooLong(BaseException):
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Raise a violation where a block takes longer; C code is not interrupted."""
+    """Raise a violation where a block takes more seconds of the processor.
+
+    Code in C is not interrupted.
+    """
 
     def stop(*_: Any) -> None:
         raise _TooLong
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     except _TooLong:
         raise Violation(f"takes more than {seconds:g} seconds") from None
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

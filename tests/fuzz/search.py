@@ -2,8 +2,8 @@
 
 Case number k of a seed is always the same model on the same table. Two processes share
 the cases; one that does not come back is killed, and its case counts as a failure.
-Failures are counted by model and cause, and one of each cause is printed as code, on
-the smallest table that still fails.
+Failures are counted by invariant, cause and model, and one of each is printed as code,
+on the smallest table found that still fails.
 """
 
 import argparse
@@ -12,9 +12,8 @@ import queue
 import signal
 import sys
 import time
-from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,29 +21,16 @@ import numpy as np
 from tests.fuzz.case import Case, NotAsked, Refused, Violation, limited
 from tests.fuzz.invariants import INVARIANTS, REFITS, check
 from tests.fuzz.models import MODELS, SLOW
-from tests.fuzz.shrink import cause_of, reproducer
+from tests.fuzz.report import Outcome, Report
 from tests.fuzz.tables import Recipe, draw_recipe
 
-__all__ = ["search"]
+__all__ = ["draw_case", "run_case", "search"]
 
-# Seconds after which a case is interrupted, and after which its process is killed.
-_LIMIT, _KILL = 60, 180
-# One case in so many for each model that is slow.
+# Seconds of the processor after which a check is interrupted, and seconds on the wall
+# after which its process is killed.
+_LIMIT, _KILL = 30.0, 300.0
+# A slow model is asked for once where others are so often.
 _SLOW_EVERY = 8
-
-
-@dataclass
-class Outcome:
-    """What came of a case."""
-
-    number: int
-    name: str
-    recipe: Recipe
-    n_fits: int = 0
-    held: list[str] = field(default_factory=list)
-    not_asked: list[str] = field(default_factory=list)
-    refusal: str | None = None
-    failures: dict[str, str] = field(default_factory=dict)
 
 
 def draw_case(
@@ -61,15 +47,15 @@ def draw_case(
 
 def run_case(number: int, name: str, recipe: Recipe, invariants: list[str]) -> Outcome:
     """Fit, and check the invariants."""
-    outcome = Outcome(number, name, recipe)
+    outcome = Outcome(number, name, recipe, n_fits=1)
     try:
         with limited(_LIMIT):
             case = Case(name, recipe.build())
     except Refused as refusal:
-        outcome.refusal, outcome.n_fits = str(refusal), 1
+        outcome.refusal = str(refusal)
         return outcome
     except Violation as violation:
-        outcome.failures["fit"], outcome.n_fits = str(violation), 1
+        outcome.failures["fit"] = str(violation)
         return outcome
     for invariant in invariants:
         try:
@@ -86,132 +72,115 @@ def run_case(number: int, name: str, recipe: Recipe, invariants: list[str]) -> O
     return outcome
 
 
+class _Worker:
+    """A process that runs one case at a time."""
+
+    def __init__(self, seed: int, names: list[str], results: Any):
+        context = multiprocessing.get_context("fork")
+        self.numbers = context.SimpleQueue()
+        job = (seed, names, self.numbers, results)
+        self.process = context.Process(target=_work, args=job, daemon=True)
+        self.process.start()
+
+    def give(self, number: int) -> None:
+        self.number, self.since = number, time.monotonic()
+        self.numbers.put(number)
+
+    def is_lost(self) -> str | None:
+        if not self.process.is_alive():
+            return "the process dies"
+        if time.monotonic() - self.since > _KILL:
+            return f"the process hangs for {_KILL:g} seconds"
+        return None
+
+
 def _work(seed: int, names: list[str], numbers: Any, results: Any) -> None:
+    # Ctrl-C is for the one that prints.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while (number := numbers.get()) is not None:
-        case = draw_case(seed, number, names)
-        results.put((number, None))
-        results.put((number, run_case(number, *case)))
+    while True:
+        number = numbers.get()
+        results.put(run_case(number, *draw_case(seed, number, names)))
 
 
 def search(
     names: list[str], seed: int, n_fits: int, seconds: float, n_processes: int = 2
-):
-    """Yield the outcome of one case after the other."""
-    context = multiprocessing.get_context("fork")
-    results = context.Queue()
-    workers: list[Any] = [None] * n_processes
-    pipes: list[Any] = [None] * n_processes
-    running: dict[int, tuple[int, float]] = {}
+) -> Iterator[Outcome]:
+    """Yield the outcome of one case after the other.
 
-    def start(i: int) -> None:
-        pipes[i] = context.SimpleQueue()
-        job = (seed, names, pipes[i], results)
-        workers[i] = context.Process(target=_work, args=job, daemon=True)
-        workers[i].start()
-
-    def give(i: int) -> None:
-        nonlocal number
-        running[number] = i, time.monotonic()
-        pipes[i].put(number)
-        number += 1
-
-    number, fitted, began = 0, 0, time.monotonic()
-    for i in range(n_processes):
-        start(i)
-        give(i)
+    Parameters
+    ----------
+    names : list of str
+        Models, of `tests.fuzz.models.MODELS`.
+    seed : int
+        Of the cases.
+    n_fits, seconds : int, float
+        When to stop.
+    n_processes : int
+        Processes that share the cases.
+    """
+    results = multiprocessing.get_context("fork").Queue()
+    began, number, workers = time.monotonic(), 0, []
+    for number in range(n_processes):
+        workers.append(_Worker(seed, names, results))
+        workers[-1].give(number)
     try:
-        while running:
-            outcome = None
+        while workers:
+            done = None
             with suppress(queue.Empty):
-                done, outcome = results.get(timeout=1.0)
-            over = fitted >= n_fits or time.monotonic() - began > seconds
-            if outcome is not None and done in running:
-                i, _ = running.pop(done)
-                fitted += outcome.n_fits
+                done = results.get(timeout=1.0)
+            for worker in workers.copy():
+                if done is not None and done.number == worker.number:
+                    outcome = done
+                elif how := worker.is_lost():
+                    worker.process.kill()
+                    name, recipe, _ = draw_case(seed, worker.number, names)
+                    failures = {"process": how}
+                    outcome = Outcome(worker.number, name, recipe, 1, failures=failures)
+                    workers[workers.index(worker)] = worker = _Worker(
+                        seed, names, results
+                    )
+                else:
+                    continue
                 yield outcome
-                if not over:
-                    give(i)
-            for stuck, (i, since) in list(running.items()):
-                is_dead = not workers[i].is_alive()
-                if is_dead or time.monotonic() - since > _KILL:
-                    del running[stuck]
-                    workers[i].kill()
-                    name, recipe, _ = draw_case(seed, stuck, names)
-                    lost = Outcome(stuck, name, recipe, n_fits=1)
-                    how = "dies" if is_dead else f"hangs for {_KILL} seconds"
-                    lost.failures["process"] = f"the process {how}"
-                    yield lost
-                    start(i)
-                    if not over:
-                        give(i)
+                n_fits -= outcome.n_fits
+                if n_fits <= 0 or time.monotonic() - began > seconds:
+                    worker.process.kill()
+                    workers.remove(worker)
+                else:
+                    number += 1
+                    worker.give(number)
     finally:
         for worker in workers:
-            worker.kill()
+            worker.process.kill()
 
 
 def main() -> int:
     """Search, and print what is found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--fits", type=int, default=10**9, help="stop after so many")
-    parser.add_argument("--minutes", type=float, default=60.0, help="or after so long")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--model", action="append", choices=list(MODELS))
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument(
-        "--shrink", type=float, default=10.0, help="seconds to make a failure smaller"
-    )
-    parser.add_argument("--case", type=int, help="run one case, in this process")
+    add = parser.add_argument
+    add("--fits", type=int, default=10**9, help="stop after so many")
+    add("--minutes", type=float, default=60.0, help="or after so long")
+    add("--seed", type=int, default=0, help="of the cases")
+    add("--model", action="append", choices=list(MODELS), help="only these")
+    add("--processes", type=int, default=2, help="that share the cases")
+    add("--shrink", type=float, default=10.0, help="seconds for each reproducer")
+    add("--case", type=int, help="run one case, in this process")
     args = parser.parse_args()
-    names = args.model or list(MODELS)
+    names, report = args.model or list(MODELS), Report()
+    began = time.monotonic()
     if args.case is not None:
-        outcomes: Any = [run_case(args.case, *draw_case(args.seed, args.case, names))]
+        case = draw_case(args.seed, args.case, names)
+        print(*case)
+        outcomes = iter([run_case(args.case, *case)])
     else:
-        outcomes = search(
-            names, args.seed, args.fits, 60.0 * args.minutes, args.processes
-        )
-    counts: dict[str, Counter] = {
-        what: Counter() for what in ("held", "failed", "not asked")
-    }
-    causes: Counter[tuple[str, str, str]] = Counter()
-    first: dict[tuple[str, str], Outcome] = {}
-    n_cases, n_fits, n_refused, began = 0, 0, 0, time.monotonic()
-    for outcome in outcomes:
-        n_cases, n_fits = n_cases + 1, n_fits + outcome.n_fits
-        n_refused += outcome.refusal is not None
-        counts["held"].update(outcome.held)
-        counts["not asked"].update(outcome.not_asked)
-        counts["failed"].update(outcome.failures.keys())
-        for invariant, message in outcome.failures.items():
-            causes[outcome.name, invariant, cause_of(message)] += 1
-            key = invariant, cause_of(message)
-            if (outcome.name, *key) not in first:
-                first[(outcome.name, *key)] = outcome
-                case = f"case {outcome.number}"
-                print(f"{case} {outcome.name}: {invariant}: {message}", flush=True)
-    seconds = time.monotonic() - began
-    print(
-        f"\n{n_cases} cases, {n_fits} fits ({n_refused} tables refused with a clear "
-        f"error) in {seconds:.0f} s: {n_fits / seconds:.1f} fits a second"
-    )
-    print(f"\n{'invariant':20s} {'held':>7s} {'failed':>7s} {'not asked':>10s}")
-    for invariant in ("fit", "process", *INVARIANTS, *REFITS):
-        row = [counts[what][invariant] for what in counts]
-        print(f"{invariant:20s} {row[0]:7d} {row[1]:7d} {row[2]:10d}")
-    print()
-    by_cause: dict[tuple[str, str], Counter] = {}
-    for (name, invariant, cause), n in causes.items():
-        by_cause.setdefault((invariant, cause), Counter())[name] += n
-    for (invariant, cause), who in sorted(
-        by_cause.items(), key=lambda item: -sum(item[1].values())
-    ):
-        print(f"{sum(who.values()):5d} × {invariant}: {cause}")
-        print("        " + ", ".join(f"{name} ({n})" for name, n in who.most_common()))
-    print("\nReproducers:\n")
-    for (name, invariant, cause), outcome in first.items():
-        if invariant != "process":
-            print(reproducer(name, outcome.recipe, invariant, cause, args.shrink))
-    return int(bool(causes))
+        limits = args.fits, 60.0 * args.minutes, args.processes
+        outcomes = search(names, args.seed, *limits)
+    with suppress(KeyboardInterrupt):
+        for outcome in outcomes:
+            report.add(outcome)
+    report.print(time.monotonic() - began)
+    report.print_reproducers(args.shrink)
+    return int(bool(report.causes))
 
 
 if __name__ == "__main__":
