@@ -27,7 +27,7 @@ short = settings(
 @short
 @given(recipe=recipes())
 def test_hostile_tables_break_nothing(name, recipe):
-    with limited(60.0):
+    with limited(30.0):
         try:
             case = Case(name, recipe.build())
         except Refused:
