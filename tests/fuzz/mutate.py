@@ -31,7 +31,7 @@ import numpy as np
 
 import destructors
 from destructors.maps._map import KINDS
-from tests.fuzz.models import NAMES, save_models
+from tests.fuzz.files import NAMES, save_models
 
 __all__ = ["run"]
 

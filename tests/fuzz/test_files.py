@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import destructors
-from tests.fuzz.models import save_models
+from tests.fuzz.files import save_models
 from tests.fuzz.mutate import run
 
 FEW = ["spline", "tree", "permutation", "mixture", "regression", "frame", "labels"]

@@ -1,0 +1,235 @@
+"""A model and a hostile table: what the invariants are asked of."""
+
+import signal
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import destructors
+from destructors.base_distributions import Uniform
+from tests.fuzz.models import Model, Points
+from tests.fuzz.tables import Table
+
+__all__ = ["Case", "NotAsked", "Refused", "Violation", "attempt", "limited"]
+
+_LIBRARY = str(Path(destructors.__file__).parent)
+# Where scikit-learn looks at what a user gives; a message from there is about that.
+_VALIDATION = (
+    "sklearn/utils/validation.py",
+    "sklearn/utils/_param_validation.py",
+    "sklearn/utils/_array_api.py",
+)
+# What a message that a user understands is about.
+_SUBJECTS = ("column", "row", "feature", "sample", "weight", "parameter", "domain", "_")
+_MOST_ROWS = 60
+_FAR = 1e5
+_LARGEST = 1e307
+
+
+class Violation(AssertionError):
+    """An invariant does not hold."""
+
+
+class Refused(Exception):
+    """The table is refused by an error that says why."""
+
+
+class NotAsked(Exception):
+    """The invariant cannot be asked of this model and this table."""
+
+
+class _TooLong(BaseException):
+    """No Exception: nothing but `limited` catches it."""
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Raise a violation where a block takes more seconds of the processor.
+
+    Code in C is not interrupted.
+    """
+
+    def stop(*_: Any) -> None:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    except _TooLong:
+        raise Violation(f"takes more than {seconds:g} seconds") from None
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call what may refuse its input clearly, but neither fail nor warn otherwise."""
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        try:
+            result = function(*args, **kwargs)
+        except (Violation, NotAsked, Refused):
+            raise
+        except Exception as error:
+            if isinstance(error, ValueError) and _is_clear(error):
+                raise Refused(str(error)) from error
+            raise Violation(_describe(error)) from error
+    for warning in seen:
+        # The library's own word that one of several layers cannot be fitted.
+        is_own = "passed over: ValueError" in str(warning.message)
+        if issubclass(warning.category, RuntimeWarning) and not is_own:
+            place = f"{_short(warning.filename)}:{warning.lineno}"
+            what = f"{warning.category.__name__}: {warning.message} ({place})"
+            raise Violation(f"leaks a {what}")
+    return result
+
+
+def _is_clear(error: BaseException) -> bool:
+    """Whether the library itself, or the validation of its input, raised the error."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if frame.filename.startswith(_LIBRARY)]
+    # What a map or a layer inside finds wrong with itself is no news for a user.
+    if any(frame.name == "__post_init__" for frame in frames):
+        return False
+    about_input = frames[-1].filename.startswith(_LIBRARY) or (
+        frames[-1].filename.endswith(_VALIDATION)
+        and bool(ours)
+        and Path(ours[-1].filename).name in {"base.py", "table.py"}
+    )
+    return about_input and any(word in str(error) for word in _SUBJECTS)
+
+
+def _describe(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if frame.filename.startswith(_LIBRARY)]
+    place = f"{_short(ours[-1].filename)}:{ours[-1].name}" if ours else "outside"
+    return f"{type(error).__name__} in {place}: {error}"[:300]
+
+
+def _short(path: str) -> str:
+    return "/".join(Path(path).parts[-2:])
+
+
+def centre_and_scale(X: NDArray) -> tuple[NDArray, NDArray]:
+    """Return mean and standard deviation of each column without overflow.
+
+    Where a column varies by its last bits only its scale is 1, as in the library.
+    """
+    largest = np.abs(X).max(axis=0)
+    unit = np.where(largest > 0, largest, 1.0)
+    centre, scale = (X / unit).mean(axis=0) * unit, (X / unit).std(axis=0) * unit
+    constant = np.ptp(X / unit, axis=0) <= 10.0 * np.finfo(float).eps
+    return centre, np.where(constant, 1.0, scale)
+
+
+class Case:
+    """A model fitted to a table, with rows to evaluate it at.
+
+    Parameters
+    ----------
+    name : str
+        One of `tests.fuzz.models.MODELS`.
+    table : Table
+        What it is fitted to.
+
+    Raises
+    ------
+    Refused
+        If the table is refused by an error that is clear.
+    Violation
+        If the fit fails otherwise, or leaks a warning.
+    """
+
+    def __init__(self, name: str, table: Table):
+        self.name, self.table = name, table
+        self.n_fits = 0
+        self.model = self.fit(table)
+        weight = np.ones(len(table.X)) if table.weight is None else table.weight
+        kept = table.take(np.flatnonzero(weight > 0))
+        self.centre, self.scale = centre_and_scale(kept.X)
+        self.rng = np.random.default_rng(0)
+        some = slice(None)
+        if len(kept.X) > _MOST_ROWS:
+            some = self.rng.choice(len(kept.X), _MOST_ROWS, replace=False)
+        self.train = Points(kept.X[some], kept.domain[some])
+
+    def fit(self, table: Table, n_jobs: int | None = None) -> Model:
+        """Fit the model to a table."""
+        self.n_fits += 1
+        return attempt(Model, self.name, table, n_jobs)
+
+    # ------------------------------------------------------------------ where
+
+    @cached_property
+    def is_continuous(self) -> bool:
+        """Whether rows near the training rows are rows as well."""
+        return not (self.model.is_discrete or self.model.is_dequantizer)
+
+    @cached_property
+    def near(self) -> Points:
+        """Rows a tenth of a standard deviation from training rows."""
+        if not self.is_continuous:
+            return self.train
+        X = self.train.X
+        X = X + 0.1 * self.scale * np.random.default_rng(1).normal(size=X.shape)
+        return self.inside(X, self.train.domain)
+
+    @cached_property
+    def far(self) -> Points:
+        """Rows 1e5 standard deviations out, along axes and random directions."""
+        if not self.is_continuous:
+            return self.train
+        d = self.train.X.shape[1]
+        random = np.random.default_rng(2).normal(size=(4, d))
+        directions = np.vstack([np.eye(d), -np.eye(d), random])
+        far = (_FAR * directions) * np.minimum(self.scale, _LARGEST / _FAR)
+        return self.inside(self.centre + far, np.arange(len(far)) % 2)
+
+    def inside(self, X: NDArray, domain: NDArray) -> Points:
+        """Return the rows that lie in the support of the map."""
+        X = np.clip(X, -_LARGEST, _LARGEST)
+        support = self.model.fitted.map_.support
+        if support is None:
+            return Points(X, domain)
+        inside = ((support[0] <= X) & (support[1] >= X)).all(axis=1)
+        return Points(X[inside], domain[inside])
+
+    @cached_property
+    def kinds(self) -> dict[str, Points]:
+        """Rows by name."""
+        if not self.is_continuous:
+            return {"training rows": self.inside(self.train.X, self.train.domain)}
+        train = self.inside(self.train.X, self.train.domain)
+        kinds = {"training rows": train, "near rows": self.near, "far rows": self.far}
+        return {name: points for name, points in kinds.items() if len(points)}
+
+    # ------------------------------------------------------------------ what comes out
+
+    @cached_property
+    def images(self) -> dict[str, tuple[NDArray, ...]]:
+        """Latents, log-determinants, rows back, their log-determinants, scores."""
+        return {name: self._image(points) for name, points in self.kinds.items()}
+
+    def _image(self, points: Points) -> tuple[NDArray, ...]:
+        try:
+            Z, log_det = attempt(self.model.forward, points)
+            back, log_det_back = attempt(self.model.inverse, Points(Z, points.domain))
+            return Z, log_det, back, log_det_back, attempt(self.model.score, points)
+        except Refused as refusal:
+            raise Violation(
+                f"was fitted, but then refuses rows: {refusal}"
+            ) from refusal
+
+    def has_digits(self, Z: NDArray, margin: float = 1e-6) -> NDArray:
+        """Return which latent rows float64 resolves: not those at faces of the cube."""
+        if type(self.model.base) is not Uniform:
+            return np.ones(len(Z), bool)
+        return (np.minimum(Z, 1.0 - Z) > margin).all(axis=1)

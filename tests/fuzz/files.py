@@ -1,0 +1,59 @@
+"""A saved file of every model of the registry, small ones."""
+
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+
+import destructors
+from destructors.compose import ColumnDestructor
+from destructors.flows import AlignmentFlow, DiscreteTreeFlow, GaussianCopula
+from destructors.linear import Whitening
+from tests.registry import ALIGNMENT, REGISTRY
+
+__all__ = ["NAMES", "save_models"]
+
+NAMES = [*REGISTRY, *ALIGNMENT, "frame", "labels"]
+
+
+def save_models(folder: Path, names: Iterable[str] = NAMES) -> list[Path]:
+    """Fit models on few rows and save them; return the files."""
+    paths = []
+    for name in names:
+        path = folder / f"{name}.npz"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            destructors.save(_fit(name), path)
+        paths.append(path)
+    return paths
+
+
+def _fit(name: str):
+    rng = np.random.default_rng(0)
+    labels = rng.choice(["a", "b"], 120)
+    X = rng.gamma(2.0, size=(120, 3)) + (labels == "a")[:, None]
+    if name == "frame":
+        kind = rng.choice(["red", "green"], 120)
+        table = pd.DataFrame({"kind": kind, "n": rng.poisson(3, 120), "x": X[:, 0]})
+        kinds = DiscreteTreeFlow(random_state=0)
+        model = ColumnDestructor([("kind", kinds, ["kind"])], GaussianCopula())
+        return model.fit(table)
+    if name == "labels":
+        model = AlignmentFlow(density=Whitening(), max_iter=2, random_state=0)
+        return model.fit(X, sample_domain=labels)
+    if name in ALIGNMENT:
+        return clone(ALIGNMENT[name][0]).fit(X)
+    entry = REGISTRY[name]
+    if "permutation" in name or "discrete" in name or name == "chow-liu-tree":
+        X = rng.integers(0, 3, (120, 3))
+    elif name == "categorical-base":
+        X = rng.choice(["a", "b", "c"], (120, 2))
+    elif "X" in entry.law:
+        X = entry.law["X"][:120]
+    model = clone(entry.destructor)
+    if "max_iter" in model.get_params():
+        model.set_params(max_iter=min(model.max_iter, 3))
+    return model.fit(X)

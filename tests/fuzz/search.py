@@ -1,0 +1,187 @@
+"""Search for tables that break a model: ``python -m tests.fuzz.search --fits 10000``.
+
+Case number k of a seed is always the same model on the same table. Two processes share
+the cases; one that does not come back is killed, and its case counts as a failure.
+Failures are counted by invariant, cause and model, and one of each is printed as code,
+on the smallest table found that still fails.
+"""
+
+import argparse
+import multiprocessing
+import queue
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from tests.fuzz.case import Case, NotAsked, Refused, Violation, limited
+from tests.fuzz.invariants import INVARIANTS, REFITS, check
+from tests.fuzz.models import MODELS, SLOW
+from tests.fuzz.report import Outcome, Report
+from tests.fuzz.tables import Recipe, draw_recipe
+
+__all__ = ["draw_case", "run_case", "search"]
+
+# Seconds of the processor after which a check is interrupted, and seconds on the wall
+# after which its process is killed.
+_LIMIT, _KILL = 30.0, 300.0
+# A slow model is asked for once where others are so often.
+_SLOW_EVERY = 8
+
+
+def draw_case(
+    seed: int, number: int, names: list[str]
+) -> tuple[str, Recipe, list[str]]:
+    """Return model, table and invariants of a case."""
+    rng = np.random.default_rng([seed, number])
+    share = np.array([1.0 / _SLOW_EVERY if name in SLOW else 1.0 for name in names])
+    name = str(rng.choice(names, p=share / share.sum()))
+    recipe = draw_recipe(rng)
+    # One of those that fit again: more tables are worth more than all of them on each.
+    return name, recipe, [*INVARIANTS, str(rng.choice(list(REFITS)))]
+
+
+def run_case(number: int, name: str, recipe: Recipe, invariants: list[str]) -> Outcome:
+    """Fit, and check the invariants."""
+    outcome = Outcome(number, name, recipe, n_fits=1)
+    try:
+        with limited(_LIMIT):
+            case = Case(name, recipe.build())
+    except Refused as refusal:
+        outcome.refusal = str(refusal)
+        return outcome
+    except Violation as violation:
+        outcome.failures["fit"] = str(violation)
+        return outcome
+    for invariant in invariants:
+        try:
+            with limited(_LIMIT):
+                check(case, invariant)
+            outcome.held.append(invariant)
+        except NotAsked:
+            outcome.not_asked.append(invariant)
+        except Violation as violation:
+            # What broke the first of them most often breaks all.
+            if str(violation) not in outcome.failures.values():
+                outcome.failures[invariant] = str(violation)
+    outcome.n_fits = case.n_fits
+    return outcome
+
+
+class _Worker:
+    """A process that runs one case at a time."""
+
+    def __init__(self, seed: int, names: list[str], results: Any):
+        context = multiprocessing.get_context("fork")
+        self.numbers = context.SimpleQueue()
+        job = (seed, names, self.numbers, results)
+        self.process = context.Process(target=_work, args=job, daemon=True)
+        self.process.start()
+
+    def give(self, number: int) -> None:
+        self.number, self.since = number, time.monotonic()
+        self.numbers.put(number)
+
+    def is_lost(self) -> str | None:
+        if not self.process.is_alive():
+            return "the process dies"
+        if time.monotonic() - self.since > _KILL:
+            return f"the process hangs for {_KILL:g} seconds"
+        return None
+
+
+def _work(seed: int, names: list[str], numbers: Any, results: Any) -> None:
+    # Ctrl-C is for the one that prints.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        number = numbers.get()
+        results.put(run_case(number, *draw_case(seed, number, names)))
+
+
+def search(
+    names: list[str], seed: int, n_fits: int, seconds: float, n_processes: int = 2
+) -> Iterator[Outcome]:
+    """Yield the outcome of one case after the other.
+
+    Parameters
+    ----------
+    names : list of str
+        Models, of `tests.fuzz.models.MODELS`.
+    seed : int
+        Of the cases.
+    n_fits, seconds : int, float
+        When to stop.
+    n_processes : int
+        Processes that share the cases.
+    """
+    results = multiprocessing.get_context("fork").Queue()
+    began, number, workers = time.monotonic(), 0, []
+    for number in range(n_processes):
+        workers.append(_Worker(seed, names, results))
+        workers[-1].give(number)
+    try:
+        while workers:
+            done = None
+            with suppress(queue.Empty):
+                done = results.get(timeout=1.0)
+            for worker in workers.copy():
+                if done is not None and done.number == worker.number:
+                    outcome = done
+                elif how := worker.is_lost():
+                    worker.process.kill()
+                    name, recipe, _ = draw_case(seed, worker.number, names)
+                    failures = {"process": how}
+                    outcome = Outcome(worker.number, name, recipe, 1, failures=failures)
+                    workers[workers.index(worker)] = worker = _Worker(
+                        seed, names, results
+                    )
+                else:
+                    continue
+                yield outcome
+                n_fits -= outcome.n_fits
+                if n_fits <= 0 or time.monotonic() - began > seconds:
+                    worker.process.kill()
+                    workers.remove(worker)
+                else:
+                    number += 1
+                    worker.give(number)
+    finally:
+        for worker in workers:
+            worker.process.kill()
+
+
+def main() -> int:
+    """Search, and print what is found."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--fits", type=int, default=10**9, help="stop after so many")
+    add("--minutes", type=float, default=60.0, help="or after so long")
+    add("--seed", type=int, default=0, help="of the cases")
+    add("--model", action="append", choices=list(MODELS), help="only these")
+    add("--processes", type=int, default=2, help="that share the cases")
+    add("--shrink", type=float, default=10.0, help="seconds for each reproducer")
+    add("--case", type=int, help="run one case, in this process")
+    args = parser.parse_args()
+    names, report = args.model or list(MODELS), Report()
+    began = time.monotonic()
+    if args.case is not None:
+        case = draw_case(args.seed, args.case, names)
+        print(*case)
+        outcomes = iter([run_case(args.case, *case)])
+    else:
+        limits = args.fits, 60.0 * args.minutes, args.processes
+        outcomes = search(names, args.seed, *limits)
+    with suppress(KeyboardInterrupt):
+        for outcome in outcomes:
+            report.add(outcome)
+    report.print(time.monotonic() - began)
+    report.print_reproducers(args.shrink)
+    return int(bool(report.causes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
