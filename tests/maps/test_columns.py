@@ -25,7 +25,6 @@ from destructors.maps import (
     save,
 )
 from destructors.maps._dequantize import Lattice
-from destructors.maps._distributions import StandardNormal
 from destructors.maps._hash import hash_copies, hash_rows
 
 INF = np.inf
