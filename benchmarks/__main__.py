@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import density, marginals, paper, scaling, speed
+from benchmarks import density, information, marginals, paper, scaling, speed
 from benchmarks.registry import ChoiceError
 
 # A job is a module with a docstring, `add_arguments(parser)` and `run(args)`, which
@@ -17,6 +17,7 @@ JOBS = {
     "speed": speed,
     "scaling": scaling,
     "marginals": marginals,
+    "information": information,
     "paper": paper,
 }
 
