@@ -382,4 +382,5 @@ def _signed_sum(
                 [log_density] = next(found)
                 score[test] += sign * log_density
         scores.append([score])
-    return extrapolate(*scores, densities.cv)
+    many, halves = scores
+    return extrapolate(many, halves, densities.cv)

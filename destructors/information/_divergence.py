@@ -197,4 +197,5 @@ def _ratio_means(
             (p_x, p_y), (q_x, q_y) = next(found), next(found)
             one[test_x], other[test_y] = of_x(p_x - q_x), of_y(p_y - q_y)
         scores.append([one, other])
-    return extrapolate(*scores, densities.cv)
+    many, halves = scores
+    return extrapolate(many, halves, densities.cv)
