@@ -7,6 +7,7 @@ needed only to draw.
 
 from destructors.inspection._alignment import AlignmentDisplay
 from destructors.inspection._density import DensityDisplay
+from destructors.inspection._describe import Description, Finding, describe
 from destructors.inspection._destruction import DestructionDisplay
 from destructors.inspection._latent import LatentDisplay
 from destructors.inspection._likelihood import LikelihoodDisplay
@@ -15,8 +16,11 @@ from destructors.inspection._pairs import PairDisplay
 __all__ = [
     "AlignmentDisplay",
     "DensityDisplay",
+    "Description",
     "DestructionDisplay",
+    "Finding",
     "LatentDisplay",
     "LikelihoodDisplay",
     "PairDisplay",
+    "describe",
 ]

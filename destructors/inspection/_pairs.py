@@ -173,7 +173,7 @@ class PairDisplay:
                 else:
                     axis.set_ylabel(self.names[i])
         handles, labels = self.axes_[0, 0].get_legend_handles_labels()
-        above = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 2}
+        above = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0)}
         self.axes_[0, 0].legend(handles, labels, frameon=False, **above)
         return self
 
