@@ -12,6 +12,7 @@ from destructors.inspection._destruction import DestructionDisplay
 from destructors.inspection._latent import LatentDisplay
 from destructors.inspection._likelihood import LikelihoodDisplay
 from destructors.inspection._pairs import PairDisplay
+from destructors.inspection._summary import Summary, summarize
 
 __all__ = [
     "AlignmentDisplay",
@@ -22,5 +23,7 @@ __all__ = [
     "LatentDisplay",
     "LikelihoodDisplay",
     "PairDisplay",
+    "Summary",
     "describe",
+    "summarize",
 ]

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 
+from destructors.inspection._table import as_html, as_text
 from destructors.maps import _column
 from destructors.marginal import Dequantizer
 from destructors.table import check_table
@@ -100,22 +100,11 @@ class Description:
         size = f"{self.n_samples:,} rows of {self.n_features} columns"
         if not self.findings:
             return f"{size}: nothing odd."
-        cells = self._cells()
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]
-        return "\n".join([size, *lines])
+        return as_text(size, self._cells())
 
     def _repr_html_(self) -> str:
-        head, *body = (
-            "".join(f"<{{0}}>{escape(cell)}</{{0}}>" for cell in line)
-            for line in self._cells()
-        )
-        rows = "".join(f"<tr>{line.format('td')}</tr>" for line in body)
-        return (
-            f"<table><caption>{self.n_samples:,} rows of {self.n_features} columns"
-            f"</caption><thead><tr>{head.format('th')}</tr></thead>"
-            f"<tbody>{rows}</tbody></table>"
-        )
+        size = f"{self.n_samples:,} rows of {self.n_features} columns"
+        return as_html(size, self._cells())
 
 
 def describe(X: ArrayLike) -> Description:
