@@ -38,7 +38,7 @@ class Drift:
 
     @property
     def statistics(self) -> NDArray:
-        """Energy distance of each window, in standard units."""
+        """Energy distance of each window from the reference."""
         return np.array([test.statistic for test in self.tests])
 
     def drifted(self, level: float = 0.05) -> NDArray:
