@@ -164,7 +164,9 @@ class AlignmentDisplay:
                     )
                 )
             axis.set(title=title, xticks=[], yticks=[])
-        self.axes_[0].legend(frameon=False, markerscale=2.0)
+        legend = self.axes_[0].legend(frameon=False, markerscale=2.0)
+        for handle in legend.legend_handles:
+            handle.set_alpha(1.0)
         if self.divergence is None:
             return self
         axis = self.axes_[2]

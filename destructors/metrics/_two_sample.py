@@ -122,7 +122,9 @@ def two_sample_test(
     -----
     Distances are taken between normal scores of pooled ranks: neither units nor
     outliers nor monotone maps of a column change anything. Their exponent is that of
-    `energy_coefficient`: differences in shape count beside those in location. Columns are compared by the statistic of Anderson and Darling; their p-values are
+    `energy_coefficient`: differences in shape count beside those in location.
+
+    Columns are compared by the statistic of Anderson and Darling; their p-values are
     those of the largest among all columns (Westfall and Young).
 
     References
