@@ -7,7 +7,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import calibration, cold, density, marginals, paper, scaling, speed
+from benchmarks import (
+    calibration,
+    cold,
+    density,
+    information,
+    marginals,
+    paper,
+    scaling,
+    speed,
+)
 from benchmarks.registry import ChoiceError
 
 # A job is a module with a docstring, `add_arguments(parser)` and `run(args)`, which
@@ -19,6 +28,7 @@ JOBS = {
     "cold": cold,
     "marginals": marginals,
     "calibration": calibration,
+    "information": information,
     "paper": paper,
 }
 

@@ -19,6 +19,7 @@ __all__ = [
     "GaussianCopula",
     "TreeFlow",
     "__version__",
+    "describe",
     "load",
     "save",
 ]
@@ -32,12 +33,17 @@ if TYPE_CHECKING:
         GaussianCopula,
         TreeFlow,
     )
+    from destructors.inspection import describe
     from destructors.maps import load, save
+
+
+# Where names of the top level are, if not among the flows.
+_ROOMS = {"describe": "inspection", "load": "maps", "save": "maps"}
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        room = "maps" if name in ("load", "save") else "flows"
+        room = _ROOMS.get(name, "flows")
         return getattr(import_module(f"destructors.{room}"), name)
     if not name.startswith("_") and find_spec(f"destructors.{name}"):
         return import_module(f"destructors.{name}")

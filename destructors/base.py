@@ -21,15 +21,14 @@ from destructors._compat import (
 from destructors.base_distributions import StandardNormal
 from destructors.maps import Density, Map, Schema
 from destructors.maps._blocks import in_blocks
-from destructors.rows import (
-    Fold,
-    Rows,
-    as_interrupt,
-    check_range,
-    map_threads,
-    time_limit,
+from destructors.rows import Fold, Rows, as_interrupt, map_threads, time_limit
+from destructors.table import (
+    Categorical,
+    check_columns,
+    learn_schema,
+    read_latent,
+    read_rows,
 )
-from destructors.table import Categorical, learn_schema, read_latent, read_rows
 
 __all__ = ["Destructor", "HoldoutDestructor"]
 
@@ -167,6 +166,11 @@ class Destructor(
             and columns, or a weight is negative, or all are zero.
         TypeError
             If ``X`` is sparse.
+
+        Warns
+        -----
+        DataWarning
+            If columns are equal.
         """
         with self._fitting() as learner:
             learner._fit_rows(Fold(learner._read_training(X, sample_weight)))
@@ -439,7 +443,7 @@ class Destructor(
             self._schema = learn_schema(self, X, self._categorical(X), sample_weight)
         values = read_rows(self, X, reset=not resumes)
         rows = self._as_rows(values, sample_weight, context)
-        check_range(rows)
+        check_columns(rows)
         return rows
 
     def _read_validation(

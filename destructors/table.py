@@ -11,9 +11,13 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from destructors._compat import check_sample_weight
+from destructors.exceptions import DataWarning
 from destructors.maps import Column, Schema, _column
 from destructors.maps._checks import check_codes
-from destructors.rows import CONTINUOUS, INTEGER
+from destructors.rows import CONTINUOUS, INTEGER, Rows, value_range
+
+# Rows of which a table has at least so many before equal columns are told.
+_FEWEST_COPIED = 20
 
 
 class Categorical(NamedTuple):
@@ -179,6 +183,53 @@ def _read_declared(categories: Any) -> NDArray:
 
 
 # ---------------------------------------------------------------------- rows
+
+
+def check_columns(rows: Rows) -> None:
+    """Refuse columns that float64 cannot hold, and warn of those that say the same.
+
+    Raises
+    ------
+    ValueError
+        If a column ranges over more than the largest number; it is named.
+    """
+    smallest, largest = value_range(rows)
+    with np.errstate(over="ignore"):
+        endless = np.flatnonzero(~np.isfinite(largest - smallest))
+    if len(endless):
+        j = endless[0]
+        raise ValueError(
+            f"Column {rows.name(j)} ranges from {smallest[j]:.3g} to {largest[j]:.3g}, "
+            "over more than the largest float64. Divide it by a constant."
+        )
+    _warn_of_copies(rows)
+
+
+def _warn_of_copies(rows: Rows) -> None:
+    """Warn if columns of numbers are equal: each copy adds nats without end.
+
+    Constant columns are not meant, nor tables of few rows, where chance can do it.
+    """
+    values = rows.values
+    if len(rows) < _FEWEST_COPIED or values.dtype != np.float64:
+        return
+    # Columns that differ mostly do so in few rows.
+    few = values[: 2 * _FEWEST_COPIED]
+    copies: dict[bytes, list[int]] = {}
+    for j, column in enumerate(few.T):
+        copies.setdefault(column.tobytes(), []).append(j)
+    for columns in copies.values():
+        first = values[:, columns[0]]
+        same = [j for j in columns if (values[:, j] == first).all()]
+        if len(same) > 1 and np.ptp(first) > 0:
+            names = ", ".join(map(rows.name, same[:10]))
+            warnings.warn(
+                f"Columns {names} are equal: a density of them rises without end, so "
+                "its nats mean little. Keep one of them; destructors.describe(X) says "
+                "more.",
+                DataWarning,
+                stacklevel=5,
+            )
 
 
 def read_rows(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> NDArray:

@@ -26,6 +26,7 @@ FAMILIES = {
 # From the ground up: a room may import what lies below it.
 FLOORS = [
     {"maps"},
+    {"exceptions"},
     {"base_distributions"},
     {"_compat"},
     {"_composite"},

@@ -10,7 +10,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KernelDensity
 
-from benchmarks import density, marginals
+from benchmarks import density, information, marginals
 from benchmarks.__main__ import main
 from benchmarks.datasets import DATASETS, QUICK
 from benchmarks.evaluate import Result, evaluate
@@ -439,3 +439,31 @@ def test_marginals_prints_and_writes_its_figures(monkeypatch, tmp_path, capsys):
     for name, by_law in losses.items():
         [line] = [line for line in printed if line.startswith(name)]
         assert line.split()[1:] == [f"{loss:.4f}" for loss in by_law.values()]
+
+
+def test_information_prints_and_writes_its_figures(monkeypatch, tmp_path, capsys):
+    name = "mutual information, 1 + 1, r = 0.5"
+    monkeypatch.setattr(information, "CASES", {name: information.CASES[name]})
+    words = ["information", "--quick", "--samples", "300", "--output", str(tmp_path)]
+    assert main(words) == 0
+    [figures] = json.loads((tmp_path / "information.json").read_text())[
+        "cases"
+    ].values()
+    assert figures["truth"] == pytest.approx(-0.5 * np.log(0.75))
+    assert figures["rms error"] < 0.2
+    assert figures["neighbours rms"] < 0.2
+    assert name in capsys.readouterr().out
+
+
+def test_an_estimate_without_noise_is_measured_exactly():
+    truth = 2.0
+    case = information.Case(
+        lambda rows, **_: information.InformationEstimate(2.5, 0.3, len(rows), 2.25),
+        lambda rng, n: (np.zeros((n, 1)),),
+        truth,
+    )
+    figures = information.measure(case, n_seeds=3, n_samples=10)
+    assert figures["mean error"] == figures["rms error"] == 0.5
+    assert figures["uncorrected"] == 0.25
+    assert figures["within"] == 1.0
+    assert np.isnan(figures["neighbours rms"])

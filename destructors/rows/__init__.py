@@ -2,7 +2,6 @@
 
 from destructors.maps._hash import hash_again, hash_rows
 from destructors.rows._moments import (
-    check_range,
     mean_and_scale,
     repeat_rows,
     robust_mean_and_scale,
@@ -24,7 +23,6 @@ __all__ = [
     "Fold",
     "Rows",
     "as_interrupt",
-    "check_range",
     "fold_rows",
     "hash_again",
     "hash_rows",

@@ -132,29 +132,6 @@ def value_range(rows: Rows) -> tuple[NDArray, NDArray]:
     return rows.values.min(axis=0), rows.values.max(axis=0)
 
 
-def check_range(rows: Rows) -> None:
-    """Raise unless differences of values can be held in float64.
-
-    Parameters
-    ----------
-    rows : Rows
-
-    Raises
-    ------
-    ValueError
-        If a feature ranges over more than the largest number; it is named.
-    """
-    smallest, largest = value_range(rows)
-    with np.errstate(over="ignore"):
-        endless = np.flatnonzero(~np.isfinite(largest - smallest))
-    if len(endless):
-        raise ValueError(
-            f"Column {rows.name(endless[0])} ranges from {smallest[endless[0]]:.3g} to "
-            f"{largest[endless[0]]:.3g}, over more than the largest float64. Divide it "
-            "by a constant."
-        )
-
-
 def repeat_rows(rows: Rows, what: str) -> NDArray:
     """Return the values as often as their weights say, for estimators without weights.
 

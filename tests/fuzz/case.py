@@ -27,7 +27,7 @@ _VALIDATION = (
     "sklearn/utils/_array_api.py",
 )
 # What a message that a user understands is about.
-_SUBJECTS = ("column", "row", "feature", "sample", "weight", "parameter", "domain", "_")
+_SUBJECTS = ("olumn", "row", "feature", "sample", "weight", "parameter", "domain", "_")
 _MOST_ROWS = 60
 _FAR = 1e5
 _LARGEST = 1e307

@@ -190,7 +190,7 @@ def test_collinear_columns_by_number(X):
 
 @pytest.mark.parametrize("shrinkage", [0.01, "auto"])
 def test_shrinkage_hides_no_collinear_columns(X, shrinkage):
-    table = np.c_[X, X[:, 0]]
+    table = np.c_[X, 2.0 * X[:, 0]]
     model = Whitening(shrinkage=shrinkage)
     with pytest.warns(UserWarning, match=rf"columns 0, {X.shape[1]}\)"):
         model.fit(table)

@@ -455,7 +455,7 @@ def test_collinear_and_constant_columns(clusters, covariance_type):
 @pytest.mark.parametrize("options", [PLAIN, {}], ids=["plain", "default"])
 def test_singular_covariance_without_regularisation(clusters, covariance_type, options):
     if covariance_type in ("full", "tied"):
-        X = np.c_[clusters, clusters[:, 0]]
+        X = np.c_[clusters, 2.0 * clusters[:, 0]]
     elif covariance_type == "diag":
         X = np.c_[clusters, np.ones(len(clusters))]
     else:

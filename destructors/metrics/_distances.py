@@ -1,8 +1,4 @@
-"""How far two or more samples are apart, and how far chance alone would take them.
-
-Distances between finite samples are not zero where the distributions are equal. `floor`
-measures any of them between random halves of one sample: what no alignment can beat.
-"""
+"""Distances between samples, and how far chance alone would take them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,16 +9,6 @@ from scipy.linalg import block_diag
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist, pdist
 from sklearn import get_config, utils
-
-__all__ = [
-    "energy_coefficient",
-    "energy_distance",
-    "floor",
-    "maximum_mean_discrepancy",
-    "sliced_wasserstein_distance",
-    "transport_cost",
-    "wasserstein_distance",
-]
 
 # The bandwidth of a kernel is the median distance of at most so many rows.
 _N_BANDWIDTH_ROWS = 1000
