@@ -28,7 +28,7 @@ FLOORS = [
     {"maps"},
     {"base_distributions"},
     {"_compat"},
-    {"_composite"},
+    {"_composite", "_stiefel"},
     {"rows"},
     {"table"},
     {"base"},
