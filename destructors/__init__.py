@@ -17,6 +17,7 @@ __all__ = [
     "AutoDestructor",
     "DiscreteTreeFlow",
     "GaussianCopula",
+    "SlicedGaussianization",
     "TreeFlow",
     "__version__",
     "load",
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         AutoDestructor,
         DiscreteTreeFlow,
         GaussianCopula,
+        SlicedGaussianization,
         TreeFlow,
     )
     from destructors.maps import load, save
