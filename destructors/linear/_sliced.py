@@ -84,7 +84,8 @@ class SlicedRotation(Destructor):
     Notes
     -----
     Distances are from N(0, 1): whiten the features first, or what the search finds is
-    their location and scale.
+    their location and scale. The search is local: one direction alone can end at
+    another than the farthest; more of them see more.
 
     References
     ----------
