@@ -17,6 +17,7 @@ __all__ = [
     "AutoDestructor",
     "DiscreteTreeFlow",
     "GaussianCopula",
+    "SlicedGaussianization",
     "TreeFlow",
     "__version__",
     "describe",
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         AutoDestructor,
         DiscreteTreeFlow,
         GaussianCopula,
+        SlicedGaussianization,
         TreeFlow,
     )
     from destructors.inspection import describe

@@ -31,6 +31,7 @@ from destructors.compose import (
     ColumnDestructor,
     DestructorPipeline,
     IterativeDestructor,
+    SlicedGaussianizer,
     TransformerDestructor,
     make_destructor_pipeline,
 )
@@ -40,6 +41,7 @@ from destructors.flows import (
     AutoDestructor,
     DiscreteTreeFlow,
     GaussianCopula,
+    SlicedGaussianization,
     TreeFlow,
 )
 from destructors.linear import (
@@ -47,6 +49,7 @@ from destructors.linear import (
     ICAWhitening,
     PCARotation,
     RandomRotation,
+    SlicedRotation,
     Standardize,
     Whitening,
 )
@@ -172,6 +175,10 @@ REGISTRY: dict[str, Entry] = {
     "whitening-cholesky": Entry(Whitening(method="cholesky", shrinkage=0.1), TINY_LOSS),
     "random-rotation": Entry(RandomRotation(), LOSS_FREE),
     "pca-rotation": Entry(PCARotation(), LOSS_FREE),
+    "sliced-rotation": Entry(SlicedRotation(), LOSS_FREE),
+    "sliced-rotation-negentropy": Entry(
+        SlicedRotation(1, criterion="negentropy", max_samples=100), LOSS_FREE
+    ),
     "whitening-estimator": Entry(
         Whitening(covariance_estimator=LedoitWolf()), TINY_LOSS
     ),
@@ -263,6 +270,11 @@ REGISTRY: dict[str, Entry] = {
     "function-transformer": Entry(
         TransformerDestructor(FunctionTransformer()), LOSS_FREE
     ),
+    "sliced": Entry(SlicedGaussianizer(), TINY_LOSS),
+    "sliced-one": Entry(
+        SlicedGaussianizer(1, p=1.5, learning_rate=1.0, max_samples=200, n_knots=8),
+        TINY_LOSS,
+    ),
     "iterative": Entry(IterativeDestructor(max_iter=3), TINY_LOSS, ROUNDING_MAGNIFIED),
     "iterative-portfolio": Entry(
         IterativeDestructor(portfolio(), max_iter=3), TINY_LOSS, ROUNDING_MAGNIFIED
@@ -293,6 +305,16 @@ REGISTRY: dict[str, Entry] = {
         )
     ),
     "gaussian-copula": Entry(GaussianCopula(), TINY_LOSS),
+    "sliced-flow": Entry(
+        SlicedGaussianization(max_iter=4), TINY_LOSS, ROUNDING_MAGNIFIED
+    ),
+    "sliced-flow-cv": Entry(
+        SlicedGaussianization(
+            SlicedGaussianizer(criterion="negentropy"), max_iter=3, cv=3
+        ),
+        TINY_LOSS,
+        ROUNDING_MAGNIFIED,
+    ),
     "rbig": Entry(RBIG(max_iter=3), TINY_LOSS, ROUNDING_MAGNIFIED),
     "rbig-random": Entry(RBIG(rotation="random", max_iter=3), TINY_LOSS),
     "rbig-total-correlation": Entry(

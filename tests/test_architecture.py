@@ -29,7 +29,7 @@ FLOORS = [
     {"exceptions"},
     {"base_distributions"},
     {"_compat"},
-    {"_composite"},
+    {"_composite", "_stiefel"},
     {"rows"},
     {"table"},
     {"base"},

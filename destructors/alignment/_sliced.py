@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from destructors._compat import Interval
+from destructors._stiefel import ascend, draw_frame
 from destructors.alignment import _barycenter, _domains
 from destructors.maps import Along, Map, Switch
 from destructors.rows import Rows
@@ -16,7 +17,6 @@ from destructors.rows import Rows
 _N_DIRECTIONS = 30
 # Quantile levels by which projections are compared.
 _N_LEVELS = 32
-_SHORTEST_STEP = 1e-2
 
 
 class SlicedBarycenter(_barycenter.BarycenterDestructor):
@@ -147,9 +147,6 @@ def find_directions(
 ) -> tuple[NDArray, int]:
     """Return orthonormal directions along which domains are far from their barycenter.
 
-    Riemannian gradient ascent with a QR retraction: a step that does not raise the
-    sliced distance is halved and tried again.
-
     Parameters
     ----------
     parts : list of Rows
@@ -170,27 +167,9 @@ def find_directions(
     n_iter : int
         Number of steps.
     """
-    best = _retract(random_state.standard_normal((parts[0].n_features, n_directions)))
-    value, gradient = _sliced_distance(parts, domain_weights, best)
-    size, n_iter = 1.0, 0
-    while n_iter < max_iter:
-        n_iter += 1
-        norm = np.sqrt((gradient**2).sum(axis=0).mean())
-        if not norm > 0.0 or size < _SHORTEST_STEP:
-            break
-        trial = _retract(best + size / norm * gradient)
-        trial_value, trial_gradient = _sliced_distance(parts, domain_weights, trial)
-        if trial_value > value:
-            best, value, gradient = trial, trial_value, trial_gradient
-        else:
-            size *= 0.5
-    return best, n_iter
-
-
-def _retract(matrix: NDArray) -> NDArray:
-    """Return orthonormal columns, continuous in the matrix."""
-    q, r = np.linalg.qr(matrix)
-    return q * np.where(np.diag(r) < 0.0, -1.0, 1.0)
+    start = draw_frame(parts[0].n_features, n_directions, random_state)
+    distance = lambda directions: _sliced_distance(parts, domain_weights, directions)
+    return ascend(distance, start, max_iter)
 
 
 def _sliced_distance(
@@ -198,8 +177,7 @@ def _sliced_distance(
 ) -> tuple[float, NDArray]:
     """Return how far quantile functions are from their mean, and the gradient of that.
 
-    The distance is the mean square, summed over directions; the gradient is along the
-    manifold.
+    The distance is the mean square, summed over directions.
     """
     projections = project(parts, directions)
     n_levels = int(np.clip(min(part.total for part in parts), 2, _N_LEVELS))
@@ -216,8 +194,7 @@ def _sliced_distance(
     gradient = np.zeros_like(directions)
     for part, projected, forces in zip(parts, projections, pull, strict=True):
         gradient += part.values.T @ _spread(forces, projected)
-    inner = directions.T @ gradient
-    return float(value), gradient - directions @ (0.5 * (inner + inner.T))
+    return float(value), gradient
 
 
 def _spread(forces: NDArray, rows: Rows) -> NDArray:

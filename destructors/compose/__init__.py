@@ -5,12 +5,14 @@ from destructors.compose._categories import CategoryDequantizer
 from destructors.compose._columns import ColumnDestructor
 from destructors.compose._iterative import IterativeDestructor
 from destructors.compose._pipeline import DestructorPipeline, make_destructor_pipeline
+from destructors.compose._sliced import SlicedGaussianizer
 
 __all__ = [
     "CategoryDequantizer",
     "ColumnDestructor",
     "DestructorPipeline",
     "IterativeDestructor",
+    "SlicedGaussianizer",
     "TransformerDestructor",
     "as_destructor",
     "make_destructor_pipeline",

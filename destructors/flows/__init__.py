@@ -5,6 +5,7 @@ from destructors.discrete._flow import DiscreteTreeFlow
 from destructors.flows._auto import AutoDestructor
 from destructors.flows._gaussian_copula import GaussianCopula
 from destructors.flows._rbig import RBIG
+from destructors.flows._sliced import SlicedGaussianization
 from destructors.flows._tree_flow import TreeFlow
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "AutoDestructor",
     "DiscreteTreeFlow",
     "GaussianCopula",
+    "SlicedGaussianization",
     "TreeFlow",
 ]

@@ -6,6 +6,7 @@ from destructors.linear._rotation import (
     PCARotation,
     RandomRotation,
 )
+from destructors.linear._sliced import SlicedRotation
 from destructors.linear._whitening import Standardize, Whitening
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "ICAWhitening",
     "PCARotation",
     "RandomRotation",
+    "SlicedRotation",
     "Standardize",
     "Whitening",
 ]

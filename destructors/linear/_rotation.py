@@ -20,7 +20,7 @@ _TOLERANCE = 1e-8
 _LOSS = 1e-5
 # E[log cosh ν] for a standard normal ν: directions are as interesting as theirs is far
 # from it.
-_NORMAL_CONTRAST = 0.37456721
+NORMAL_CONTRAST = 0.37456721
 
 
 class FixedRotation(Destructor):
@@ -338,6 +338,10 @@ class ICAWhitening(Destructor):
 
 def _contrasts(white: NDArray, share: NDArray, rotation: NDArray) -> NDArray:
     """Return how far each component is from normal."""
-    size = np.abs(white @ rotation.T)
-    log_cosh = size + np.log1p(np.exp(-2.0 * size)) - np.log(2.0)
-    return (share @ log_cosh - _NORMAL_CONTRAST) ** 2
+    return (share @ log_cosh(white @ rotation.T) - NORMAL_CONTRAST) ** 2
+
+
+def log_cosh(x: NDArray) -> NDArray:
+    """Return ``log cosh x``, however large."""
+    size = np.abs(x)
+    return size + np.log1p(np.exp(-2.0 * size)) - np.log(2.0)

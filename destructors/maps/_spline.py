@@ -14,6 +14,9 @@ from destructors.maps._map import Map, Mapped
 # loop without branches, which the compiler vectorises (twice as fast as row by row).
 _N_ROWS = 1024
 _LARGEST = np.finfo(np.float64).max
+# Slopes of a row are multiplied, so that a row takes one logarithm, as long as their
+# product is that far from the ends of float64.
+_LARGEST_PRODUCT = 1e100
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -99,7 +102,7 @@ class Spline(Map):
 
 
 def _apply_piece(v, k, rational, inverse, knots, values, slopes):
-    """Map numbers by the intervals they belong to; return log-slopes, too.
+    """Map numbers by the intervals they belong to; return slopes of the map, too.
 
     Compiled it takes one number, else an array: hence products with conditions, and no
     branches on numbers.
@@ -132,8 +135,8 @@ def _apply_piece(v, k, rational, inverse, knots, values, slopes):
         slope = rise / h * above / (below * below)
         gain = rise * (s * s + left * both) / below
     if inverse:
-        return knots[k] + s * h + (offset - inside) / slope, -np.log(slope)
-    return values[k] + gain + (offset - inside) * slope, np.log(slope)
+        return knots[k] + s * h + (offset - inside) / slope, slope
+    return values[k] + gain + (offset - inside) * slope, slope
 
 
 _apply_piece_compiled = jit(_apply_piece)
@@ -142,9 +145,12 @@ _apply_piece_compiled = jit(_apply_piece)
 def _apply_loops(V, starts, rational, inverse, knots, values, slopes, W, log_det):
     n, d = V.shape
     places = values if inverse else knots
-    found = np.empty(min(n, _N_ROWS), np.int64)
+    found, product = np.empty(min(n, _N_ROWS), np.int64), np.empty(min(n, _N_ROWS))
+    sign = -1.0 if inverse else 1.0
     for first in range(0, n, _N_ROWS):
         last = min(first + _N_ROWS, n)
+        for i in range(last - first):
+            product[i] = 1.0
         for j in range(d):
             _find_intervals(V[first:last, j], places, starts[j], starts[j + 1], found)
             for i in range(first, last):
@@ -157,16 +163,24 @@ def _apply_loops(V, starts, rational, inverse, knots, values, slopes, W, log_det
                     elif beyond > places[k + 1] - places[k]:
                         beyond, end = beyond - (places[k + 1] - places[k]), k + 1
                 if end < 0:
-                    W[i, j], log_slope = _apply_piece_compiled(
+                    W[i, j], slope = _apply_piece_compiled(
                         v, k, rational, inverse, knots, values, slopes
                     )
-                elif inverse:
-                    W[i, j] = knots[end] + beyond / slopes[end]
-                    log_slope = -np.log(slopes[end])
                 else:
-                    W[i, j] = values[end] + beyond * slopes[end]
-                    log_slope = np.log(slopes[end])
-                log_det[i] += log_slope
+                    slope = slopes[end]
+                    if inverse:
+                        W[i, j] = knots[end] + beyond / slope
+                    else:
+                        W[i, j] = values[end] + beyond * slope
+                if 1.0 / _LARGEST_PRODUCT < slope < _LARGEST_PRODUCT:
+                    slope *= product[i - first]
+                    product[i - first] = slope
+                    if 1.0 / _LARGEST_PRODUCT < slope < _LARGEST_PRODUCT:
+                        continue
+                    product[i - first] = 1.0
+                log_det[i] += sign * np.log(slope)
+        for i in range(first, last):
+            log_det[i] += sign * np.log(product[i - first])
 
 
 @jit
@@ -190,10 +204,10 @@ def _apply_vectorised(V, starts, rational, inverse, knots, values, slopes, W, lo
         inner = places[start + 1 : starts[j + 1] - 1]
         k = start + np.searchsorted(inner, V[:, j], side="right")
         with np.errstate(over="ignore"):
-            W[:, j], log_slope = _apply_piece(
+            W[:, j], slope = _apply_piece(
                 V[:, j], k, rational, inverse, knots, values, slopes
             )
-        log_det += log_slope
+        log_det += -np.log(slope) if inverse else np.log(slope)
 
 
 _apply = jit(_apply_loops, plain=_apply_vectorised)
@@ -237,6 +251,23 @@ class QuadraticSpline(Spline):
     """
 
     _rational = None
+
+    def towards_identity(self, share: float) -> "QuadraticSpline":
+        """Return the map that goes a share of the way from the identity to this one.
+
+        Parameters
+        ----------
+        share : float
+            Between 0, the identity, and 1, this map.
+
+        Returns
+        -------
+        spline : QuadraticSpline
+            ``x + share * (t(x) - x)``, exactly.
+        """
+        values = self.knots + share * (self.values - self.knots)
+        slopes = 1.0 + share * (self.slopes - 1.0)
+        return QuadraticSpline(self.knots, values, slopes, self.starts)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -8,7 +8,7 @@ from sklearn.datasets import load_wine
 from sklearn.decomposition import FastICA
 
 from destructors.linear import ICAWhitening, Whitening
-from destructors.linear._rotation import _NORMAL_CONTRAST
+from destructors.linear._rotation import NORMAL_CONTRAST
 from destructors.marginal import SplineGaussianizer
 from destructors.rows import time_limit
 
@@ -24,7 +24,7 @@ def mixed():
 
 def test_contrast_of_the_normal():
     expected = quad(lambda x: np.log(np.cosh(x)) * stats.norm.pdf(x), -20, 20)[0]
-    assert pytest.approx(expected, abs=1e-7) == _NORMAL_CONTRAST
+    assert pytest.approx(expected, abs=1e-7) == NORMAL_CONTRAST
 
 
 def test_sources_are_recovered(mixed):

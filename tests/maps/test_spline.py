@@ -161,3 +161,14 @@ def test_formula_of_neural_spline_flows_between_knots(path):
     assert Z[0, 0] == pytest.approx(-0.5 + above / below)
     top = m**2 * (b * s**2 + 2 * m * s * (1 - s) + a * (1 - s) ** 2)
     assert np.exp(log_det[0]) == pytest.approx(top / below**2)
+
+
+def test_slopes_whose_product_leaves_float64_are_added_as_logarithms():
+    slopes = [1e250, 1e90, 1e90, 1e90, 1e-250, 1e-200, 1e-90, 3.0]
+    ends = np.array([-1.0, 1.0])
+    spline = QuadraticSpline.of(
+        [ends] * 8, [slope * ends for slope in slopes], [[s, s] for s in slopes]
+    )
+    Z, log_det = spline.forward(np.full((3, 8), 0.5))
+    np.testing.assert_allclose(log_det, np.log(slopes).sum(), rtol=1e-12)
+    np.testing.assert_allclose(spline.inverse(Z)[1], -log_det, rtol=1e-12)

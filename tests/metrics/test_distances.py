@@ -8,6 +8,7 @@ import pytest
 from sklearn import config_context
 
 from destructors.metrics import (
+    bits_per_dim,
     energy_coefficient,
     energy_distance,
     floor,
@@ -151,3 +152,39 @@ def test_bad_input(rows):
         energy_distance(rows, rows * np.nan)
     with pytest.raises(ValueError, match="minimum of 2"):
         floor(energy_distance, rows[:1])
+
+
+# ---------------------------------------------------------------- bits
+
+
+def test_bits_of_levels_by_hand():
+    """Levels 0 to 3 of probability 1/2, 1/4, 1/8 and 1/8: entropy 1.75 bits."""
+    probability = np.array([1 / 2, 1 / 4, 1 / 8, 1 / 8])
+    levels = np.repeat(np.arange(4), [4, 2, 1, 1])
+    # Within a cell of width 1/4 the density of (level + u) / 4 is constant.
+    log_density = np.log(probability[levels] / (1 / 4))
+    bits = bits_per_dim(log_density, 1, n_levels=4)
+    np.testing.assert_allclose(bits, -np.log2(probability[levels]), rtol=1e-14)
+    mean = bits_per_dim(log_density.mean(), 1, n_levels=4)
+    assert mean == pytest.approx(1.75, rel=1e-14)
+
+
+def test_bits_of_256_levels_in_any_space():
+    """The same density of dequantized pixels, as x, as x * 256 and as its logit."""
+    rng, d, alpha = np.random.default_rng(0), 3, 1e-6
+    x = (rng.integers(256, size=(50, d)) + rng.uniform(size=(50, d))) / 256
+    of_x = np.log(2.0 * x).sum(axis=1)
+    expected = 8.0 - of_x / (d * np.log(2.0))
+    np.testing.assert_allclose(bits_per_dim(of_x, d), expected, rtol=1e-13)
+    of_levels = of_x - d * np.log(256)
+    bits = bits_per_dim(of_levels, d, n_levels=1)
+    np.testing.assert_allclose(bits, expected, rtol=1e-13)
+    s = alpha + (1 - 2 * alpha) * x
+    log_det = np.log((1 - 2 * alpha) / (s * (1 - s))).sum(axis=1)
+    bits = bits_per_dim(of_x - log_det, d, log_det=log_det)
+    np.testing.assert_allclose(bits, expected, rtol=1e-13)
+
+
+def test_bits_refuse_no_features():
+    with pytest.raises(ValueError, match="n_features and n_levels must be at least 1"):
+        bits_per_dim(0.0, 0)
