@@ -10,12 +10,19 @@ from sklearn.utils import check_array
 
 from destructors._compat import Interval
 from destructors.base import Destructor
-from destructors.linear._whitening import Whitening, principal_axes, sum_products
+from destructors.linear._whitening import (
+    Whitening,
+    principal_axes,
+    spread_null,
+    sum_products,
+)
 from destructors.maps import Affine, Chain, Map
 from destructors.rows import Fold, Rows, is_over, mean_and_scale, value_range
 
 # Largest entry of Q Qᵀ - I for which Q still counts as orthogonal.
 _TOLERANCE = 1e-8
+# Variance beside the largest that cannot be told from none.
+_NULL = 1e-12
 # Rounding error beside the scale of a column with which it does not count as lost.
 _LOSS = 1e-5
 # E[log cosh ν] for a standard normal ν: directions are as interesting as theirs is far
@@ -146,7 +153,8 @@ class PCARotation(Destructor):
 
     Nothing is centred or scaled, so the log-determinant is zero. Among directions of
     equal variance, which are all as principal, chance in the sample decides: between
-    marginal layers that is a rotation too.
+    marginal layers that is a rotation too. Directions without variance, as where a
+    feature repeats another, are spread over the others.
 
     Attributes
     ----------
@@ -184,7 +192,8 @@ class PCARotation(Destructor):
         # A power of two changes no digit, and keeps squares inside float64.
         largest = scale[~constant].max(initial=0.0) or 1.0
         unit = np.ldexp(1.0, np.frexp(largest)[1] - 1)
-        self.rotation_ = principal_axes(rows.sum(sum_products, mean, unit)[0])[1].T
+        values, axes = principal_axes(rows.sum(sum_products, mean, unit)[0])
+        self.rotation_ = spread_null(values <= _NULL * values[0]) @ axes.T
         return _as_map(self.rotation_, rows)
 
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import dct
 from scipy.linalg import cholesky, eigh, qr, solve_triangular
 from sklearn.base import clone
 
@@ -284,7 +285,9 @@ def _square_root(correlation: NDArray, method: str) -> tuple[NDArray, NDArray, f
         return whiten, lower, float(-np.log(np.diag(lower)).sum())
     values, vectors = principal_axes(correlation)
     root = np.sqrt(values)
-    left = vectors if method == "zca" else np.eye(len(values))
+    # Values that were raised to the floor may come out a little above it.
+    is_null = values <= 2.0 * _SMALLEST_EIGENVALUE * values[0]
+    left = vectors if method == "zca" else spread_null(is_null)
     whiten = (left / root) @ vectors.T
     return whiten, (vectors * root) @ left.T, float(-0.5 * np.log(values).sum())
 
@@ -320,3 +323,29 @@ def principal_axes(matrix: NDArray) -> tuple[NDArray, NDArray]:
             vectors[:, start:stop] = basis[:, : stop - start]
     largest = np.abs(vectors).argmax(axis=0)
     return values, vectors * np.sign(vectors[largest, np.arange(len(values))])
+
+
+def spread_null(is_null: NDArray) -> NDArray:
+    """Return a rotation that spreads axes without variance over the others.
+
+    Along an axis on which the rows only differ by rounding errors a layer that comes
+    after would learn these errors, and throw a new row that is off by a little to the
+    end of the world. Mixed with an axis that has variance, none is left of that kind.
+
+    Parameters
+    ----------
+    is_null : ndarray of bool of shape (n_features,)
+        Which axes have no variance.
+
+    Returns
+    -------
+    rotation : ndarray of shape (n_features, n_features)
+        The identity where no axis is null, or all are.
+    """
+    rotation = np.eye(len(is_null))
+    strong, null = np.flatnonzero(~is_null), np.flatnonzero(is_null)
+    for k, axis in enumerate(strong):
+        group = np.r_[axis, null[k :: len(strong)]]
+        # The first of these vectors is constant: each axis gets as much of the strong.
+        rotation[np.ix_(group, group)] = dct(np.eye(len(group)), norm="ortho")
+    return rotation

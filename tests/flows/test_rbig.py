@@ -226,3 +226,19 @@ def test_a_constant_offset_changes_nothing(X):
         atol=1e-6,
     )
     assert np.isfinite(RBIG(random_state=0).fit(X + 1e9).score(X + 1e9))
+
+
+def test_a_column_given_twice_makes_no_direction_of_rounding_errors(X):
+    train, test = X[:1000], X[1000:]
+    copy = [[1.0, 0.0, 2.0], [0.0, 1.0, 0.0]]
+    model = RBIG(random_state=0).fit(train @ copy)
+    # A row a little off the plane of the others is a little less likely, not lost.
+    off = test @ copy + [0.0, 0.0, 1e-9]
+    np.testing.assert_allclose(
+        model.score_samples(off), model.score_samples(test @ copy), atol=1e-3
+    )
+    back = model.inverse_transform(model.transform(off))
+    np.testing.assert_allclose(back, off, atol=1e-9)
+    moved = train @ copy * [1e3, 1.0, 1e-3] + [0.0, 5.0, 0.0]
+    scores = RBIG(random_state=0).fit(moved).score_samples(moved)
+    np.testing.assert_allclose(scores, model.score_samples(train @ copy), atol=1e-2)

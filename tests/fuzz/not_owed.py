@@ -24,6 +24,8 @@ _NO_UNITS: dict[str, str] = {
     "whitening-estimator": "LedoitWolf pulls to the mean variance of all columns",
     "categories-none": _NO_FIT,
     "categories": _CODES,
+    "iterative-portfolio": _ROTATION,
+    "iterative-cycle": _ROTATION,
     "max-abs-scaler": _NO_FIT,
     "pca": "PCA does not scale: columns end on other normals",
     "power-transformer": "the Yeo–Johnson transform is of a column in its units",

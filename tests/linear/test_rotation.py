@@ -145,3 +145,13 @@ def test_nothing_is_lost_where_no_column_meets_another():
     X = np.random.default_rng(0).normal(size=(200, 2)) * [1e-12, 1e12]
     model = FixedRotation([[0.0, 1.0], [1.0, 0.0]]).fit(X)
     np.testing.assert_array_equal(model.inverse_transform(model.transform(X)), X)
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_no_column_is_left_without_variance_by_columns_that_repeat(copies):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2))
+    X = np.c_[X, X @ rng.normal(size=(2, copies))]
+    Z = PCARotation().fit_transform(X)
+    assert (Z.std(axis=0) > 0.1).all()
+    np.testing.assert_allclose((Z**2).sum(axis=1), (X**2).sum(axis=1))
