@@ -1,7 +1,7 @@
 """Location and scale of each feature, to full precision in any unit."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from destructors.rows._rows import Rows
 
@@ -36,6 +36,19 @@ def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     rounding = 10 * np.finfo(float).eps * np.abs(mean)
     constant = (largest - smallest <= rounding) | (sd == 0)
     return mean, np.where(constant, 1.0, reach * sd), constant
+
+
+def power_of_two(largest: ArrayLike) -> NDArray:
+    """Return the largest power of two that is not above each of some numbers.
+
+    Beside it no digit changes, and squares stay inside float64.
+
+    Parameters
+    ----------
+    largest : array-like
+        Non-negative; of zero it is a half.
+    """
+    return np.ldexp(1.0, np.frexp(largest)[1] - 1)
 
 
 def weigh(values: NDArray, rows: Rows) -> NDArray:
