@@ -19,9 +19,9 @@ from destructors.alignment import (
 from destructors.base import Destructor
 from destructors.flows import AlignmentFlow
 from destructors.maps import Chain, Map
+from destructors.maps._hash import hash_rows
 from destructors.marginal import SplineGaussianizer
 from destructors.rows import Fold, Rows, mean_and_scale
-from destructors.rows._splits import hash_roughly
 
 
 class _FromRows:
@@ -30,7 +30,10 @@ class _FromRows:
         return super().fit(X, sample_weight=sample_weight)
 
     def _check_labels(self, given, values, name=""):
-        return (hash_roughly(values, 0) % np.uint64(2)).astype(np.intp)
+        # Of a row alone, and of its first 26 bits (Veltkamp's splitting).
+        scaled = np.asarray(values) * (2.0**27 + 1.0)
+        leading = scaled - (scaled - values)
+        return (hash_rows(leading, 0) % np.uint64(2)).astype(np.intp)
 
 
 # Named, and here, so that they can be pickled.

@@ -18,9 +18,15 @@ from sklearn.utils import check_random_state
 
 from destructors._compat import Interval, StrOptions
 from destructors.alignment._base import DomainDestructor
-from destructors.alignment._domains import by_domain, divergence, split_domains
+from destructors.alignment._domains import (
+    by_domain,
+    check_digits,
+    divergence,
+    split_domains,
+)
 from destructors.maps import Map, RationalQuadraticSpline, Switch
 from destructors.rows import Fold, Rows
+from destructors.rows._moments import power_of_two
 
 # Shares of the way that are compared on held-out rows.
 _RATES = (1.0, 0.75, 0.5, 0.25, 0.0)
@@ -70,7 +76,9 @@ class BarycenterDestructor(DomainDestructor):
         self.learning_rate_ = (
             _best_rate(at, fold.validation) if rate == "auto" else float(rate)
         )
-        return at(self.learning_rate_)
+        map_ = at(self.learning_rate_)
+        check_digits(fold.train, map_)
+        return map_
 
     def _refit_params(self, fitted: "list[BarycenterDestructor]") -> dict[str, float]:
         # Without held-out rows a layer goes as far as it did with them.
@@ -194,6 +202,8 @@ def fit_monotone(
         smallest = min(part.total for part in parts)
         n_knots = int(np.clip(round(2.0 * smallest ** (1.0 / 3.0)), 2, _MOST_KNOTS))
     knots = np.stack([group_means(part, n_knots) for part in parts])
+    unit = power_of_two(np.abs(knots).max(axis=(0, 2)))[:, None]
+    knots /= unit
     spread = np.ptp(knots, axis=(0, 2), keepdims=True)
     reach = np.abs(knots).max(axis=(0, 2), keepdims=True)
     gap = _SMALLEST_GAP * spread + _ROUNDING * reach
@@ -208,7 +218,8 @@ def fit_monotone(
     values = np.concatenate([np.zeros_like(knots[:, :, :1]), rises.cumsum(2)], axis=2)
     # Where slopes are cut the mean of the domain still goes to that of the barycenter.
     values += target.mean(axis=1, keepdims=True) - values.mean(axis=2, keepdims=True)
-    return np.stack([knots, values, _choose_slopes(runs, rises)])
+    slopes = _choose_slopes(runs, rises)
+    return np.stack([unit * knots, unit * values, slopes])
 
 
 def _choose_slopes(runs: NDArray, rises: NDArray) -> NDArray:
@@ -248,7 +259,8 @@ def group_means(rows: Rows, n_groups: int) -> NDArray:
     means : ndarray of shape (n_columns, n_groups)
         Not decreasing along a row.
     """
-    columns, weight, n_rows = rows.values, rows.weight, len(rows)
+    unit = power_of_two(np.abs(rows.values).max(axis=0))
+    columns, weight, n_rows = rows.values / unit, rows.weight, len(rows)
     levels = np.linspace(0.0, 1.0, n_groups + 1)
     if weight is None:
         ordered = np.sort(columns, axis=0)
@@ -257,12 +269,12 @@ def group_means(rows: Rows, n_groups: int) -> NDArray:
         place = levels * n_rows
         whole = np.minimum(place.astype(np.intp), n_rows - 1)
         passed = before[whole] + (place - whole)[:, None] * ordered[whole]
-        return (np.diff(passed, axis=0) * (n_groups / n_rows)).T
+        return (np.diff(passed, axis=0) * (n_groups / n_rows) * unit).T
     means = np.empty((columns.shape[1], n_groups))
     for j, column in enumerate(columns.T):
         order = np.argsort(column)
         mass = np.r_[0.0, weight[order].cumsum()]
         before = np.r_[0.0, (weight[order] * column[order]).cumsum()]
         passed = np.interp(levels * mass[-1], mass, before)
-        means[j] = np.diff(passed) * (n_groups / mass[-1])
+        means[j] = np.diff(passed) * (n_groups / mass[-1]) * unit[j]
     return means

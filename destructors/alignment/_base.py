@@ -126,8 +126,9 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
         ------
         ValueError
             If ``X`` is not a finite two-dimensional array of numbers, there is no label
-            for each row, there are less than two domains or too few rows of one, or a
-            weight is negative.
+            for each row, there are less than two domains or too few rows of one, a
+            weight is negative, or numbers differ so much in size that rows would not
+            come back: the column is named.
         """
         given: Any = X, sample_weight, sample_domain
         held_out: Any = X_val, sample_weight_val, sample_domain_val

@@ -1,6 +1,7 @@
 """Rows of several domains, and the shares of these in the barycenter."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from reprlib import repr as shorten
 from typing import Any
 
@@ -8,13 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 
+from destructors.maps import Map
 from destructors.maps._checks import show
 from destructors.metrics import energy_coefficient
 from destructors.rows import Fold, Rows, make_splits
+from destructors.rows._moments import power_of_two
 
 SHARES = {"uniform", "proportional", "target"}
 # Domains of fewer different rows are not divided.
 _FEWEST_TO_HOLD_OUT = 10
+# So many rows of each domain have to come back from a map, up to this share of the
+# spread of a column.
+_N_CHECKED, _LOSS = 200, 1e-5
 
 
 def find_domains(labels: Any, fewest: int, who: str) -> NDArray:
@@ -131,6 +137,51 @@ def split_domains(
             for (train, held_out), (ours, theirs) in zip(sides, splits, strict=True):
                 train[members[theirs]] = held_out[members[ours]] = False
     return [Fold(rows.take(train), rows.take(held_out)) for train, held_out in sides]
+
+
+def in_one_unit(parts: list[Rows]) -> tuple[list[Rows], float]:
+    """Return the rows in a unit in which squares are held, the same for all columns.
+
+    It is a power of two: no digit changes.
+    """
+    unit = float(power_of_two(max(np.abs(part.values).max() for part in parts)))
+    return [replace(part, values=part.values / unit) for part in parts], unit
+
+
+def check_digits(rows: Rows, map_: Map) -> None:
+    """Raise unless most rows of each domain come back from a map.
+
+    Parameters
+    ----------
+    rows : Rows
+        With the number of the domain as context.
+    map_ : Map
+
+    Raises
+    ------
+    ValueError
+        If a column loses its digits beside large numbers: those of other columns, with
+        which it is mixed, or outliers, by which its domain is moved. It is named.
+    """
+    parts = [
+        part.take(slice(None, None, -(-len(part) // _N_CHECKED)))
+        for part in by_domain(rows)
+    ]
+    values = np.vstack([part.values for part in parts])
+    distance = np.abs(values - np.median(values, axis=0))
+    spread = np.percentile(distance, 90.0, axis=0)
+    for part in parts:
+        Z, _ = map_.forward(part.values, part.context)
+        off = np.abs(map_.inverse(Z, part.context)[0] - part.values)
+        lost = ~(np.percentile(off, 90.0, axis=0) <= _LOSS * spread) & (spread > 0.0)
+        if lost.any():
+            size = np.abs(rows.values).max(axis=0)
+            small, large = rows.name(np.flatnonzero(lost)[0]), rows.name(size.argmax())
+            raise ValueError(
+                f"Column {small} loses its digits on the way to the barycenter, beside "
+                f"numbers as large as {size.max():.3g} in column {large}. Standardize "
+                "the columns, and drop or clip outliers, before."
+            )
 
 
 # ---------------------------------------------------------------------- directions

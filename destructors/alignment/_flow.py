@@ -156,8 +156,13 @@ class AlignmentFlow(Composite, DomainDestructor, GreedyDestructor):
 
     Notes
     -----
-    Distances are taken in the units of the data: bring features of different kinds to
-    one scale first, for instance with `sklearn.preprocessing.StandardScaler`.
+    Optimal transport moves rows by as little as it can, in the units of the data: the
+    maps go with the origin of each feature and with a unit that all share, but change
+    with the units of features beside each other. Those of images are equal and should
+    stay so. Bring features of different kinds to one scale first, for instance with
+    `sklearn.preprocessing.StandardScaler` in a `Pipeline`; behind it, units no longer
+    matter. Where features differ so much that the smaller ones would lose their digits,
+    or an outlier would move its whole domain that far, `fit` raises ValueError.
 
     ``flow[i]`` is a layer, ``flow[:k]`` the flow of the first layers, and
     `staged_transform` goes through them.

@@ -103,9 +103,9 @@ class GaussianBarycenter(BarycenterDestructor):
     def _fit_barycenter(
         self, parts: list[Rows], random_state: np.random.RandomState
     ) -> Callable[[float], Map]:
+        parts, unit = _domains.in_one_unit(parts)
         means = np.stack([part.sum(sum_values) / part.total for part in parts])
         centre = self.domain_weights_ @ means
-        self.means_, self.barycenter_mean_ = means, centre
         basis = _domains.principal_basis(parts, self.n_components, random_state)
         covariances = [
             part.sum(_second_moments, mean, basis) / part.total
@@ -116,7 +116,9 @@ class GaussianBarycenter(BarycenterDestructor):
         maps = [_map_to(target + ridge, one + ridge) for one in covariances]
         if basis is not None:
             maps = [(values, basis @ axes) for values, axes in maps]
-        moves = centre - means
+        moves = unit * (centre - means)
+        means = self.means_ = unit * means
+        self.barycenter_mean_ = unit * centre
         # The eigenvalues of a mean with the identity are such means.
         return lambda share: Switch(
             tuple(

@@ -71,8 +71,8 @@ class SlicedBarycenter(_barycenter.BarycenterDestructor):
 
     Notes
     -----
-    Distances are taken in the units of the data: bring features of different kinds to
-    one scale first.
+    Distances are taken in the units of the data, as those of optimal transport are:
+    bring features of different kinds to one scale first.
 
     References
     ----------
@@ -121,6 +121,7 @@ class SlicedBarycenter(_barycenter.BarycenterDestructor):
     def _fit_barycenter(
         self, parts: list[Rows], random_state: np.random.RandomState
     ) -> Callable[[float], Map]:
+        parts, unit = _domains.in_one_unit(parts)
         basis = _domains.principal_basis(parts, self.n_components, random_state)
         within = parts if basis is None else project(parts, basis)
         n_directions = min(self.n_directions or _N_DIRECTIONS, within[0].n_features)
@@ -129,6 +130,8 @@ class SlicedBarycenter(_barycenter.BarycenterDestructor):
         )
         along = project(within, found)
         maps = _barycenter.fit_monotone(along, self.domain_weights_, self.n_knots)
+        # Knots and values; slopes have no unit.
+        maps[:2] *= unit
         directions = self.directions_ = found if basis is None else basis @ found
         return lambda share: Along(directions, Switch(_barycenter.splines(maps, share)))
 

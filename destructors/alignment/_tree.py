@@ -11,6 +11,7 @@ from destructors._compat import Interval
 from destructors.alignment import _barycenter
 from destructors.maps import Cells, Map, RationalQuadraticSpline, Switch
 from destructors.rows import Rows
+from destructors.rows._moments import power_of_two
 
 # The map of each domain, by the share of the way that they go.
 _Maps = Callable[[float], tuple[Map, ...]]
@@ -127,8 +128,9 @@ class TreeBarycenter(_barycenter.BarycenterDestructor):
         if depth == 0 or n_cells < 2 or n_features < 2:
             return leaf_maps
         # The feature that is moved most, beside its spread.
-        moved = ((maps[1] - maps[0]) ** 2).mean(axis=(0, 2))
-        spread = maps[0].var(axis=(0, 2))
+        unit = power_of_two(np.abs(maps[:2]).max(axis=(0, 1, 3)))[:, None]
+        moved = (((maps[1] - maps[0]) / unit) ** 2).mean(axis=(0, 2))
+        spread = (maps[0] / unit).var(axis=(0, 2))
         first = int(np.argmax(moved / np.where(spread > 0.0, spread, 1.0)))
         chosen = maps[:, :, [first]]
         # As much of each domain lies between levels of the barycenter.

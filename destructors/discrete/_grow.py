@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -220,14 +221,19 @@ class Growth:
             node.table = self._count_table(node.rows)
         members: list[NDArray] = []
         sides = [np.empty((0, len(counts)))]
-        for j in range(len(layout.sizes)):
-            own = np.flatnonzero((counts[codes] > 0) & (layout.columns[codes] == j))
+        # Lines are in the order of the columns.
+        present = np.flatnonzero(counts[codes] > 0)
+        column = layout.columns[codes[present]]
+        ends = np.searchsorted(column, np.arange(len(layout.sizes) + 1))
+        for start, end in pairwise(ends):
+            own = present[start:end]
             if not len(own) or counts[codes[own[0]]] == mass:
                 continue
             members.extend(own[:, None])
             sides.append(node.table[own])
             if len(own) > 3:
-                order = own[_order(node.table[own], counts, mass, layout.block(j))]
+                block = layout.block(column[start])
+                order = own[_order(node.table[own], counts, mass, block)]
                 # The first and the last are alone on their sides, as above.
                 members.extend(order[:k] for k in range(2, len(order) - 1))
                 sides.append(np.cumsum(node.table[order], axis=0)[1:-2])

@@ -18,6 +18,7 @@ from destructors.linear._whitening import (
 )
 from destructors.maps import Affine, Chain, Map
 from destructors.rows import Fold, Rows, is_over, mean_and_scale, value_range
+from destructors.rows._moments import power_of_two
 
 # Largest entry of Q Qᵀ - I for which Q still counts as orthogonal.
 _TOLERANCE = 1e-8
@@ -189,9 +190,7 @@ class PCARotation(Destructor):
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         rows = fold.train
         mean, scale, constant = mean_and_scale(rows)
-        # A power of two changes no digit, and keeps squares inside float64.
-        largest = scale[~constant].max(initial=0.0) or 1.0
-        unit = np.ldexp(1.0, np.frexp(largest)[1] - 1)
+        unit = power_of_two(scale[~constant].max(initial=0.0))
         values, axes = principal_axes(rows.sum(sum_products, mean, unit)[0])
         self.rotation_ = spread_null(values <= _NULL * values[0]) @ axes.T
         return _as_map(self.rotation_, rows)

@@ -82,4 +82,13 @@ def _read(data: bytes, max_bytes: int) -> NDArray:
     order: Any = "F" if is_fortran else "C"
     array = np.frombuffer(data, dtype, offset=start).reshape(shape, order=order)
     # Of one's own, in the order of bytes of this machine.
-    return array.astype(dtype.newbyteorder("="), order="K")
+    array = array.astype(dtype.newbyteorder("="), order="K")
+    if dtype.kind == "U" and not _is_text(array):
+        raise ValueError("an array of texts holds what is no text")
+    return array
+
+
+def _is_text(array: NDArray) -> bool:
+    """Return whether all letters are in Unicode: NumPy and Python take any numbers."""
+    letters = np.frombuffer(array.tobytes(), np.uint32)
+    return bool(((letters < 0xD800) | (letters > 0xDFFF) & (letters < 0x110000)).all())

@@ -266,9 +266,6 @@ class Column(Data):
             return False
         if len(values) < fewest or values.dtype.kind not in kinds:
             return False
-        if values.dtype.kind == "U":
-            # Bytes that are no text raise ValueError.
-            "".join(values.tolist()).encode()
         return len(np.unique(values)) == len(values) and bool((values == values).all())
 
     def _has_dtype(self) -> bool:

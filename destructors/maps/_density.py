@@ -19,8 +19,8 @@ from destructors.maps._schema import Schema
 # Draws of rows with values that were never seen are repeated so often at most, each
 # time at least so many rows.
 _MOST_DRAWS, _FEWEST_DRAWN = 1000, 256
-# Files of more columns are taken for damaged.
-_MOST_COLUMNS = 2**17
+# Files of more columns are taken for damaged; all others are tried on so many rows.
+_MOST_COLUMNS, _N_TRIED = 2**17, 8
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -82,22 +82,23 @@ class Density(Data):
     def is_valid(self) -> bool:
         """Return whether columns, map and base are made for each other.
 
-        Two rows are drawn, mapped there and back, and scored: where sizes do not fit,
-        that fails with an error of any kind.
+        A few rows are drawn, mapped there and back, and scored: where sizes do not fit,
+        that fails with an error of any kind, and scores have to be finite.
         """
         d = self.n_features
         if not 0 < d <= _MOST_COLUMNS or len(self._columns) != d:
             return False
         if self.labels is not None and self.labels.ndim != 1:
             return False
-        context = None if self.labels is None else np.zeros(2, np.intp)
+        n = _N_TRIED
+        context = None if self.labels is None else np.arange(n) % len(self.labels)
         if self.base is None:
-            Z = np.zeros((2, d))
+            Z = np.zeros((n, d))
         elif self.base.n_features != d:
             return False
         else:
             rng = np.random.RandomState(0)
-            Z = self.base.sample(2, rng).astype(np.float64)
+            Z = self.base.sample(n, rng).astype(np.float64)
             ends = self.base.n_categories
             Z[1] = np.where(ends > 0, ends - 1, Z[1])
             Z = check_codes(Z, ends, "Z")
@@ -106,10 +107,11 @@ class Density(Data):
             kinds = self._columns.kinds
             X[1] = np.where(kinds > 0, kinds - 1, X[1])
             self.decode(X)
-            Z, _ = self.map.forward(check_codes(X, self.n_categories, "X"), context)
+            Z, score = self.map.forward(check_codes(X, self.n_categories, "X"), context)
             if self.base is not None:
-                self.base.logpdf(Z)
-        return Z.shape == X.shape == (2, d)
+                score = score + self.base.logpdf(Z)
+        fits = Z.shape == X.shape == (n, d) and score.shape == (n,)
+        return fits and bool(np.isfinite(score).all() and np.isfinite(Z).all())
 
     def logpdf(self, X: ArrayLike, context: ArrayLike | None = None) -> NDArray:
         """Return the log density of each row, in nats.

@@ -40,8 +40,16 @@ class Schema(Data):
     container: str
 
     def is_valid(self) -> bool:
-        """Return whether it is a table of a kind that there is: `decode` imports it."""
-        return self.container in ("array", "pandas", "polars")
+        """Return whether it is a table of a kind that there is, with categories that
+        such a table can hold: an error says so otherwise.
+        """
+        if self.container not in ("array", "pandas", "polars"):
+            return False
+        for j, column in enumerate(self.columns):
+            if column.kind > 0:
+                alone = self.take([j])
+                alone.encode(alone.decode(np.arange(column.kind)[:, None]))
+        return True
 
     @staticmethod
     @lru_cache(maxsize=16)

@@ -202,6 +202,8 @@ def energy_coefficient(
         weight = np.ones(len(one)) if weight is None else weight
         parts.append((weight / weight.sum())[:, None])
     X, shares = np.vstack(samples), block_diag(*parts)
+    # In units of a power of two, which changes no digit, squares are held.
+    X = X / np.ldexp(1.0, np.frexp(np.abs(X).max())[1] - 1)
     # Distances by a matrix product, about a common centre for the sake of the digits.
     X = X - shares.mean(axis=1) @ X
     square = (X**2).sum(axis=1)

@@ -1,7 +1,7 @@
 """Location and scale of each feature, to full precision in any unit."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from destructors.rows._rows import Rows
 
@@ -92,6 +92,19 @@ def _winsorised(rows: Rows, mean: NDArray, scale: NDArray) -> tuple[NDArray, NDA
     """Return the sums of standard values that are drawn in, and of their squares."""
     values = np.clip((rows.values - mean) / scale, -_WINSOR, _WINSOR)
     return weigh(values, rows).sum(axis=0), weigh(values**2, rows).sum(axis=0)
+
+
+def power_of_two(largest: ArrayLike) -> NDArray:
+    """Return the largest power of two that is not above each of some numbers.
+
+    Beside it no digit changes, and squares stay inside float64.
+
+    Parameters
+    ----------
+    largest : array-like
+        Non-negative; of zero it is a half.
+    """
+    return np.ldexp(1.0, np.frexp(largest)[1] - 1)
 
 
 def weigh(values: NDArray, rows: Rows) -> NDArray:

@@ -32,6 +32,19 @@ def test_small_files_that_unpack_to_large_ones(tmp_path):
     assert destructors.load(path, max_bytes=2**22).n_features == 3
 
 
+@pytest.mark.parametrize("letter", [0xD800, 0x110000, 2**32 - 1])
+def test_texts_that_are_no_text_are_refused(letter, tmp_path):
+    """NumPy and Python take any numbers for letters; a frame may not."""
+    [path] = save_models(tmp_path, ["frame"])
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    [name] = [name for name, array in arrays.items() if array.dtype.kind == "U"]
+    arrays[name].view(np.uint32)[1] = letter
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match="what is no text"):
+        destructors.load(path)
+
+
 def test_no_module_is_imported_by_the_name_in_a_file(tmp_path):
     [path] = save_models(tmp_path, ["frame"])
     with np.load(path) as file:

@@ -25,6 +25,7 @@ from destructors.maps import (
     save,
 )
 from destructors.maps._dequantize import Lattice
+from destructors.maps._distributions import StandardNormal, Uniform
 from destructors.maps._hash import hash_copies, hash_rows
 
 INF = np.inf
@@ -64,7 +65,8 @@ MAPS = [
 
 @pytest.mark.parametrize("part", MAPS, ids=lambda part: type(part).__name__)
 def test_files_and_pickles_give_the_same_bits(part, tmp_path):
-    density = Density(part, None, 1)
+    in_cube = isinstance(part, NormalToUniform)
+    density = Density(part, Uniform(1) if in_cube else StandardNormal(1), 1)
     save(density, tmp_path / "density.npz")
     X = np.round(np.random.default_rng(0).normal(scale=3.0, size=(200, 1)), 1)
     Z, log_det = part.forward(X)

@@ -1,0 +1,128 @@
+"""Units, outliers and constants: a right answer, or an error that names the column."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from destructors.alignment import (
+    GaussianBarycenter,
+    MarginalBarycenter,
+    SlicedBarycenter,
+    TreeBarycenter,
+)
+from destructors.flows import AlignmentFlow
+
+FLOW = AlignmentFlow(max_iter=3, cv=None, random_state=0)
+FEATURE_WISE = [MarginalBarycenter(random_state=0), TreeBarycenter(random_state=0)]
+MIXING = [SlicedBarycenter(random_state=0), GaussianBarycenter(random_state=0)]
+LAYERS = [*FEATURE_WISE, *MIXING]
+
+
+def each(alignments):
+    return pytest.mark.parametrize(
+        "alignment", alignments, ids=lambda alignment: type(alignment).__name__
+    )
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    X, domain = rng.normal(size=(300, 3)), np.repeat(["a", "b"], 150)
+    X[:, 2] += X[:, 0]
+    X[150:] = 1.5 * X[150:] + 0.7
+    return X, domain
+
+
+def there_and_back(alignment, X, domain):
+    Z = alignment.transform(X, sample_domain=domain)
+    return Z, alignment.inverse_transform(Z, sample_domain=domain)
+
+
+@each([*LAYERS, FLOW])
+@pytest.mark.parametrize("unit", [2.0**996, 2.0**-996, 2.0**-20])
+def test_the_unit_of_all_columns_is_that_of_the_map(alignment, unit, rows):
+    """Tiny and huge numbers are squared on the way: 1e±300 must not be."""
+    X, domain = rows
+    expected, _ = there_and_back(
+        clone(alignment).fit(X, sample_domain=domain), X, domain
+    )
+    fitted = clone(alignment).fit(unit * X, sample_domain=domain)
+    Z, back = there_and_back(fitted, unit * X, domain)
+    np.testing.assert_allclose(Z / unit, expected, atol=1e-12)
+    np.testing.assert_allclose(back / unit, X, atol=1e-12)
+
+
+@each([*LAYERS, FLOW])
+def test_the_origin_of_each_column_is_that_of_the_map(alignment, rows):
+    X, domain = rows
+    origin = np.array([1e3, -50.0, 7.0])
+    expected, _ = there_and_back(
+        clone(alignment).fit(X, sample_domain=domain), X, domain
+    )
+    fitted = clone(alignment).fit(X + origin, sample_domain=domain)
+    Z, _ = there_and_back(fitted, X + origin, domain)
+    np.testing.assert_allclose(Z - origin, expected, atol=1e-6)
+
+
+def test_behind_a_scaler_a_flow_knows_no_units(rows):
+    """A flow itself moves rows by distances in the units of the data."""
+    X, domain = rows
+    scale, origin = np.array([1e-6, 1.0, 1e9]), np.array([3.0, -50.0, 1e10])
+    with sklearn.config_context(enable_metadata_routing=True):
+        plain = make_pipeline(StandardScaler(), clone(FLOW))
+        expected = plain.fit(X, sample_domain=domain).transform(X, sample_domain=domain)
+        moved = clone(plain).fit(scale * X + origin, sample_domain=domain)
+        Z = moved.transform(scale * X + origin, sample_domain=domain)
+    np.testing.assert_allclose(Z, expected, atol=1e-6)
+
+
+@each([*MIXING, FLOW])
+def test_columns_too_different_to_be_mixed_are_named(alignment, rows):
+    X, domain = rows
+    table = pd.DataFrame(X * [1e12, 1.0, 1e-12], columns=["large", "one", "small"])
+    message = r"Column (one|small) loses its digits .* in column large\. Standardize"
+    with pytest.raises(ValueError, match=message):
+        clone(alignment).fit(table, sample_domain=domain)
+
+
+@each(FEATURE_WISE)
+def test_columns_that_are_not_mixed_can_differ(alignment, rows):
+    X, domain = rows
+    X = X * [1e12, 1.0, 1e-12]
+    fitted = clone(alignment).fit(X, sample_domain=domain)
+    _, back = there_and_back(fitted, X, domain)
+    np.testing.assert_allclose(back, X, rtol=1e-9)
+
+
+@each(LAYERS)
+def test_an_outlier_that_would_move_its_domain_away_is_named(alignment, rows):
+    X, domain = rows
+    X[3, 1] = 1e30
+    with pytest.raises(ValueError, match=r"Column [01] loses .* in column 1\. .* clip"):
+        clone(alignment).set_params(learning_rate=1.0).fit(X, sample_domain=domain)
+
+
+@each([*LAYERS, FLOW])
+def test_domains_of_equal_rows(alignment, rows):
+    _, domain = rows
+    X = np.where(domain[:, None] == "a", [1.0, 2.0, 3.0], [4.0, 5.0, 1e9])
+    fitted = clone(alignment).fit(X, sample_domain=domain)
+    Z, back = there_and_back(fitted, X, domain)
+    np.testing.assert_allclose(back, X, rtol=1e-7)
+    for k in (0, 299):
+        alone = fitted.transform(X[[k]], sample_domain=domain[[k]])
+        np.testing.assert_array_equal(alone, Z[[k]])
+
+
+@each([*LAYERS, FLOW])
+def test_a_constant_domain_far_from_zero(alignment, rows):
+    X, domain = rows
+    X = 1e9 + np.where(domain[:, None] == "a", 0.0, X)
+    fitted = clone(alignment).fit(X, sample_domain=domain)
+    Z, back = there_and_back(fitted, X, domain)
+    assert np.isfinite(Z).all()
+    np.testing.assert_allclose(back, X, atol=1e-6, rtol=0)
