@@ -120,6 +120,7 @@ class RBIG(GreedyDestructor):
     (3, 2)
     """
 
+    _least = 1
     _parameter_constraints: ClassVar[dict] = {
         **GreedyDestructor._parameter_constraints,
         "max_iter": [Interval(Integral, 1, None, closed="left")],

@@ -102,6 +102,7 @@ class SlicedGaussianization(GreedyDestructor):
     (3, 2)
     """
 
+    _least = 1
     _parameter_constraints: ClassVar[dict] = {
         **GreedyDestructor._parameter_constraints,
         "layer": [Destructor, None],

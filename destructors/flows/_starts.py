@@ -21,6 +21,7 @@ _N_RACE_ROWS, _RACE_MARGIN = 2000, 0.4
 class StartedDestructor(GreedyDestructor):
     """Base of the stacks that compare starts, and that a fit makes from scratch."""
 
+    _least = 1
     _parameter_constraints: ClassVar[dict] = {
         **GreedyDestructor._parameter_constraints,
         "cv": ["cv_object", StrOptions({"auto"})],

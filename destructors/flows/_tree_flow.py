@@ -205,7 +205,9 @@ class TreeFlow(StartedDestructor):
 
     def _stopping(self) -> Stopping:
         # Trees have their own rule; what is left is whether they helped at all.
-        return Stopping(2, self.tol) if self.early_stopping else Never()
+        if not self.early_stopping:
+            return Never()
+        return Stopping(2, self.tol, least=self._least)
 
     def _make_folds(self, fold: Fold, seed: int) -> tuple[list[Fold], Fold | None]:
         if fold.validation is None and not self.early_stopping:

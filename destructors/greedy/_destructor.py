@@ -126,6 +126,9 @@ class GreedyDestructor(HoldoutDestructor):
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+    # Number of layers that are kept in any case. Without any a stack is the standard
+    # normal in the units of the data, so a flow that should not hang on these keeps one.
+    _least: ClassVar[int] = 0
     # Those that have no such parameter make each fit from scratch.
     warm_start: bool = False
     max_iter: int
@@ -156,7 +159,7 @@ class GreedyDestructor(HoldoutDestructor):
         """Return when to end."""
         if not self.early_stopping:
             return Never()
-        return Stopping(self.n_iter_no_change, self.tol)
+        return Stopping(self.n_iter_no_change, self.tol, least=self._least)
 
     def _max_layers(self) -> int:
         return self.max_iter

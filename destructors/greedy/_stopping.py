@@ -18,11 +18,15 @@ class Stopping:
         Rise of the held-out objective that counts as improvement.
     enough : float, default=0.0
         Loss, beside the best, for which fewer layers are kept.
+    least : int, default=0
+        Number of layers that are kept in any case. What was without them is not
+        compared to.
     """
 
     n_iter_no_change: int = 1
     tol: float = 0.0
     enough: float = 0.0
+    least: int = 0
 
     def ends(self, train: Sequence[float], criterion: Sequence[float]) -> bool:
         """Return whether to add no further layer.
@@ -34,7 +38,7 @@ class Stopping:
             NaN in the second where nothing was held out, as in layers from an earlier
             fit that a warm start goes on from.
         """
-        n = self.n_iter_no_change
+        n, criterion = self.n_iter_no_change, criterion[self.least :]
         if len(criterion) <= n or np.isnan(criterion[-1]):
             return False
         before = np.fmax.reduce(criterion[:-n])
@@ -42,12 +46,13 @@ class Stopping:
 
     def best(self, train: Sequence[float], criterion: Sequence[float]) -> int:
         """Return how many layers to keep."""
-        if np.isnan(criterion[-1]):
+        if np.isnan(criterion[-1]) or len(criterion) <= self.least:
             return len(criterion) - 1
-        scores = np.array(criterion)
+        scores = np.array(criterion[self.least :])
         if self.enough == 0.0:
-            return int(np.nanargmax(scores))
-        return int(np.flatnonzero(scores >= np.nanmax(scores) - self.enough)[0])
+            return self.least + int(np.nanargmax(scores))
+        enough = scores >= np.nanmax(scores) - self.enough
+        return self.least + int(np.flatnonzero(enough)[0])
 
 
 class Never(Stopping):

@@ -206,7 +206,7 @@ class Case:
     def kinds(self) -> dict[str, Points]:
         """Rows by name."""
         if not self.is_continuous:
-            return {"training rows": self.inside(self.train.X, self.train.domain)}
+            return {"training rows": self.train}
         train = self.inside(self.train.X, self.train.domain)
         kinds = {"training rows": train, "near rows": self.near, "far rows": self.far}
         return {name: points for name, points in kinds.items() if len(points)}

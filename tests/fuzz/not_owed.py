@@ -8,6 +8,7 @@ __all__ = ["NOT_OWED", "NO_SCALE", "least_scale"]
 _UNITS = "its parameters are in the units of the data"
 _ROTATION = "a rotation has no units: columns of another scale turn otherwise"
 _NO_FIT = "the base is a fixed one: a change of units is a change of the model"
+_NO_LAYER = "with no layer, if none helps, it is a normal in the units of the data"
 _CODES = "categories have no units"
 _DISTANCE = "distances among domains are taken in the units of the data"
 
@@ -24,6 +25,12 @@ _NO_UNITS: dict[str, str] = {
     "whitening-estimator": "LedoitWolf pulls to the mean variance of all columns",
     "categories-none": _NO_FIT,
     "categories": _CODES,
+    "sliced-rotation": _ROTATION,
+    "sliced-rotation-negentropy": _ROTATION,
+    "sliced": _ROTATION,
+    "sliced-one": _ROTATION,
+    "iterative": _NO_LAYER,
+    "iterative-cv": _NO_LAYER,
     "iterative-portfolio": _ROTATION,
     "iterative-cycle": _ROTATION,
     "max-abs-scaler": _NO_FIT,
@@ -80,6 +87,12 @@ _ONE_SCALE = frozenset(
         "random-rotation",
         "fixed-rotation",
         "pca-rotation",
+        "sliced-rotation",
+        "sliced-rotation-negentropy",
+        "sliced",
+        "sliced-one",
+        "iterative-portfolio",
+        "iterative-cycle",
         "pca",
         "sliced-barycenter",
         "gaussian-barycenter",

@@ -47,6 +47,19 @@ def has_constant(table: Table) -> bool:
     return bool((np.ptp(X / 2, axis=0) <= 1e-14 * np.abs(X).max(axis=0)).any())
 
 
+def may_be_constant(table: Table) -> bool:
+    """Whether a column is constant, or fewer than ten rows keep it from being so: in
+    the training rows of a fold it may be, then.
+    """
+    X, weight = table.X, table.weight
+    if weight is not None:
+        X = X[weight > 1e-9 * weight.max(initial=0.0)]
+    if len(X) == 0 or has_constant(table):
+        return True
+    most = [np.unique(column, return_counts=True)[1].max() for column in X.T]
+    return len(X) - max(most) < 10
+
+
 def _any_magnitude(rng: Rng, n: int, decades: float) -> NDArray:
     return rng.choice([-1.0, 1.0], n) * 10.0 ** rng.uniform(-decades, decades, n)
 
