@@ -127,7 +127,7 @@ class GreedyDestructor(HoldoutDestructor):
         "verbose": ["verbose"],
     }
     # Number of layers that are kept in any case. Without any a stack is the standard
-    # normal in the units of the data, so a flow that should not hang on these keeps one.
+    # normal in the units of the data; a flow that should not hang on these keeps one.
     _least: ClassVar[int] = 0
     # Those that have no such parameter make each fit from scratch.
     warm_start: bool = False

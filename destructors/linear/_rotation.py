@@ -93,7 +93,7 @@ class FixedRotation(Destructor):
                 f"{error:.2g}, not below {_TOLERANCE:g}."
             )
         self.rotation_ = rotation
-        return _as_map(rotation, fold.train)
+        return rotate_safely(rotation, fold.train)
 
 
 class RandomRotation(Destructor):
@@ -146,7 +146,7 @@ class RandomRotation(Destructor):
         q, r = np.linalg.qr(random_state.standard_normal((d, d)))
         # QR alone is not uniform: its signs are those the algorithm prefers.
         self.rotation_ = q * np.sign(np.diag(r))
-        return _as_map(self.rotation_, fold.train)
+        return rotate_safely(self.rotation_, fold.train)
 
 
 class PCARotation(Destructor):
@@ -193,20 +193,25 @@ class PCARotation(Destructor):
         unit = power_of_two(scale[~constant].max(initial=0.0))
         values, axes = principal_axes(rows.sum(sum_products, mean, unit)[0])
         self.rotation_ = spread_null(values <= _NULL * values[0]) @ axes.T
-        return _as_map(self.rotation_, rows)
+        return rotate_safely(self.rotation_, rows)
 
 
-def _as_map(rotation: NDArray, rows: Rows) -> Affine:
+def rotate_safely(rotation: NDArray, rows: Rows) -> Affine:
     """Return a rotation as a map, if rows come back from it.
 
     Raises
     ------
     ValueError
         If the sums of columns of very different size forget the last digits of a small
-        one; it is named.
+        one, or are beyond the largest number; it is named.
     """
     smallest, largest = value_range(rows)
     size, spread = np.maximum(largest, -smallest), largest - smallest
+    if size.max() > np.finfo(float).max / (4.0 * len(size)):
+        raise ValueError(
+            f"Column {rows.name(size.argmax())} reaches {size.max():.3g}: sums with "
+            "other columns are beyond the largest float64. Divide it by a constant."
+        )
     if (_lost(rotation, size) > _LOSS * spread).any():
         # A few rows that are far from all others may lose digits.
         size = np.percentile(np.abs(rows.values), 90.0, axis=0)

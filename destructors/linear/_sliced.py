@@ -10,8 +10,8 @@ from scipy.special import ndtri
 from destructors._compat import Interval, StrOptions
 from destructors._stiefel import Objective, ascend, draw_frame, retract
 from destructors.base import Destructor
-from destructors.linear._rotation import NORMAL_CONTRAST, log_cosh
-from destructors.maps import Affine, Map
+from destructors.linear._rotation import NORMAL_CONTRAST, log_cosh, rotate_safely
+from destructors.maps import Map
 from destructors.rows import Fold, Rows
 
 # More directions than this gain little more a layer, and take longer: of 4, 8 and 16
@@ -151,7 +151,7 @@ class SlicedRotation(Destructor):
         # What is orthogonal to the directions follows them.
         basis, _ = np.linalg.qr(self.directions_, mode="complete")
         self.rotation_ = np.vstack([self.directions_.T, basis.T[n_directions:]])
-        return Affine.rotation(self.rotation_)
+        return rotate_safely(self.rotation_, fold.train)
 
     def _draw_rows(
         self, rows: Rows, along: NDArray, random_state: np.random.RandomState

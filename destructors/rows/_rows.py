@@ -205,7 +205,10 @@ class Rows:
     def score(self, base: Any) -> float:
         """Mean log density under the layers so far and a base distribution, in nats."""
         log_density = base.logpdf(self.values) + self.log_det
-        return float(np.average(log_density, weights=self.weight))
+        if self.weight is None:
+            return float(log_density.mean())
+        # Shares first: scores of rows far out, times many rows, may overflow.
+        return float(log_density @ (self.weight / self.weight.sum()))
 
 
 @dataclass(frozen=True, eq=False)

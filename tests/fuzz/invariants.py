@@ -80,7 +80,7 @@ def check_round_trip(case: Case) -> None:
             if not case.is_continuous:
                 require_share(off.max(axis=1), 0.0, f"{kind} and back")
                 continue
-            scale = least_scale(case.name, case.scale)
+            scale = least_scale(case.name, case.scale, case.centre)
             apart = np.abs(X / 2 - case.centre / 2) / (scale / 2 + 5e-324)
             magnitude = np.maximum(apart.max(axis=1, keepdims=True), 1.0)
             if kind != "training rows" and type(case.model.base) is StandardNormal:
@@ -109,7 +109,7 @@ def check_log_dets(case: Case) -> None:
         off = np.abs(log_det + log_det_back) / np.maximum(np.abs(log_det), 1.0)
         tolerance = 1e-3 if kind == "far rows" else 1e-6
         if case.is_continuous:
-            scale = least_scale(case.name, case.scale)
+            scale = least_scale(case.name, case.scale, case.centre)
             last_place = np.spacing(np.abs(case.kinds[kind].X)) / (scale + 5e-324)
             off -= 100.0 * last_place.max(axis=1)
         off = off[case.has_digits(Z)]

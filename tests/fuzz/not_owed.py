@@ -104,8 +104,9 @@ _ONE_SCALE = frozenset(
 _OWN_SCALE = {"bounded": 1.0, "normal-cdf": 1.0}
 
 
-def least_scale(name: str, scale: NDArray) -> NDArray:
+def least_scale(name: str, scale: NDArray, centre: NDArray) -> NDArray:
     """Return the scale by which the round trip of each column is measured."""
     if name in _ONE_SCALE:
-        return np.full_like(scale, scale.max())
+        # Nine digits of an offset, which is turned as well.
+        return np.full_like(scale, max(scale.max(), 1e-9 * np.abs(centre).max()))
     return np.maximum(scale, _OWN_SCALE.get(name, 0.0))
