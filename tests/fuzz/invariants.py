@@ -13,7 +13,7 @@ from destructors.base_distributions import StandardNormal
 from tests.fuzz.case import Case, NotAsked, Refused, Violation, attempt
 from tests.fuzz.integral import check_integral
 from tests.fuzz.models import Points
-from tests.fuzz.not_owed import NOT_OWED, least_scale
+from tests.fuzz.not_owed import COMMON_UNITS, NOT_OWED, least_scale
 from tests.fuzz.tables import Table, has_constant
 
 __all__ = ["INVARIANTS", "REFITS", "check"]
@@ -216,12 +216,16 @@ def _check_affine(case: Case, scale: Array, shift: Array | float) -> None:
         raise NotAsked("no training row lies in the support")
     if has_constant(table):
         raise NotAsked("a column is constant")
+    if case.name in COMMON_UNITS:
+        scale = np.full_like(scale, scale[0])
     with np.errstate(over="ignore", under="ignore"):
         X = (table.X + shift) * scale
     sizes = np.abs(np.concatenate([table.X[table.X != 0], X[X != 0]]))
     if sizes.max(initial=1.0) > 1e290 or sizes.min(initial=1.0) < 1e-290:
         raise NotAsked("at the limits of float64")
     moved = _fit_alike(case, table._replace(X=X), "in other units")
+    if any(getattr(m.fitted, "layers_", m) == [] for m in (case.model, moved)):
+        raise NotAsked("a stack of no layers is the base, in the units of the data")
     points = Points((points.X + shift) * scale, points.domain)
     if case.model.has_density:
         expected = case.images["training rows"][-1] - np.log(scale).sum()

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NOT_OWED", "NO_SCALE", "least_scale"]
+__all__ = ["COMMON_UNITS", "NOT_OWED", "NO_SCALE", "least_scale"]
 
 _UNITS = "its parameters are in the units of the data"
 _ROTATION = "a rotation has no units: columns of another scale turn otherwise"
@@ -83,8 +83,11 @@ _ONE_SCALE = frozenset(
         "gaussian-barycenter",
         "alignment-flow",
         "alignment-flow-density",
+        "mixture-spherical",
     }
 )
+# Models with one scale for all columns: only a change of unit common to all is theirs.
+COMMON_UNITS = frozenset({"mixture-spherical"})
 # Models with bounds, or a scale, of their own: smaller columns have no digits there.
 _OWN_SCALE = {"bounded": 1.0, "normal-cdf": 1.0}
 
