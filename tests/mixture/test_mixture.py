@@ -594,3 +594,16 @@ def test_constant_columns_have_no_part_in_the_spherical_scale():
     expected = model.fit(X).score_samples(X) - 20 * np.log(2.0)
     X = np.ldexp(X, 10)
     np.testing.assert_allclose(model.fit(X).score_samples(X), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("covariance_type", ["spherical", "tied"])
+def test_units_of_a_lattice_do_not_matter(covariance_type):
+    X = np.arange(18.0)[:, None]
+    model = GaussianMixtureDestructor(
+        4, covariance_type=covariance_type, random_state=0
+    )
+    expected = model.fit(X).score_samples(X)
+    for scale, shift in ((3.7, 6.9), (0.013, -20.0), (91.0, 0.3)):
+        moved = scale * (X + shift)
+        found = model.fit(moved).score_samples(moved) + np.log(scale)
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
