@@ -31,6 +31,8 @@ _N_PRIOR_STEPS = 30
 # Rows farther out than this have no part in the components: beside their squares those
 # of others lose digits. Seeds are looked for nearer, or each outlier would be one.
 _FAR, _SEEDS_WITHIN = 1e3, 10.0
+# Held-out rows may lie anywhere: their squares shall be numbers.
+_FARTHEST = 1e100
 # A component that holds less than this share of a row has died.
 _DEAD = 1e-6
 # The background: how much wider than the data it is, and its least weight.
@@ -152,7 +154,7 @@ class EM:
 
     def score(self, rows: Rows) -> float:
         """Return the mean log-density of other rows under the mixture, in nats."""
-        return self._expect(self.mixture, rows)[1]
+        return self._expect(self.mixture, draw_in(rows, _FARTHEST))[1]
 
     # ------------------------------------------------------------------ steps
 

@@ -607,3 +607,10 @@ def test_units_of_a_lattice_do_not_matter(covariance_type):
         moved = scale * (X + shift)
         found = model.fit(moved).score_samples(moved) + np.log(scale)
         np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_held_out_row_at_the_end_of_float64_has_a_score():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    X_val = np.r_[X[:20] + 0.1, [[1e300, 0.0]]]
+    model = GaussianMixtureDestructor([1, 2], random_state=0).fit(X, X_val=X_val)
+    assert all(np.isfinite(score) for score in model.validation_score_.values())
