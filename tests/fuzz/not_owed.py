@@ -87,10 +87,11 @@ _ONE_SCALE = frozenset(
     }
 )
 # Models of which only training rows come back, each with the reason.
-TRAINING_ROWS_ONLY = {
-    "mixture-plain": "without a background, in a gap of one column the weights in the "
-    "next hang on digits that the tilt does not keep",
-}
+_GAPS = (
+    "without a background, in a gap of one column the weights in the next hang on "
+    "digits that the tilt does not keep"
+)
+TRAINING_ROWS_ONLY = {"mixture-plain": _GAPS, "mixture-tied": _GAPS}
 # Models with one scale for all columns: only a change of unit common to all is theirs.
 COMMON_UNITS = frozenset({"mixture-spherical"})
 # Models with bounds, or a scale, of their own: smaller columns have no digits there.
