@@ -45,11 +45,11 @@ class CrossFit:
         Returns
         -------
         predicted : ndarray of shape (n_samples,)
-            Undefined for rows that no fold predicts.
+            The mean of ``y`` for rows that no fold predicts.
         n_iter : int or None
             Mean number of iterations of the default regressor.
         """
-        predicted, n_iter = np.empty(len(y)), []
+        predicted, n_iter = np.full(len(y), np.average(y, weights=self.weight)), []
         for train, test in self.folds:
             model = self.fit(X, y, train=train, test=test)
             predicted[test] = model.predict(X[test])

@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 from destructors.maps._blocks import multiply
 from destructors.maps._map import Map, Mapped
 
+_LARGEST = np.finfo(float).max
+# Of columns with a scale or a location beyond this, latents of a reasonable size, or
+# differences, may be out of range.
+_LARGE = 1e290
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Identity(Map):
@@ -72,9 +77,32 @@ class Affine(Map):
         # A rotation alone neither shifts nor scales: two passes over the rows less.
         return not self.location.any() and bool((self.scale == 1.0).all())
 
+    @cached_property
+    def _may_overflow(self) -> bool:
+        return max(np.abs(self.location).max(), self.scale.max()) > _LARGE
+
+    def _standardise(self, X: NDArray) -> NDArray:
+        if not self._may_overflow:
+            return (X - self.location) / self.scale
+        # Differences of large columns are taken of their halves.
+        half = np.where(self.scale > 1.0, 0.5, 1.0)
+        Z = X * half
+        Z -= self.location * half
+        with np.errstate(over="ignore"):
+            Z /= self.scale * half
+        return np.clip(Z, -_LARGEST, _LARGEST, out=Z)
+
+    def _undo_standardise(self, Z: NDArray) -> NDArray:
+        if not self._may_overflow:
+            return Z * self.scale + self.location
+        # What float64 does not reach is at its end.
+        with np.errstate(over="ignore"):
+            X = Z * self.scale + self.location
+        return np.clip(X, -_LARGEST, _LARGEST, out=X)
+
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
-        Z = X if self._is_centred else (X - self.location) / self.scale
+        Z = X if self._is_centred else self._standardise(X)
         if self.matrix is not None:
             Z = multiply(Z, self.matrix.T)
         elif Z is X:
@@ -87,7 +115,7 @@ class Affine(Map):
         if self.inverse_matrix is not None:
             X = multiply(Z, self.inverse_matrix.T)
         if not self._is_centred:
-            X = X * self.scale + self.location
+            X = self._undo_standardise(X)
         elif X is Z:
             X = Z.copy()
         return X, np.full(len(Z), -self._log_det)

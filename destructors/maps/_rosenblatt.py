@@ -32,6 +32,11 @@ from destructors.maps._normal import LARGEST
 # Numbers in an array over components and rows: a handful of such arrays, and nothing
 # larger, is what a block of rows needs.
 _BLOCK_SIZE = 2**16
+# Logarithm of the least weight of a component in plain sums.
+_LEAST = -300.0
+# With a tilt, features are seen by those after them to 33 bits (Veltkamp's splitting),
+# and not farther out than this.
+_SPLIT, _FARTHEST_SEEN = 2.0**20 + 1.0, 1e6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,8 +52,10 @@ class Rosenblatt(Map):
 
     Without the tilt the density of this map is exactly that of the mixture. But in an
     empty gap between components it is flat as far as float64 can tell, and a row there
-    would not come back. Rows should be in units in which the data are about one wide:
-    beyond 1e150 there is nothing left to tell apart.
+    would not come back. With a tilt the map also sees features ``x_<j`` rounded to
+    1e-10 and drawn in to ±1e6, and no component's weight given them as less than
+    exp(-300), which keeps the digits of ``x_j``. Rows should be in units in which the
+    data are about one wide: beyond 1e150 there is nothing left to tell apart.
 
     Parameters
     ----------
@@ -117,23 +124,30 @@ class Rosenblatt(Map):
         given = np.clip(given, -LARGEST, LARGEST)
         found, log_det = np.empty_like(given), np.zeros(len(given))
         log_weights = np.log(self.weights)[:, None]
+        tilted = self.tilt > 0.0
+        # Beside components of far less weight z is large and flat: too large for the
+        # tilt to be seen in its digits. They count as a little more.
+        least = _LEAST if tilted else -np.inf
         n_rows = int(np.clip(_BLOCK_SIZE // len(log_weights), 256, 4096))
         for start in range(0, len(given), n_rows):
             rows = slice(start, start + n_rows)
             known = np.ascontiguousarray(given[rows].T)
             result = np.empty_like(known)
             X = result if inverse else known
+            seen = np.empty_like(known)
             log_weight = np.repeat(log_weights, known.shape[1], axis=1)
             for j, (before, factor, shift) in enumerate(self._features):
-                offset = before @ X[:j]
+                offset = before @ seen[:j]
                 offset -= shift
                 weight = _normalise(log_weight)
-                mixture = Conditional(factor, offset, weight, log_weight, self.tilt)
+                logs = np.maximum(log_weight, least)
+                mixture = Conditional(factor, offset, weight, logs, self.tilt)
                 solve = mixture.invert if inverse else mixture.gaussianize
                 result[j], log_slope = solve(known[j])
                 log_det[rows] += log_slope
                 # Multiply the weights by the densities of the feature.
-                offset += factor[:, None] * X[j]
+                seen[j] = _round_seen(X[j]) if tilted else X[j]
+                offset += factor[:, None] * seen[j]
                 np.clip(offset, -LARGEST, LARGEST, out=offset)
                 np.square(offset, out=offset)
                 offset *= -0.5
@@ -143,11 +157,23 @@ class Rosenblatt(Map):
         return found, log_det
 
 
+def _round_seen(x: NDArray) -> NDArray:
+    """Return a feature as the components see it that wait for those after it.
+
+    Rounded to a grid, the last bits that an inverse may lose do not change the
+    components' weights, which the tilt alone resolves in a gap; and drawn in, a feature
+    far out leaves the digits of those after it.
+    """
+    size = np.minimum(np.abs(x), _FARTHEST_SEEN) + 1.0
+    high = _SPLIT * size
+    return np.copysign(high - (high - size) - 1.0, x)
+
+
 def _normalise(log_weight: NDArray) -> NDArray:
     """Return weights of sum one, and make ``log_weight`` their logarithms."""
     log_weight -= log_weight.max(axis=0)
     # Subnormal numbers would be slow, and weights below this are nothing.
-    weight = np.exp(np.maximum(log_weight, -300.0))
+    weight = np.exp(np.maximum(log_weight, _LEAST))
     total = weight.sum(axis=0)
     weight /= total
     log_weight -= np.log(total)

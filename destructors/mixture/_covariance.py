@@ -27,6 +27,7 @@ from destructors.rows import Rows
 # Linear and quadratic coefficients of the features, and log-determinants.
 _Coefficients = tuple[NDArray, NDArray, NDArray]
 _LOG_2PI = np.log(2.0 * np.pi)
+_LARGEST = np.finfo(float).max
 # Strengths of a prior to choose from, in rows.
 _STRENGTHS = np.geomspace(0.1, 1000.0, 25)
 # Rows of the pooled covariance in the rough estimate that sizes are read from.
@@ -201,8 +202,11 @@ class Full:
     # ------------------------------------------------------------------ results
 
     def rescale(self, covariances: NDArray, scale: NDArray) -> NDArray:
-        """Return covariances in other units, in the shape that scikit-learn has."""
-        return covariances * np.multiply.outer(scale, scale)
+        """Return covariances in other units, in the shape that scikit-learn has.
+
+        What is out of the range of float64 becomes its largest number.
+        """
+        return _scale_twice(covariances, scale[:, None], scale)
 
 
 class Diagonal(Full):
@@ -239,8 +243,8 @@ class Diagonal(Full):
         return scatter / shape
 
     def rescale(self, covariances: NDArray, scale: NDArray) -> NDArray:
-        """Return variances in other units."""
-        return covariances * scale**2
+        """Return variances in other units; see `Full.rescale`."""
+        return _scale_twice(covariances, scale, scale)
 
 
 class Spherical(Diagonal):
@@ -258,7 +262,7 @@ class Spherical(Diagonal):
 
     def rescale(self, covariances: NDArray, scale: NDArray) -> NDArray:
         """Return variances in other units, the same for all features."""
-        return covariances[:, 0] * scale[0] ** 2
+        return _scale_twice(covariances[:, 0], scale[0], scale[0])
 
 
 class Tied(Full):
@@ -292,6 +296,13 @@ class Tied(Full):
         """Return the sum of squares and products about the means, of all components."""
         counts, sums = moments[:, :1], moments[:, 1:]
         return self._second_moment - sums.T @ (sums / counts)
+
+
+def _scale_twice(covariances: NDArray, first: NDArray, second: NDArray) -> NDArray:
+    # One after the other: the square of a scale may be out of range where this is not.
+    with np.errstate(over="ignore"):
+        scaled = covariances * first * second
+    return np.clip(scaled, -_LARGEST, _LARGEST)
 
 
 COVARIANCES = {"full": Full, "tied": Tied, "diag": Diagonal, "spherical": Spherical}

@@ -31,6 +31,8 @@ _N_PRIOR_STEPS = 30
 # Rows farther out than this have no part in the components: beside their squares those
 # of others lose digits. Seeds are looked for nearer, or each outlier would be one.
 _FAR, _SEEDS_WITHIN = 1e3, 10.0
+# Held-out rows may lie anywhere: their squares shall be numbers.
+_FARTHEST = 1e100
 # A component that holds less than this share of a row has died.
 _DEAD = 1e-6
 # The background: how much wider than the data it is, and its least weight.
@@ -104,6 +106,7 @@ class EM:
     def fit(self, n_components: int, random_state: np.random.RandomState) -> "EM":
         """Fit from seeds by k-means++, improved by a few steps of Lloyd's algorithm."""
         seeds = draw_in(self.rows.take(slice(_MAX_SEED_ROWS)), _SEEDS_WITHIN)
+        seeds = replace(seeds, values=_round(seeds.values))
         n_components = min(n_components, len(seeds))
         weight, columns = seeds.weights, np.ascontiguousarray(seeds.values.T)
         # Slow to import, and not needed before.
@@ -151,7 +154,7 @@ class EM:
 
     def score(self, rows: Rows) -> float:
         """Return the mean log-density of other rows under the mixture, in nats."""
-        return self._expect(self.mixture, rows)[1]
+        return self._expect(self.mixture, draw_in(rows, _FARTHEST))[1]
 
     # ------------------------------------------------------------------ steps
 
@@ -230,7 +233,7 @@ def _moments(
         columns, weight = np.ascontiguousarray(X[block].T), weights[block]
         features = type_.features(columns)
         if covariances is None:
-            nearest = _nearest(columns, parameters)
+            nearest = _nearest(_round(columns), parameters)
             is_mine = nearest == np.arange(len(parameters))[:, None]
             share = np.where(is_mine, weight, 0.0)
         else:
@@ -265,6 +268,14 @@ def _share_out(logs: NDArray, weight: NDArray) -> NDArray:
     sums = logs.sum(axis=0)
     logs *= weight / sums
     return largest + np.log(sums)
+
+
+def _round(values: NDArray) -> NDArray:
+    """Return values without their last digits, which depend on the unit of a column.
+
+    On a lattice these would decide which of two centers is nearer.
+    """
+    return np.round(values, 9)
 
 
 def _nearest(columns: NDArray, centers: NDArray) -> NDArray:

@@ -86,7 +86,8 @@ class GaussianMixtureDestructor(HoldoutDestructor):
     means_ : ndarray of shape (`n_components_`, n_features)
         Means of the components.
     covariances_ : ndarray
-        Covariances, of the shape that scikit-learn gives them for each type.
+        Covariances, of the shape that scikit-learn gives them for each type. Those of
+        columns beyond 1e154, whose squares no float64 holds, are the largest float64.
     lower_bound_ : float
         Mean log-density of the training rows, in nats.
     n_iter_ : int
@@ -255,9 +256,9 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         assert random_state is not None
         values, weight, place = fold.train.unique()
         rows = Rows.of(values, weight, n_jobs=fold.train.n_jobs)
-        center, scale, _ = robust_mean_and_scale(rows)
+        center, scale, constant = robust_mean_and_scale(rows)
         if self.covariance_type == "spherical":
-            scale = np.full_like(scale, np.sqrt(np.mean(scale**2)))
+            scale = np.full_like(scale, _root_mean_square(scale, constant))
         to_units = Affine(center, scale)
         parts = Fold(rows, fold.validation).through(to_units)
         self.validation_score_: dict[int, float] = {}
@@ -362,3 +363,10 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         weights, means, covariances = em.mixture
         full = as_matrices(self.covariance_type, covariances, means)
         return Rosenblatt(weights, means, np.linalg.cholesky(full), _TILT)
+
+
+def _root_mean_square(scale: NDArray, constant: NDArray) -> float:
+    """Return the one scale of features that are not constant; 1 if all are."""
+    scale = scale if constant.all() else scale[~constant]
+    # In units of the largest, no square is out of range.
+    return float(scale.max() * np.sqrt(np.mean((scale / scale.max()) ** 2)))

@@ -12,6 +12,7 @@ _WINSOR = 6.0
 _MAX_STEPS, _NO_FALL = 100, 0.01
 # In units of the scale no value lies farther out, so that its square is a number.
 _FARTHEST = 1e100
+_LARGEST, _SMALLEST = np.finfo(float).max, np.finfo(float).smallest_subnormal
 
 
 def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
@@ -38,11 +39,17 @@ def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     sd = np.sqrt(rows.sum(_squares_about, middle, reach, offset) / total)
     mean = middle + reach * offset
     # A column that varies by the last bits only is constant.
-    rounding = 10 * np.finfo(float).eps * np.abs(mean)
-    constant = (largest - smallest <= rounding) | (sd == 0)
-    return mean, np.where(constant, 1.0, reach * sd), constant
+    eps = np.finfo(float).eps
+    with np.errstate(over="ignore"):
+        constant = (largest - smallest <= 10 * eps * np.abs(mean)) | (sd == 0)
+    # Rows of next to no weight leave a scale that the digits of the mean do not reach.
+    digits = eps * np.maximum(np.abs(smallest), np.abs(largest))
+    scale = np.maximum(reach * sd, np.maximum(digits, _SMALLEST))
+    return mean, np.where(constant, 1.0, scale), constant
 
 
+# A difference that is out of the range of float64 is far out, and drawn in like others.
+@np.errstate(over="ignore")
 def robust_mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     """Return mean and standard deviation of each feature, but for values far out.
 
@@ -70,7 +77,7 @@ def robust_mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     """
     mean, scale, constant = mean_and_scale(rows)
     smallest, largest = value_range(rows)
-    reach = np.maximum(largest - mean, mean - smallest)
+    reach = np.minimum(np.maximum(largest - mean, mean - smallest), _LARGEST)
     todo = np.flatnonzero(~constant & (reach > _WINSOR * scale))
     for _ in range(_MAX_STEPS):
         if not len(todo):
@@ -80,14 +87,17 @@ def robust_mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
         low = np.min(part.values, axis=0, where=inside, initial=np.inf)
         high = np.max(part.values, axis=0, where=inside, initial=-np.inf)
         first, second = (total / rows.total for total in part.sum(_winsorised, m, s))
-        new = np.maximum(s * np.sqrt(second - first**2), reach[todo] / _FARTHEST)
+        spread = np.sqrt(np.maximum(second - first**2, 0.0))
+        new = np.maximum(s * spread, reach[todo] / _FARTHEST + _SMALLEST)
         # Where the rest is constant, those far out are all that there is to measure.
         falls = (low < high) & (new < (1.0 - _NO_FALL) * s)
+        moved = np.clip(m + s * first, smallest[todo], largest[todo])
         todo = todo[falls]
-        mean[todo], scale[todo] = (m + s * first)[falls], new[falls]
+        mean[todo], scale[todo] = moved[falls], new[falls]
     return mean, scale, constant
 
 
+@np.errstate(over="ignore")
 def _winsorised(rows: Rows, mean: NDArray, scale: NDArray) -> tuple[NDArray, NDArray]:
     """Return the sums of standard values that are drawn in, and of their squares."""
     values = np.clip((rows.values - mean) / scale, -_WINSOR, _WINSOR)

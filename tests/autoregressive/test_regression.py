@@ -314,3 +314,12 @@ def test_a_row_far_out_does_not_hide_a_relation():
     assert model.score(new) > clean.score(new) - 0.1
     back = model.inverse_transform(model.transform(X))
     np.testing.assert_allclose(back, X, rtol=1e-6, atol=1e-6 * np.abs(X).max())
+
+
+def test_rows_of_next_to_no_weight_are_predicted_or_take_the_mean():
+    X, weight = bent(60), np.full(60, 1e-100)
+    weight[:2] = 1.0
+    model = RegressionDestructor(min_r2=-1.0, random_state=0)
+    scores = model.fit(X, sample_weight=weight).score_samples(X)
+    assert np.isfinite(scores).all()
+    assert (model.fit(X, sample_weight=weight).score_samples(X) == scores).all()

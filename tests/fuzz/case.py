@@ -195,7 +195,10 @@ class Case:
 
     def inside(self, X: NDArray, domain: NDArray) -> Points:
         """Return the rows that lie in the support of the map."""
-        X = np.clip(X, -_LARGEST, _LARGEST)
+        # But for constant columns: they have no scale that would reach so far.
+        own = np.abs(self.train.X).max(axis=0)
+        reach = np.where(np.ptp(self.train.X / 2, axis=0) > 0, _LARGEST, own)
+        X = np.clip(X, -np.maximum(reach, _LARGEST), np.maximum(reach, _LARGEST))
         support = self.model.fitted.map_.support
         if support is None:
             return Points(X, domain)

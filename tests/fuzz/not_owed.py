@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NOT_OWED", "NO_SCALE", "least_scale"]
+__all__ = ["COMMON_UNITS", "NOT_OWED", "NO_SCALE", "TRAINING_ROWS_ONLY", "least_scale"]
 
 _UNITS = "its parameters are in the units of the data"
 _ROTATION = "a rotation has no units: columns of another scale turn otherwise"
@@ -98,8 +98,17 @@ _ONE_SCALE = frozenset(
         "gaussian-barycenter",
         "alignment-flow",
         "alignment-flow-density",
+        "mixture-spherical",
     }
 )
+# Models of which only training rows come back, each with the reason.
+_GAPS = (
+    "without a background, in a gap of one column the weights in the next hang on "
+    "digits that the tilt does not keep"
+)
+TRAINING_ROWS_ONLY = {"mixture-plain": _GAPS, "mixture-tied": _GAPS}
+# Models with one scale for all columns: only a change of unit common to all is theirs.
+COMMON_UNITS = frozenset({"mixture-spherical"})
 # Models with bounds, or a scale, of their own: smaller columns have no digits there.
 _OWN_SCALE = {"bounded": 1.0, "normal-cdf": 1.0}
 

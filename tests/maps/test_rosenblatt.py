@@ -1,5 +1,7 @@
 """The Rosenblatt map of a mixture, by closed forms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import special, stats
@@ -68,6 +70,39 @@ def test_inverse_undoes_the_map(tilt):
     back, log_det_back = mixture.inverse(Z)
     np.testing.assert_allclose(back, X, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(log_det_back, -log_det, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.usefixtures("path")
+def test_rows_beside_components_of_no_weight_come_back():
+    # The first feature tells the two apart beyond doubt: exp(-5e7) is left of one.
+    factors = np.repeat(1e-3 * np.eye(2)[None], 2, axis=0)
+    means = np.array([[0.0, 0.0], [10.0, 1.0]])
+    mixture = Rosenblatt(np.full(2, 0.5), means, factors, 1e-7)
+    X = np.array([[0.0, 0.5], [0.001, 0.9], [9.999, 0.3]])
+    Z, log_det = mixture.forward(X)
+    back, log_det_back = mixture.inverse(Z)
+    np.testing.assert_allclose(back, X, atol=1e-6)
+    np.testing.assert_allclose(log_det_back, -log_det, rtol=1e-6)
+
+
+@pytest.mark.usefixtures("path")
+def test_last_bits_of_a_feature_do_not_move_those_after_it_in_a_gap():
+    # Far from both components, whose weights would follow the last bits.
+    factors = np.array([np.diag([1e-3, 1e-3]), np.diag([1.000001e-3, 1e-3])])
+    mixture = Rosenblatt(np.full(2, 0.5), np.array([[0.0, 0.0], [0.0, 1.0]]), factors)
+    mixture = replace(mixture, tilt=1e-7)
+    X = np.column_stack([np.linspace(0.1, 0.5, 100), np.full(100, 0.5)])
+    back = mixture.inverse(mixture.forward(X)[0])[0]
+    np.testing.assert_allclose(back, X, atol=1e-6)
+
+
+@pytest.mark.usefixtures("path")
+def test_a_feature_far_out_leaves_the_digits_of_the_next():
+    factors = np.array([[[1.0, 0.0], [0.9, 0.4]], [[1.0, 0.0], [0.5, 1.0]]])
+    mixture = Rosenblatt(np.full(2, 0.5), np.zeros((2, 2)), factors, 1e-7)
+    X = np.array([[1e30, 1.234], [-1e30, 0.1]])
+    back = mixture.inverse(mixture.forward(X)[0])[0]
+    np.testing.assert_allclose(back, X, rtol=1e-6)
 
 
 @pytest.mark.usefixtures("path")

@@ -573,3 +573,44 @@ def test_few_rows_of_collinear_columns_come_back(n_samples):
     np.testing.assert_allclose(model.score_samples(X[:1]), scores[:1], rtol=1e-9)
     back = model.inverse_transform(model.transform(X))
     np.testing.assert_allclose(back, X, rtol=1e-6)
+
+
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_columns_whose_squares_overflow_are_as_good_as_others(covariance_type):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    model = GaussianMixtureDestructor(
+        2, covariance_type=covariance_type, random_state=0
+    )
+    scores = model.fit(X).score_samples(X)
+    now = model.fit(X * 2.0**1000).score_samples(X * 2.0**1000)
+    np.testing.assert_allclose(now, scores - 2000 * np.log(2.0), rtol=1e-9)
+    assert np.isfinite(model.covariances_).all()
+    assert model.covariances_.max() == np.finfo(float).max
+
+
+def test_constant_columns_have_no_part_in_the_spherical_scale():
+    X = np.c_[np.random.default_rng(0).normal(size=(60, 1)), np.ones(60)]
+    model = GaussianMixtureDestructor(2, covariance_type="spherical", random_state=0)
+    expected = model.fit(X).score_samples(X) - 20 * np.log(2.0)
+    X = np.ldexp(X, 10)
+    np.testing.assert_allclose(model.fit(X).score_samples(X), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("covariance_type", ["spherical", "tied"])
+def test_units_of_a_lattice_do_not_matter(covariance_type):
+    X = np.arange(18.0)[:, None]
+    model = GaussianMixtureDestructor(
+        4, covariance_type=covariance_type, random_state=0
+    )
+    expected = model.fit(X).score_samples(X)
+    for scale, shift in ((3.7, 6.9), (0.013, -20.0), (91.0, 0.3)):
+        moved = scale * (X + shift)
+        found = model.fit(moved).score_samples(moved) + np.log(scale)
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_held_out_row_at_the_end_of_float64_has_a_score():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    X_val = np.r_[X[:20] + 0.1, [[1e300, 0.0]]]
+    model = GaussianMixtureDestructor([1, 2], random_state=0).fit(X, X_val=X_val)
+    assert all(np.isfinite(score) for score in model.validation_score_.values())
