@@ -12,6 +12,8 @@ _WINSOR = 6.0
 _MAX_STEPS, _NO_FALL = 100, 0.01
 # In units of the scale no value lies farther out, so that its square is a number.
 _FARTHEST = 1e100
+# More rows than this are not repeated.
+_MOST_REPEATS = 1e8
 
 
 def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
@@ -148,10 +150,15 @@ def repeat_rows(rows: Rows, what: str) -> NDArray:
     Raises
     ------
     ValueError
-        If a weight is no integer.
+        If a weight is no integer, or they stand for too many rows.
     """
     if rows.weight is None:
         return rows.values
+    if rows.total > _MOST_REPEATS:
+        raise ValueError(
+            f"{what} takes no sample_weight, and {rows.total:.3g} repeated rows are "
+            "too many: divide sample_weight by a common factor."
+        )
     counts = rows.weight.astype(np.int64)
     if (counts != rows.weight).any():
         raise ValueError(
