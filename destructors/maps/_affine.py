@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 from destructors.maps._blocks import multiply
 from destructors.maps._map import Map, Mapped
 
+_LARGEST = np.finfo(np.float64).max
+# Below half the last place of the largest number.
+_LARGE = 1e290
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Identity(Map):
@@ -72,9 +76,19 @@ class Affine(Map):
         # A rotation alone neither shifts nor scales: two passes over the rows less.
         return not self.location.any() and bool((self.scale == 1.0).all())
 
+    @cached_property
+    def _may_overflow(self) -> bool:
+        # Of smaller ones the difference to the largest number is a number.
+        return max(np.abs(self.location).max(), self.scale.max()) > _LARGE
+
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
-        Z = X if self._is_centred else (X - self.location) / self.scale
+        if self._is_centred:
+            Z = X
+        elif self._may_overflow:
+            Z = (0.5 * X - 0.5 * self.location) / (0.5 * self.scale)
+        else:
+            Z = (X - self.location) / self.scale
         if self.matrix is not None:
             Z = multiply(Z, self.matrix.T)
         elif Z is X:
@@ -86,7 +100,11 @@ class Affine(Map):
         X = Z
         if self.inverse_matrix is not None:
             X = multiply(Z, self.inverse_matrix.T)
-        if not self._is_centred:
+        if self._may_overflow:
+            with np.errstate(over="ignore"):
+                X = X * self.scale + self.location
+            X = np.clip(X, -_LARGEST, _LARGEST)
+        elif not self._is_centred:
             X = X * self.scale + self.location
         elif X is Z:
             X = Z.copy()
