@@ -94,7 +94,15 @@ class TransformerDestructor(Destructor):
             self.base_distribution_ = Uniform(rows.n_features)
         if self.log_det is not None:
             return FunctionMap(transformer, self.log_det)
-        return _readers()[type(transformer)](transformer, X)
+        with np.errstate(all="ignore"):
+            map_ = _readers()[type(transformer)](transformer, X)
+            is_finite = np.isfinite(map_.forward(X)[0]).all()
+        if not is_finite:
+            raise ValueError(
+                f"{type(transformer).__name__} overflows on values of this size: scale "
+                "the features before it."
+            )
+        return map_
 
 
 def _fit_quietly(transformer: Any, X: NDArray, weight: dict) -> Any:

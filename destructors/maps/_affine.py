@@ -86,7 +86,7 @@ class Affine(Map):
         if self._is_centred:
             Z = X
         elif self._may_overflow:
-            Z = (0.5 * X - 0.5 * self.location) / (0.5 * self.scale)
+            Z = 2.0 * ((0.5 * X - 0.5 * self.location) / self.scale)
         else:
             Z = (X - self.location) / self.scale
         if self.matrix is not None:
