@@ -14,6 +14,8 @@ _MAX_STEPS, _NO_FALL = 100, 0.01
 _FARTHEST = 1e100
 # More rows than this are not repeated.
 _MOST_REPEATS = 1e8
+# A smaller range is none.
+_SMALLEST_RANGE = 1e-301
 
 
 def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
@@ -41,6 +43,8 @@ def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     mean = middle + reach * offset
     # A column that varies by the last bits only is constant.
     rounding = 10 * np.finfo(float).eps * np.abs(mean)
+    # So does one whose scale would have no reciprocal.
+    rounding = np.maximum(rounding, _SMALLEST_RANGE)
     constant = (largest - smallest <= rounding) | (sd == 0)
     return mean, np.where(constant, 1.0, reach * sd), constant
 

@@ -121,7 +121,7 @@ def _short(path: str) -> str:
 def centre_and_scale(X: NDArray) -> tuple[NDArray, NDArray]:
     """Return mean and standard deviation of each column without overflow.
 
-    Where a column varies by its last bits only, or by less than 1e-300, its scale is 1,
+    Where a column varies by its last bits only, or by less than 1e-301, its scale is 1,
     as in the library: it is constant.
     """
     largest = np.abs(X).max(axis=0)
@@ -129,7 +129,7 @@ def centre_and_scale(X: NDArray) -> tuple[NDArray, NDArray]:
     centre, scale = (X / unit).mean(axis=0) * unit, (X / unit).std(axis=0) * unit
     constant = np.ptp(X / unit, axis=0) <= 10.0 * np.finfo(float).eps
     with np.errstate(over="ignore"):
-        constant |= np.ptp(X, axis=0) < 1e-300
+        constant |= np.ptp(X, axis=0) <= 1e-301
     return centre, np.where(constant, 1.0, scale)
 
 
