@@ -89,12 +89,35 @@ class TransformerDestructor(Destructor):
             weight = {"sample_weight": rows.weight}
         elif not isinstance(transformer, _WEIGHT_FREE):
             X = repeat_rows(rows, type(transformer).__name__)
-        self.transformer_ = transformer.fit(X, **weight)
+        self.transformer_ = _fit_quietly(transformer, X, weight)
         if getattr(transformer, "output_distribution", "normal") == "uniform":
             self.base_distribution_ = Uniform(rows.n_features)
         if self.log_det is not None:
             return FunctionMap(transformer, self.log_det)
-        return _readers()[type(transformer)](transformer, X)
+        with np.errstate(all="ignore"):
+            map_ = _readers()[type(transformer)](transformer, X)
+            is_finite = np.isfinite(map_.forward(X)[0]).all()
+        if not is_finite:
+            raise ValueError(
+                f"{type(transformer).__name__} overflows on values of this size: scale "
+                "the features before it."
+            )
+        return map_
+
+
+def _fit_quietly(transformer: Any, X: NDArray, weight: dict) -> Any:
+    """Fit; overflow inside is an error that says whose and why."""
+    name = type(transformer).__name__
+    try:
+        # What overflows, or is divided by zero, is not finite afterwards.
+        with np.errstate(all="ignore"):
+            fitted = transformer.fit(X, **weight)
+    except np.linalg.LinAlgError as error:
+        raise ValueError(
+            f"{name} cannot be fitted: {error} Scale the features, or drop values that "
+            "are far too large, before it."
+        ) from error
+    return fitted
 
 
 def as_destructor(
@@ -233,10 +256,19 @@ def _pca(transformer: Any, X: NDArray) -> Map:
             "features."
         )
     turn = transformer.components_
+    if not np.isfinite(transformer.mean_).all() or not np.isfinite(turn).all():
+        raise ValueError(
+            "PCA overflows on values of this size: scale the features before it."
+        )
     rotation = Affine(transformer.mean_, np.ones(d), turn, turn.T)
     if not transformer.whiten:
         return rotation
     variance = transformer.explained_variance_
+    if not np.isfinite(variance).all():
+        raise ValueError(
+            "PCA(whiten=True) overflows on values of this size: scale the features "
+            "before it."
+        )
     if variance[-1] <= 1e-14 * variance[0]:
         raise ValueError(
             "PCA(whiten=True) of features that are linear combinations of each other "
@@ -287,7 +319,10 @@ def _quantile(transformer: preprocessing.QuantileTransformer, X: NDArray) -> Map
         edges.append(places)
         shares.append(rises * (1.0 - 2.0 * _QUANTILE_TAIL))
     d = X.shape[1]
-    spread = np.array([x.std() or 1.0 for x in X.T])
+    # Scaled to at most 1, huge numbers are squared like any others.
+    size = np.maximum(np.abs(X).max(axis=0), np.finfo(float).tiny)
+    spread = size * (X / size).std(axis=0)
+    spread[spread == 0.0] = 1.0
     tails = np.full(d, _QUANTILE_TAIL)
     scores = HistogramColumns(tuple(edges), tuple(shares), tails, spread)
     if transformer.output_distribution == "uniform":

@@ -267,7 +267,9 @@ class DequantizeCategories(_Noise):
         Z, log_det = X.astype(np.float64), np.zeros(len(X))
         for j, ranks, p, starts in self._parts():
             rank = ranks[X[:, j].astype(np.intp)]
-            z = ndtri(starts[rank] + p[rank] * self._draw(hashes, j))
+            share = starts[rank] + p[rank] * self._draw(hashes, j)
+            # That of a rare last code rounds to 1, which has no normal score.
+            z = ndtri(np.minimum(share, 1.0 - 2.0**-53))
             Z[:, j] = z
             log_det += np.log(p)[rank] - _log_density(z)
         return Z, log_det

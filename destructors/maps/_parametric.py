@@ -14,6 +14,7 @@ from destructors.maps._histogram import extrapolate
 from destructors.maps._map import Map, Mapped
 
 _N_NEWTON = 60
+_LARGEST = np.finfo(np.float64).max
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,7 +90,9 @@ class ParametricColumn(Map):
         extrapolate(
             x, z, log_slope, self.points, self.scores, self.end_slopes, back=True
         )
-        x = x * self.scale + self.center
+        with np.errstate(over="ignore"):
+            x = x * self.scale + self.center
+        x = np.clip(x, -_LARGEST, _LARGEST)
         return x[:, None], -(log_slope - np.log(self.scale))
 
     def _solve(self, z: NDArray) -> Mapped:

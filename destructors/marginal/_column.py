@@ -122,13 +122,15 @@ def _compress(
             position = np.searchsorted(np.cumsum(weight), cuts, side="right")
         position = np.searchsorted(x, x[np.minimum(position, len(x) - 1)])
         unique = np.unique(np.concatenate([[0], position, [np.searchsorted(x, x[-1])]]))
+    counts = np.diff(np.append(unique, len(x)))
     if weight is None:
-        mass = np.append(unique[1:], len(x)) - unique.astype(np.float64)
-        sums = np.add.reduceat(x, unique)
+        mass, share = counts.astype(np.float64), 1.0 / np.repeat(counts, counts)
     else:
         mass = np.add.reduceat(weight, unique)
-        sums = np.add.reduceat(weight * x, unique)
-    means = np.clip(sums / mass, x[unique], np.append(x[unique[1:] - 1], x[-1]))
+        share = weight / np.repeat(mass, counts)
+    # Of shares, which are at most 1, no sum overflows.
+    means = np.add.reduceat(share * x, unique)
+    means = np.clip(means, x[unique], np.append(x[unique[1:] - 1], x[-1]))
     return means, mass
 
 

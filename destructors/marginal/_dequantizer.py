@@ -88,7 +88,9 @@ class Dequantizer(Destructor):
     counts as dequantized already: it has a density, but the inverse rounds it down. The
     map is therefore one-to-one on what it was made for, lattice rows, and in this
     direction only: ``inverse_transform(transform(X))`` equals ``X``, but a latent that
-    is rounded and dequantized again gets other noise.
+    is rounded and dequantized again gets other noise. Beside repeated values without a
+    lattice the others are moved aside, and come back to a few units in the last place
+    of the largest.
 
     Weights count rows, as everywhere; but a row of weight 3 gets one draw of noise in
     the fit of a stack, and three equal rows get three.

@@ -103,7 +103,9 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
         """Return edges, probabilities, that of a tail, and scale of one feature."""
         x, mass, center, scale = _column.summarise(column, weight)
         total = mass.sum()
-        automatic = max(2, int(np.round(2.0 * total ** (1 / 3))))
+        # Between fewer different values there is nothing to tell, whatever they weigh.
+        most = len(np.unique(column))
+        automatic = max(2, int(min(np.round(2.0 * total ** (1 / 3)), most)))
         n_bins = automatic if isinstance(self.n_bins, str) else self.n_bins
         if len(x) == 1:
             edges = _column.constant_spline(center)[0]

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import ndtr, ndtri
 
 from destructors.maps import Affine, Columns, Map, ParametricColumn
 from destructors.maps._parametric import family, family_scores
 from destructors.marginal._column import FeaturewiseDestructor, summarise
+from destructors.marginal._parametric_fit import fit_family
 from destructors.rows import Fold, is_over, split_rows
 
 _DEFAULT_FAMILIES = (
@@ -31,11 +31,6 @@ _SCORES = np.r_[np.arange(0.0, 6.0, 0.125), np.arange(6.0, 24.5, 0.5)]
 _ROWS_TO_EDGE = 1000.0
 # A family is not followed farther than this, in robust standard units.
 _FARTHEST = 1e60
-# The likelihood is that of a mixture with this share of a Cauchy density: finite
-# wherever a step of the search leads, and robust.
-_CONTAMINATION = 1e-6
-# Shapes to start the search from.
-_STARTS = (1.0, 3.0, 0.3)
 
 
 class ParametricGaussianizer(FeaturewiseDestructor):
@@ -130,7 +125,7 @@ class ParametricGaussianizer(FeaturewiseDestructor):
             law = family(best.family)
             *shapes, location, width = _in_units(best)
             start = (*shapes, (location - center) / scale, width / scale)
-        parameters = _fit_family(law, x, mass, start)
+        parameters = fit_family(law, x, mass, start)
         map_ = _tabulate(law, parameters, mass.sum(), center, scale)
         return map_, law.name, _in_units(map_)
 
@@ -168,7 +163,7 @@ def _best_law(
     for law in laws:
         if fitted and is_over():
             break
-        parameters = _fit_family(law, x, mass)
+        parameters = fit_family(law, x, mass)
         fitted.append(_tabulate(law, parameters, mass.sum(), center, scale))
     return max(fitted, key=score)
 
@@ -213,111 +208,3 @@ def _follow(
         good[1:] &= rise < 3.0 * np.maximum(ends[1:], ends[:-1])
     n_good = len(good) if good.all() else max(int(good.argmin()), 1)
     return x[:n_good], z[:n_good], ends[:n_good]
-
-
-def _fit_family(
-    law: Any, x: NDArray, mass: NDArray, start: tuple[float, ...] | None = None
-) -> tuple[float, ...]:
-    """Fit shapes, location and scale to weighted points, by maximum likelihood.
-
-    Parameters
-    ----------
-    law : scipy.stats.rv_continuous
-        The family.
-    x : ndarray of shape (n_points,)
-        Distinct, sorted values, at least two, in robust standard units.
-    mass : ndarray of shape (n_points,)
-        Positive weights.
-    start : tuple of float, default=None
-        Parameters to try as a start, besides those that match the middle of the data.
-
-    Returns
-    -------
-    parameters : tuple of float
-        Shapes, location and scale, as scipy.stats takes them.
-    """
-    total = mass.sum()
-    share = mass / total
-    if law.name == "norm":
-        mean = share @ x
-        return float(mean), float(np.sqrt(share @ (x - mean) ** 2))
-    if law.name == "uniform":
-        # The edges lie as far beyond the extremes as values lie apart.
-        gap = (x[-1] - x[0]) / max(total - 1.0, 1.0)
-        return float(x[0] - gap), float(x[-1] - x[0] + 2.0 * gap)
-    log_cauchy = np.log(_CONTAMINATION) - np.log(np.pi * (1.0 + x * x))
-    # No density can be told that is higher than one row in the closest gap.
-    cap = np.log(total) + 2.0
-
-    def loss(theta):
-        parameters = (*theta[:-1], np.exp(np.clip(theta[-1], -50.0, 50.0)))
-        log_p = np.minimum(_log_density_of(law, x, parameters), cap)
-        value = share @ np.logaddexp(log_p, log_cauchy)
-        return -value if np.isfinite(value) else 1e10
-
-    n_shapes = law.numargs
-    tried = [_start(law, (shape,) * n_shapes, x, share) for shape in _STARTS]
-    starts = [start for start in tried if start is not None]
-    if not starts:
-        # A family with shapes of another kind: scipy knows where to begin.
-        even = np.interp((np.arange(100) + 0.5) / 100.0, np.cumsum(share), x)
-        with np.errstate(all="ignore"):
-            *shapes, location, scale = law.fit(even)
-        starts = [np.array([*shapes, location, np.log(scale)])]
-    if start is not None:
-        starts.append(np.array([*start[:-1], np.log(start[-1])]))
-    found = min(starts, key=loss)
-    # Simplices collapse now and then: a fresh one about the result goes on.
-    for size in (0.3, 0.1):
-        found = minimize(
-            loss,
-            found,
-            method="Nelder-Mead",
-            options={
-                "initial_simplex": found
-                + size * np.eye(len(found) + 1, len(found), -1),
-                "maxfev": 250 * len(found),
-                "fatol": 1e-6,
-                "xatol": 1e-4,
-            },
-        ).x
-    return (*map(float, found[:-1]), float(np.exp(np.clip(found[-1], -50.0, 50.0))))
-
-
-def _log_density_of(law: Any, x: NDArray, parameters: tuple[float, ...]) -> NDArray:
-    """Return the log density, minus infinity where there is none, as often as a search
-    asks for it: by the hooks that a family of scipy.stats defines, without the checks
-    and masks of ``logpdf``, which take most of its time.
-    """
-    *shapes, location, scale = parameters
-    if not np.all(law._argcheck(*shapes)):
-        return np.full(len(x), -np.inf)
-    y = (x - location) / scale
-    low, high = law._get_support(*shapes)
-    with np.errstate(all="ignore"):
-        log_p = law._logpdf(np.clip(y, low, high), *shapes) - np.log(scale)
-    return np.where((y >= low) & (y <= high) & ~np.isnan(log_p), log_p, -np.inf)
-
-
-def _start(law: Any, shapes: tuple, x: NDArray, share: NDArray) -> NDArray | None:
-    """Location and scale that match the middle half, and cover the data."""
-    low, middle, high = np.interp([0.25, 0.5, 0.75], np.cumsum(share), x)
-    with np.errstate(all="ignore"):
-        quantiles = law.ppf([0.25, 0.5, 0.75], *shapes)
-        support = law.support(*shapes)
-    if not np.isfinite(quantiles).all() or quantiles[0] >= quantiles[2]:
-        return None
-    spread = high - low if high > low else x[-1] - x[0]
-    scale = spread / (quantiles[2] - quantiles[0])
-    location = middle - scale * quantiles[1]
-    reach = 0.05 * (x[-1] - x[0])
-    below, above = (location + scale * end for end in support)
-    if np.isfinite(support[0]) and np.isfinite(support[1]):
-        below, above = min(below, x[0] - reach), max(above, x[-1] + reach)
-        scale = (above - below) / (support[1] - support[0])
-        location = below - scale * support[0]
-    elif np.isfinite(support[0]):
-        location = min(location, x[0] - reach - scale * support[0])
-    elif np.isfinite(support[1]):
-        location = max(location, x[-1] + reach - scale * support[1])
-    return np.array([*shapes, location, np.log(scale)])

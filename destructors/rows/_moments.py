@@ -12,7 +12,11 @@ _WINSOR = 6.0
 _MAX_STEPS, _NO_FALL = 100, 0.01
 # In units of the scale no value lies farther out, so that its square is a number.
 _FARTHEST = 1e100
-_LARGEST, _SMALLEST = np.finfo(float).max, np.finfo(float).smallest_subnormal
+_LARGEST = np.finfo(float).max
+# More rows than this are not repeated.
+_MOST_REPEATS = 1e8
+# A smaller range is none: a scale needs a reciprocal.
+_SMALLEST_RANGE = 1e-301
 
 
 def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
@@ -40,12 +44,12 @@ def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     mean = middle + reach * offset
     # A column that varies by the last bits only is constant.
     eps = np.finfo(float).eps
+    rounding = np.maximum(10 * eps * np.abs(mean), _SMALLEST_RANGE)
     with np.errstate(over="ignore"):
-        constant = (largest - smallest <= 10 * eps * np.abs(mean)) | (sd == 0)
+        constant = (largest - smallest <= rounding) | (sd == 0)
     # Rows of next to no weight leave a scale that the digits of the mean do not reach.
     digits = eps * np.maximum(np.abs(smallest), np.abs(largest))
-    scale = np.maximum(reach * sd, np.maximum(digits, _SMALLEST))
-    return mean, np.where(constant, 1.0, scale), constant
+    return mean, np.where(constant, 1.0, np.maximum(reach * sd, digits)), constant
 
 
 # A difference that is out of the range of float64 is far out, and drawn in like others.
@@ -171,10 +175,15 @@ def repeat_rows(rows: Rows, what: str) -> NDArray:
     Raises
     ------
     ValueError
-        If a weight is no integer.
+        If a weight is no integer, or they stand for too many rows.
     """
     if rows.weight is None:
         return rows.values
+    if rows.total > _MOST_REPEATS:
+        raise ValueError(
+            f"{what} takes no sample_weight, and {rows.total:.3g} repeated rows are "
+            "too many: divide sample_weight by a common factor."
+        )
     counts = rows.weight.astype(np.int64)
     if (counts != rows.weight).any():
         raise ValueError(

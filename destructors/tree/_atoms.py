@@ -169,6 +169,10 @@ def between_values(grid: Grid, U: NDArray, Z: NDArray, weight: NDArray) -> Grid:
     bins, edges, n_bins = grid
     for j, z in enumerate(Z.T):
         codes, values = rank_values(z)
+        if len(values) == 1:
+            # A constant column has no shape, and its rows may lie on a cut.
+            n_bins[j], edges[j, 1:], bins[:, j] = 1, 1.0, 0
+            continue
         atoms, halves = find_cells(codes, values, weight)
         if len(atoms) == 0:
             continue

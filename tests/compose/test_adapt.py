@@ -376,3 +376,29 @@ def test_base_of_a_middle_step_does_not_matter():
         QuantileTransformer(n_quantiles=20), SplineGaussianizer()
     )
     assert np.isfinite(chain.fit(x).score(x))
+
+
+def test_a_value_too_large_for_pca_is_a_clear_error_or_a_map():
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    X[0, 0] = 1e300
+    with pytest.raises(ValueError, match=r"PCA.*[sS]cale the features"):
+        as_destructor(PCA(whiten=True)).fit(X)
+
+
+def test_pca_of_equal_rows_turns_them_without_a_warning():
+    X = np.ones((2, 2))
+    np.testing.assert_array_equal(
+        as_destructor(PCA()).fit_transform(X), np.zeros(X.shape)
+    )
+
+
+def test_a_quantile_transformer_takes_values_whose_squares_overflow():
+    X = np.array([[1e300], [0.0], [1.0], [2.0]])
+    model = as_destructor(QuantileTransformer(n_quantiles=4)).fit(X)
+    assert np.isfinite(model.transform(X)).all()
+
+
+def test_weights_that_stand_for_too_many_rows_are_refused():
+    X, weight = np.eye(2), np.array([1e15, 1.0])
+    with pytest.raises(ValueError, match="divide sample_weight"):
+        as_destructor(PCA()).fit(X, sample_weight=weight)

@@ -121,12 +121,15 @@ def _short(path: str) -> str:
 def centre_and_scale(X: NDArray) -> tuple[NDArray, NDArray]:
     """Return mean and standard deviation of each column without overflow.
 
-    Where a column varies by its last bits only its scale is 1, as in the library.
+    Where a column varies by its last bits only, or by less than 1e-301, its scale is 1,
+    as in the library: it is constant.
     """
     largest = np.abs(X).max(axis=0)
     unit = np.where(largest > 0, largest, 1.0)
     centre, scale = (X / unit).mean(axis=0) * unit, (X / unit).std(axis=0) * unit
     constant = np.ptp(X / unit, axis=0) <= 10.0 * np.finfo(float).eps
+    with np.errstate(over="ignore"):
+        constant |= np.ptp(X, axis=0) <= 1e-301
     return centre, np.where(constant, 1.0, scale)
 
 
@@ -191,7 +194,9 @@ class Case:
         random = np.random.default_rng(2).normal(size=(4, d))
         directions = np.vstack([np.eye(d), -np.eye(d), random])
         far = (_FAR * directions) * np.minimum(self.scale, _LARGEST / _FAR)
-        return self.inside(self.centre + far, np.arange(len(far)) % 2)
+        with np.errstate(over="ignore"):
+            far = self.centre + far
+        return self.inside(far, np.arange(len(far)) % 2)
 
     def inside(self, X: NDArray, domain: NDArray) -> Points:
         """Return the rows that lie in the support of the map."""

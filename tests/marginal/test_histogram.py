@@ -206,3 +206,11 @@ def test_real_columns_round_trip_and_score(strategy, load):
         model.inverse_transform(model.transform(test)), test, rtol=1e-8, atol=1e-10
     )
     assert np.isfinite(model.score(test))
+
+
+@pytest.mark.parametrize("strategy", ["uniform", "quantile", "adaptive"])
+def test_heavy_weights_make_no_more_bins_than_there_are_values(strategy):
+    X = np.random.default_rng(0).normal(size=(20, 1))
+    model = HistogramGaussianizer(strategy=strategy)
+    model.fit(X, sample_weight=np.full(20, 1e20))
+    assert len(model.bin_edges_[0]) <= 21

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.base import clone
 
 from destructors.marginal import ParametricGaussianizer
 from destructors.rows import time_limit
@@ -103,3 +104,12 @@ def test_without_time_the_first_family_is_taken():
         model = ParametricGaussianizer(["norm", "gamma"]).fit(x)
     assert model.families_ == ["norm"]
     assert ParametricGaussianizer(["norm", "gamma"]).fit(x).families_ == ["gamma"]
+
+
+@pytest.mark.parametrize("family", ["gamma", "beta", "johnsonsu", "weibull_min"])
+def test_a_change_of_units_moves_scores_by_its_logarithm(family):
+    X = np.random.default_rng(3).gamma(1.5, size=(60, 1))
+    model = ParametricGaussianizer([family, "t"])
+    before = clone(model).fit(X).score_samples(X)
+    after = clone(model).fit(0.013 * X - 7.0).score_samples(0.013 * X - 7.0)
+    np.testing.assert_allclose(after, before - np.log(0.013), rtol=1e-6, atol=1e-6)

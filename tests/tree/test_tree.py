@@ -340,3 +340,21 @@ def test_rows_in_all_but_empty_boxes_come_back(given):
     back, log_det_back = model.inverse_and_log_det(Z)
     np.testing.assert_allclose(back, far, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(log_det, -log_det_back, atol=1e-4)
+
+
+@pytest.mark.parametrize("splitter", ["best", "look-ahead", "random"])
+@pytest.mark.parametrize("value", [0.0, -1e9])
+def test_rows_of_a_constant_column_alone_come_back(splitter, value):
+    X = np.full((60, 1), value)
+    model = TreeDestructor(splitter=splitter, random_state=0).fit(X)
+    Z, log_det = model.transform_and_log_det(X)
+    back, log_det_back = model.inverse_and_log_det(Z)
+    np.testing.assert_allclose(back, X, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(log_det_back, -log_det)
+
+
+def test_a_column_over_the_whole_range_of_numbers_is_mapped_both_ways():
+    X = np.array([[-8.5e307], [-8e307], [8.5e307], [1e307]])
+    model = TreeDestructor(random_state=0).fit(X)
+    np.testing.assert_allclose(model.inverse_transform(model.transform(X)), X, 1e-6)
+    assert np.isfinite(model.inverse_transform([[1e5], [-1e5]])).all()
