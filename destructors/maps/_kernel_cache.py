@@ -127,7 +127,7 @@ if NullCache is not None:
     class KernelCache(NullCache):
         """What numba asks before it compiles a kernel, and tells afterwards."""
 
-        # Of all kernels, which numba compiles one after the other: when the last of them
+        # Of all kernels, which numba compiles one after the other: when the last one
         # was begun, and what those before it took.
         _begin, _seconds = 0.0, 0.0
         _is_told, _is_error_told = False, False
