@@ -68,6 +68,13 @@ class Kernel:
         # Threads that come here together must not compile twice.
         return self.__dict__.setdefault("compiled", compile_lazily(self))
 
+    @cached_property
+    def callee(self) -> Any:
+        """The same for calls from other kernels, which become part of these."""
+        from destructors.maps._kernel_cache import compile_callee
+
+        return self.__dict__.setdefault("callee", compile_callee(self))
+
 
 def jit(
     loops: Callable[..., Any], plain: Callable[..., Any] | None = None

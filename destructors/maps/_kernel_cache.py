@@ -40,23 +40,29 @@ except ImportError:  # pragma: no cover
 
 # Seconds of compilation after which a user is told what takes so long.
 _PATIENCE = 1.0
+# Threads run side by side; nothing is compiled that only C code would call.
+_OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
 
 def compile_lazily(kernel: Kernel) -> Any:
     """Return numba's function, which compiles once it knows the types."""
-    # Threads run side by side; nothing is compiled that only C code would call.
-    function = numba.njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True)(
-        kernel.loops
-    )
+    function = numba.njit(**_OPTIONS)(kernel.loops)
     if hasattr(function, "_cache") and NullCache is not None:
         function._cache = KernelCache(kernel.loops)
     return function
 
 
+def compile_callee(kernel: Kernel) -> Any:
+    """Return what other kernels call. It becomes part of their code, so it is not kept,
+    and Python, which cannot call it, needs no entry.
+    """
+    return numba.njit(no_cpython_wrapper=True, **_OPTIONS)(kernel.loops)
+
+
 @typeof_impl.register(Kernel)
 def _typeof_kernel(kernel, context):
     """Kernels can call kernels."""
-    return types.Dispatcher(kernel.compiled)
+    return types.Dispatcher(kernel.callee)
 
 
 # ---------------------------------------------------------------- the folder
@@ -121,11 +127,9 @@ if NullCache is not None:
     class KernelCache(NullCache):
         """What numba asks before it compiles a kernel, and tells afterwards."""
 
-        # Of all kernels. numba compiles one after the other, and while it compiles one
-        # those that it calls: how many are begun, when the first of them was, and what
-        # those before it took.
-        _n_begun, _begin, _seconds = 0, 0.0, 0.0
-        _error: OSError | None = None
+        # Of all kernels, which numba compiles one after the other: when the last one
+        # was begun, and what those before it took.
+        _begin, _seconds = 0.0, 0.0
         _is_told, _is_error_told = False, False
 
         def __init__(self, function: Callable[..., Any]):
@@ -165,25 +169,18 @@ if NullCache is not None:
         def save_overload(self, signature: Any, result: Any) -> None:
             """Keep a kernel that was compiled."""
             common = KernelCache
+            common._seconds += time.perf_counter() - common._begin
             try:
                 self._write(self._path(signature, result.codegen), result)
             except OSError as error:
-                common._error = error
-            common._n_begun -= 1
-            if common._n_begun == 0:
-                common._seconds += time.perf_counter() - common._begin
-                # Not before: a warning may be an error, and numba would wrap it.
-                self._tell_error()
+                self._tell_error(error)
 
         @staticmethod
         def _tell_time() -> None:
             """Say what takes so long, once, when it does."""
-            common, now = KernelCache, time.perf_counter()
-            if common._n_begun == 0:
-                common._begin = now
-            common._n_begun += 1
-            seconds = common._seconds + now - common._begin
-            if seconds > _PATIENCE and not common._is_told:
+            common = KernelCache
+            common._begin = time.perf_counter()
+            if common._seconds > _PATIENCE and not common._is_told:
                 common._is_told = True
                 # A log is never an error, and can be switched off.
                 logging.getLogger("destructors").warning(
@@ -191,11 +188,10 @@ if NullCache is not None:
                     "this takes some seconds."
                 )
 
-        def _tell_error(self) -> None:
+        def _tell_error(self, error: OSError) -> None:
             """Say that kernels are not kept, once."""
-            error, common = KernelCache._error, KernelCache
-            if error is not None and not common._is_error_told:
-                common._is_error_told = True
+            if not KernelCache._is_error_told:
+                KernelCache._is_error_told = True
                 warnings.warn(
                     f"Compiled kernels cannot be kept in {self._folder} "
                     f"({error.strerror}), so that each process compiles its own. Set "

@@ -25,7 +25,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import erfcx, log_ndtr, logsumexp, ndtri_exp
 
 from destructors.maps import _rosenblatt_kernels as kernels
-from destructors.maps._jit import jit
+from destructors.maps._jit import has_numba, jit
 from destructors.maps._map import Map, Mapped
 from destructors.maps._normal import LARGEST
 
@@ -244,8 +244,23 @@ class Conditional(NamedTuple):
         return _invert(z, *self)
 
 
+def _gaussianize(x: NDArray, *mixture: Any) -> Mapped:
+    """Return what `Conditional.gaussianize` does: by sums, or where these are out of
+    the range of numbers, or are not compiled, in logarithms.
+    """
+    if not has_numba():
+        return _gaussianize_vectorised(x, *mixture)
+    factor, offset, weight, log_weight, tilt = mixture
+    z, log_slope, is_far = np.empty(len(x)), np.empty(len(x)), np.empty(len(x), bool)
+    kernels.gaussianize(x, factor, offset, weight, tilt, z, log_slope, is_far)
+    if is_far.any():
+        far = factor, offset[:, is_far], None, log_weight[:, is_far], tilt
+        z[is_far], log_slope[is_far] = _gaussianize_vectorised(x[is_far], *far)
+    return z, log_slope
+
+
 def _gaussianize_vectorised(x: NDArray, *mixture: Any) -> Mapped:
-    """Return what the kernel does, in logarithms throughout."""
+    """Return what `_gaussianize` does, in logarithms throughout."""
     factor, offset, _, log_weight, tilt = mixture
     u = np.clip(factor[:, None] * x + offset, -LARGEST, LARGEST)
     below, above = log_weight + log_ndtr(u), log_weight + log_ndtr(-u)
@@ -302,5 +317,4 @@ def _invert_vectorised(z: NDArray, *mixture: Any) -> Mapped:
     return x, log_slope
 
 
-_gaussianize = jit(kernels.gaussianize, plain=_gaussianize_vectorised)
 _invert = jit(kernels.invert, plain=_invert_vectorised)

@@ -2,7 +2,8 @@
 
 Rows are taken in chunks that stay in the fastest cache. Within a chunk the loops over
 components and rows have no branches, so that the compiler vectorises them; rows that
-are too far out for plain sums are done once more, in logarithms.
+are too far out for plain sums are done once more, in logarithms: few in a map, which
+leaves them to NumPy, but an inverse meets them on its way, whatever the rows.
 """
 
 import math
@@ -104,23 +105,21 @@ def _log_sum(logs):
     return largest + math.log(total)
 
 
-def gaussianize(x, factor, offset, weight, log_weight, tilt):
-    """Return ``z`` and ``log_slope``; see `Conditional.gaussianize`."""
-    z, log_slope = np.empty(len(x)), np.empty(len(x))
+@jit
+def gaussianize(x, factor, offset, weight, tilt, z, log_slope, is_far):
+    """Fill in ``z`` and ``log_slope``, see `Conditional.gaussianize`, of all rows but
+    those that are out of the range of sums, which ``is_far`` tells.
+    """
     for first in range(0, len(x), _N_CHUNK):
         part = x[first : first + _N_CHUNK]
         lower, upper, density = _add_components(part, first, factor, offset, weight)
         value, slope = _to_normal(lower, upper, density)
         for i in range(len(part)):
             row = first + i
-            if _in_range(lower[i], upper[i], density[i]):
+            is_far[row] = not _in_range(lower[i], upper[i], density[i])
+            if not is_far[row]:
                 z[row] = value[i] + tilt * x[row]
                 log_slope[row] = normal.log(slope[i] + tilt)
-            else:
-                z[row], log_slope[row] = _gaussianize_in_logs(
-                    x[row], row, factor, offset, log_weight, tilt
-                )
-    return z, log_slope
 
 
 def invert(z, factor, offset, weight, log_weight, tilt):

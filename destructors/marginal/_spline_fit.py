@@ -21,6 +21,7 @@ import math
 from functools import lru_cache
 
 import numpy as np
+from scipy.linalg.lapack import dpotri
 
 from destructors.maps._jit import jit
 
@@ -84,14 +85,15 @@ def _is_above(n_knots):
 
 
 def _difference_penalty(strength):
-    """Diagonals of the matrix of ``Σ_k strength_k (second difference at knot k)²`` in
-    (c, eta): ``penalty[d, k]`` is its entry ``(k, k + d)``.
+    """Upper half of the matrix of ``Σ_k strength_k (second difference at knot k)²`` in
+    (c, eta): ``penalty[d, k]`` is its entry ``(k, k + d)``, half of it for ``d = 0``,
+    so that the matrix is this and its transpose.
     """
     m = len(strength)
     penalty, inner = np.zeros((3, m + 1)), strength[1:-1]
-    penalty[0, 3:] = inner
-    penalty[0, 2:-1] += 4.0 * inner
-    penalty[0, 1:-2] += inner
+    penalty[0, 3:] = 0.5 * inner
+    penalty[0, 2:-1] += 2.0 * inner
+    penalty[0, 1:-2] += 0.5 * inner
     penalty[1, 2:-1] = -2.0 * inner
     penalty[1, 1:-2] -= 2.0 * inner
     penalty[2, 1:-2] = inner
@@ -124,20 +126,18 @@ def _sparse_strength(mass):
 
 @jit
 def _maximise(
-    theta, penalty, interval, s, weight, total, first, second, work, slope, out, inverse
+    theta, penalty, interval, s, weight, total, first, second, work, slope, out
 ):
     """Maximise the penalised log-likelihood from ``theta = (c, eta)`` on, in place.
 
-    One kernel, since each of its own costs as much again to compile. The last four
+    One kernel, since each of its own costs as much again to compile. The last three
     arguments are to work in, of shape (5, n_knots + 1), (n_points,) and (n_knots + 1,
-    n_knots + 1).
+    n_knots + 1). On return ``out`` holds, above, the last step's Cholesky factor.
 
     Returns
     -------
     loglik : float
         Log-likelihood that is reached.
-    n_effective : float
-        Effective number of parameters.
     """
     g, pull, drag, step, trial = work
     m = len(theta)
@@ -171,14 +171,13 @@ def _maximise(
             # What the penalty leaves of it; the ``drag`` is the penalty's product.
             cost = 0.0
             for k in range(m):
-                drag[k] = penalty[0, k] * trial[k]
-                for d in range(1, 3):
-                    if k >= d:
-                        drag[k] += penalty[d, k - d] * trial[k - d]
-                    if k + d < m:
-                        drag[k] += penalty[d, k] * trial[k + d]
-                cost += drag[k] * trial[k]
-            value = reached - 0.5 * cost
+                drag[k] = 0.0
+            for d in range(3):
+                for k in range(m - d):
+                    drag[k] += penalty[d, k] * trial[k + d]
+                    drag[k + d] += penalty[d, k] * trial[k]
+                    cost += penalty[d, k] * trial[k] * trial[k + d]
+            value = reached - cost
             # A NaN compares as worse.
             if value >= old or size < 1e-9:
                 break
@@ -211,6 +210,8 @@ def _maximise(
             out[k + 1, k + 1] += weight_left * left
             out[k + 1, k + 2] += weight_left * right
             out[k + 2, k + 2] += weight_right * right
+        for k in range(m):
+            out[k, k] += penalty[0, k]
         for d in range(3):
             for k in range(m - d):
                 out[k, k + d] += penalty[d, k]
@@ -233,30 +234,26 @@ def _maximise(
             for j in range(k + 1, m):
                 step[k] -= out[k, j] * step[j]
             step[k] /= out[k, k]
-
-    # The trace of (UᵀU)⁻¹ penalty; the factor is the last step's, taken a hair from the
-    # optimum.
-    trace = 0.0
-    for k in range(m - 1, -1, -1):
-        for l in range(k + 1, m):
-            inverse[k, l] = 0.0
-        inverse[k, k] = 1.0 / out[k, k]
-        for j in range(k + 1, m):
-            factor = out[k, j]
-            for l in range(j, m):
-                inverse[k, l] -= factor * inverse[j, l]
-        for l in range(k + 1, m):
-            inverse[k, l] /= out[k, k]
-    for d in range(3):
-        for i in range(m - d):
-            entry = 0.0
-            for l in range(i + d, m):
-                entry += inverse[i, l] * inverse[i + d, l]
-            trace += entry * penalty[d, i] * (1.0 if d == 0 else 2.0)
-    return loglik, m - trace
+    return loglik
 
 
 # ---------------------------------------------------------------- all penalties
+
+
+def _n_effective(factor, penalty):
+    """Effective number of parameters: what the trace of ``(UᵀU)⁻¹ penalty`` leaves."""
+    # The upper half of an array is the lower one of a matrix in Fortran's order.
+    inverse, _ = dpotri(factor.T, lower=True)
+    entries = inverse.T.take(_places(len(factor)))
+    return len(factor) - 2.0 * np.vdot(entries, penalty)
+
+
+@lru_cache
+def _places(m):
+    """Where in a flat matrix the entries of a penalty stand."""
+    k, d = np.arange(m), np.arange(3)[:, None]
+    # Beyond the ends the penalty is nothing.
+    return np.where(k + d < m, (m + 1) * k + d, 0)
 
 
 def fit_slopes(x, weight, knots, penalties):
@@ -282,19 +279,19 @@ def fit_slopes(x, weight, knots, penalties):
     """
     m, total = len(knots), _sum(weight)
     interval, s, mass, first, second = _design(x, weight, knots)
-    work, slope = np.empty((5, m + 1)), np.empty(len(x))
-    out, inverse = np.empty((2, m + 1, m + 1))
-    data = interval, s, weight, total, first, second, work, slope, out, inverse
+    work, slope, out = np.empty((5, m + 1)), np.empty(len(x)), np.zeros((m + 1, m + 1))
+    data = interval, s, weight, total, first, second, work, slope, out
     smooth = _smoothness(m)
     sparse = _difference_penalty(_sparse_strength(mass))
     # A trace of a ridge, for directions that neither data nor penalty decide.
-    ridge = 1e-9 * total
+    sparse[0] += 0.5e-9 * total
     theta = _start(x, weight, total, knots)
     best, best_theta, worse = -np.inf, theta, 0
     for relative in penalties:
         penalty = relative * total * smooth + sparse
-        penalty[0] += ridge
-        loglik, n_effective = _maximise(theta, penalty, *data)
+        loglik = _maximise(theta, penalty, *data)
+        # The factor is the last step's, taken a hair from the optimum.
+        n_effective = _n_effective(out, penalty)
         small = 1.0 + (n_effective + 1.0) / max(total - n_effective - 1.0, 1.0)
         criterion = loglik - _PARAMETER_COST * n_effective * small
         if criterion > best:

@@ -87,7 +87,8 @@ def _best_split_loops(grid, weight, rows, box, rule, drawn, histogram):
     (low, high, mass), (features, random_cuts) = box, drawn
     edges, min_mass = grid.edges, rule.min_samples_leaf
     for f in features:
-        histogram[f, low[f] : high[f]] = 0.0
+        for k in range(np.int64(low[f]), np.int64(high[f])):
+            histogram[f, k] = 0.0
     _fill(grid.bins, weight, rows, features, histogram)
     best, best_feature, best_cut, best_below = rule.min_gain, -1, 0, 0.0
     for f in features:
