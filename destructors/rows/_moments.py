@@ -12,7 +12,7 @@ _WINSOR = 6.0
 _MAX_STEPS, _NO_FALL = 100, 0.01
 # In units of the scale no value lies farther out, so that its square is a number.
 _FARTHEST = 1e100
-_LARGEST = np.finfo(float).max
+_LARGEST, _SMALLEST = np.finfo(float).max, np.finfo(float).smallest_subnormal
 # More rows than this are not repeated.
 _MOST_REPEATS = 1e8
 # A smaller range is none: a scale needs a reciprocal.

@@ -63,10 +63,10 @@ def _require_finite(value: Array, what: str) -> None:
 def check_round_trip(case: Case) -> None:
     """Rows come back to 1e-6, relatively.
 
-        What is allowed in column j of row i is ``1e-6 * scale[j] * m[i]`` and 16 units in
-        the last place of the entry: ``scale`` are standard deviations of the training rows
-        and ``m[i]`` is the largest distance of the row from their mean in any column, in
-        these, and at least 1: a rotation cannot keep digits below 1e-16 of the longest
+    What is allowed in column j of row i is ``1e-6 * scale[j] * m[i]`` and 16 units in
+    the last place of the entry: ``scale`` are standard deviations of the training rows
+    and ``m[i]`` is the largest distance of the row from their mean in any column, in
+    these, and at least 1: a rotation cannot keep digits below 1e-16 of the longest
     entry. Of rows that no training row is like it is the largest entry of the latent
     row, if that is more: one sentinel makes standard deviations of any size. Models
     without units (`least_scale`) have one scale. Codes come back exactly, and rows of
