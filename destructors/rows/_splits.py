@@ -137,6 +137,8 @@ def fold_rows(
     order, first, mass_before = _groups(X, sample_weight, seed, n_parts=n_folds)
     targets = mass_before[-1] * np.arange(n_folds + 1) / n_folds
     ends = _nearest(mass_before, targets)
+    # A last group of next to no weight has a fold as well.
+    ends[0], ends[-1] = 0, len(first) - 1
     # At least one group a fold, however unequal the groups.
     ends = np.maximum.accumulate(ends - np.arange(n_folds + 1)) + np.arange(n_folds + 1)
     ends = np.minimum(ends, len(first) - 1 - np.arange(n_folds, -1, -1))

@@ -204,3 +204,9 @@ def test_splits_from_outside_are_indices_or_masks(X, as_mask):
         split = tuple(np.flatnonzero(part).tolist() for part in split)
     [fold] = Rows.of(X).split([split], 0.1, 0)
     np.testing.assert_array_equal(fold.validation.values, X[held_out])
+
+
+def test_rows_of_next_to_no_weight_are_held_out_once_as_well(X):
+    weight = np.where(np.arange(len(X)) % 2, 1e-17, 1.0)
+    held_out = np.concatenate([test for _, test in fold_rows(X, weight, 5, seed=0)])
+    np.testing.assert_array_equal(np.sort(held_out), np.arange(len(X)))
