@@ -15,6 +15,9 @@ from destructors.maps import DequantizeCategories, Identity, Map
 from destructors.rows import Fold, Rows
 from destructors.table import Categorical, check_table
 
+# An interval of a smaller probability has no digits next to 1 that tell it apart.
+_RAREST = 1e-11
+
 
 class CategoryDequantizer(Destructor):
     r"""Spread categories over intervals of the normal distribution, by noise.
@@ -146,6 +149,9 @@ class CategoryDequantizer(Destructor):
         ranks = []
         for n in counts:
             p = (n + self.alpha) / (n.sum() + self.alpha * len(n))
+            if p.min() < _RAREST:
+                p = np.maximum(p, _RAREST)
+                p /= p.sum()
             order = np.argsort(-p, kind="stable")
             self.probabilities_.append(p[order])
             ranks.append(np.argsort(order))

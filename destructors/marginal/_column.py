@@ -124,12 +124,12 @@ def _compress(
         unique = np.unique(np.concatenate([[0], position, [np.searchsorted(x, x[-1])]]))
     counts = np.diff(np.append(unique, len(x)))
     if weight is None:
-        mass, share = counts.astype(np.float64), 1.0 / np.repeat(counts, counts)
+        mass = counts.astype(np.float64)
+        means = np.add.reduceat(x, unique) / mass
     else:
         mass = np.add.reduceat(weight, unique)
-        share = weight / np.repeat(mass, counts)
-    # Of shares, which are at most 1, no sum overflows.
-    means = np.add.reduceat(share * x, unique)
+        # Of shares, which are at most 1, no sum overflows.
+        means = np.add.reduceat(weight / np.repeat(mass, counts) * x, unique)
     means = np.clip(means, x[unique], np.append(x[unique[1:] - 1], x[-1]))
     return means, mass
 

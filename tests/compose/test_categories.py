@@ -199,3 +199,11 @@ def test_noise_is_of_the_row_alone_but_fits_see_whole_intervals():
     # Had the fit seen two points only, samples would be no mixture of both.
     share = (model.sample(2000, random_state=0)["kind"] == "a").mean()
     assert share == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_category_next_to_one_that_weighs_all_comes_back():
+    X = pd.DataFrame({"kind": pd.Categorical(["a", "b", "c", "b"])})
+    model = CategoryDequantizer(random_state=0)
+    model.fit(X, sample_weight=[1e300, 1.0, 1.0, 1.0])
+    back = model.inverse_transform(model.transform(X))
+    pd.testing.assert_frame_equal(back, X)
