@@ -205,13 +205,9 @@ def rotate_safely(rotation: NDArray, rows: Rows) -> Affine:
         If the sums of columns of very different size forget the last digits of a small
         one, or are beyond the largest number; it is named.
     """
+    check_sums(rows)
     smallest, largest = value_range(rows)
     size, spread = np.maximum(largest, -smallest), largest - smallest
-    if size.max() > np.finfo(float).max / (4.0 * len(size)):
-        raise ValueError(
-            f"Column {rows.name(size.argmax())} reaches {size.max():.3g}: sums with "
-            "other columns are beyond the largest float64. Divide it by a constant."
-        )
     if (_lost(rotation, size) > _LOSS * spread).any():
         # A few rows that are far from all others may lose digits.
         size = np.percentile(np.abs(rows.values), 90.0, axis=0)
@@ -224,6 +220,17 @@ def rotate_safely(rotation: NDArray, rows: Rows) -> Affine:
                 "outlast a rotation. Standardize the columns before."
             )
     return Affine.rotation(rotation)
+
+
+def check_sums(rows: Rows) -> None:
+    """Raise ValueError if sums of the columns are beyond the largest number."""
+    smallest, largest = value_range(rows)
+    size = np.maximum(largest, -smallest)
+    if size.max() > np.finfo(float).max / (4.0 * len(size)):
+        raise ValueError(
+            f"Column {rows.name(size.argmax())} reaches {size.max():.3g}: sums with "
+            "other columns are beyond the largest float64. Divide it by a constant."
+        )
 
 
 def _lost(rotation: NDArray, size: NDArray) -> NDArray:

@@ -10,8 +10,8 @@ from scipy.special import ndtri
 from destructors._compat import Interval, StrOptions
 from destructors._stiefel import Objective, ascend, draw_frame, retract
 from destructors.base import Destructor
-from destructors.linear._rotation import NORMAL_CONTRAST, log_cosh, rotate_safely
-from destructors.maps import Map
+from destructors.linear._rotation import NORMAL_CONTRAST, check_sums, log_cosh
+from destructors.maps import Affine, Map
 from destructors.rows import Fold, Rows
 
 # More directions than this gain little more a layer, and take longer: of 4, 8 and 16
@@ -132,6 +132,7 @@ class SlicedRotation(Destructor):
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         assert random_state is not None
+        check_sums(fold.train)
         d = fold.train.n_features
         n_directions = min(self.n_directions or _N_DIRECTIONS, d)
         start = draw_frame(d, n_directions, random_state)
@@ -151,7 +152,7 @@ class SlicedRotation(Destructor):
         # What is orthogonal to the directions follows them.
         basis, _ = np.linalg.qr(self.directions_, mode="complete")
         self.rotation_ = np.vstack([self.directions_.T, basis.T[n_directions:]])
-        return rotate_safely(self.rotation_, fold.train)
+        return Affine.rotation(self.rotation_)
 
     def _draw_rows(
         self, rows: Rows, along: NDArray, random_state: np.random.RandomState
@@ -161,7 +162,7 @@ class SlicedRotation(Destructor):
         if self.max_samples is not None and len(rows) > self.max_samples:
             # By content, so that weights are repeated rows; what a row is along one
             # direction tells it from others, and is hashed at a fraction of the cost.
-            hashes = Rows.of(rows.values @ along).hashes(seed)
+            hashes = Rows.of(rows.values @ along, rows.weight).hashes(seed)
             distinct = np.unique(hashes)
             if len(distinct) > self.max_samples:
                 rows = rows.take(hashes < distinct[self.max_samples])

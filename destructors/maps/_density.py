@@ -91,7 +91,9 @@ class Density(Data):
         if self.labels is not None and self.labels.ndim != 1:
             return False
         n = _N_TRIED
-        context = None if self.labels is None else np.arange(n) % len(self.labels)
+        # Of the first domain where none has a name; most maps ignore it.
+        n_domains = 1 if self.labels is None else max(len(self.labels), 1)
+        context = np.arange(n) % n_domains
         if self.base is None:
             Z = np.zeros((n, d))
         elif self.base.n_features != d:

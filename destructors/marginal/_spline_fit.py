@@ -278,7 +278,9 @@ def fit_slopes(x, weight, knots, penalties):
         Log-slopes at the knots.
     """
     m, total = len(knots), _sum(weight)
-    interval, s, mass, first, second = _design(x, weight, knots)
+    # Before an outlier intervals are so wide that squares of them overflow.
+    with np.errstate(over="ignore", invalid="ignore"):
+        interval, s, mass, first, second = _design(x, weight, knots)
     work, slope, out = np.empty((5, m + 1)), np.empty(len(x)), np.zeros((m + 1, m + 1))
     data = interval, s, weight, total, first, second, work, slope, out
     smooth = _smoothness(m)

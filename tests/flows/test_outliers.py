@@ -44,7 +44,8 @@ def test_one_held_out_row_does_not_choose_the_layers():
     X[0, 0] = 1e7
     model = AutoDestructor(max_iter=3, cv=2, random_state=0).fit(X)
     assert model.validation_score_[-1] < -1e9
-    assert model.score(new) > -2.95
+    # The truth is -2.84; with the layers that the one row likes it is below -4.
+    assert model.score(new) > -3.0
 
 
 @pytest.mark.parametrize("share", [0.5, 0.65, 0.8, 0.9, 0.95])

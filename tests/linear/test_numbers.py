@@ -19,14 +19,12 @@ def X():
 
 
 @named(MODELS)
-@pytest.mark.parametrize("unit", [1e-310, 1e-300, 1e-12, 1e12, 1e300, 1e306])
+@pytest.mark.parametrize("unit", [1e-300, 1e-12, 1e12, 1e300, 1e306])
 def test_units_of_any_size(X, unit, model):
     scores = model.fit(X).score_samples(X)
     moved = model.fit(X * unit)
-    # Numbers below 1e-308 have fewer digits.
-    atol = 1e-1 if unit == 1e-310 else 1e-7
     np.testing.assert_allclose(
-        moved.score_samples(X * unit) + 3 * np.log(unit), scores, atol=atol
+        moved.score_samples(X * unit) + 3 * np.log(unit), scores, atol=1e-7
     )
     assert np.isfinite(getattr(moved, "components_", 0.0)).all()
 

@@ -37,8 +37,8 @@ def test_number_chosen_beats_that_of_scikit_learn(parts):
     assert model.score(test) > PEER[name]
     scores = model.validation_score_
     chosen = min(k for k in scores if scores[k] >= max(scores.values()) - 0.01)
-    # A few components may have lost their rows.
-    assert 0.9 * chosen < model.n_components_ <= chosen
+    # Some components may have lost their rows, to the background above all.
+    assert 0.8 * chosen < model.n_components_ <= chosen
     # Held-out rows, chosen by or not, are much alike.
     assert model.score(val) == pytest.approx(model.score(test), abs=1.5)
 
