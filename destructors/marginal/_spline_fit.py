@@ -256,6 +256,8 @@ def _places(m):
     return np.where(k + d < m, (m + 1) * k + d, 0)
 
 
+# Before an outlier intervals are so wide that squares of them overflow.
+@np.errstate(over="ignore", invalid="ignore")
 def fit_slopes(x, weight, knots, penalties):
     """Fit the value at the first knot and the log-slopes.
 
@@ -278,9 +280,7 @@ def fit_slopes(x, weight, knots, penalties):
         Log-slopes at the knots.
     """
     m, total = len(knots), _sum(weight)
-    # Before an outlier intervals are so wide that squares of them overflow.
-    with np.errstate(over="ignore", invalid="ignore"):
-        interval, s, mass, first, second = _design(x, weight, knots)
+    interval, s, mass, first, second = _design(x, weight, knots)
     work, slope, out = np.empty((5, m + 1)), np.empty(len(x)), np.zeros((m + 1, m + 1))
     data = interval, s, weight, total, first, second, work, slope, out
     smooth = _smoothness(m)
