@@ -84,6 +84,10 @@ class Density(Data):
 
         A few rows are drawn, mapped there and back, and scored: where sizes do not fit,
         that fails with an error of any kind, and scores have to be finite.
+
+        Returns
+        -------
+        fits : bool
         """
         d = self.n_features
         if not 0 < d <= _MOST_COLUMNS or len(self._columns) != d:

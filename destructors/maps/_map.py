@@ -64,6 +64,10 @@ class Data:
         """Return whether fields of the declared types fit together.
 
         It is asked of what comes from a file, not of what a learner makes.
+
+        Returns
+        -------
+        fits : bool
         """
         return True
 
