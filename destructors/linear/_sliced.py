@@ -1,5 +1,6 @@
 """Rotation to the directions along which rows are farthest from normal."""
 
+from abc import ABC, abstractmethod
 from numbers import Integral, Real
 from typing import ClassVar, Literal
 
@@ -170,7 +171,7 @@ class SlicedRotation(Destructor):
         return np.clip(values, -_LARGEST, _LARGEST), weight / weight.sum()
 
 
-class _Distances:
+class _Distances(ABC):
     """Base of what measures how far from normal some rows are along directions."""
 
     def __init__(self, values: NDArray, share: NDArray):
@@ -182,9 +183,9 @@ class _Distances:
         distances, pull = self.measure(along)
         return distances, self.values.T @ pull.T
 
+    @abstractmethod
     def measure(self, along: NDArray) -> tuple[NDArray, NDArray]:
         """Return the distance of each line, and its derivative by each number."""
-        raise NotImplementedError
 
     @property
     def sum(self) -> Objective:
