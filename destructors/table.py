@@ -14,7 +14,7 @@ from destructors._compat import check_sample_weight
 from destructors.exceptions import DataWarning
 from destructors.maps import Column, Schema, _column
 from destructors.maps._checks import check_codes
-from destructors.rows import CONTINUOUS, INTEGER, Rows, value_range
+from destructors.rows import CONTINUOUS, INTEGER, Rows
 
 # Rows of which a table has at least so many before equal columns are told.
 _FEWEST_COPIED = 20
@@ -193,7 +193,7 @@ def check_columns(rows: Rows) -> None:
     ValueError
         If a column ranges over more than the largest number; it is named.
     """
-    smallest, largest = value_range(rows)
+    smallest, largest = rows.extremes
     with np.errstate(over="ignore"):
         endless = np.flatnonzero(~np.isfinite(largest - smallest))
     if len(endless):

@@ -17,7 +17,7 @@ from destructors.linear._whitening import (
     sum_products,
 )
 from destructors.maps import Affine, Chain, Map
-from destructors.rows import Fold, Rows, is_over, mean_and_scale, value_range
+from destructors.rows import Fold, Rows, is_over, mean_and_scale
 from destructors.rows._moments import power_of_two
 
 # Largest entry of Q Qᵀ - I for which Q still counts as orthogonal.
@@ -206,7 +206,7 @@ def rotate_safely(rotation: NDArray, rows: Rows) -> Affine:
         one, or are beyond the largest number; it is named.
     """
     check_sums(rows)
-    smallest, largest = value_range(rows)
+    smallest, largest = rows.extremes
     size, spread = np.maximum(largest, -smallest), largest - smallest
     if (_lost(rotation, size) > _LOSS * spread).any():
         # A few rows that are far from all others may lose digits.
@@ -224,7 +224,7 @@ def rotate_safely(rotation: NDArray, rows: Rows) -> Affine:
 
 def check_sums(rows: Rows) -> None:
     """Raise ValueError if sums of the columns are beyond the largest number."""
-    smallest, largest = value_range(rows)
+    smallest, largest = rows.extremes
     size = np.maximum(largest, -smallest)
     if size.max() > np.finfo(float).max / (4.0 * len(size)):
         raise ValueError(

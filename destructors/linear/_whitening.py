@@ -344,7 +344,7 @@ def spread_null(is_null: NDArray) -> NDArray:
     """
     rotation = np.eye(len(is_null))
     strong, null = np.flatnonzero(~is_null), np.flatnonzero(is_null)
-    for k, axis in enumerate(strong):
+    for k, axis in enumerate(strong[: len(null)]):
         group = np.r_[axis, null[k :: len(strong)]]
         # The first of these vectors is constant: each axis gets as much of the strong.
         rotation[np.ix_(group, group)] = dct(np.eye(len(group)), norm="ortho")

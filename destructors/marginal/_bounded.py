@@ -11,7 +11,7 @@ from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor
 from destructors.base_distributions import Uniform
 from destructors.maps import BoundedColumns, Map, NormalToUniform
-from destructors.rows import Fold, value_range
+from destructors.rows import Fold
 
 
 class BoundedSupport(Destructor):
@@ -94,7 +94,7 @@ class BoundedSupport(Destructor):
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         rows = fold.train
-        smallest, largest = value_range(rows)
+        smallest, largest = rows.extremes
         spread = largest - smallest
         beyond = self.margin * np.where(spread > 0, spread, 1.0)
         # In units whose rounding is coarse the margin must still be one.

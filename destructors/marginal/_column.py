@@ -121,7 +121,8 @@ def _compress(
         else:
             position = np.searchsorted(np.cumsum(weight), cuts, side="right")
         position = np.searchsorted(x, x[np.minimum(position, len(x) - 1)])
-        unique = np.unique(np.concatenate([[0], position, [np.searchsorted(x, x[-1])]]))
+        first = np.concatenate([[0], position, [np.searchsorted(x, x[-1])]])
+        unique = first[np.append(True, first[1:] > first[:-1])]
     counts = np.diff(np.append(unique, len(x)))
     if weight is None:
         mass = counts.astype(np.float64)
@@ -171,9 +172,9 @@ def rank_scores(weight: NDArray) -> NDArray:
     total = weight.sum()
     below = np.cumsum(weight) - 0.5 * weight
     above = np.cumsum(weight[::-1])[::-1] - 0.5 * weight
-    # Only where few digits of 1 - p are left does the upper tail know better.
-    below, above = below / total, above / total
-    return np.where(above > 1e-6, ndtri(below), -ndtri(above))
+    # The nearer tail knows all digits.
+    scores = ndtri(np.minimum(below, above) / total)
+    return np.where(below < above, scores, -scores)
 
 
 def edges_between(values: NDArray, edges: NDArray, scale: float) -> NDArray:
@@ -243,8 +244,9 @@ def finish_spline(
         rise = 0.5 * (knots[-1] - knots[-2]) * (slopes[-1] + slopes[-2])
         values = np.r_[values, values[-1] + rise]
     # In units whose rounding is coarse, close knots can fall together.
-    knots, kept = np.unique(center + scale * knots, return_index=True)
-    return knots, values[kept], slopes[kept]
+    knots = center + scale * knots
+    kept = np.append(True, knots[1:] > knots[:-1])
+    return knots[kept], values[kept], slopes[kept]
 
 
 def _cross_voids(

@@ -5,7 +5,6 @@ from destructors.rows._moments import (
     mean_and_scale,
     repeat_rows,
     robust_mean_and_scale,
-    value_range,
 )
 from destructors.rows._rows import CONTINUOUS, INTEGER, Fold, Rows, make_splits
 from destructors.rows._running import (
@@ -35,5 +34,4 @@ __all__ = [
     "split_rows",
     "stop_all",
     "time_limit",
-    "value_range",
 ]

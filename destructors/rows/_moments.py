@@ -34,7 +34,7 @@ def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     constant : ndarray of bool of shape (n_features,)
         Whether a feature is constant up to rounding.
     """
-    smallest, largest = value_range(rows)
+    smallest, largest = rows.extremes
     middle, reach = 0.5 * smallest + 0.5 * largest, 0.5 * largest - 0.5 * smallest
     # Scaled to [-1, 1], tiny and huge numbers are added and squared like any others.
     reach[reach == 0] = 1.0
@@ -80,7 +80,7 @@ def robust_mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     Statistics 35, 1964.
     """
     mean, scale, constant = mean_and_scale(rows)
-    smallest, largest = value_range(rows)
+    smallest, largest = rows.extremes
     reach = np.minimum(np.maximum(largest - mean, mean - smallest), _LARGEST)
     todo = np.flatnonzero(~constant & (reach > _WINSOR * scale))
     for _ in range(_MAX_STEPS):
@@ -143,20 +143,6 @@ def _squares_about(
     scaled -= offset
     scaled *= scaled
     return weigh(scaled, rows).sum(axis=0)
-
-
-def value_range(rows: Rows) -> tuple[NDArray, NDArray]:
-    """Return the smallest and the largest value of each feature.
-
-    Parameters
-    ----------
-    rows : Rows
-
-    Returns
-    -------
-    smallest, largest : ndarray of shape (n_features,)
-    """
-    return rows.values.min(axis=0), rows.values.max(axis=0)
 
 
 def repeat_rows(rows: Rows, what: str) -> NDArray:

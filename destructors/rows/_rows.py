@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from numbers import Integral
 from typing import Any
 
@@ -83,6 +83,11 @@ class Rows:
     def weights(self) -> NDArray:
         """The weights, ones where none were given."""
         return np.ones(len(self)) if self.weight is None else self.weight
+
+    @cached_property
+    def extremes(self) -> tuple[NDArray, NDArray]:
+        """Smallest and largest value of each column."""
+        return _along(np.minimum, self.values), _along(np.maximum, self.values)
 
     def name(self, column: int) -> str:
         """Return what a message should call a column."""
@@ -280,6 +285,15 @@ def make_splits(
         tuple(place[rows][kept[rows]] for rows in map(np.asarray, split))
         for split in check_cv(cv).split(np.empty((len(kept), 1)))
     ]
+
+
+def _along(least: np.ufunc, X: NDArray) -> NDArray:
+    """Reduce columns, many rows at a time: row by row NumPy is ten times slower."""
+    n, d = X.shape
+    wide = int(np.sqrt(n))
+    tall = n - n % wide
+    parts = least.reduce(X[:tall].reshape(-1, wide * d), axis=0).reshape(wide, d)
+    return least.reduce(np.concatenate([parts, X[tall:]]), axis=0)
 
 
 def _countable(weight: NDArray) -> NDArray:
