@@ -42,7 +42,7 @@ class GrowthRule(NamedTuple):
     n_drawn : int
         Number of features that are drawn for each split.
     min_gain : float
-        A split must gain more than this; see `best_split` for the unit.
+        A split must gain more than this; see `best_cut` for the unit.
     random : bool
         Whether cuts are drawn.
     exact : bool
