@@ -20,7 +20,7 @@ from destructors.greedy import (
 )
 from destructors.maps import Affine, Chain, Map
 from destructors.maps._cube import to_cube
-from destructors.maps._trees import Trees, beyond_cube, push_trees
+from destructors.maps._trees import UNKNOWN, Trees, beyond_cube, push_trees
 from destructors.rows import Fold, mean_and_scale
 from destructors.tree._atoms import spread_atoms
 from destructors.tree._growth import Boosting, CubeFold, Grown
@@ -211,13 +211,13 @@ class BoostedTreeDestructor(HoldoutDestructor):
             if fold.validation is None:
                 folds = rows.split(self.cv, self.validation_fraction, self._seed)
                 by_cv = self.cv is not None
-        states = [self._in_cube(part, units) for part in folds]
         rule = GrowthRule.of(
             self,
             rows.n_features,
             learning_rate=float(self.learning_rate),
             scale_decay=float(self.scale_decay),
         )
+        states = [self._in_cube(part, units, rule) for part in folds]
         task = Boosting(rule, self.subsample, self._seed)
         # The trees of folds are gone; the same seeds grow them again.
         task.known = [] if by_cv else known
@@ -245,7 +245,7 @@ class BoostedTreeDestructor(HoldoutDestructor):
             engine.cut()
             trees = [step.layer for step in engine.steps]
             if by_cv:
-                task.known, states = known, [self._in_cube(Fold(rows), units)]
+                task.known, states = known, [self._in_cube(Fold(rows), units, rule)]
                 trees, _ = engine.refit(states[0])
             if states[0].train.rows is rows and not engine.stopped_early:
                 # What was interrupted may have moved rows by a tree too many.
@@ -253,10 +253,10 @@ class BoostedTreeDestructor(HoldoutDestructor):
             self.__dict__.update(self._attributes(engine, trees))
         return _chain(units, trees)
 
-    def _in_cube(self, fold: Fold, units: Affine) -> CubeFold:
+    def _in_cube(self, fold: Fold, units: Affine, rule: GrowthRule) -> CubeFold:
         """Return rows for trees to be grown on."""
         seed = self._seed if self.subsample < 1.0 else None
-        return CubeFold(spread_atoms(fold, units, self._seed), units, seed)
+        return CubeFold(spread_atoms(fold, units, self._seed), units, rule, seed)
 
     def _known(self) -> list[Grown] | None:
         """Return the trees to go on from; None to begin."""
@@ -319,7 +319,7 @@ class BoostedTreeDestructor(HoldoutDestructor):
         U, log_det = to_cube(Z), np.zeros(len(Z))
         beyond = beyond_cube(U)
         for tree in trees:
-            push_trees(U, beyond, tree.splits, tree.starts, log_det, False)
+            push_trees(U, beyond, tree.splits, tree.starts, log_det, False, UNKNOWN)
             yield start + log_det
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors.maps._jit import jit
-from destructors.maps._trees import SPLIT
+from destructors.maps._trees import SPLIT, UNKNOWN
 from destructors.tree._cut import best_cut, count, partition
 from destructors.tree._look_ahead import look_ahead
 
@@ -216,7 +216,7 @@ def grow_tree(
     features: NDArray,
     random_cuts: NDArray,
     ahead: bool | None,
-) -> tuple[NDArray, NDArray]:
+) -> tuple[NDArray, NDArray, NDArray]:
     """Grow a tree.
 
     Parameters
@@ -245,6 +245,8 @@ def grow_tree(
     splits : ndarray of shape (n_splits,), dtype SPLIT
     gains : ndarray of shape (n_splits,)
         Log-likelihood that each brings on its rows, in nats times weight.
+    leaves : ndarray of shape (n_samples,) or (0,), dtype uint32
+        Node in which each row has come to lie; empty where some were not grown on.
     """
     n, d = 2 * max_splits + 1, grid.bins.shape[1]
     # The rest of a node's mass is that of all features only if all were counted.
@@ -272,4 +274,17 @@ def grow_tree(
     (ends, cuts, gains), splits = out, np.empty(n, SPLIT)
     for k, (name, image) in enumerate((("node", "t_in"), ("feature", "t_out"))):
         splits[name], splits[image] = ends[:n, k], cuts[:n, k]
-    return splits, gains[:n].copy()
+    return splits, gains[:n].copy(), _leaves(splits, nodes[0], rows, len(weight))
+
+
+def _leaves(splits: NDArray, known: NDArray, rows: NDArray, n: int) -> NDArray:
+    """Return the leaf of each of n rows, that stand in the order of the leaves."""
+    if len(rows) < n:
+        return UNKNOWN
+    is_leaf = np.ones(2 * len(splits) + 1, bool)
+    is_leaf[splits["node"]] = False
+    found = np.flatnonzero(is_leaf).astype(np.uint32)
+    first, last = known[found, _FIRST], known[found, _LAST]
+    order, leaves = np.argsort(first), np.empty(n, np.uint32)
+    leaves[rows] = np.repeat(found[order], (last - first)[order])
+    return leaves

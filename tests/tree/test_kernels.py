@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
+from destructors.maps._trees import find_leaves
 from destructors.tree import _cut, _rule
+from destructors.tree._grow import grow_tree
 from tests.tree import reference
 from tests.tree.grown import RULE, grow, make_rows, make_tree
 from tests.tree.reference import gain_of_cut, leaf_boxes
@@ -33,10 +35,16 @@ def test_bins_lie_between_their_edges(max_bins, shifted):
 def test_binning_is_the_same_vectorised():
     U, _ = make_rows(2000)
     offsets = np.array([0.1, 0.9, 0.4])
-    n_bins = _rule.make_grid(U, offsets, 32).n_bins
+    _, edges, n_bins = _rule.make_grid(U, offsets, 32)
+    # On edges and beside them, too.
+    ends = np.concatenate([edges[:, :32], np.nextafter(edges[:, :32], 0.0)], axis=1)
+    U[: ends.shape[1]] = ends.T
     loops, vectorised = np.empty(U.shape, np.uint8), np.empty(U.shape, np.uint8)
-    _rule._bin(U, offsets, n_bins, 31, loops)
-    _rule._bin_vectorised(U, offsets, n_bins, 31, vectorised)
+    _rule._bin(U, offsets, n_bins, 31, edges, loops)
+    _rule._bin_vectorised(U, offsets, n_bins, 31, edges, vectorised)
+    for j in range(3):
+        is_right = loops[:, j] == np.searchsorted(edges[j, 1:], U[:, j], "right")
+        assert (is_right | (U[:, j] == 1.0)).all()
     np.testing.assert_array_equal(loops, vectorised)
 
 
@@ -128,6 +136,19 @@ def test_partition_keeps_the_order():
 
 
 # ---------------------------------------------------------------- growing
+
+
+def test_rows_were_grown_where_the_tree_sends_them():
+    U, weight = make_rows(1000)
+    offsets, rng = np.array([0.25, 0.5, 0.7]), np.random.RandomState(0)
+    cuts = _rule.make_grid(U, offsets, 16).edges[:, 1:].T
+    U[:32] = np.concatenate([cuts, np.nextafter(cuts, 0.0)])
+    grid = _rule.make_grid(U, offsets, 16)
+    rows = np.arange(1000, dtype=np.uint32)
+    splits, _, leaves = grow_tree(*RULE.arguments(grid, weight, rows, rng))
+    np.testing.assert_array_equal(leaves, find_leaves(U, splits))
+    part = np.arange(0, 1000, 2, dtype=np.uint32)
+    assert len(grow_tree(*RULE.arguments(grid, weight, part, rng))[2]) == 0
 
 
 @pytest.mark.parametrize("exact", [True, False])
