@@ -55,9 +55,9 @@ class CubeRows:
         self.beyond = beyond_cube(self.U)
         self.order: NDArray | None = None
 
-    def sort(self, tree: NDArray) -> None:
+    def sort(self, leaves: NDArray) -> None:
         """Put rows of the same leaf side by side."""
-        order = self.order = np.argsort(find_leaves(self.U, tree), kind="stable")
+        order = self.order = np.argsort(leaves, kind="stable")
         self.U, self.beyond = self.U[order], self.beyond[order]
         if self.weight is not None:
             self.weight = self.weight[order]
@@ -106,9 +106,10 @@ class CubeFold:
         U, rng = self.train.U, np.random.RandomState(0)
         every = np.arange(len(U), dtype=np.uint32)
         grid = make_grid(U, np.zeros(U.shape[1]), rule.max_bins)
-        tree, *_ = grow_tree(*rule.arguments(grid, self.weights, every, rng))
-        for part in self._parts():
-            part.sort(tree)
+        tree, _, leaves = grow_tree(*rule.arguments(grid, self.weights, every, rng))
+        self.train.sort(leaves)
+        if self.validation is not None:
+            self.validation.sort(find_leaves(self.validation.U, tree))
         order = self.train.order
         self.weights = self.weights[order]
         if self.hashes is not None:

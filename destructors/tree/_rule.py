@@ -131,6 +131,16 @@ def count_drawn(max_features: int | float | str | None, n_features: int) -> int:
     return int(max_features)
 
 
+def choose_learning_rate(total: float) -> float:
+    """Return the step of the root for so many rows.
+
+    Held-out rows want it small: to double 0.2 costs 0.04 nats of 0.43 on 15,000 rows
+    (magic) and 0.01 of 0.21 on 400,000 (protein with noise), and halves the number of
+    trees. That is worth it only where there are so many rows that they tell most.
+    """
+    return 0.2 * min(max(1.0, total / 200_000) ** 0.43, 2.0)
+
+
 # ---------------------------------------------------------------------- the grid
 
 
