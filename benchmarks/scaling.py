@@ -26,6 +26,8 @@ _SIZES = {
     "n_features": [10, 20, 40, 80, 160],
     "n_trees": [25, 50, 100, 200, 400],
 }
+# Rows of trees that are as deep as they are by default.
+_MANY_ROWS = [100_000, 200_000, 400_000, 800_000]
 _TREES: dict[str, Any] = {
     "max_depth": 8,
     "max_bins": 64,
@@ -69,6 +71,14 @@ def run(args: argparse.Namespace) -> int:
             f"{large['n_trees']:,} trees on {large['n_samples']:,} × "
             f"{large['n_features']}: fit {large['fit_seconds']:.1f} s"
         )
+        many = measure_many_rows([size // shrink for size in _MANY_ROWS], 10)
+        for line in many.itertuples():
+            print(
+                f"A tree with default parameters on {line.n_samples:,} × 10: "
+                f"{1e9 * line.seconds / line.n_samples:.0f} ns a row"
+            )
+        deep = exponent(many, "n_samples")
+        print(f"It grows with their number to the power of {deep:.2f}.")
         rates = measure_rates(200_000 // shrink, 500 // shrink, args.repeats)
     for way in ("score", "sample"):
         one, two = (rates[f"{way}_rows_per_second_n_jobs_{n}"] for n in (1, 2))
@@ -82,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
         "exponents": exponents,
         "one_tree": single,
         "large_fit": large,
+        "many_rows": {"exponent": deep, **many.to_dict("list")},
         "rates": rates,
     }
     write_json(args.output / "scaling.json", document)
@@ -160,6 +171,33 @@ def measure_large_fit(n_samples: int, n_trees: int) -> dict[str, Any]:
         "n_trees": n_trees,
         "fit_seconds": time_once(partial(_fit, X, n_trees)).wall,
     }
+
+
+def measure_many_rows(sizes: list[int], n_trees: int) -> pd.DataFrame:
+    """Return the time of one more tree with default parameters.
+
+    Parameters
+    ----------
+    sizes : list of int
+        Numbers of rows.
+    n_trees : int
+        So many are grown after the first; what a fit does once is not counted.
+
+    Returns
+    -------
+    table : DataFrame
+        ``n_samples``, and ``seconds`` of CPU a tree.
+    """
+    lines = []
+    for n_samples in sizes:
+        X, cpu = make_rows(n_samples, 10), []
+        for n in (1, 1 + n_trees):
+            model = BoostedTreeDestructor(
+                max_iter=n, early_stopping=False, random_state=0
+            )
+            cpu.append(time_once(partial(model.fit, X)).cpu)
+        lines.append((n_samples, (cpu[1] - cpu[0]) / n_trees))
+    return pd.DataFrame(lines, columns=["n_samples", "seconds"])
 
 
 def measure_rates(n_samples: int, n_trees: int, n_repeats: int) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def test_figures_are_written(quick):
     assert document["large_fit"]["n_trees"] == 50
     assert document["large_fit"]["n_samples"] == 10_000
     assert document["one_tree"]["n_leaves"] > 1
+    assert document["many_rows"]["n_samples"] == [5_000, 10_000, 20_000, 40_000]
     rates = [
         document["rates"][f"{way}_rows_per_second_n_jobs_{n}"]
         for way in ("score", "sample")

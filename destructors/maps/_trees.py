@@ -33,6 +33,8 @@ SPLIT = np.dtype([("node", "i4"), ("feature", "i4"), ("t_in", "f4"), ("t_out", "
 _GROUP = 32
 # A product of slopes is turned into its logarithm before it leaves these bounds.
 _SMALL, _LARGE = 1e-200, 1e200
+# Of rows whose leaves are to be found.
+UNKNOWN = np.empty(0, np.uint32)
 # Times this, a number goes to the next smaller one.
 _BELOW = 1.0 - 2.0**-53
 # Unsigned numbers spare numba the test for indices that count from the end.
@@ -145,7 +147,8 @@ class Trees(BothWays):
                 f"These trees split column {self._last_feature}; there are {d} columns."
             )
         U, log_det, back = to_cube(X), np.zeros(len(X)), way == "inverse"
-        push_trees(U, beyond_cube(U), self.splits, self.starts, log_det, back)
+        beyond = beyond_cube(U)
+        push_trees(U, beyond, self.splits, self.starts, log_det, back, UNKNOWN)
         return from_cube(U, X, log_det)
 
 
@@ -244,7 +247,7 @@ def _write_map(splits, leaf, inverse, box, unmet, begin, which, pieces):
     return end, log_det + np.log(product)
 
 
-def _push_loops(U, beyond, splits, starts, log_det, inverse):
+def _push_loops(U, beyond, splits, starts, log_det, inverse, leaves):
     """Push rows through trees, in place; add to ``log_det``.
 
     Parameters
@@ -261,9 +264,11 @@ def _push_loops(U, beyond, splits, starts, log_det, inverse):
         What is added to, in nats.
     inverse : bool
         Whether to go from the last tree to the first, and back through each.
+    leaves : ndarray of shape (n_samples,) or (0,), dtype uint32
+        Leaf of each row, where there is one tree and they are known.
     """
     n, d = U.shape
-    n_trees = len(starts) - 1
+    n_trees, is_known = len(starts) - 1, len(leaves) > 0
     box, unmet = np.empty((d, 4)), np.empty(d, np.uint64)
     for j in range(d):
         box[j, _0], box[j, _1], box[j, _2], box[j, _3] = 0.0, -1.0, 0.0, -1.0
@@ -287,8 +292,8 @@ def _push_loops(U, beyond, splits, starts, log_det, inverse):
             g = np.uint64(first)
             rows = range(g, np.uint64(min(first + _GROUP, n)))
             for r in rows:
-                at[r - g] = 0
-            for _ in range(n_levels):
+                at[r - g] = leaves[r] if is_known else _0
+            for _ in range(0 if is_known else n_levels):
                 for r in rows:
                     k = at[r - g]
                     at[r - g] = child[k] + np.uint64(U[r, feature[k]] >= cut[k])
@@ -354,12 +359,13 @@ def leaf_boxes(splits: NDArray, leaves: NDArray, n_features: int) -> list[NDArra
     return [box[0], -box[1], box[2], -box[3]]
 
 
-def _push_vectorised(U, beyond, splits, starts, log_det, inverse):
+def _push_vectorised(U, beyond, splits, starts, log_det, inverse, leaves):
     trees = range(len(starts) - 1)
     for tree in reversed(trees) if inverse else trees:
         part = splits[starts[tree] : starts[tree + 1]]
-        leaves, at = np.unique(find_leaves(U, part, inverse), return_inverse=True)
-        low, high, low_image, high_image = leaf_boxes(part, leaves, U.shape[1])
+        ends = leaves if len(leaves) else find_leaves(U, part, inverse)
+        met, at = np.unique(ends, return_inverse=True)
+        low, high, low_image, high_image = leaf_boxes(part, met, U.shape[1])
         if inverse:
             low, high, low_image, high_image = low_image, high_image, low, high
         slope = (high_image - low_image) / (high - low)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from destructors.greedy import Progress, Scores, Step, Task, Trial
 from destructors.maps import Affine, Map
 from destructors.maps._cube import from_cube, to_cube
-from destructors.maps._trees import Trees, beyond_cube, push_trees
+from destructors.maps._trees import UNKNOWN, Trees, beyond_cube, find_leaves, push_trees
 from destructors.rows import Fold, Rows, hash_again
 from destructors.tree._grow import grow_tree
 from destructors.tree._rule import GrowthRule, make_grid
@@ -17,6 +17,10 @@ from destructors.tree._rule import GrowthRule, make_grid
 # Where rows stand is saved each time so many trees were grown, and the last two such
 # places are kept: when the last trees are cut off, rows go on from the one before.
 _SAVE_EVERY = 32
+# More rows than this do not fit the cache: growing and moving visit them leaf by leaf,
+# so they are sorted by the leaves of a tree of so many levels first. Trees move rows
+# only a little, so the order serves for all of them.
+_MANY, _SORT_DEPTH = 2**16, 12
 
 
 class Grown(NamedTuple):
@@ -45,19 +49,32 @@ class CubeRows:
     """
 
     def __init__(self, rows: Rows, units: Affine):
-        self.rows = rows
+        self.rows, self.weight = rows, rows.weight
         self.Z, self.log_det_units = units.forward(rows.values)
         self.U, self.log_det = to_cube(self.Z), np.zeros(len(rows))
         self.beyond = beyond_cube(self.U)
+        self.order: NDArray | None = None
 
-    def push(self, trees: Trees) -> float:
+    def sort(self, leaves: NDArray) -> None:
+        """Put rows of the same leaf side by side."""
+        order = self.order = np.argsort(leaves, kind="stable")
+        self.U, self.beyond = self.U[order], self.beyond[order]
+        if self.weight is not None:
+            self.weight = self.weight[order]
+
+    def push(self, trees: Trees, leaves: NDArray = UNKNOWN) -> float:
         """Move the rows by trees; return what all so far have gained."""
-        push_trees(self.U, self.beyond, trees.splits, trees.starts, self.log_det, False)
-        return float(np.average(self.log_det, weights=self.rows.weight))
+        splits, starts = trees.splits, trees.starts
+        push_trees(self.U, self.beyond, splits, starts, self.log_det, False, leaves)
+        return float(np.average(self.log_det, weights=self.weight))
 
     def leave(self) -> Rows:
         """Return the rows as units and trees leave them."""
-        moved, log_det = from_cube(self.U, self.Z, self.log_det)
+        U, log_det = self.U, self.log_det
+        if self.order is not None:
+            U, log_det = np.empty_like(U), np.empty_like(log_det)
+            U[self.order], log_det[self.order] = self.U, self.log_det
+        moved, log_det = from_cube(U, self.Z, log_det)
         return self.rows.moved(moved, self.log_det_units + log_det)
 
 
@@ -68,23 +85,41 @@ class CubeFold:
     as `Fold.through` does, takes longer than to grow a small tree.
     """
 
-    def __init__(self, fold: Fold, units: Affine, seed: int | None = None):
+    def __init__(
+        self, fold: Fold, units: Affine, rule: GrowthRule, seed: int | None = None
+    ):
         self.train, self.weights = CubeRows(fold.train, units), fold.train.weights
         known = fold.validation
         self.validation = None if known is None else CubeRows(known, units)
         # Only for trees that grow on part of the rows.
         self.hashes = None if seed is None else fold.train.hashes(seed)
+        if len(self.weights) > _MANY:
+            self._sort(rule._replace(max_depth=min(rule.max_depth, _SORT_DEPTH)))
         self.trees: list[NDArray] = []
         self._saved: dict[int, list[tuple[NDArray, NDArray]]] = {}
 
     def _parts(self) -> list[CubeRows]:
         return [self.train] + ([] if self.validation is None else [self.validation])
 
-    def push(self, splits: NDArray, gains: NDArray) -> Trial:
+    def _sort(self, rule: GrowthRule) -> None:
+        """Put rows near each other in the cube near each other in memory."""
+        U, rng = self.train.U, np.random.RandomState(0)
+        every = np.arange(len(U), dtype=np.uint32)
+        grid = make_grid(U, np.zeros(U.shape[1]), rule.max_bins)
+        tree, _, leaves = grow_tree(*rule.arguments(grid, self.weights, every, rng))
+        self.train.sort(leaves)
+        if self.validation is not None:
+            self.validation.sort(find_leaves(self.validation.U, tree))
+        order = self.train.order
+        self.weights = self.weights[order]
+        if self.hashes is not None:
+            self.hashes = self.hashes[order]
+
+    def push(self, splits: NDArray, gains: NDArray, leaves: NDArray = UNKNOWN) -> Trial:
         """Move the rows by one more tree."""
         tree = Trees(splits, np.array([0, len(splits)]))
         self.trees.append(splits)
-        train = self.train.push(tree)
+        train = self.train.push(tree, leaves)
         held_out = np.nan if self.validation is None else self.validation.push(tree)
         if len(self.trees) % _SAVE_EVERY == 0:
             parts = self._parts()
@@ -170,9 +205,10 @@ class Boosting(Task):
                 rows = chosen if len(chosen) else rows
             # The kernel is called from here: a fit is deep enough.
             grid = make_grid(U, offsets, self.rule.max_bins)
-            tree, gains = grow_tree(*self.rule.arguments(grid, weight, rows, rng))
+            drawn = self.rule.arguments(grid, weight, rows, rng)
+            tree, gains, leaves = grow_tree(*drawn)
             by_feature = np.bincount(tree["feature"], gains, d)
-            trials.append(fold.push(tree, by_feature / weight[rows].sum()))
+            trials.append(fold.push(tree, by_feature / weight[rows].sum(), leaves))
         return trials
 
     def again(

@@ -137,16 +137,16 @@ def look_ahead(grid, weight, rows, box, rule, features, found):
     Parameters
     ----------
     grid, weight, rows, box, rule
-        As in `best_split`.
+        As in `best_cut`.
     features : ndarray of shape (n_drawn,)
         Features to try.
     found : tuple of (gain, feature, cut, below)
-        What `best_split` returns.
+        What `best_cut` returns.
 
     Returns
     -------
     gain, feature, cut, below
-        As in `best_split`.
+        As in `best_cut`.
     """
     bins, edges, _ = grid
     low, high, mass = box
@@ -173,7 +173,7 @@ def look_ahead(grid, weight, rows, box, rule, features, found):
     origin = edges[f, first]
     v = (edges[f, first + place] - origin) / (edges[f, first + n_bins] - origin)
     gain -= 0.5 * (n_cells - 1) * np.log(mass)
-    # And what the cut gains by itself, as in `best_split`.
+    # And what the cut gains by itself, as in `best_cut`.
     gain += _log_mass(below) + _log_mass(mass - below) - _log_mass(mass)
     gain -= below * np.log(v) + (mass - below) * np.log(1.0 - v)
     if gain > found[0]:

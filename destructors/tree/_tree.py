@@ -160,7 +160,8 @@ class TreeDestructor(Destructor):
             every, U = np.arange(len(rows), dtype=np.uint32), to_cube(Z)
             grid = make_grid(U, np.zeros(d), rule.max_bins)
             grid = between_values(grid, U, Z, weight)
-            tree, gains = grow_tree(*rule.arguments(grid, weight, every, random_state))
+            drawn = rule.arguments(grid, weight, every, random_state)
+            tree, gains, _ = grow_tree(*drawn)
         else:
             tree, gains = _learn_given(self.tree, units, Z, weight)
         self.n_leaves_ = len(tree) + 1

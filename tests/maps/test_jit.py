@@ -129,6 +129,26 @@ def test_a_damaged_file_is_made_again(tmp_path):
         assert path.stat().st_size > 0.5 * sizes[path]
 
 
+@needs_numba
+def test_garbage_is_collected_again_after_compiling(tmp_path):
+    broken = KERNEL.replace("return total", "return total.nothing")
+    code = f"""
+import gc
+exec({KERNEL!r})
+assert gc.isenabled()
+try:
+    exec({broken!r})
+except Exception:
+    assert gc.isenabled()
+else:
+    raise AssertionError
+gc.disable()
+exec({KERNEL!r})
+assert not gc.isenabled()
+"""
+    run(code, NUMBA_CACHE_DIR=str(tmp_path))
+
+
 def test_numba_is_imported_with_the_first_kernel_only():
     run("import sys, destructors.flows; assert 'numba' not in sys.modules")
 

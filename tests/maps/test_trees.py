@@ -123,7 +123,7 @@ def test_comes_back_from_a_file_and_works_on(tmp_path):
 def push(kernel, U, trees, inverse):
     U, log_det = U.copy(), np.zeros(len(U))
     beyond = _trees.beyond_cube(U)
-    kernel(U, beyond, trees.splits, trees.starts, log_det, inverse)
+    kernel(U, beyond, trees.splits, trees.starts, log_det, inverse, _trees.UNKNOWN)
     return U, log_det
 
 
@@ -152,6 +152,18 @@ def test_push_is_that_of_the_boxes():
         assert find_box(there[0][i], images) == leaf
     np.testing.assert_allclose(back[0], U, rtol=1e-13)
     np.testing.assert_allclose(back[1], -there[1], atol=1e-12)
+
+
+@pytest.mark.parametrize("kernel", [_trees.push_trees, _trees._push_vectorised])
+def test_known_leaves_need_not_be_found(kernel):
+    U, weight = make_rows(400)
+    splits = make_tree(U, weight)
+    leaves = _trees.find_leaves(U, splits).astype(np.uint32)
+    found, log_det_found = push(kernel, U, Trees.of([splits]), False)
+    log_det, starts = np.zeros(400), np.array([0, len(splits)])
+    kernel(U, _trees.beyond_cube(U), splits, starts, log_det, False, leaves)
+    np.testing.assert_array_equal(U, found)
+    np.testing.assert_array_equal(log_det, log_det_found)
 
 
 def test_rows_on_and_beside_cuts_find_their_way_back():

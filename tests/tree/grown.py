@@ -37,7 +37,7 @@ def grow(rule, U, weight, offsets, rng):
     """Splits and gains of a tree on all rows."""
     rows = np.arange(len(U), dtype=np.uint32)
     grid = make_grid(U, offsets, rule.max_bins)
-    return grow_tree(*rule.arguments(grid, weight, rows, rng))
+    return grow_tree(*rule.arguments(grid, weight, rows, rng))[:2]
 
 
 def make_tree(U, weight, seed=0, **changes):

@@ -143,6 +143,17 @@ def test_steps_shrink_with_the_volume(learning_rate, scale_decay):
                 place[child][side, f] = cut
 
 
+def test_steps_are_larger_where_rows_are_many():
+    weight = np.full(len(X), 2_000_000 / len(X))
+    few, many = (
+        BoostedTreeDestructor(**FEW).fit(X, sample_weight=w) for w in (None, weight)
+    )
+    given = [BoostedTreeDestructor(learning_rate=c, **FEW).fit(X) for c in (0.2, 0.4)]
+    assert few.map_ == given[0].map_
+    first, expected = (m.map_[1][0].splits[0] for m in (many, given[1]))
+    assert first == expected
+
+
 def test_each_tree_shifts_the_bins():
     model = BoostedTreeDestructor(**FEW, max_bins=8).fit(X)
     cuts = []

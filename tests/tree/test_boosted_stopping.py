@@ -262,6 +262,23 @@ def test_rows_are_handed_on_as_the_map_maps_them(changes, weighted):
         np.testing.assert_array_equal(got.weights, expected.weights)
 
 
+@pytest.mark.parametrize("subsample", [1.0, 0.5])
+def test_many_rows_are_sorted_and_nothing_changes(monkeypatch, subsample):
+    fold = Fold(Rows.of(X, np.arange(len(X)) % 3 + 1.0), Rows.of(X_VAL))
+    few, many = (boosted(subsample=subsample) for _ in range(2))
+    unsorted = few._fit_rows(fold, onwards=True)
+    monkeypatch.setattr(_growth, "_MANY", 10)
+    in_order = many._fit_rows(fold, onwards=True)
+    assert many.map_ == few.map_
+    for got, expected in (
+        (in_order.train, unsorted.train),
+        (in_order.validation, unsorted.validation),
+    ):
+        np.testing.assert_array_equal(got.values, expected.values)
+        np.testing.assert_array_equal(got.log_det, expected.log_det)
+        np.testing.assert_array_equal(got.weights, expected.weights)
+
+
 @pytest.mark.parametrize("cv", [None, 3])
 def test_rows_are_handed_on_where_some_were_held_out_inside(cv):
     fold = Fold(Rows.of(X))

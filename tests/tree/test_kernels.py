@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from destructors.tree import _grow, _rule
+from destructors.maps._trees import find_leaves
+from destructors.tree import _cut, _rule
+from destructors.tree._grow import grow_tree
 from tests.tree import reference
 from tests.tree.grown import RULE, grow, make_rows, make_tree
 from tests.tree.reference import gain_of_cut, leaf_boxes
@@ -33,73 +35,91 @@ def test_bins_lie_between_their_edges(max_bins, shifted):
 def test_binning_is_the_same_vectorised():
     U, _ = make_rows(2000)
     offsets = np.array([0.1, 0.9, 0.4])
-    n_bins = _rule.make_grid(U, offsets, 32).n_bins
+    _, edges, n_bins = _rule.make_grid(U, offsets, 32)
+    # On edges and beside them, too.
+    ends = np.concatenate([edges[:, :32], np.nextafter(edges[:, :32], 0.0)], axis=1)
+    U[: ends.shape[1]] = ends.T
     loops, vectorised = np.empty(U.shape, np.uint8), np.empty(U.shape, np.uint8)
-    _rule._bin(U, offsets, n_bins, 31, loops)
-    _rule._bin_vectorised(U, offsets, n_bins, 31, vectorised)
+    _rule._bin(U, offsets, n_bins, 31, edges, loops)
+    _rule._bin_vectorised(U, offsets, n_bins, 31, edges, vectorised)
+    for j in range(3):
+        is_right = loops[:, j] == np.searchsorted(edges[j, 1:], U[:, j], "right")
+        assert (is_right | (U[:, j] == 1.0)).all()
     np.testing.assert_array_equal(loops, vectorised)
 
 
 # ---------------------------------------------------------------- the best cut
 
 
-def split_arguments(seed, *, random, exact, min_gain=0.0):
+def cut_arguments(seed, *, random, exact, min_gain=0.0):
+    """What `count` and `best_cut` take, and the grid and rows that it is made of."""
     rng = np.random.RandomState(seed)
     U, weight = make_rows(400, seed=seed)
     grid = _rule.make_grid(U, rng.uniform(size=3), 16)
     bins = np.clip(grid.bins, 2, 12).astype(np.uint8)
     rows = np.flatnonzero(rng.uniform(size=400) < 0.5).astype(np.uint32)
-    return {
-        "grid": grid._replace(bins=bins),
-        "weight": weight,
-        "rows": rows,
-        "box": (np.full(3, 2, np.uint8), np.full(3, 13, np.uint8), weight[rows].sum()),
-        "rule": RULE._replace(min_samples_leaf=3.0, min_gain=min_gain, exact=exact),
-        "drawn": (np.array([0, 2]), rng.uniform(size=3) if random else np.empty(0)),
-        "histogram": np.full(grid.edges.shape, np.nan),
-    }
+    features = np.array([[1, 2], [0, 2]])
+    cuts = rng.uniform(size=(1, 3)) if random else np.empty((1, 0))
+    low, high = np.full((4, 3), 2, np.uint8), np.full((4, 3), 13, np.uint8)
+    histograms = np.full((3, *grid.edges.shape), np.nan)
+    rule = RULE._replace(min_samples_leaf=3.0, min_gain=min_gain, exact=exact)
+    mass = weight[rows].sum()
+    counted = bins, weight, rows, 0, len(rows), features, 1, histograms, 2
+    given = grid.edges, low, high, 3, mass, rule, (features, cuts), histograms, 2
+    return counted, given
+
+
+def find_cut(seed, kernels=(_cut.count, _cut.best_cut), **how):
+    """What is found in a box of half of the rows."""
+    counted, given = cut_arguments(seed, **how)
+    kernels[0](*counted)
+    return kernels[1](*given)
+
+
+PLAIN = _cut._count_vectorised, _cut._best_cut_vectorised
 
 
 @pytest.mark.parametrize("exact", [True, False])
 @pytest.mark.parametrize("random", [True, False])
 @pytest.mark.parametrize("seed", range(5))
-def test_best_split_is_the_same_vectorised(seed, random, exact):
-    arguments = split_arguments(seed, random=random, exact=exact).values()
-    gain, *integers, below = _grow.best_split(*arguments)
-    slow_gain, *slow_integers, slow_below = _grow._best_split_vectorised(*arguments)
+def test_best_cut_is_the_same_vectorised(seed, random, exact):
+    gain, *integers, below = find_cut(seed, random=random, exact=exact)
+    slow = find_cut(seed, PLAIN, random=random, exact=exact)
+    slow_gain, *slow_integers, slow_below = slow
     assert integers == slow_integers
     assert gain == pytest.approx(slow_gain, rel=1e-12)
     assert below == pytest.approx(slow_below, rel=1e-12)
 
 
 @pytest.mark.parametrize("exact", [True, False])
-def test_best_split_is_the_best_of_all(exact):
-    given = split_arguments(0, random=False, exact=exact)
-    (bins, edges, _), rows, mass = given["grid"], given["rows"], given["box"][2]
+def test_best_cut_is_the_best_of_all(exact):
+    counted, given = cut_arguments(0, random=False, exact=exact)
+    (bins, weight, rows), edges, mass = counted[:3], given[0], given[4]
     tried = []
-    for f in given["drawn"][0]:
+    for f in (0, 2):
         start, stop = edges[f, 2], edges[f, 13]
         for cut in range(3, 13):
-            below = given["weight"][rows[bins[rows, f] < cut]].sum()
+            below = weight[rows[bins[rows, f] < cut]].sum()
             if min(below, mass - below) >= 3.0:
                 v = (edges[f, cut] - start) / (stop - start)
                 tried.append((gain_of_cut(below, mass, v, exact), f, cut, below))
-    best = _grow.best_split(*given.values())
+    best = find_cut(0, random=False, exact=exact)
     assert best[1:3] == max(tried)[1:3]
     np.testing.assert_allclose(best, max(tried), rtol=1e-12)
 
 
 def test_random_cut_is_where_it_is_drawn():
-    given = split_arguments(0, random=True, exact=True)
+    counted, given = cut_arguments(0, random=True, exact=True)
+    _cut.count(*counted)
     for share, cut in ((0.0, 3), (0.5, 8), (1.0 - 1e-12, 12)):
-        given["drawn"] = given["drawn"][0], np.full(3, share)
-        assert _grow.best_split(*given.values())[2] == cut
+        given[6][1][:] = share
+        assert _cut.best_cut(*given)[2] == cut
 
 
-def test_no_split_without_gain():
-    given = split_arguments(0, random=False, exact=True, min_gain=1e6)
-    for kernel in (_grow.best_split, _grow._best_split_vectorised):
-        assert kernel(*given.values())[1] == -1
+def test_no_cut_without_gain():
+    for kernels in ((_cut.count, _cut.best_cut), PLAIN):
+        found = find_cut(0, kernels, random=False, exact=True, min_gain=1e6)
+        assert found[1] == -1
 
 
 def test_partition_keeps_the_order():
@@ -107,13 +127,28 @@ def test_partition_keeps_the_order():
     rows = np.random.default_rng(1).permutation(300)[:200].astype(np.uint32)
     is_below = bins[rows, 1] < 4
     expected = np.concatenate([rows[is_below], rows[~is_below]])
-    for kernel in (_grow.partition, _grow._partition_vectorised):
-        moved = rows.copy()
-        assert kernel(moved, bins, 1, 4, np.empty_like(rows)) == is_below.sum()
-        np.testing.assert_array_equal(moved, expected)
+    for kernel in (_cut.partition, _cut._partition_vectorised):
+        moved = np.r_[np.uint32([7, 7]), rows]
+        end = kernel(moved, 2, 202, bins, 1, 4, np.empty_like(rows))
+        assert end == 2 + is_below.sum()
+        np.testing.assert_array_equal(moved[2:], expected)
+        assert (moved[:2] == 7).all()
 
 
 # ---------------------------------------------------------------- growing
+
+
+def test_rows_were_grown_where_the_tree_sends_them():
+    U, weight = make_rows(1000)
+    offsets, rng = np.array([0.25, 0.5, 0.7]), np.random.RandomState(0)
+    cuts = _rule.make_grid(U, offsets, 16).edges[:, 1:].T
+    U[:32] = np.concatenate([cuts, np.nextafter(cuts, 0.0)])
+    grid = _rule.make_grid(U, offsets, 16)
+    rows = np.arange(1000, dtype=np.uint32)
+    splits, _, leaves = grow_tree(*RULE.arguments(grid, weight, rows, rng))
+    np.testing.assert_array_equal(leaves, find_leaves(U, splits))
+    part = np.arange(0, 1000, 2, dtype=np.uint32)
+    assert len(grow_tree(*RULE.arguments(grid, weight, part, rng))[2]) == 0
 
 
 @pytest.mark.parametrize("exact", [True, False])
