@@ -76,27 +76,11 @@ class Full:
 
     def __init__(self, rows: Rows):
         d = self.n_features = rows.n_features
-        # Number of squares and products among the features.
-        self.n_products = d * (d + 1) // 2
+        # Pairs of columns whose products are among the features of a row, which are
+        # one, its columns, and these: the log-density is linear in them.
+        self.products = np.triu_indices(d)
         # The covariance whose variances are one.
         self.unit: NDArray | float = np.eye(d)
-
-    # ------------------------------------------------------------------ features
-
-    def features(self, columns: NDArray) -> NDArray:
-        """Return the features of rows, one feature a row of the result."""
-        d = len(columns)
-        features = np.empty((1 + d + self.n_products, columns.shape[1]))
-        features[0] = 1.0
-        features[1 : d + 1] = columns
-        self._multiply(columns, features[d + 1 :])
-        return features
-
-    def _multiply(self, columns: NDArray, out: NDArray) -> None:
-        start, d = 0, len(columns)
-        for i in range(d):
-            np.multiply(columns[i:], columns[i], out=out[start : start + d - i])
-            start += d - i
 
     # ------------------------------------------------------------------ densities
 
@@ -111,7 +95,7 @@ class Full:
 
     def _expand(self, means: NDArray, covariances: NDArray) -> _Coefficients:
         precisions, log_det = _invert(covariances)
-        first, second = np.triu_indices(self.n_features)
+        first, second = self.products
         products = -precisions[:, first, second]
         products[:, first == second] *= 0.5
         return np.einsum("kij,kj->ki", precisions, means), products, log_det
@@ -129,7 +113,7 @@ class Full:
     def scatter(self, moments: NDArray) -> NDArray:
         """Return the sum of squares and products about the mean of each component."""
         counts, sums, products = np.split(moments, [1, self.n_features + 1], axis=1)
-        first, second = np.triu_indices(self.n_features)
+        first, second = self.products
         scatter = np.empty((len(moments), self.n_features, self.n_features))
         scatter[:, first, second] = scatter[:, second, first] = products
         return scatter - sums[:, :, None] * (sums / counts)[:, None, :]
@@ -215,11 +199,9 @@ class Diagonal(Full):
     joint_dimensions = False
 
     def __init__(self, rows: Rows):
-        self.n_features = self.n_products = rows.n_features
+        self.n_features = rows.n_features
+        self.products = np.diag_indices(self.n_features)
         self.unit = 1.0
-
-    def _multiply(self, columns: NDArray, out: NDArray) -> None:
-        np.square(columns, out=out)
 
     def _expand(self, means: NDArray, covariances: NDArray) -> _Coefficients:
         variances = np.broadcast_to(covariances, means.shape)
@@ -276,11 +258,8 @@ class Tied(Full):
 
     def __init__(self, rows: Rows):
         super().__init__(rows)
-        self.n_products = 0
+        self.products = np.diag_indices(0)
         [self._second_moment] = rows.sum(self.second_moment)
-
-    def _multiply(self, columns: NDArray, out: NDArray) -> None:
-        pass
 
     def _expand(self, means: NDArray, covariances: NDArray) -> _Coefficients:
         precision, log_det = _invert(covariances)

@@ -134,7 +134,7 @@ def test_blocks_of_rows_do_not_matter(X, monkeypatch):
 
     whole = fit()
     # The smallest block is of 256 rows, less than a third of all.
-    monkeypatch.setattr("destructors.mixture._em._BLOCK_SIZE", 1)
+    monkeypatch.setattr("destructors.mixture._expectation._BLOCK_SIZE", 1)
     np.testing.assert_allclose(fit().mixture.means, whole.mixture.means, rtol=1e-9)
 
 
