@@ -67,8 +67,11 @@ class Full:
         Training rows.
     """
 
+    name = "full"
     # Whether each component has a covariance of its own.
     is_own = True
+    # Whether it tells in which direction the component is longest.
+    has_axes = True
     # Whether it has a shape besides its size.
     has_shape = True
     # Whether its dimensions take degrees of freedom from one another.
@@ -76,6 +79,7 @@ class Full:
 
     def __init__(self, rows: Rows):
         d = self.n_features = rows.n_features
+        self.products: tuple[NDArray, ...]
         # Pairs of columns whose products are among the features of a row, which are
         # one, its columns, and these: the log-density is linear in them.
         self.products = np.triu_indices(d)
@@ -185,6 +189,27 @@ class Full:
 
     # ------------------------------------------------------------------ results
 
+    def narrow(self, covariances: NDArray, which: NDArray, shift: NDArray) -> NDArray:
+        """Return covariances of components, some of which are split.
+
+        Parameters
+        ----------
+        covariances : ndarray
+            Those before.
+        which : ndarray of int of shape (n_split,)
+            Components that are split.
+        shift : ndarray of shape (n_split, n_features)
+            How far the mean of each half is from where the mean was.
+
+        Returns
+        -------
+        covariances : ndarray
+            Without the variance that the means of the halves have now.
+        """
+        covariances = covariances.copy()
+        covariances[which] -= shift[:, :, None] * shift[:, None, :]
+        return covariances
+
     def rescale(self, covariances: NDArray, scale: NDArray) -> NDArray:
         """Return covariances in other units, in the shape that scikit-learn has.
 
@@ -196,6 +221,7 @@ class Full:
 class Diagonal(Full):
     """One variance for each component and feature."""
 
+    name = "diag"
     joint_dimensions = False
 
     def __init__(self, rows: Rows):
@@ -224,6 +250,12 @@ class Diagonal(Full):
         """Return sums of squares in units of variances."""
         return scatter / shape
 
+    def narrow(self, covariances: NDArray, which: NDArray, shift: NDArray) -> NDArray:
+        """Return variances of components, some of which are split; see `Full`."""
+        covariances = covariances.copy()
+        covariances[which] -= shift**2
+        return covariances
+
     def rescale(self, covariances: NDArray, scale: NDArray) -> NDArray:
         """Return variances in other units; see `Full.rescale`."""
         return _scale_twice(covariances, scale, scale)
@@ -232,7 +264,9 @@ class Diagonal(Full):
 class Spherical(Diagonal):
     """One variance for each component."""
 
+    name = "spherical"
     has_shape = False
+    has_axes = False
 
     def second_moment(self, rows: Rows) -> NDArray:
         """Return the sum of squares about zero, per feature."""
@@ -241,6 +275,12 @@ class Spherical(Diagonal):
     def scatter(self, moments: NDArray) -> NDArray:
         """Return the sum of squares about the mean of each component, per feature."""
         return super().scatter(moments).mean(axis=1, keepdims=True)
+
+    def narrow(self, covariances: NDArray, which: NDArray, shift: NDArray) -> NDArray:
+        """Return variances of components, some of which are split; see `Full`."""
+        covariances = covariances.copy()
+        covariances[which] -= (shift**2).mean(axis=1, keepdims=True)
+        return covariances
 
     def rescale(self, covariances: NDArray, scale: NDArray) -> NDArray:
         """Return variances in other units, the same for all features."""
@@ -254,7 +294,9 @@ class Tied(Full):
     the features; their sum over the training rows is the same in every step.
     """
 
+    name = "tied"
     is_own = False
+    has_axes = False
 
     def __init__(self, rows: Rows):
         super().__init__(rows)
@@ -275,6 +317,10 @@ class Tied(Full):
         """Return the sum of squares and products about the means, of all components."""
         counts, sums = moments[:, :1], moments[:, 1:]
         return self._second_moment - sums.T @ (sums / counts)
+
+    def narrow(self, covariances: NDArray, which: NDArray, shift: NDArray) -> NDArray:
+        """Return the covariance that all share: the next step will learn it."""
+        return covariances
 
 
 def _scale_twice(covariances: NDArray, first: NDArray, second: NDArray) -> NDArray:

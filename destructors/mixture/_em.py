@@ -19,24 +19,20 @@ from destructors.mixture._expectation import (
     Mixture,
     expect,
     expect_listed,
-    gather,
-    nearest,
-    round_off,
+    pool,
 )
+from destructors.mixture._split import split
 from destructors.rows import Rows, is_over
 
-# Rows that seeds are found on, and steps of Lloyd's algorithm that improve them.
-_MAX_SEED_ROWS = 20_000
-_N_LLOYD = 5
-# Listed components are looked at while they are fewer than this share of all, and listed
-# anew after a share of the steps so far.
-_FEW, _N_LISTED = 0.15, 1
+# Those listed are looked at where they are fewer than this share of all components, and
+# are listed anew whenever the number of steps has doubled.
+_FEW = 0.15
 # The prior is learned in the first steps, then kept: from there on the penalised
 # likelihood can only rise.
 _N_PRIOR_STEPS = 30
 # Rows farther out than this have no part in the components: beside their squares those
-# of others lose digits. Seeds are looked for nearer, or each outlier would be one.
-_FAR, _SEEDS_WITHIN = 1e3, 10.0
+# of others lose digits.
+_FAR = 1e3
 # Held-out rows may lie anywhere: their squares shall be numbers.
 _FARTHEST = 1e100
 # A component that holds less than this share of a row has died.
@@ -48,7 +44,7 @@ _BACKGROUND_WEIGHT = 1e-3
 
 @dataclass(eq=False, repr=False)
 class EM:
-    """Fits mixtures to rows, from seeds or from another mixture.
+    """Fits mixtures to rows, from one component on or from another mixture.
 
     Parameters
     ----------
@@ -57,7 +53,7 @@ class EM:
     rows : Rows
         Different rows in standard units and in random order.
     max_iter : int
-        Largest number of steps.
+        Largest number of steps before components are split, or the fit ends.
     progress : Progress, default=None
         To be told of each step.
     wide : ndarray, default=None
@@ -73,8 +69,10 @@ class EM:
         The parameters.
     lower_bound : float
         Mean log-density of the rows that are not far out, in nats.
-    n_iter : int
-        Number of steps.
+    n_iter, n_steps : int
+        Number of steps, and of those since components were split.
+    n_components : int
+        Number of components; some may have died.
     converged : bool
         Whether the last step brought less than ``tol``.
     """
@@ -84,6 +82,10 @@ class EM:
     max_iter: int
     progress: Progress | None = None
     wide: NDArray | None = None
+    n_components: int = 0
+    n_iter: int = 0
+    lower_bound: float = -np.inf
+    converged: bool = False
     _prior: Prior | None = None
 
     def __post_init__(self) -> None:
@@ -101,39 +103,77 @@ class EM:
 
     # ------------------------------------------------------------------ fitting
 
-    def fit(self, n_components: int, random_state: np.random.RandomState) -> "EM":
-        """Fit from seeds by k-means++, improved by a few steps of Lloyd's algorithm."""
-        seeds = draw_in(self.rows.take(slice(_MAX_SEED_ROWS)), _SEEDS_WITHIN)
-        seeds = replace(seeds, values=round_off(seeds.values))
-        n_components = min(n_components, len(seeds))
-        weight, columns = seeds.weights, np.ascontiguousarray(seeds.values.T)
-        # Slow to import, and not needed before.
-        from sklearn.cluster import kmeans_plusplus
+    def fit(
+        self,
+        n_components: int,
+        random_state: np.random.RandomState,
+        *,
+        before: "EM | None" = None,
+        by_chance: bool = False,
+    ) -> "EM":
+        """Fit by splitting components of a fit of fewer, again and again.
 
-        centers, _ = kmeans_plusplus(
-            seeds.values, n_components, sample_weight=weight, random_state=random_state
-        )
-        for _ in range(_N_LLOYD):
-            labels = nearest(columns, centers)
-            mass = np.bincount(labels, weight, minlength=n_components)
-            for j, column in enumerate(columns):
-                sums = np.bincount(labels, weight * column, minlength=n_components)
-                # A center that has lost its rows stays where it is.
-                np.divide(sums, mass, out=centers[:, j], where=mass > 0)
-        return self._run(gather(self.rows, self.type, centers), n_components)
+        Parameters
+        ----------
+        n_components : int
+            Number of components.
+        random_state : RandomState
+            Draws axes to split along.
+        before : EM, default=None
+            The fit of fewer; None begins with one component.
+        by_chance : bool, default=False
+            Whether to draw axes even where covariances tell the longest.
+
+        Returns
+        -------
+        self : EM
+        """
+        self.n_iter = 0
+        if before is None:
+            moments = pool(self.rows, self.type)
+            self.n_components = 1
+            self._run(_with_background(moments) if self.background else moments)
+        else:
+            self.mixture, self.n_components = before.mixture, before.n_components
+        axes = random_state if by_chance or not self.type.has_axes else None
+        while self.n_components < n_components and not (self.n_iter and is_over()):
+            n_more = min(n_components / self.n_components, 2.0) - 1.0
+            n_now = len(self.mixture.weights) - self.background
+            # Some may have died; those that are left have as many more in proportion.
+            mixture = split(
+                self.mixture, round(n_more * n_now), self.type, self.background, axes
+            )
+            self.n_components += round(n_more * self.n_components)
+            self.fit_from(mixture)
+        return self
 
     def fit_from(self, mixture: Mixture) -> "EM":
         """Fit from another mixture."""
         moments, *_ = expect(self.rows, self.type, mixture)
-        return self._run(moments, len(mixture.weights) - self.background)
+        return self._run(moments)
 
-    def _run(self, moments: NDArray, n_components: int) -> "EM":
-        if self.background and len(moments) == n_components:
-            moments = _with_background(moments)
+    def list_under(self, mixture: Mixture) -> list[Listed] | None:
+        """Return which components of a mixture have a part in the rows."""
+        self.mixture = mixture
+        return self._expect(None)[1]
+
+    def refine(self, mixture: Mixture, listed: list[Listed] | None) -> Mixture:
+        """Return the mixture after ``max_iter`` steps that look at those listed."""
+        self.mixture = mixture
+        for step in range(1, self.max_iter + 1):
+            self.n_steps = step
+            moments, listed = self._expect(listed)
+            self.mixture = self._maximise(moments)
+            if len(self.mixture.weights) < len(moments):
+                listed = None
+        return self.mixture
+
+    def _run(self, moments: NDArray) -> "EM":
+        self._prior = None
         last, self.converged, next_full = -np.inf, False, 1
         listed: list[Listed] | None = None
         for step in range(1, self.max_iter + 1):
-            self.n_iter = step
+            self.n_steps, self.n_iter = step, self.n_iter + 1
             if self.progress is not None:
                 self.progress.begin_step()
             n_before = len(moments)
@@ -150,11 +190,14 @@ class EM:
             # What a list leaves out must not end the fit.
             self.converged = is_full and stands
             if is_full:
-                next_full = step + max(1, step // _N_LISTED)
+                next_full = 2 * step
             elif stands:
                 next_full = step + 1
             stop = self.progress is not None and self.progress.end_step(
-                step, f"{n_components} components", self.lower_bound, np.nan
+                self.n_iter,
+                f"{len(self.mixture.weights) - self.background} components",
+                self.lower_bound,
+                np.nan,
             )
             if self.converged or stop or is_over():
                 break
@@ -221,7 +264,7 @@ class EM:
         if not self.type.is_own:
             return scatter / counts.sum() + self._ridge
         prior = self._prior
-        if prior is None or self.n_iter <= _N_PRIOR_STEPS:
+        if prior is None or self.n_steps <= _N_PRIOR_STEPS:
             known = self.model.degrees_of_freedom_prior
             prior = self.type.learn_prior(scatter, counts, known, self._ridge)
         elif not alive.all():

@@ -82,26 +82,9 @@ def expect_listed(
     return rows.sum(_expect_listed, *state, each=listed)
 
 
-def gather(rows: Rows, type_: Full, centers: NDArray) -> NDArray:
-    """Return the moments of rows, each of which goes to the nearest center."""
-    return rows.sum(_gather, type_, centers)
-
-
-def nearest(columns: NDArray, centers: NDArray) -> NDArray:
-    """Return the index of the center that is nearest to each row."""
-    labels = np.empty(columns.shape[1], dtype=np.intp)
-    half = 0.5 * np.einsum("kj,kj->k", centers, centers)[:, None]
-    for block in gen_batches(len(labels), max(256, _BLOCK_SIZE // len(centers))):
-        labels[block] = np.argmax(centers @ columns[:, block] - half, axis=0)
-    return labels
-
-
-def round_off(values: NDArray) -> NDArray:
-    """Return values without their last digits, which depend on the unit of a column.
-
-    On a lattice these would decide which of two centers is nearer.
-    """
-    return np.round(values, 9)
+def pool(rows: Rows, type_: Full) -> NDArray:
+    """Return the moments of rows that all go to one component."""
+    return rows.sum(_pool, type_)
 
 
 def _expect(
@@ -151,10 +134,12 @@ def _add_offset(
     return float(np.sum(weights * type_.offset(X.T, covariances)))
 
 
-def _gather(rows: Rows, type_: Full, centers: NDArray) -> NDArray:
-    X = np.ascontiguousarray(rows.values)
-    labels = nearest(round_off(X.T), centers)
+def _pool(rows: Rows, type_: Full) -> NDArray:
+    X, weights = np.ascontiguousarray(rows.values), rows.weights
     n_features = 1 + X.shape[1] + len(type_.products[0])
-    moments = np.zeros((len(centers), n_features))
-    shares.add_labelled(X, *type_.products, rows.weights, labels, moments)
+    moments = np.zeros((1, n_features))
+    for block in gen_batches(len(X), max(256, _BLOCK_SIZE // n_features)):
+        features = np.empty((len(X[block]), n_features))
+        shares.fill_features(X[block], *type_.products, features)
+        moments += weights[block] @ features
     return moments

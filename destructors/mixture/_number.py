@@ -81,11 +81,13 @@ class Numbers(Task):
         Numbers of components, smallest first. The search ends with the first that is
         not less than that of the training rows.
     start : callable
-        Takes rows in standard units, a number, and its place among the numbers; returns
-        the fit.
+        Takes rows in standard units, a number, and the fit of the number before, or
+        None; returns the fit.
     """
 
-    def __init__(self, numbers: Sequence[int], start: Callable[[Rows, int, int], EM]):
+    def __init__(
+        self, numbers: Sequence[int], start: Callable[[Rows, int, EM | None], EM]
+    ):
         self.numbers, self.start = numbers, start
 
     def choose(self, fold: Fold, progress: Progress) -> tuple[EM, dict[int, float]]:
@@ -117,29 +119,31 @@ class Numbers(Task):
             progress=progress,
         )
         with progress.running(n_possible):
-            engine.grow([fold])
+            engine.grow([(fold, None)])
         # Before the first number there is a score that is none.
         scores = dict(zip(self.numbers, engine.validation_scores[1:], strict=False))
         engine.cut()
         return engine.steps[-1].layer, scores
 
-    def score(self, state: Fold) -> Scores:
+    def score(self, state: tuple[Fold, EM | None]) -> Scores:
         """Return NaN: there is no mixture before the first."""
         return Scores(np.nan, np.nan, np.nan)
 
-    def attempt(self, choice: int, states: Sequence[Fold], *_: Any) -> list[Trial]:
-        """Fit a mixture on the fold; see `Task.attempt`."""
-        [fold] = states
+    def attempt(
+        self, choice: int, states: Sequence[tuple[Fold, EM | None]], *_: Any
+    ) -> list[Trial]:
+        """Fit a mixture on the fold, from that before; see `Task.attempt`."""
+        [(fold, before)] = states
         assert fold.validation is not None
         n_components = min(self.numbers[choice], len(fold.train))
-        em = self.start(fold.train, n_components, choice)
+        em = self.start(fold.train, n_components, before)
         held_out = criterion = em.score(fold.validation)
         # Of a row farther out than any mixture of the training rows reaches, a wider
         # one would know more; that it is far out is all that should count.
         within = draw_in(fold.validation, _reach(fold.train))
         if within is not fold.validation:
             criterion = em.score(within)
-        return [Trial(em, fold, Scores(em.lower_bound, held_out, criterion))]
+        return [Trial(em, (fold, em), Scores(em.lower_bound, held_out, criterion))]
 
 
 def _reach(rows: Rows) -> NDArray:

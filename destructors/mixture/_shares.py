@@ -7,7 +7,6 @@ step to step; once they are listed, a step needs only these.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sklearn.utils import gen_batches
 
@@ -123,6 +122,9 @@ def _share_listed_loops(X, first, second, weight, coefficients, listed, ends, mo
     features, logs = np.empty((1, n_features)), np.empty(len(coefficients))
     total, start = 0.0, 0
     for i in range(len(X)):
+        if weight[i] == 0.0:
+            start = ends[i]
+            continue
         _fill_features(X, i, first, second, 0, features)
         n_here = ends[i] - start
         largest = -np.inf
@@ -163,25 +165,6 @@ def _share_listed_vectorised(
     return total
 
 
-def _add_labelled_loops(X, first, second, weight, labels, moments):
-    """Give each row to one component; see `add_labelled`."""
-    features = np.empty((1, moments.shape[1]))
-    for i in range(len(X)):
-        _fill_features(X, i, first, second, 0, features)
-        for t in range(moments.shape[1]):
-            moments[labels[i], t] += weight[i] * features[0, t]
-
-
-def _add_labelled_vectorised(X, first, second, weight, labels, moments):
-    for part in gen_batches(len(X), _N_PLAIN):
-        features = np.empty((len(X[part]), moments.shape[1]))
-        _features_vectorised(X[part], first, second, features)
-        rows = np.arange(len(features))
-        entries = weight[part], (labels[part], rows)
-        moments += csr_array(entries, shape=(len(moments), len(rows))) @ features
-
-
 fill_features = jit(_features_loops, plain=_features_vectorised)
 share_all = jit(_share_all_loops, plain=_share_all_vectorised)
 share_listed = jit(_share_listed_loops, plain=_share_listed_vectorised)
-add_labelled = jit(_add_labelled_loops, plain=_add_labelled_vectorised)

@@ -6,16 +6,15 @@ import pytest
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.mixture._covariance import COVARIANCES
 from destructors.mixture._em import EM
-from destructors.mixture._expectation import Mixture, expect, expect_listed, gather
+from destructors.mixture._expectation import Mixture, expect, expect_listed, pool
 from destructors.mixture._shares import (
-    add_labelled,
     fill_features,
     share_all,
     share_listed,
 )
 from destructors.rows import Rows
 
-KERNELS = (add_labelled, fill_features, share_all, share_listed)
+KERNELS = (fill_features, share_all, share_listed)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +39,7 @@ def shared(rows, mixture, covariance_type):
     mixture = mixture._replace(covariances=covariances)
     moments, total, listed = expect(rows, type_, mixture)
     again, bound = expect_listed(rows, listed, type_, mixture)
-    return moments, total, again, bound, gather(rows, type_, mixture.means), listed
+    return moments, total, again, bound, pool(rows, type_), listed
 
 
 @pytest.mark.parametrize("covariance_type", sorted(COVARIANCES))
