@@ -6,7 +6,7 @@ the more seldom are they listed anew. Rows are in standard units, where the squa
 no digits that matter; the few that lie far out even so are left to the background.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from destructors.mixture._split import split
 from destructors.rows import Rows, is_over
 
 # Those listed are looked at where they are fewer than this share of all components, and
-# are listed anew whenever the number of steps has doubled.
+# are listed anew after three times as many steps.
 _FEW = 0.15
 # The prior is learned in the first steps, then kept: from there on the penalised
 # likelihood can only rise.
@@ -82,6 +82,7 @@ class EM:
     max_iter: int
     progress: Progress | None = None
     wide: NDArray | None = None
+    mixture: Mixture = field(init=False)
     n_components: int = 0
     n_iter: int = 0
     lower_bound: float = -np.inf
@@ -149,8 +150,8 @@ class EM:
 
     def fit_from(self, mixture: Mixture) -> "EM":
         """Fit from another mixture."""
-        moments, *_ = expect(self.rows, self.type, mixture)
-        return self._run(moments)
+        self.mixture = mixture
+        return self._run(*self._expect(None))
 
     def list_under(self, mixture: Mixture) -> list[Listed] | None:
         """Return which components of a mixture have a part in the rows."""
@@ -168,10 +169,9 @@ class EM:
                 listed = None
         return self.mixture
 
-    def _run(self, moments: NDArray) -> "EM":
+    def _run(self, moments: NDArray, listed: list[Listed] | None = None) -> "EM":
         self._prior = None
-        last, self.converged, next_full = -np.inf, False, 1
-        listed: list[Listed] | None = None
+        last, self.converged, next_full = -np.inf, False, 2
         for step in range(1, self.max_iter + 1):
             self.n_steps, self.n_iter = step, self.n_iter + 1
             if self.progress is not None:
@@ -190,7 +190,7 @@ class EM:
             # What a list leaves out must not end the fit.
             self.converged = is_full and stands
             if is_full:
-                next_full = 2 * step
+                next_full = 3 * step
             elif stands:
                 next_full = step + 1
             stop = self.progress is not None and self.progress.end_step(

@@ -62,7 +62,7 @@ def expect(
     total : float
         Sum of the log-densities, in nats.
     listed : list of Listed
-        Which components have more than a millionth of a row, for each block of rows.
+        Which components have more than a few millionths of a row, by blocks.
     """
     coefficients = np.ascontiguousarray(type_.coefficients(*mixture).T)
     return rows.sum(_expect, type_, coefficients, mixture.covariances)

@@ -345,7 +345,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         best, self.validation_score_ = search.choose(
             parts, Progress(self, noun="number")
         )
-        if parts is fold:
+        if len(best.given) == len(rows):
             return best
         return EM(self, rows, self.max_iter).fit_from(best.mixture)
 

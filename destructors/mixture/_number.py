@@ -24,6 +24,9 @@ from destructors.rows import Fold, Rows
 _N_WORSE, _NO_LOSS = 2, 0.01
 # Root mean squares of a feature beyond which rows are as far out for each number.
 _N_SCALES = 15.0
+# Rows for each parameter of a mixture on which it is tried, where there are as many, and
+# the fewest; the one that is chosen is fitted on all rows.
+_N_FOR_EACH, _N_TELLING = 2, 10_000
 # What "auto" tries, and the rows for each feature that a component should have.
 _NUMBERS, _N_ROWS = [2**i for i in range(10)], 4
 
@@ -136,7 +139,9 @@ class Numbers(Task):
         [(fold, before)] = states
         assert fold.validation is not None
         n_components = min(self.numbers[choice], len(fold.train))
-        em = self.start(fold.train, n_components, before)
+        # Rows stand in random order.
+        train = fold.train.take(slice(_n_rows(n_components, fold.train)))
+        em = self.start(train, n_components, before)
         held_out = criterion = em.score(fold.validation)
         # Of a row farther out than any mixture of the training rows reaches, a wider
         # one would know more; that it is far out is all that should count.
@@ -144,6 +149,13 @@ class Numbers(Task):
         if within is not fold.validation:
             criterion = em.score(within)
         return [Trial(em, (fold, em), Scores(em.lower_bound, held_out, criterion))]
+
+
+def _n_rows(n_components: int, rows: Rows) -> int:
+    """Return how many rows tell what so many components are worth."""
+    d = rows.n_features
+    n_parameters = n_components * (1 + d + d * (d + 1) // 2)
+    return max(_N_TELLING, _N_FOR_EACH * n_parameters)
 
 
 def _reach(rows: Rows) -> NDArray:

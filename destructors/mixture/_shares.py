@@ -13,10 +13,10 @@ from sklearn.utils import gen_batches
 from destructors.maps import _normal as normal
 from destructors.maps._jit import jit
 
-# Shares below exp(-40), beside the largest, are below the last digit of any sum.
-_NOTHING = -40.0
-# Components that have less than a millionth of the largest share are not listed.
-_LISTED = -14.0
+# Shares below exp(-32), beside the largest, are below the last digits of any sum.
+_NOTHING = -32.0
+# Components that have less than a few millionths of the largest share are not listed.
+_LISTED = -12.0
 # What is less is taken for this: subnormal numbers are slow.
 _LOWEST = -300.0
 # Rows at a time where loops are not compiled.
