@@ -24,8 +24,8 @@ from destructors.rows import Fold, Rows
 _N_WORSE, _NO_LOSS = 2, 0.01
 # Root mean squares of a feature beyond which rows are as far out for each number.
 _N_SCALES = 15.0
-# Rows for each parameter of a mixture on which it is tried, where there are as many, and
-# the fewest; the one that is chosen is fitted on all rows.
+# Rows for each parameter of a mixture on which it is tried, where there are so many,
+# and the fewest; the one that is chosen is fitted on all rows.
 _N_FOR_EACH, _N_TELLING = 2, 10_000
 # What "auto" tries, and the rows for each feature that a component should have.
 _NUMBERS, _N_ROWS = [2**i for i in range(10)], 4
