@@ -15,7 +15,7 @@ from destructors.rows import Rows
 _ENOUGH_HELD_OUT, _N_FOLDS = 1000, 5
 # Starts are compared on one fold and so many training rows first; those that fall
 # behind the best by more than the margin, in nats, are not fitted in full.
-_N_RACE_ROWS, _RACE_MARGIN = 2000, 0.4
+_N_RACE_ROWS, _RACE_MARGIN = 2500, 0.4
 
 
 class StartedDestructor(GreedyDestructor):

@@ -11,8 +11,8 @@ where it is out of the range of float64 its logarithm is computed instead. Witho
 tilt this gives exactly the density of the mixture, but in an empty gap between
 components ``z`` is flat as far as float64 can tell, and cannot be inverted.
 
-Arrays over components and rows are of shape ``(n_components, n_samples)``: neighbouring
-numbers then undergo the same operations, as vector units like it.
+Here is the map, and its plain form, which does without a compiler and is the reference
+of the kernel in `destructors.maps._rosenblatt_kernels`.
 """
 
 from dataclasses import dataclass
@@ -25,18 +25,13 @@ from scipy.linalg import solve_triangular
 from scipy.special import erfcx, log_ndtr, logsumexp, ndtri_exp
 
 from destructors.maps import _rosenblatt_kernels as kernels
-from destructors.maps._jit import has_numba, jit
+from destructors.maps._jit import jit
 from destructors.maps._map import Map, Mapped
 from destructors.maps._normal import LARGEST
 
 # Numbers in an array over components and rows: a handful of such arrays, and nothing
-# larger, is what a block of rows needs.
+# larger, is what a block of rows needs where the kernel is not compiled.
 _BLOCK_SIZE = 2**16
-# Logarithm of the least weight of a component in plain sums.
-_LEAST = -300.0
-# With a tilt, features are seen by those after them to 33 bits (Veltkamp's splitting),
-# and not farther out than this.
-_SPLIT, _FARTHEST_SEEN = 2.0**20 + 1.0, 1e6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -93,21 +88,16 @@ class Rosenblatt(Map):
         )
 
     @cached_property
-    def _features(self) -> list[tuple[NDArray, NDArray, NDArray]]:
+    def _features(self) -> tuple[NDArray, ...]:
         """What L⁻¹ does for each feature: with those before it, with it, with μ."""
         identity = np.eye(self.means.shape[1])
         inverses = np.stack(
             [solve_triangular(L, identity, lower=True) for L in self.factors]
         )
         shift = np.einsum("kij,kj->ik", inverses, self.means)
-        return [
-            (
-                np.ascontiguousarray(inverses[:, j, :j]),
-                np.ascontiguousarray(inverses[:, j, j]),
-                shift[j][:, None],
-            )
-            for j in range(len(shift))
-        ]
+        before = np.ascontiguousarray(np.moveaxis(inverses, 0, -1))
+        factor = np.ascontiguousarray(np.diagonal(inverses, axis1=1, axis2=2).T)
+        return np.log(self.weights), before, factor, np.log(factor), shift
 
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
@@ -119,42 +109,54 @@ class Rosenblatt(Map):
         return X, -log_det
 
     def _solve(self, given: NDArray, inverse: bool) -> Mapped:
-        """Solve for one feature after the other."""
         # Farther out than this squares overflow.
         given = np.clip(given, -LARGEST, LARGEST)
-        found, log_det = np.empty_like(given), np.zeros(len(given))
-        log_weights = np.log(self.weights)[:, None]
-        tilted = self.tilt > 0.0
-        # Beside components of far less weight z is large and flat: too large for the
-        # tilt to be seen in its digits. They count as a little more.
-        least = _LEAST if tilted else -np.inf
-        n_rows = int(np.clip(_BLOCK_SIZE // len(log_weights), 256, 4096))
-        for start in range(0, len(given), n_rows):
-            rows = slice(start, start + n_rows)
-            known = np.ascontiguousarray(given[rows].T)
-            result = np.empty_like(known)
-            X = result if inverse else known
-            seen = np.empty_like(known)
-            log_weight = np.repeat(log_weights, known.shape[1], axis=1)
-            for j, (before, factor, shift) in enumerate(self._features):
-                offset = before @ seen[:j]
-                offset -= shift
-                weight = _normalise(log_weight)
-                logs = np.maximum(log_weight, least)
-                mixture = Conditional(factor, offset, weight, logs, self.tilt)
-                solve = mixture.invert if inverse else mixture.gaussianize
-                result[j], log_slope = solve(known[j])
-                log_det[rows] += log_slope
-                # Multiply the weights by the densities of the feature.
-                seen[j] = _round_seen(X[j]) if tilted else X[j]
-                offset += factor[:, None] * seen[j]
-                np.clip(offset, -LARGEST, LARGEST, out=offset)
-                np.square(offset, out=offset)
-                offset *= -0.5
-                log_weight += offset
-                log_weight += np.log(factor)[:, None]
-            found[rows] = result.T
+        found, log_det = np.empty_like(given, order="C"), np.empty(len(given))
+        given = np.ascontiguousarray(given)
+        _solve(given, *self._features, float(self.tilt), inverse, found, log_det)
         return found, log_det
+
+
+def _solve_vectorised(
+    given: NDArray,
+    log_weights: NDArray,
+    before: NDArray,
+    factor: NDArray,
+    log_factor: NDArray,
+    shift: NDArray,
+    tilt: float,
+    inverse: bool,
+    found: NDArray,
+    log_det: NDArray,
+) -> None:
+    """Do what the kernel does, many rows at once."""
+    tilted = tilt > 0.0
+    least = kernels.LEAST if tilted else -np.inf
+    n_rows = int(np.clip(_BLOCK_SIZE // len(log_weights), 256, 4096))
+    log_det[:] = 0.0
+    for start in range(0, len(given), n_rows):
+        rows = slice(start, start + n_rows)
+        known = np.ascontiguousarray(given[rows].T)
+        result = np.empty_like(known)
+        X = result if inverse else known
+        seen = np.empty_like(known)
+        log_weight = np.repeat(log_weights[:, None], known.shape[1], axis=1)
+        for j in range(len(known)):
+            offset = before[j, :j].T @ seen[:j] - shift[j][:, None]
+            log_weight -= logsumexp(log_weight, axis=0)
+            logs = np.maximum(log_weight, least)
+            mixture = Conditional(factor[j], offset, logs, tilt)
+            solve = mixture.invert if inverse else mixture.gaussianize
+            result[j], log_slope = solve(known[j])
+            log_det[rows] += log_slope
+            # Multiply the weights by the densities of the feature.
+            seen[j] = _round_seen(X[j]) if tilted else X[j]
+            u = np.clip(factor[j][:, None] * seen[j] + offset, -LARGEST, LARGEST)
+            log_weight += log_factor[j][:, None] - 0.5 * u**2
+        found[rows] = result.T
+
+
+_solve = jit(kernels.solve, plain=_solve_vectorised)
 
 
 def _round_seen(x: NDArray) -> NDArray:
@@ -164,27 +166,16 @@ def _round_seen(x: NDArray) -> NDArray:
     components' weights, which the tilt alone resolves in a gap; and drawn in, a feature
     far out leaves the digits of those after it.
     """
-    size = np.minimum(np.abs(x), _FARTHEST_SEEN) + 1.0
-    high = _SPLIT * size
+    size = np.minimum(np.abs(x), kernels.FARTHEST_SEEN) + 1.0
+    high = kernels.SPLIT * size
     return np.copysign(high - (high - size) - 1.0, x)
-
-
-def _normalise(log_weight: NDArray) -> NDArray:
-    """Return weights of sum one, and make ``log_weight`` their logarithms."""
-    log_weight -= log_weight.max(axis=0)
-    # Subnormal numbers would be slow, and weights below this are nothing.
-    weight = np.exp(np.maximum(log_weight, _LEAST))
-    total = weight.sum(axis=0)
-    weight /= total
-    log_weight -= np.log(total)
-    return weight
 
 
 # ---------------------------------------------------------------- one feature
 
 
 class Conditional(NamedTuple):
-    """Mixtures of one feature, one for each row.
+    """Mixtures of one feature, one for each row: the reference of the kernel.
 
     Attributes
     ----------
@@ -192,17 +183,14 @@ class Conditional(NamedTuple):
         Inverse standard deviations of the components.
     offset : ndarray of shape (n_components, n_samples)
         Minus their means, in units of their standard deviations.
-    weight : ndarray of shape (n_components, n_samples)
-        Their weights, of sum one; none below exp(-300).
     log_weight : ndarray of shape (n_components, n_samples)
-        Logarithms of the weights, however small.
+        Logarithms of their weights, of sum one.
     tilt : float
         Slope to add to the map.
     """
 
     factor: NDArray
     offset: NDArray
-    weight: NDArray
     log_weight: NDArray
     tilt: float
 
@@ -245,23 +233,8 @@ class Conditional(NamedTuple):
 
 
 def _gaussianize(x: NDArray, *mixture: Any) -> Mapped:
-    """Return what `Conditional.gaussianize` does: by sums, or where these are out of
-    the range of numbers, or are not compiled, in logarithms.
-    """
-    if not has_numba():
-        return _gaussianize_vectorised(x, *mixture)
-    factor, offset, weight, log_weight, tilt = mixture
-    z, log_slope, is_far = np.empty(len(x)), np.empty(len(x)), np.empty(len(x), bool)
-    kernels.gaussianize(x, factor, offset, weight, tilt, z, log_slope, is_far)
-    if is_far.any():
-        far = factor, offset[:, is_far], None, log_weight[:, is_far], tilt
-        z[is_far], log_slope[is_far] = _gaussianize_vectorised(x[is_far], *far)
-    return z, log_slope
-
-
-def _gaussianize_vectorised(x: NDArray, *mixture: Any) -> Mapped:
-    """Return what `_gaussianize` does, in logarithms throughout."""
-    factor, offset, _, log_weight, tilt = mixture
+    """Return what `Conditional.gaussianize` does, in logarithms throughout."""
+    factor, offset, log_weight, tilt = mixture
     u = np.clip(factor[:, None] * x + offset, -LARGEST, LARGEST)
     below, above = log_weight + log_ndtr(u), log_weight + log_ndtr(-u)
     lower, upper = logsumexp(below, axis=0), logsumexp(above, axis=0)
@@ -285,18 +258,16 @@ def _log_mills(u: NDArray) -> NDArray:
     )
 
 
-def _invert_vectorised(z: NDArray, *mixture: Any) -> Mapped:
-    """Return what the kernel does, all rows at once."""
-    factor, offset, weight, log_weight, tilt = mixture
+def _invert(z: NDArray, *mixture: Any) -> Mapped:
+    """Return what `Conditional.invert` does."""
+    factor, offset, log_weight, tilt = mixture
     x, log_slope = np.empty_like(z), np.empty_like(z)
     quantiles = (z - offset) / (factor + tilt)[:, None]
     low, high = quantiles.min(axis=0), quantiles.max(axis=0)
-    trial = np.clip(np.einsum("kn,kn->n", weight, quantiles), low, high)
+    trial = np.clip(np.einsum("kn,kn->n", np.exp(log_weight), quantiles), low, high)
     rows, last = np.arange(len(z)), np.full(len(z), np.inf)
     for step in range(1, kernels.MAX_STEPS + 1):
-        value, slope = _gaussianize_vectorised(
-            trial, factor, offset, None, log_weight, tilt
-        )
+        value, slope = _gaussianize(trial, factor, offset, log_weight, tilt)
         error = value - z
         low, high = np.where(error < 0, trial, low), np.where(error < 0, high, trial)
         with np.errstate(over="ignore"):
@@ -315,6 +286,3 @@ def _invert_vectorised(z: NDArray, *mixture: Any) -> Mapped:
         trial, last = trial[left], last[left]
         offset, log_weight = offset[:, left], log_weight[:, left]
     return x, log_slope
-
-
-_invert = jit(kernels.invert, plain=_invert_vectorised)

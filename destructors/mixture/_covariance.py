@@ -67,8 +67,11 @@ class Full:
         Training rows.
     """
 
+    name = "full"
     # Whether each component has a covariance of its own.
     is_own = True
+    # Whether it tells in which direction the component is longest.
+    has_axes = True
     # Whether it has a shape besides its size.
     has_shape = True
     # Whether its dimensions take degrees of freedom from one another.
@@ -76,27 +79,12 @@ class Full:
 
     def __init__(self, rows: Rows):
         d = self.n_features = rows.n_features
-        # Number of squares and products among the features.
-        self.n_products = d * (d + 1) // 2
+        self.products: tuple[NDArray, ...]
+        # Pairs of columns whose products are among the features of a row, which are
+        # one, its columns, and these: the log-density is linear in them.
+        self.products = np.triu_indices(d)
         # The covariance whose variances are one.
         self.unit: NDArray | float = np.eye(d)
-
-    # ------------------------------------------------------------------ features
-
-    def features(self, columns: NDArray) -> NDArray:
-        """Return the features of rows, one feature a row of the result."""
-        d = len(columns)
-        features = np.empty((1 + d + self.n_products, columns.shape[1]))
-        features[0] = 1.0
-        features[1 : d + 1] = columns
-        self._multiply(columns, features[d + 1 :])
-        return features
-
-    def _multiply(self, columns: NDArray, out: NDArray) -> None:
-        start, d = 0, len(columns)
-        for i in range(d):
-            np.multiply(columns[i:], columns[i], out=out[start : start + d - i])
-            start += d - i
 
     # ------------------------------------------------------------------ densities
 
@@ -111,7 +99,7 @@ class Full:
 
     def _expand(self, means: NDArray, covariances: NDArray) -> _Coefficients:
         precisions, log_det = _invert(covariances)
-        first, second = np.triu_indices(self.n_features)
+        first, second = self.products
         products = -precisions[:, first, second]
         products[:, first == second] *= 0.5
         return np.einsum("kij,kj->ki", precisions, means), products, log_det
@@ -129,7 +117,7 @@ class Full:
     def scatter(self, moments: NDArray) -> NDArray:
         """Return the sum of squares and products about the mean of each component."""
         counts, sums, products = np.split(moments, [1, self.n_features + 1], axis=1)
-        first, second = np.triu_indices(self.n_features)
+        first, second = self.products
         scatter = np.empty((len(moments), self.n_features, self.n_features))
         scatter[:, first, second] = scatter[:, second, first] = products
         return scatter - sums[:, :, None] * (sums / counts)[:, None, :]
@@ -201,6 +189,27 @@ class Full:
 
     # ------------------------------------------------------------------ results
 
+    def narrow(self, covariances: NDArray, which: NDArray, shift: NDArray) -> NDArray:
+        """Return covariances of components, some of which are split.
+
+        Parameters
+        ----------
+        covariances : ndarray
+            Those before.
+        which : ndarray of int of shape (n_split,)
+            Components that are split.
+        shift : ndarray of shape (n_split, n_features)
+            How far the mean of each half is from where the mean was.
+
+        Returns
+        -------
+        covariances : ndarray
+            Without the variance that the means of the halves have now.
+        """
+        covariances = covariances.copy()
+        covariances[which] -= shift[:, :, None] * shift[:, None, :]
+        return covariances
+
     def rescale(self, covariances: NDArray, scale: NDArray) -> NDArray:
         """Return covariances in other units, in the shape that scikit-learn has.
 
@@ -212,14 +221,13 @@ class Full:
 class Diagonal(Full):
     """One variance for each component and feature."""
 
+    name = "diag"
     joint_dimensions = False
 
     def __init__(self, rows: Rows):
-        self.n_features = self.n_products = rows.n_features
+        self.n_features = rows.n_features
+        self.products = np.diag_indices(self.n_features)
         self.unit = 1.0
-
-    def _multiply(self, columns: NDArray, out: NDArray) -> None:
-        np.square(columns, out=out)
 
     def _expand(self, means: NDArray, covariances: NDArray) -> _Coefficients:
         variances = np.broadcast_to(covariances, means.shape)
@@ -242,6 +250,12 @@ class Diagonal(Full):
         """Return sums of squares in units of variances."""
         return scatter / shape
 
+    def narrow(self, covariances: NDArray, which: NDArray, shift: NDArray) -> NDArray:
+        """Return variances of components, some of which are split; see `Full`."""
+        covariances = covariances.copy()
+        covariances[which] -= shift**2
+        return covariances
+
     def rescale(self, covariances: NDArray, scale: NDArray) -> NDArray:
         """Return variances in other units; see `Full.rescale`."""
         return _scale_twice(covariances, scale, scale)
@@ -250,7 +264,9 @@ class Diagonal(Full):
 class Spherical(Diagonal):
     """One variance for each component."""
 
+    name = "spherical"
     has_shape = False
+    has_axes = False
 
     def second_moment(self, rows: Rows) -> NDArray:
         """Return the sum of squares about zero, per feature."""
@@ -259,6 +275,12 @@ class Spherical(Diagonal):
     def scatter(self, moments: NDArray) -> NDArray:
         """Return the sum of squares about the mean of each component, per feature."""
         return super().scatter(moments).mean(axis=1, keepdims=True)
+
+    def narrow(self, covariances: NDArray, which: NDArray, shift: NDArray) -> NDArray:
+        """Return variances of components, some of which are split; see `Full`."""
+        covariances = covariances.copy()
+        covariances[which] -= (shift**2).mean(axis=1, keepdims=True)
+        return covariances
 
     def rescale(self, covariances: NDArray, scale: NDArray) -> NDArray:
         """Return variances in other units, the same for all features."""
@@ -272,15 +294,14 @@ class Tied(Full):
     the features; their sum over the training rows is the same in every step.
     """
 
+    name = "tied"
     is_own = False
+    has_axes = False
 
     def __init__(self, rows: Rows):
         super().__init__(rows)
-        self.n_products = 0
+        self.products = np.diag_indices(0)
         [self._second_moment] = rows.sum(self.second_moment)
-
-    def _multiply(self, columns: NDArray, out: NDArray) -> None:
-        pass
 
     def _expand(self, means: NDArray, covariances: NDArray) -> _Coefficients:
         precision, log_det = _invert(covariances)
@@ -296,6 +317,10 @@ class Tied(Full):
         """Return the sum of squares and products about the means, of all components."""
         counts, sums = moments[:, :1], moments[:, 1:]
         return self._second_moment - sums.T @ (sums / counts)
+
+    def narrow(self, covariances: NDArray, which: NDArray, shift: NDArray) -> NDArray:
+        """Return the covariance that all share: the next step will learn it."""
+        return covariances
 
 
 def _scale_twice(covariances: NDArray, first: NDArray, second: NDArray) -> NDArray:

@@ -1,36 +1,38 @@
-"""Weighted expectation-maximisation for Gaussian mixtures, as matrix products.
+"""Weighted expectation-maximisation for Gaussian mixtures.
 
-The log-density of a component is linear in the features of a row (see
-`destructors.mixture._covariance`), so the E-step is one product, coefficients times
-features, and the M-step another, responsibilities times features, for a block of rows
-at a time. Rows are in standard units, where the squares lose no digits that matter; the
-few that lie far out even so are left to the background.
+Most steps look only at the components that have a part in a row, as listed by the last
+step that looked at all of them; the longer the fit goes on, the less these change, and
+the more seldom are they listed anew. Rows are in standard units, where the squares lose
+no digits that matter; the few that lie far out even so are left to the background.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import gen_batches
 
 from destructors.greedy import Progress
-from destructors.mixture._covariance import COVARIANCES, Full, Prior
+from destructors.mixture._covariance import COVARIANCES, Prior
+from destructors.mixture._expectation import (
+    Listed,
+    Mixture,
+    expect,
+    expect_listed,
+    pool,
+)
+from destructors.mixture._split import split
 from destructors.rows import Rows, is_over
 
-# Numbers in the arrays of a block of rows: what fits into the second-level cache.
-_BLOCK_SIZE = 2**17
-# Responsibilities below exp(-200) are nothing, and subnormal numbers are slow.
-_LOWEST = -200.0
-# Rows that seeds are found on, and steps of Lloyd's algorithm that improve them.
-_MAX_SEED_ROWS = 20_000
-_N_LLOYD = 5
+# Those listed are looked at where they are fewer than this share of all components, and
+# are listed anew after three times as many steps.
+_FEW = 0.15
 # The prior is learned in the first steps, then kept: from there on the penalised
 # likelihood can only rise.
 _N_PRIOR_STEPS = 30
 # Rows farther out than this have no part in the components: beside their squares those
-# of others lose digits. Seeds are looked for nearer, or each outlier would be one.
-_FAR, _SEEDS_WITHIN = 1e3, 10.0
+# of others lose digits.
+_FAR = 1e3
 # Held-out rows may lie anywhere: their squares shall be numbers.
 _FARTHEST = 1e100
 # A component that holds less than this share of a row has died.
@@ -40,17 +42,9 @@ _BACKGROUND_WIDTH = 3.0
 _BACKGROUND_WEIGHT = 1e-3
 
 
-class Mixture(NamedTuple):
-    """Parameters of a mixture; shapes as in `destructors.mixture._covariance`."""
-
-    weights: NDArray
-    means: NDArray
-    covariances: NDArray
-
-
 @dataclass(eq=False, repr=False)
 class EM:
-    """Fits mixtures to rows, from seeds or from another mixture.
+    """Fits mixtures to rows, from one component on or from another mixture.
 
     Parameters
     ----------
@@ -59,7 +53,7 @@ class EM:
     rows : Rows
         Different rows in standard units and in random order.
     max_iter : int
-        Largest number of steps.
+        Largest number of steps before components are split, or the fit ends.
     progress : Progress, default=None
         To be told of each step.
     wide : ndarray, default=None
@@ -75,8 +69,10 @@ class EM:
         The parameters.
     lower_bound : float
         Mean log-density of the rows that are not far out, in nats.
-    n_iter : int
-        Number of steps.
+    n_iter, n_steps : int
+        Number of steps, and of those since components were split.
+    n_components : int
+        Number of components; some may have died.
     converged : bool
         Whether the last step brought less than ``tol``.
     """
@@ -86,6 +82,11 @@ class EM:
     max_iter: int
     progress: Progress | None = None
     wide: NDArray | None = None
+    mixture: Mixture = field(init=False)
+    n_components: int = 0
+    n_iter: int = 0
+    lower_bound: float = -np.inf
+    converged: bool = False
     _prior: Prior | None = None
 
     def __post_init__(self) -> None:
@@ -103,49 +104,100 @@ class EM:
 
     # ------------------------------------------------------------------ fitting
 
-    def fit(self, n_components: int, random_state: np.random.RandomState) -> "EM":
-        """Fit from seeds by k-means++, improved by a few steps of Lloyd's algorithm."""
-        seeds = draw_in(self.rows.take(slice(_MAX_SEED_ROWS)), _SEEDS_WITHIN)
-        seeds = replace(seeds, values=_round(seeds.values))
-        n_components = min(n_components, len(seeds))
-        weight, columns = seeds.weights, np.ascontiguousarray(seeds.values.T)
-        # Slow to import, and not needed before.
-        from sklearn.cluster import kmeans_plusplus
+    def fit(
+        self,
+        n_components: int,
+        random_state: np.random.RandomState,
+        *,
+        before: "EM | None" = None,
+        by_chance: bool = False,
+    ) -> "EM":
+        """Fit by splitting components of a fit of fewer, again and again.
 
-        centers, _ = kmeans_plusplus(
-            seeds.values, n_components, sample_weight=weight, random_state=random_state
-        )
-        for _ in range(_N_LLOYD):
-            labels = _nearest(columns, centers)
-            mass = np.bincount(labels, weight, minlength=n_components)
-            for j, column in enumerate(columns):
-                sums = np.bincount(labels, weight * column, minlength=n_components)
-                # A center that has lost its rows stays where it is.
-                np.divide(sums, mass, out=centers[:, j], where=mass > 0)
-        moments, _ = self.rows.sum(_moments, self.type, centers)
-        return self._run(moments, n_components)
+        Parameters
+        ----------
+        n_components : int
+            Number of components.
+        random_state : RandomState
+            Draws axes to split along.
+        before : EM, default=None
+            The fit of fewer; None begins with one component.
+        by_chance : bool, default=False
+            Whether to draw axes even where covariances tell the longest.
+
+        Returns
+        -------
+        self : EM
+        """
+        self.n_iter = 0
+        if before is None:
+            moments = pool(self.rows, self.type)
+            self.n_components = 1
+            self._run(_with_background(moments) if self.background else moments)
+        else:
+            self.mixture, self.n_components = before.mixture, before.n_components
+        axes = random_state if by_chance or not self.type.has_axes else None
+        while self.n_components < n_components and not (self.n_iter and is_over()):
+            n_more = min(n_components / self.n_components, 2.0) - 1.0
+            n_now = len(self.mixture.weights) - self.background
+            # Some may have died; those that are left have as many more in proportion.
+            mixture = split(
+                self.mixture, round(n_more * n_now), self.type, self.background, axes
+            )
+            self.n_components += round(n_more * self.n_components)
+            self.fit_from(mixture)
+        return self
 
     def fit_from(self, mixture: Mixture) -> "EM":
         """Fit from another mixture."""
-        moments, _ = self._expect(mixture, self.rows)
-        return self._run(moments, len(mixture.weights) - self.background)
+        self.mixture = mixture
+        return self._run(*self._expect(None))
 
-    def _run(self, moments: NDArray, n_components: int) -> "EM":
-        if self.background and len(moments) == n_components:
-            moments = _with_background(moments)
-        last, self.converged = -np.inf, False
+    def list_under(self, mixture: Mixture) -> list[Listed] | None:
+        """Return which components of a mixture have a part in the rows."""
+        self.mixture = mixture
+        return self._expect(None)[1]
+
+    def refine(self, mixture: Mixture, listed: list[Listed] | None) -> Mixture:
+        """Return the mixture after ``max_iter`` steps that look at those listed."""
+        self.mixture = mixture
         for step in range(1, self.max_iter + 1):
-            self.n_iter = step
+            self.n_steps = step
+            moments, listed = self._expect(listed)
+            self.mixture = self._maximise(moments)
+            if len(self.mixture.weights) < len(moments):
+                listed = None
+        return self.mixture
+
+    def _run(self, moments: NDArray, listed: list[Listed] | None = None) -> "EM":
+        self._prior = None
+        last, self.converged, next_full = -np.inf, False, 2
+        for step in range(1, self.max_iter + 1):
+            self.n_steps, self.n_iter = step, self.n_iter + 1
             if self.progress is not None:
                 self.progress.begin_step()
+            n_before = len(moments)
             with np.errstate(divide="ignore", invalid="ignore"):
                 self.mixture = self._maximise(moments)
-                moments, self.lower_bound = self._expect(self.mixture, self.rows)
+                has_died = len(self.mixture.weights) < n_before
+                if has_died or step in (next_full, self.max_iter):
+                    listed = None
+                is_full = listed is None
+                moments, listed = self._expect(listed)
             if not np.isfinite(self.lower_bound):
                 raise np.linalg.LinAlgError("a variance is zero")
-            self.converged = abs(self.lower_bound - last) < self.model.tol
+            stands = abs(self.lower_bound - last) < self.model.tol
+            # What a list leaves out must not end the fit.
+            self.converged = is_full and stands
+            if is_full:
+                next_full = 3 * step
+            elif stands:
+                next_full = step + 1
             stop = self.progress is not None and self.progress.end_step(
-                step, f"{n_components} components", self.lower_bound, np.nan
+                self.n_iter,
+                f"{len(self.mixture.weights) - self.background} components",
+                self.lower_bound,
+                np.nan,
             )
             if self.converged or stop or is_over():
                 break
@@ -154,17 +206,36 @@ class EM:
 
     def score(self, rows: Rows) -> float:
         """Return the mean log-density of other rows under the mixture, in nats."""
-        return self._expect(self.mixture, draw_in(rows, _FARTHEST))[1]
+        rows = draw_in(rows, _FARTHEST)
+        return expect(rows, self.type, self.mixture)[1] / rows.total
 
     # ------------------------------------------------------------------ steps
 
-    def _expect(self, mixture: Mixture, rows: Rows) -> tuple[NDArray, float]:
-        """Return the moments of rows under a mixture, and the mean log-density."""
-        coefficients = self.type.coefficients(*mixture)
-        moments, total = rows.sum(
-            _moments, self.type, coefficients, mixture.covariances
-        )
-        return moments, total / float(moments[:, 0].sum())
+    def _expect(
+        self, listed: list[Listed] | None
+    ) -> tuple[NDArray, list[Listed] | None]:
+        """Return the moments of the rows under the mixture, and note their likelihood.
+
+        Parameters
+        ----------
+        listed : list of Listed or None
+            Which components to look at; None for all of them.
+
+        Returns
+        -------
+        moments : ndarray
+        listed : list of Listed or None
+            Which to look at from now on; None if there are hardly fewer than all.
+        """
+        if listed is None:
+            moments, total, listed = expect(self.rows, self.type, self.mixture)
+            n_pairs = sum(len(block.components) for block in listed)
+            if n_pairs > _FEW * len(moments) * len(self.rows):
+                listed = None
+        else:
+            moments, total = expect_listed(self.rows, listed, self.type, self.mixture)
+        self.lower_bound = total / self.rows.total
+        return moments, listed
 
     def _maximise(self, moments: NDArray) -> Mixture:
         """Return the mixture of these moments."""
@@ -193,56 +264,13 @@ class EM:
         if not self.type.is_own:
             return scatter / counts.sum() + self._ridge
         prior = self._prior
-        if prior is None or self.n_iter <= _N_PRIOR_STEPS:
+        if prior is None or self.n_steps <= _N_PRIOR_STEPS:
             known = self.model.degrees_of_freedom_prior
             prior = self.type.learn_prior(scatter, counts, known, self._ridge)
         elif not alive.all():
             prior = prior._replace(size=prior.size[alive])
         self._prior = prior
         return prior.estimate(scatter, counts) + self._ridge
-
-
-def _moments(
-    rows: Rows, type_: Full, parameters: NDArray, covariances: NDArray | None = None
-) -> tuple[NDArray, float]:
-    """Return the sums of features, weighted by what each component gets of a row.
-
-    Parameters
-    ----------
-    rows : Rows
-        Rows in standard units.
-    type_ : Full
-        Covariance type.
-    parameters : ndarray of shape (n_components, ...)
-        Coefficients of the features, by which each row is shared out; or centers, to
-        the nearest of which it goes as a whole.
-    covariances : ndarray or None
-        Those that belong to the coefficients; None with centers.
-
-    Returns
-    -------
-    moments : ndarray of shape (n_components, n_features)
-    total : float
-        Sum of the log-densities, in nats; 0 with centers.
-    """
-    X, weights = rows.values, rows.weights
-    n_features = 1 + X.shape[1] + type_.n_products
-    n_rows = max(256, _BLOCK_SIZE // (len(parameters) + n_features))
-    moments, total = np.zeros((len(parameters), n_features)), 0.0
-    for block in gen_batches(len(X), n_rows):
-        columns, weight = np.ascontiguousarray(X[block].T), weights[block]
-        features = type_.features(columns)
-        if covariances is None:
-            nearest = _nearest(_round(columns), parameters)
-            is_mine = nearest == np.arange(len(parameters))[:, None]
-            share = np.where(is_mine, weight, 0.0)
-        else:
-            share = parameters @ features
-            log_density = _share_out(share, weight)
-            log_density += type_.offset(columns, covariances)
-            total += float(weight @ log_density)
-        moments += share @ features.T
-    return moments, total
 
 
 def _with_background(moments: NDArray) -> NDArray:
@@ -257,31 +285,3 @@ def draw_in(rows: Rows, distance: NDArray | float) -> Rows:
     if (np.abs(rows.values) <= distance).all():
         return rows
     return replace(rows, values=np.clip(rows.values, -distance, distance))
-
-
-def _share_out(logs: NDArray, weight: NDArray) -> NDArray:
-    """Turn logarithms of densities into shares of the weights; return log of sums."""
-    largest = logs.max(axis=0)
-    logs -= largest
-    np.maximum(logs, _LOWEST, out=logs)
-    np.exp(logs, out=logs)
-    sums = logs.sum(axis=0)
-    logs *= weight / sums
-    return largest + np.log(sums)
-
-
-def _round(values: NDArray) -> NDArray:
-    """Return values without their last digits, which depend on the unit of a column.
-
-    On a lattice these would decide which of two centers is nearer.
-    """
-    return np.round(values, 9)
-
-
-def _nearest(columns: NDArray, centers: NDArray) -> NDArray:
-    """Return the index of the center that is nearest to each row."""
-    labels = np.empty(columns.shape[1], dtype=np.intp)
-    half = 0.5 * np.einsum("kj,kj->k", centers, centers)[:, None]
-    for block in gen_batches(len(labels), max(256, _BLOCK_SIZE // len(centers))):
-        labels[block] = np.argmax(centers @ columns[:, block] - half, axis=0)
-    return labels

@@ -1,5 +1,6 @@
 """A Gaussian mixture as a destructor."""
 
+import itertools
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from destructors.greedy import Progress
 from destructors.maps import Affine, Chain, Map, Rosenblatt
 from destructors.mixture._covariance import COVARIANCES, as_matrices, check_mixture
 from destructors.mixture._em import EM
+from destructors.mixture._expectation import Mixture
 from destructors.mixture._number import Numbers, numbers_to_try
 from destructors.rows import Fold, Rows, is_over, map_threads, robust_mean_and_scale
 
@@ -41,7 +43,8 @@ class GaussianMixtureDestructor(HoldoutDestructor):
     n_components : int, list of int or "auto", default="auto"
         Number of components, or numbers to choose from by the log-density of held-out
         rows. They are tried from the smallest on until two in a row are worse than the
-        best; then the smallest within 0.01 nats of the best is taken. Numbers larger
+        best; then the smallest within 0.01 nats of the best is taken. Each begins with
+        the mixture before, components of which are split in two. Numbers larger
         than that of different rows are passed over. "auto" tries the powers of two up
         to 512 that leave each component four rows a feature.
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
@@ -62,9 +65,11 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         Added to the diagonals of the covariances, in units of the variances of the
         features.
     max_iter : int, default=200
-        Largest number of EM steps.
+        Largest number of EM steps between splits, and at the end.
     n_init : int, default=1
-        Number of starts, of which the one with the highest likelihood is kept.
+        Number of fits for each number of components, of which the one with the highest
+        likelihood is kept. The first splits components along their longest axes, the
+        others along axes that are drawn.
     validation_fraction : float, default=0.1
         Share of the rows to hold out for the choice of ``n_components``, if `fit` is
         given none. Equal rows always go to the same part. The number chosen is then
@@ -73,7 +78,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         Number of threads that take blocks of rows side by side, 65,536 in a fit. The
         result does not depend on it.
     random_state : int, RandomState instance or None, default=None
-        Seed of the starts and of the hold-out.
+        Seed of the axes that are drawn, and of the hold-out.
 
     Attributes
     ----------
@@ -91,7 +96,8 @@ class GaussianMixtureDestructor(HoldoutDestructor):
     lower_bound_ : float
         Mean log-density of the training rows, in nats.
     n_iter_ : int
-        Number of EM steps of the fit that is kept.
+        Number of EM steps of the fit that is kept, since its components were split from
+        those of the number tried before.
     converged_ : bool
         Whether EM stopped by ``tol``.
     validation_score_ : dict of int to float
@@ -268,7 +274,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
             raise ValueError(
                 "A covariance is singular: raise reg_covar, or take fewer components."
             ) from error
-        if not em.converged and em.n_iter == self.max_iter:
+        if not em.converged and em.n_steps == self.max_iter:
             warnings.warn(
                 f"EM did not converge in {self.max_iter} steps. Raise max_iter or tol.",
                 ConvergenceWarning,
@@ -286,7 +292,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         scores = self.validation_score_.items()
         self.validation_score_ = {k: score - log_scale for k, score in scores}
         self._leftover = em, place
-        return Chain((to_units, self._to_map(em)))
+        return Chain((to_units, self._to_map(em.mixture)))
 
     def _honest(
         self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
@@ -302,14 +308,19 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         if len(rows) < 2 * _N_FOLDS:
             return fold.through(map_)
         Z, log_det = np.empty_like(rows.values), np.empty(len(rows))
+        listed = EM(self, rows, 0, wide=em.wide).list_under(em.mixture)
 
-        def map_part(part: NDArray) -> None:
-            others = rows.take(np.delete(np.arange(len(rows)), part))
-            copy = EM(self, others, _N_FOLD_STEPS, wide=em.wide).fit_from(em.mixture)
-            Z[part], log_det[part] = self._to_map(copy).forward(rows.values[part])
+        def map_part(part: slice) -> None:
+            # Rows of no weight: where the others are stays the same.
+            weight = rows.weights.copy()
+            weight[part] = 0.0
+            copy = EM(self, replace(rows, weight=weight), _N_FOLD_STEPS, wide=em.wide)
+            map_ = self._to_map(copy.refine(em.mixture, listed))
+            Z[part], log_det[part] = map_.forward(rows.values[part])
 
         # Rows stand in the order of their hashes, so that slices are random.
-        parts = np.array_split(np.arange(len(rows)), _N_FOLDS)
+        ends = np.linspace(0, len(rows), _N_FOLDS + 1).astype(int)
+        parts = [slice(*pair) for pair in itertools.pairwise(ends.tolist())]
         map_threads(map_part, parts, train.n_jobs)
         moved = train.moved(Z[place], (log_det + rows.log_det)[place])
         return Fold(moved, fold.validation_through(map_))
@@ -318,21 +329,23 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         """Fit in standard units, and choose the number of components."""
         rows = fold.train
         numbers = numbers_to_try(self.n_components, len(rows), rows.n_features)
+        seeds = random_state.randint(2**31 - 1, size=self.n_init)
         if len(numbers) == 1:
             progress = Progress(self, noun="step", every=10)
-            seeds = random_state.randint(2**31 - 1, size=self.n_init)
-            with progress.running(self.max_iter * self.n_init):
-                return self._start(rows, numbers[0], seeds, progress)
+            n_doublings = max(numbers[0] - 1, 0).bit_length()
+            with progress.running(self.max_iter * (n_doublings + 1) * self.n_init):
+                return self._start(rows, numbers[0], seeds, None, progress)
         parts = fold
         if fold.validation is None:
             seed = random_state.randint(2**31 - 1)
             [parts] = rows.split(None, self.validation_fraction, seed)
-        seeds = random_state.randint(2**31 - 1, size=(len(numbers), self.n_init))
-        search = Numbers(numbers, lambda rows, k, i: self._start(rows, k, seeds[i]))
+        search = Numbers(
+            numbers, lambda rows, k, before: self._start(rows, k, seeds, before)
+        )
         best, self.validation_score_ = search.choose(
             parts, Progress(self, noun="number")
         )
-        if parts is fold:
+        if len(best.given) == len(rows):
             return best
         return EM(self, rows, self.max_iter).fit_from(best.mixture)
 
@@ -347,20 +360,24 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         rows: Rows,
         n_components: int,
         seeds: NDArray,
+        before: EM | None,
         progress: Progress | None = None,
     ) -> EM:
-        """Fit from each of the seeds; return the most likely."""
+        """Fit as often as asked for; return the most likely."""
         fits: list[EM] = []
         for seed in seeds:
             if fits and is_over():
                 break
             em = EM(self, rows, self.max_iter, progress)
-            fits.append(em.fit(n_components, np.random.RandomState(seed)))
+            draws = np.random.RandomState(seed)
+            fits.append(
+                em.fit(n_components, draws, before=before, by_chance=len(fits) > 0)
+            )
         return max(fits, key=lambda em: em.lower_bound)
 
-    def _to_map(self, em: EM) -> Rosenblatt:
+    def _to_map(self, mixture: Mixture) -> Rosenblatt:
         """Return the map of a fitted mixture, in standard units."""
-        weights, means, covariances = em.mixture
+        weights, means, covariances = mixture
         full = as_matrices(self.covariance_type, covariances, means)
         return Rosenblatt(weights, means, np.linalg.cholesky(full), _TILT)
 

@@ -24,6 +24,9 @@ from destructors.rows import Fold, Rows
 _N_WORSE, _NO_LOSS = 2, 0.01
 # Root mean squares of a feature beyond which rows are as far out for each number.
 _N_SCALES = 15.0
+# Rows for each parameter of a mixture on which it is tried, where there are so many,
+# and the fewest; the one that is chosen is fitted on all rows.
+_N_FOR_EACH, _N_TELLING = 2, 10_000
 # What "auto" tries, and the rows for each feature that a component should have.
 _NUMBERS, _N_ROWS = [2**i for i in range(10)], 4
 
@@ -81,11 +84,13 @@ class Numbers(Task):
         Numbers of components, smallest first. The search ends with the first that is
         not less than that of the training rows.
     start : callable
-        Takes rows in standard units, a number, and its place among the numbers; returns
-        the fit.
+        Takes rows in standard units, a number, and the fit of the number before, or
+        None; returns the fit.
     """
 
-    def __init__(self, numbers: Sequence[int], start: Callable[[Rows, int, int], EM]):
+    def __init__(
+        self, numbers: Sequence[int], start: Callable[[Rows, int, EM | None], EM]
+    ):
         self.numbers, self.start = numbers, start
 
     def choose(self, fold: Fold, progress: Progress) -> tuple[EM, dict[int, float]]:
@@ -117,29 +122,40 @@ class Numbers(Task):
             progress=progress,
         )
         with progress.running(n_possible):
-            engine.grow([fold])
+            engine.grow([(fold, None)])
         # Before the first number there is a score that is none.
         scores = dict(zip(self.numbers, engine.validation_scores[1:], strict=False))
         engine.cut()
         return engine.steps[-1].layer, scores
 
-    def score(self, state: Fold) -> Scores:
+    def score(self, state: tuple[Fold, EM | None]) -> Scores:
         """Return NaN: there is no mixture before the first."""
         return Scores(np.nan, np.nan, np.nan)
 
-    def attempt(self, choice: int, states: Sequence[Fold], *_: Any) -> list[Trial]:
-        """Fit a mixture on the fold; see `Task.attempt`."""
-        [fold] = states
+    def attempt(
+        self, choice: int, states: Sequence[tuple[Fold, EM | None]], *_: Any
+    ) -> list[Trial]:
+        """Fit a mixture on the fold, from that before; see `Task.attempt`."""
+        [(fold, before)] = states
         assert fold.validation is not None
         n_components = min(self.numbers[choice], len(fold.train))
-        em = self.start(fold.train, n_components, choice)
+        # Rows stand in random order.
+        train = fold.train.take(slice(_n_rows(n_components, fold.train)))
+        em = self.start(train, n_components, before)
         held_out = criterion = em.score(fold.validation)
         # Of a row farther out than any mixture of the training rows reaches, a wider
         # one would know more; that it is far out is all that should count.
         within = draw_in(fold.validation, _reach(fold.train))
         if within is not fold.validation:
             criterion = em.score(within)
-        return [Trial(em, fold, Scores(em.lower_bound, held_out, criterion))]
+        return [Trial(em, (fold, em), Scores(em.lower_bound, held_out, criterion))]
+
+
+def _n_rows(n_components: int, rows: Rows) -> int:
+    """Return how many rows tell what so many components are worth."""
+    d = rows.n_features
+    n_parameters = n_components * (1 + d + d * (d + 1) // 2)
+    return max(_N_TELLING, _N_FOR_EACH * n_parameters)
 
 
 def _reach(rows: Rows) -> NDArray:

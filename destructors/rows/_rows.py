@@ -1,6 +1,6 @@
 """What is learned from: rows on their way through layers, and a held-out part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from numbers import Integral
@@ -99,7 +99,12 @@ class Rows:
 
     # ------------------------------------------------------------------ two ways
 
-    def sum(self, statistic: Callable[..., Any], *state: Any) -> Any:
+    def sum(
+        self,
+        statistic: Callable[..., Any],
+        *state: Any,
+        each: Sequence[Any] | None = None,
+    ) -> Any:
         """Add up ``statistic(block, *state)`` over blocks, in their order.
 
         Parameters
@@ -108,20 +113,27 @@ class Rows:
             Takes `Rows`; returns what can be added, or a tuple of such things.
         *state : object
             Further arguments.
+        each : sequence of object, default=None
+            One more argument for each block, after the block: what an earlier sum has
+            found out about it. That sum returns a list of one thing for a block; added
+            up, these are such a sequence.
 
         Returns
         -------
         total : object
             The same for any number of threads.
         """
-        if len(self) <= _BLOCK_ROWS:
-            return statistic(self, *state)
 
-        def of_block(start: int) -> Any:
-            return statistic(self.take(slice(start, start + _BLOCK_ROWS)), *state)
+        def of_block(place: int) -> Any:
+            block = self
+            if len(self) > _BLOCK_ROWS:
+                start = place * _BLOCK_ROWS
+                block = self.take(slice(start, start + _BLOCK_ROWS))
+            known = () if each is None else (each[place],)
+            return statistic(block, *known, *state)
 
-        starts = range(0, len(self), _BLOCK_ROWS)
-        return reduce(_add, map_threads(of_block, starts, self.n_jobs))
+        places = range(max(1, -(-len(self) // _BLOCK_ROWS)))
+        return reduce(_add, map_threads(of_block, places, self.n_jobs))
 
     def through(self, map_: Map) -> "Rows":
         """Return the rows after a map."""

@@ -2,6 +2,8 @@
 closed forms.
 """
 
+from functools import partialmethod
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -18,28 +20,41 @@ def make_mixture(n_components=5, n_samples=700, tilt=0.0, seed=0, spread=1.0):
     factor = rng.uniform(0.3, 3.0, n_components)
     offset = spread * rng.normal(size=(n_components, n_samples))
     weight = rng.dirichlet(np.ones(n_components), n_samples).T.copy()
-    return Conditional(factor, offset, weight, np.log(weight), tilt)
+    return Conditional(factor, offset, np.log(weight), tilt)
 
 
-def use_numpy(patch):
-    for name in ("gaussianize", "invert"):
-        plain = getattr(_rosenblatt, f"_{name}_vectorised")
-        patch.setattr(_rosenblatt, f"_{name}", plain)
-
-
-def in_numpy(method, mixture, values, monkeypatch):
-    with monkeypatch.context() as patch:
-        use_numpy(patch)
-        return getattr(mixture, method)(values)
+def by_kernel(mixture, values, inverse):
+    """Each row as the only feature of a mixture of its own."""
+    factor, offset, log_weight, tilt = mixture
+    found, log_slope = np.empty((len(values), 1)), np.empty(len(values))
+    for i in range(len(values)):
+        row = slice(i, i + 1)
+        _rosenblatt._solve(
+            values[row, None],
+            np.ascontiguousarray(log_weight[:, i]),
+            np.zeros((1, 1, len(factor))),
+            factor[None],
+            np.log(factor)[None],
+            -offset[:, i][None],
+            tilt,
+            inverse,
+            found[row],
+            log_slope[row],
+        )
+    return found[:, 0], log_slope
 
 
 @pytest.fixture(params=[True, False], ids=["compiled", "numpy"])
 def either(request, monkeypatch):
     """Run a test on the kernels and on the path without numba."""
-    if request.param and not has_numba():
-        pytest.skip("kernels are not compiled")
     if not request.param:
-        use_numpy(monkeypatch)
+        return
+    if not has_numba():
+        pytest.skip("kernels are not compiled")
+    ways = {"gaussianize": False, "invert": True}
+    for name, inverse in ways.items():
+        way = partialmethod(by_kernel, inverse=inverse)
+        monkeypatch.setattr(Conditional, name, way)
 
 
 # From the bulk to where sums, squares and the density itself leave float64.
@@ -49,11 +64,11 @@ REACH = [1.0, 10.0, 100.0, 1e4, 1e8, 1e100]
 @needs_kernels
 @pytest.mark.parametrize("reach", REACH)
 @pytest.mark.parametrize("tilt", [0.0, 1e-7])
-def test_kernel_is_the_numpy_reference(reach, tilt, monkeypatch):
+def test_kernel_is_the_numpy_reference(reach, tilt):
     mixture = make_mixture(tilt=tilt)
     x = reach * np.random.default_rng(1).normal(size=700)
-    z, log_slope = mixture.gaussianize(x)
-    z_there, log_slope_there = in_numpy("gaussianize", mixture, x, monkeypatch)
+    z, log_slope = by_kernel(mixture, x, inverse=False)
+    z_there, log_slope_there = mixture.gaussianize(x)
     np.testing.assert_allclose(z, z_there, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(log_slope, log_slope_there, rtol=1e-12, atol=1e-11)
 
@@ -61,13 +76,28 @@ def test_kernel_is_the_numpy_reference(reach, tilt, monkeypatch):
 @needs_kernels
 @pytest.mark.parametrize("reach", [1.0, 10.0, 1e4])
 @pytest.mark.parametrize("tilt", [0.0, 1e-7])
-def test_inverse_kernel_is_the_numpy_reference(reach, tilt, monkeypatch):
+def test_inverse_kernel_is_the_numpy_reference(reach, tilt):
     mixture = make_mixture(tilt=tilt)
     z = reach * np.random.default_rng(1).normal(size=700)
-    x, log_slope = mixture.invert(z)
-    x_there, log_slope_there = in_numpy("invert", mixture, z, monkeypatch)
+    x, log_slope = by_kernel(mixture, z, inverse=True)
+    x_there, log_slope_there = mixture.invert(z)
     np.testing.assert_allclose(x, x_there, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(log_slope, log_slope_there, rtol=1e-8, atol=1e-8)
+
+
+@needs_kernels
+@pytest.mark.parametrize("gap", [30.0, 38.0, 45.0, 60.0, 70.0, 200.0])
+def test_components_of_hardly_any_weight_are_not_missed(gap):
+    # One component has all the weight but exp(-gap); the other is far away.
+    rng, n = np.random.default_rng(0), 400
+    x = rng.uniform(-12.0, 30.0, size=n)
+    offset = np.array([[0.0], [-20.0]]) * np.ones(n)
+    log_weight = np.array([[0.0], [-gap]]) * np.ones(n)
+    mixture = Conditional(np.ones(2), offset, log_weight, 0.0)
+    z, log_slope = by_kernel(mixture, x, inverse=False)
+    z_there, log_slope_there = mixture.gaussianize(x)
+    np.testing.assert_allclose(z, z_there, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(log_slope, log_slope_there, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.usefixtures("either")
@@ -88,8 +118,8 @@ def test_map_is_that_of_the_distribution_function():
     sd = 1.0 / mixture.factor[:, None]
     parts = stats.norm(-mixture.offset * sd, sd)
     z, log_slope = mixture.gaussianize(x)
-    cdf = (mixture.weight * parts.cdf(x)).sum(axis=0)
-    pdf = (mixture.weight * parts.pdf(x)).sum(axis=0)
+    cdf = (np.exp(mixture.log_weight) * parts.cdf(x)).sum(axis=0)
+    pdf = (np.exp(mixture.log_weight) * parts.pdf(x)).sum(axis=0)
     np.testing.assert_allclose(stats.norm.cdf(z), cdf, rtol=1e-12)
     np.testing.assert_allclose(
         log_slope, np.log(pdf) - stats.norm.logpdf(z), rtol=1e-11, atol=1e-12
@@ -132,8 +162,7 @@ def test_tilt_makes_an_empty_gap_invertible():
     n = 200
     x = np.linspace(-480.0, 480.0, n)
     offset = np.array([[500.0], [-500.0]]) * np.ones(n)
-    weight = np.full((2, n), 0.5)
-    flat = Conditional(np.ones(2), offset, weight, np.log(weight), 0.0)
+    flat = Conditional(np.ones(2), offset, np.full((2, n), np.log(0.5)), 0.0)
     z, log_slope = flat.gaussianize(x)
     assert np.isfinite(log_slope).all()
     assert log_slope[n // 2] < -1e5

@@ -17,9 +17,8 @@ def path(request, monkeypatch):
     if request.param == "compiled" and not has_numba():
         pytest.skip("kernels are not compiled")
     if request.param == "vectorised":
-        for name in ("gaussianize", "invert"):
-            plain = getattr(_rosenblatt, f"_{name}_vectorised")
-            monkeypatch.setattr(_rosenblatt, f"_{name}", plain)
+        plain = _rosenblatt._solve_vectorised
+        monkeypatch.setattr(_rosenblatt, "_solve", plain)
 
 
 def make_mixture(n_components=4, n_features=3, tilt=0.0, seed=0):
@@ -138,3 +137,22 @@ def test_rows_do_not_depend_on_one_another():
     np.testing.assert_allclose(
         mixture.forward(X[4090:4100])[0], Z[4090:4100], rtol=1e-13
     )
+
+
+def test_kernel_is_the_plain_form_with_hundreds_of_components(monkeypatch):
+    rng, n, d = np.random.default_rng(0), 300, 6
+    factors = 0.2 * np.tril(rng.normal(size=(n, d, d)))
+    factors[:, *np.diag_indices(d)] = rng.uniform(0.02, 0.3, (n, d))
+    means = rng.normal(size=(n, d))
+    mixture = Rosenblatt(rng.dirichlet(np.ones(n)), means, factors, 1e-7)
+    # Among the components, between them, and outside.
+    X = np.r_[draw(mixture, 300), rng.normal(size=(300, d)), 8 * means[:50]]
+    Z, log_det = mixture.forward(X)
+    back, _ = mixture.inverse(Z)
+    alone = np.vstack([mixture.forward(row[None])[0] for row in X[::20]])
+    np.testing.assert_array_equal(alone, Z[::20])
+    np.testing.assert_allclose(back[:300], X[:300], atol=1e-6)
+    monkeypatch.setattr(_rosenblatt, "_solve", _rosenblatt._solve_vectorised)
+    Z_there, log_det_there = mixture.forward(X)
+    np.testing.assert_allclose(Z, Z_there, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(log_det, log_det_there, rtol=1e-9, atol=1e-8)

@@ -1,0 +1,145 @@
+"""The E-step: moments of rows, shared out among the components of a mixture.
+
+Moments are sums of the features of rows (see `destructors.mixture._shares`), each
+weighted by what a component gets of the row.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import gen_batches
+
+from destructors.mixture import _shares as shares
+from destructors.mixture._covariance import Full
+from destructors.rows import Rows
+
+# Numbers in the arrays of a block of rows: what fits into the second-level cache.
+_BLOCK_SIZE = 2**17
+
+
+class Mixture(NamedTuple):
+    """Parameters of a mixture; shapes as in `destructors.mixture._covariance`."""
+
+    weights: NDArray
+    means: NDArray
+    covariances: NDArray
+
+
+class Listed(NamedTuple):
+    """The components that have a part in each row.
+
+    Attributes
+    ----------
+    components : ndarray of int32 of shape (n_listed,)
+        Those of the first row, then those of the second …
+    ends : ndarray of int64 of shape (n_samples,)
+        Where those of each row end.
+    """
+
+    components: NDArray
+    ends: NDArray
+
+
+def expect(
+    rows: Rows, type_: Full, mixture: Mixture
+) -> tuple[NDArray, float, list[Listed]]:
+    """Share rows out among all components.
+
+    Parameters
+    ----------
+    rows : Rows
+        Rows in standard units.
+    type_ : Full
+        Covariance type.
+    mixture : Mixture
+        The components.
+
+    Returns
+    -------
+    moments : ndarray of shape (n_components, n_features)
+        Sums of features.
+    total : float
+        Sum of the log-densities, in nats.
+    listed : list of Listed
+        Which components have more than a few millionths of a row, by blocks.
+    """
+    coefficients = np.ascontiguousarray(type_.coefficients(*mixture).T)
+    return rows.sum(_expect, type_, coefficients, mixture.covariances)
+
+
+def expect_listed(
+    rows: Rows, listed: list[Listed], type_: Full, mixture: Mixture
+) -> tuple[NDArray, float]:
+    """Share rows out among the components that are listed; see `expect`.
+
+    This is a partial E-step (Neal and Hinton, *A view of the EM algorithm that
+    justifies incremental, sparse, and other variants*, 1998): a bound of the likelihood
+    rises in each step, and the bound is the likelihood but for the millionths.
+    """
+    coefficients = np.ascontiguousarray(type_.coefficients(*mixture))
+    state = type_, coefficients, mixture.covariances
+    return rows.sum(_expect_listed, *state, each=listed)
+
+
+def pool(rows: Rows, type_: Full) -> NDArray:
+    """Return the moments of rows that all go to one component."""
+    return rows.sum(_pool, type_)
+
+
+def _expect(
+    rows: Rows, type_: Full, coefficients: NDArray, covariances: NDArray
+) -> tuple[NDArray, float, list[Listed]]:
+    X, weights = np.ascontiguousarray(rows.values), rows.weights
+    n_features, n_components = coefficients.shape
+    n_rows = min(len(X), max(256, _BLOCK_SIZE // (n_components + n_features)))
+    moments, total = np.zeros((n_components, n_features)), 0.0
+    features, logs = np.empty((n_rows, n_features)), np.empty((n_rows, n_components))
+    found, ends = np.empty(n_rows * n_components, np.int32), np.empty(len(X), np.int64)
+    parts: list[NDArray] = []
+    n_listed = 0
+    for block in gen_batches(len(X), n_rows):
+        n = len(X[block])
+        shares.fill_features(X[block], *type_.products, features[:n])
+        np.matmul(features[:n], coefficients, out=logs[:n])
+        total += shares.share_all(
+            logs[:n], features[:n], weights[block], moments, found, ends[block]
+        )
+        total += _add_offset(type_, X[block], weights[block], covariances)
+        parts.append(found[: ends[block][-1]].copy())
+        ends[block] += n_listed
+        n_listed += len(parts[-1])
+    return moments, total, [Listed(np.concatenate(parts), ends)]
+
+
+def _expect_listed(
+    rows: Rows,
+    listed: Listed,
+    type_: Full,
+    coefficients: NDArray,
+    covariances: NDArray,
+) -> tuple[NDArray, float]:
+    X, weights = np.ascontiguousarray(rows.values), rows.weights
+    moments = np.zeros_like(coefficients)
+    total = shares.share_listed(
+        X, *type_.products, weights, coefficients, *listed, moments
+    )
+    return moments, total + _add_offset(type_, X, weights, covariances)
+
+
+def _add_offset(
+    type_: Full, X: NDArray, weights: NDArray, covariances: NDArray
+) -> float:
+    """Return the sum of the part of the log-densities that all components share."""
+    return float(np.sum(weights * type_.offset(X.T, covariances)))
+
+
+def _pool(rows: Rows, type_: Full) -> NDArray:
+    X, weights = np.ascontiguousarray(rows.values), rows.weights
+    n_features = 1 + X.shape[1] + len(type_.products[0])
+    moments = np.zeros((1, n_features))
+    for block in gen_batches(len(X), max(256, _BLOCK_SIZE // n_features)):
+        features = np.empty((len(X[block]), n_features))
+        shares.fill_features(X[block], *type_.products, features)
+        moments += weights[block] @ features
+    return moments

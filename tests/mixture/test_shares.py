@@ -1,0 +1,83 @@
+"""Rows shared out among components: all of them, or those that are listed."""
+
+import numpy as np
+import pytest
+
+from destructors.mixture import GaussianMixtureDestructor
+from destructors.mixture._covariance import COVARIANCES
+from destructors.mixture._em import EM
+from destructors.mixture._expectation import Mixture, expect, expect_listed, pool
+from destructors.mixture._shares import (
+    fill_features,
+    share_all,
+    share_listed,
+)
+from destructors.rows import Rows
+
+KERNELS = (fill_features, share_all, share_listed)
+
+
+@pytest.fixture(scope="module")
+def many():
+    """5,000 weighted rows of 64 clusters in 3 dimensions, and their mixture."""
+    rng = np.random.default_rng(0)
+    means = 3.0 * rng.normal(size=(64, 3))
+    X = means[rng.integers(64, size=5000)] + 0.2 * rng.normal(size=(5000, 3))
+    rows = Rows.of(X, rng.uniform(0.5, 2.0, size=5000))
+    roots = 0.2 * (np.eye(3) + 0.3 * rng.normal(size=(64, 3, 3)))
+    return rows, Mixture(np.full(64, 1 / 64), means, roots @ roots.transpose(0, 2, 1))
+
+
+def shared(rows, mixture, covariance_type):
+    type_ = COVARIANCES[covariance_type](rows)
+    covariances = {
+        "full": mixture.covariances,
+        "tied": mixture.covariances.mean(axis=0),
+        "diag": np.diagonal(mixture.covariances, axis1=1, axis2=2),
+        "spherical": np.full((64, 1), 0.04),
+    }[covariance_type]
+    mixture = mixture._replace(covariances=covariances)
+    moments, total, listed = expect(rows, type_, mixture)
+    again, bound = expect_listed(rows, listed, type_, mixture)
+    return moments, total, again, bound, pool(rows, type_), listed
+
+
+@pytest.mark.parametrize("covariance_type", sorted(COVARIANCES))
+def test_those_listed_have_all_but_a_millionth(many, covariance_type):
+    rows, mixture = many
+    moments, total, again, bound, _, listed = shared(rows, mixture, covariance_type)
+    assert len(listed[0].components) < 20 * len(rows)
+    np.testing.assert_allclose(again, moments, atol=1e-4 * np.abs(moments).max())
+    # What is left out can only lower the bound.
+    assert 0.0 <= total - bound < 1e-4 * rows.total
+
+
+@pytest.mark.parametrize("covariance_type", sorted(COVARIANCES))
+def test_plain_forms_equal_the_kernels(many, covariance_type, monkeypatch):
+    compiled = shared(*many, covariance_type)
+    for kernel in KERNELS:
+        monkeypatch.setitem(kernel.__dict__, "_run", kernel.plain)
+    plain = shared(*many, covariance_type)
+    for found, expected in zip(plain[:-1], compiled[:-1], strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(plain[-1][0].ends, compiled[-1][0].ends)
+    np.testing.assert_array_equal(plain[-1][0].components, compiled[-1][0].components)
+
+
+def test_a_fit_by_lists_is_the_fit_of_all_steps(many, monkeypatch):
+    rows, mixture = many
+    start = mixture._replace(covariances=4.0 * mixture.covariances)
+    model = GaussianMixtureDestructor(tol=0.0, max_iter=20)
+
+    def fit():
+        return EM(model, rows, model.max_iter).fit_from(
+            Mixture(
+                np.r_[0.99 * start.weights, 0.01],
+                np.r_[start.means, np.zeros((1, 3))],
+                np.r_[start.covariances, np.full((1, 1, 1), 99.0) * np.eye(3)],
+            )
+        )
+
+    by_lists = fit()
+    monkeypatch.setattr("destructors.mixture._em._FEW", 0.0)
+    assert by_lists.lower_bound == pytest.approx(fit().lower_bound, abs=1e-4)
