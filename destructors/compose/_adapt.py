@@ -322,7 +322,8 @@ def _quantile(transformer: preprocessing.QuantileTransformer, X: NDArray) -> Map
     # Scaled to at most 1, huge numbers are squared like any others.
     size = np.maximum(np.abs(X).max(axis=0), np.finfo(float).tiny)
     spread = size * (X / size).std(axis=0)
-    spread[spread == 0.0] = 1.0
+    # A smaller one has no reciprocal.
+    spread[spread < 1e-301] = 1.0
     tails = np.full(d, _QUANTILE_TAIL)
     scores = HistogramColumns(tuple(edges), tuple(shares), tails, spread)
     if transformer.output_distribution == "uniform":
