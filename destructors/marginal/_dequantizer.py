@@ -242,5 +242,5 @@ def _choose_widths(values: NDArray, mass: NDArray, is_repeated: NDArray) -> NDAr
     else:
         # Wide enough for the gaps between them to vanish.
         spread = 10.0 * np.ptp(values)
-    # Narrower ones would be no numbers, as in a column that cannot be told from constant.
+    # Shares of a smaller one would be no numbers: as in a column that is constant.
     return shares * (spread if spread > _SMALLEST_SPREAD else 1.0)

@@ -236,6 +236,28 @@ class Case:
                 f"was fitted, but then refuses rows: {refusal}"
             ) from refusal
 
+    def resolution(self, kind: str) -> tuple[NDArray, NDArray]:
+        """Return how far rows, and log-determinants, move where float64 moves latents.
+
+        By 16 units in the last place of the largest entry of a latent row, in three
+        directions: what a row differs by from another with the same latents, up to
+        rounding, no inverse can tell. Finite and far rows of a base on the cube keep
+        to it.
+        """
+        points, (Z, _, back, log_det, _) = self.kinds[kind], self.images[kind]
+        random = np.random.default_rng(5)
+        size = 16.0 * np.spacing(np.abs(Z).max(axis=1, keepdims=True))
+        moved_X, moved_log_det = np.zeros(Z.shape), np.zeros(len(Z))
+        for _ in range(3):
+            other = Z + size * random.uniform(-1.0, 1.0, Z.shape)
+            if type(self.model.base) is Uniform:
+                other = np.clip(other, 0.0, 1.0)
+            X, also = attempt(self.model.inverse, Points(other, points.domain))
+            with np.errstate(over="ignore"):
+                moved_X = np.maximum(moved_X, np.abs(X / 2 - back / 2) * 2)
+            moved_log_det = np.maximum(moved_log_det, np.abs(also - log_det))
+        return moved_X, moved_log_det
+
     def has_digits(self, Z: NDArray, margin: float = 1e-6) -> NDArray:
         """Return which latent rows float64 resolves: not those at faces of the cube."""
         if type(self.model.base) is not Uniform:
