@@ -276,8 +276,9 @@ class QuadraticSpline(Spline):
         spline : QuadraticSpline
             ``x + share * (t(x) - x)``, exactly.
         """
-        values = self.knots + share * (self.values - self.knots)
-        slopes = 1.0 + share * (self.slopes - 1.0)
+        # No differences: next to large knots they would have no digits of the values.
+        values = (1.0 - share) * self.knots + share * self.values
+        slopes = (1.0 - share) + share * self.slopes
         return QuadraticSpline(self.knots, values, slopes, self.starts)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import destructors
-from destructors.base_distributions import Uniform
+from destructors.base_distributions import StandardNormal, Uniform
 from tests.fuzz.models import Model, Points
 from tests.fuzz.tables import Table
 
@@ -31,6 +31,7 @@ _SUBJECTS = ("olumn", "row", "feature", "sample", "weight", "parameter", "domain
 _MOST_ROWS = 60
 _FAR = 1e5
 _LARGEST = 1e307
+_UNLIKE = 100.0
 
 
 class Violation(AssertionError):
@@ -236,6 +237,17 @@ class Case:
                 f"was fitted, but then refuses rows: {refusal}"
             ) from refusal
 
+    def is_unlike_training(self, kind: str) -> NDArray:
+        """Return which rows no row is like that the model was fitted to.
+
+        Those moved off the training rows, and training rows that it held out and puts
+        at a hundred standard deviations.
+        """
+        Z = self.images[kind][0]
+        if kind != "training rows" or type(self.model.base) is not StandardNormal:
+            return np.full(len(Z), kind != "training rows")
+        return np.abs(np.asarray(Z, dtype=float)).max(axis=1) > _UNLIKE
+
     def resolution(self, kind: str) -> tuple[NDArray, NDArray]:
         """Return how far rows, and log-determinants, move where float64 moves latents.
 
@@ -247,7 +259,7 @@ class Case:
         points, (Z, _, back, log_det, _) = self.kinds[kind], self.images[kind]
         random = np.random.default_rng(5)
         size = 16.0 * np.spacing(np.abs(Z).max(axis=1, keepdims=True))
-        moved_X, moved_log_det = np.zeros(Z.shape), np.zeros(len(Z))
+        moved_X, moved_log_det = np.zeros(back.shape), np.zeros(len(Z))
         for _ in range(3):
             other = Z + size * random.uniform(-1.0, 1.0, Z.shape)
             if type(self.model.base) is Uniform:

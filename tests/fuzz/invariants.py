@@ -89,12 +89,14 @@ def check_round_trip(case: Case) -> None:
             scale = least_scale(case.name, case.scale, case.centre)
             apart = np.abs(X / 2 - case.centre / 2) / (scale / 2 + 5e-324)
             magnitude = np.maximum(apart.max(axis=1, keepdims=True), 1.0)
-            if kind != "training rows" and type(case.model.base) is StandardNormal:
-                size = np.abs(np.asarray(Z, dtype=float)).max(axis=1, keepdims=True)
-                magnitude = np.maximum(magnitude, size)
+            unlike = case.is_unlike_training(kind)
+            if type(case.model.base) is StandardNormal:
+                size = np.abs(np.asarray(Z, dtype=float)).max(axis=1)
+                size = np.where(unlike, size, 1.0)
+                magnitude = np.maximum(magnitude, size[:, None])
             allowed = 1e-6 * scale * magnitude + 16.0 * np.spacing(np.abs(X))
-            if kind != "training rows" and (off > allowed).any():
-                allowed += 4.0 * case.resolution(kind)[0]
+            if (off > allowed)[unlike].any():
+                allowed[unlike] += 4.0 * case.resolution(kind)[0][unlike]
             relative = (off / allowed).max(axis=1)
         bad = ~(relative <= 1.0) & digits
         if bad.any():
@@ -128,8 +130,9 @@ def check_log_dets(case: Case) -> None:
             scale = least_scale(case.name, case.scale, case.centre)
             last_place = np.spacing(np.abs(case.kinds[kind].X)) / (scale + 5e-324)
             off -= 100.0 * last_place.max(axis=1)
-            if kind != "training rows" and (off > tolerance).any():
-                off -= 4.0 * case.resolution(kind)[1]
+            unlike = case.is_unlike_training(kind)
+            if (off > tolerance)[unlike].any():
+                off[unlike] -= 4.0 * case.resolution(kind)[1][unlike]
         off = off[case.has_digits(Z)]
         require_share(off, tolerance, f"log-determinants of {kind} and back")
 
