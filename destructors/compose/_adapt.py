@@ -20,6 +20,9 @@ from destructors.maps._map import External, Mapped
 from destructors.maps._power import PowerColumns
 from destructors.rows import Fold, repeat_rows
 
+# Places of each column that have to come back from powers, up to this share of the
+# range and so many nats.
+_N_GRID, _POWER_LOSS = 257, 1e-8
 # scikit-learn clips quantiles at this distance from 0 and 1.
 _QUANTILE_TAIL = 1e-7
 # Their fit depends on the extremes alone, or on nothing: no positive weight changes it.
@@ -296,7 +299,19 @@ def _power(transformer: preprocessing.PowerTransformer, X: NDArray) -> Map:
         at_ends = PowerColumns(exponents, shift, scale, outer, kind).at_ends
     # Where powers over- or underflow, no farther than the data.
     ends = np.where(np.isfinite(at_ends).all(axis=0).T, outer, inner)
-    return PowerColumns(exponents, shift, scale, ends, kind)
+    for reach in (ends, inner):
+        # Where the power is flat its image has no digits of the column.
+        map_ = PowerColumns(exponents, shift, scale, reach, kind)
+        grid = np.linspace(*reach.T, _N_GRID)
+        Z, log_det = map_.forward(grid)
+        back, log_det_back = map_.inverse(Z)
+        lost = (np.abs(back - grid) > _POWER_LOSS * spread).any(axis=0)
+        if not lost.any() and np.abs(log_det + log_det_back).max() <= _POWER_LOSS:
+            return map_
+    raise ValueError(
+        "PowerTransformer leaves some column no digits to come back by: its exponents "
+        f"are {np.round(exponents, 2).tolist()}. Standardize the features before it."
+    )
 
 
 def _quantile(transformer: preprocessing.QuantileTransformer, X: NDArray) -> Map:

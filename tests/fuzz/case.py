@@ -251,7 +251,7 @@ class Case:
     def resolution(self, kind: str) -> tuple[NDArray, NDArray]:
         """Return how far rows, and log-determinants, move where float64 moves latents.
 
-        By 16 units in the last place of the largest entry of a latent row, in three
+        By 16 units in the last place of the largest entry of a latent row, in eight
         directions: what a row differs by from another with the same latents, up to
         rounding, no inverse can tell. Finite and far rows of a base on the cube keep
         to it.
@@ -260,7 +260,7 @@ class Case:
         random = np.random.default_rng(5)
         size = 16.0 * np.spacing(np.abs(Z).max(axis=1, keepdims=True))
         moved_X, moved_log_det = np.zeros(back.shape), np.zeros(len(Z))
-        for _ in range(3):
+        for _ in range(8):
             other = Z + size * random.uniform(-1.0, 1.0, Z.shape)
             if type(self.model.base) is Uniform:
                 other = np.clip(other, 0.0, 1.0)
