@@ -253,8 +253,7 @@ class Case:
 
         By 16 units in the last place of the largest entry of a latent row, in eight
         directions: what a row differs by from another with the same latents, up to
-        rounding, no inverse can tell. Finite and far rows of a base on the cube keep
-        to it.
+        rounding, no inverse can tell.
         """
         points, (Z, _, back, log_det, _) = self.kinds[kind], self.images[kind]
         random = np.random.default_rng(5)
@@ -269,6 +268,18 @@ class Case:
                 moved_X = np.maximum(moved_X, np.abs(X / 2 - back / 2) * 2)
             moved_log_det = np.maximum(moved_log_det, np.abs(also - log_det))
         return moved_X, moved_log_det
+
+    def log_det_of_return(self, kind: str) -> NDArray:
+        """Return log-determinants at the rows that come back, instead of at the rows.
+
+        NaN where their latents differ by more than 16 units in the last place of the
+        largest entry: to others both are one row, as far as float64 can hold it.
+        """
+        points, (Z, _, back, *_) = self.kinds[kind], self.images[kind]
+        again, log_det = attempt(self.model.forward, Points(back, points.domain))
+        size = 16.0 * np.spacing(np.abs(Z).max(axis=1, keepdims=True))
+        same = (np.abs(again / 2 - Z / 2) <= size / 2).all(axis=1)
+        return np.where(same, log_det, np.nan)
 
     def has_digits(self, Z: NDArray, margin: float = 1e-6) -> NDArray:
         """Return which latent rows float64 resolves: not those at faces of the cube."""
