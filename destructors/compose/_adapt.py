@@ -115,7 +115,10 @@ def _fit_quietly(transformer: Any, X: NDArray, weight: dict) -> Any:
         # What overflows, or is divided by zero, is not finite afterwards.
         with np.errstate(all="ignore"):
             fitted = transformer.fit(X, **weight)
-    except np.linalg.LinAlgError as error:
+    except (np.linalg.LinAlgError, ValueError) as error:
+        # What overflows inside may also be met by SciPy's own look at its input.
+        if type(error) is ValueError and "infs or NaNs" not in str(error):
+            raise
         raise ValueError(
             f"{name} cannot be fitted: {error} Scale the features, or drop values that "
             "are far too large, before it."
