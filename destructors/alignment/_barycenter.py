@@ -239,7 +239,8 @@ def _choose_slopes(runs: NDArray, rises: NDArray) -> NDArray:
 def splines(maps: NDArray, share: float) -> tuple[RationalQuadraticSpline, ...]:
     """Return a map for each domain, a share of the way from the identity to these."""
     knots, values, slopes = maps
-    values, slopes = knots + share * (values - knots), 1.0 + share * (slopes - 1.0)
+    values = (1.0 - share) * knots + share * values
+    slopes = (1.0 - share) + share * slopes
     return tuple(map(RationalQuadraticSpline.of, knots, values, slopes))
 
 
@@ -261,6 +262,9 @@ def group_means(rows: Rows, n_groups: int) -> NDArray:
     """
     unit = power_of_two(np.abs(rows.values).max(axis=0))
     columns, weight, n_rows = rows.values / unit, rows.weight, len(rows)
+    # Of equal values no sum is rounded.
+    lowest = columns.min(axis=0)
+    columns = columns - lowest
     levels = np.linspace(0.0, 1.0, n_groups + 1)
     if weight is None:
         ordered = np.sort(columns, axis=0)
@@ -269,12 +273,13 @@ def group_means(rows: Rows, n_groups: int) -> NDArray:
         place = levels * n_rows
         whole = np.minimum(place.astype(np.intp), n_rows - 1)
         passed = before[whole] + (place - whole)[:, None] * ordered[whole]
-        return (np.diff(passed, axis=0) * (n_groups / n_rows) * unit).T
+        means = np.diff(passed, axis=0) * (n_groups / n_rows)
+        return ((lowest + means) * unit).T
     means = np.empty((columns.shape[1], n_groups))
     for j, column in enumerate(columns.T):
         order = np.argsort(column)
         mass = np.r_[0.0, weight[order].cumsum()]
         before = np.r_[0.0, (weight[order] * column[order]).cumsum()]
         passed = np.interp(levels * mass[-1], mass, before)
-        means[j] = np.diff(passed) * (n_groups / mass[-1]) * unit[j]
+        means[j] = (lowest[j] + np.diff(passed) * (n_groups / mass[-1])) * unit[j]
     return means

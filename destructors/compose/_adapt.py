@@ -20,6 +20,9 @@ from destructors.maps._map import External, Mapped
 from destructors.maps._power import PowerColumns
 from destructors.rows import Fold, repeat_rows
 
+# Places of each column that have to come back from powers, up to this share of the
+# range and so many nats.
+_N_GRID, _POWER_LOSS = 257, 1e-8
 # scikit-learn clips quantiles at this distance from 0 and 1.
 _QUANTILE_TAIL = 1e-7
 # Their fit depends on the extremes alone, or on nothing: no positive weight changes it.
@@ -112,7 +115,10 @@ def _fit_quietly(transformer: Any, X: NDArray, weight: dict) -> Any:
         # What overflows, or is divided by zero, is not finite afterwards.
         with np.errstate(all="ignore"):
             fitted = transformer.fit(X, **weight)
-    except np.linalg.LinAlgError as error:
+    except (np.linalg.LinAlgError, ValueError) as error:
+        # What overflows inside may also be met by SciPy's own look at its input.
+        if type(error) is ValueError and "infs or NaNs" not in str(error):
+            raise
         raise ValueError(
             f"{name} cannot be fitted: {error} Scale the features, or drop values that "
             "are far too large, before it."
@@ -296,7 +302,19 @@ def _power(transformer: preprocessing.PowerTransformer, X: NDArray) -> Map:
         at_ends = PowerColumns(exponents, shift, scale, outer, kind).at_ends
     # Where powers over- or underflow, no farther than the data.
     ends = np.where(np.isfinite(at_ends).all(axis=0).T, outer, inner)
-    return PowerColumns(exponents, shift, scale, ends, kind)
+    for reach in (ends, inner):
+        # Where the power is flat its image has no digits of the column.
+        map_ = PowerColumns(exponents, shift, scale, reach, kind)
+        grid = np.linspace(*reach.T, _N_GRID)
+        Z, log_det = map_.forward(grid)
+        back, log_det_back = map_.inverse(Z)
+        lost = (np.abs(back - grid) > _POWER_LOSS * spread).any(axis=0)
+        if not lost.any() and np.abs(log_det + log_det_back).max() <= _POWER_LOSS:
+            return map_
+    raise ValueError(
+        "PowerTransformer leaves some column no digits to come back by: its exponents "
+        f"are {np.round(exponents, 2).tolist()}. Standardize the features before it."
+    )
 
 
 def _quantile(transformer: preprocessing.QuantileTransformer, X: NDArray) -> Map:
@@ -322,7 +340,8 @@ def _quantile(transformer: preprocessing.QuantileTransformer, X: NDArray) -> Map
     # Scaled to at most 1, huge numbers are squared like any others.
     size = np.maximum(np.abs(X).max(axis=0), np.finfo(float).tiny)
     spread = size * (X / size).std(axis=0)
-    spread[spread == 0.0] = 1.0
+    # A smaller one has no reciprocal.
+    spread[spread < 1e-301] = 1.0
     tails = np.full(d, _QUANTILE_TAIL)
     scores = HistogramColumns(tuple(edges), tuple(shares), tails, spread)
     if transformer.output_distribution == "uniform":

@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 from destructors._compat import HasMethods, Interval, StrOptions, weighted_percentile
 from destructors.base import Destructor
+from destructors.exceptions import DataWarning
 from destructors.maps import Affine, Map
 from destructors.rows import Fold, Rows, mean_and_scale, repeat_rows
 from destructors.rows._moments import weigh
@@ -138,7 +139,7 @@ class Whitening(Destructor):
 
     Warns
     -----
-    UserWarning
+    DataWarning
         If features are linear combinations of each other, in more rows than there are
         features; the density is regularised along those directions.
 
@@ -273,6 +274,7 @@ def _warn_of_collinear(correlation: NDArray, rows: Rows) -> None:
         f"Features are linear combinations of each other (columns {shown}): the "
         f"density is regularised along {null.sum()} direction(s). Drop the "
         "redundant columns.",
+        DataWarning,
         stacklevel=2,
     )
 

@@ -28,6 +28,7 @@ _BELOW = float(ndtr(-CUTOFF))
 _INSIDE = 1.0 - 2.0 * _BELOW
 # Coordinates inside the cutoff stay off the faces, whatever the rounding.
 _EDGE = 2.0**-53
+_INNERMOST = float(np.nextafter(CUTOFF, 0.0))
 
 
 def to_cube(Z: NDArray) -> NDArray:
@@ -184,21 +185,33 @@ class CubeSteps(BothWays):
         ]
 
     def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
-        U, log_det = to_cube(X), np.zeros(len(X))
+        ahead, moved = way == "forward", X.copy()
+        log_det = np.zeros(len(X))
         for j, edges, below in self._steps:
-            ends = (edges, below) if way == "forward" else (below, edges)
-            U[:, j], log_slope = _interpolate(U[:, j], *ends)
-            log_det += log_slope
-        return from_cube(U, X, log_det)
+            ends = (edges, below) if ahead else (below, edges)
+            x, inside = X[:, j], np.abs(X[:, j]) < CUTOFF
+            z, log_slope = _interpolate(x[inside], *ends)
+            moved[inside, j] = z
+            # Both ways pass through the same normal density: dz'/du' over dz/du.
+            log_slope += 0.5 * (z - x[inside]) * (z + x[inside])
+            log_det[inside] += log_slope
+        return moved, log_det
 
 
-def _interpolate(u: NDArray, knots: NDArray, values: NDArray) -> Mapped:
-    """Interpolate linearly; return values and log-slopes, the latter 0 at 0 and 1,
-    where coordinates beyond the cube stand.
+def _interpolate(x: NDArray, knots: NDArray, values: NDArray) -> Mapped:
+    """Interpolate linearly in the cube; return latent coordinates and log-slopes.
+
+    Places in the cube are measured from both faces: 1 - u has no digits left where u is
+    nearly 1.
     """
-    k = np.clip(np.searchsorted(knots, u, side="right") - 1, 0, len(knots) - 2)
+    below, above = (
+        np.maximum(ndtr(way * x) - _BELOW, 0.0) / _INSIDE for way in (1, -1)
+    )
+    k = np.clip(np.searchsorted(knots, below, side="right") - 1, 0, len(knots) - 2)
     slope = (values[k + 1] - values[k]) / (knots[k + 1] - knots[k])
-    moved = np.clip(values[k] + slope * (u - knots[k]), values[k], values[k + 1])
-    inside = (u > 0.0) & (u < 1.0)
-    moved = np.where(inside, moved, u)
-    return moved, np.where(inside, np.log(slope), 0.0)
+    low, high = values[k], 1.0 - values[k + 1]
+    below = low + slope * np.maximum(below - knots[k], 0.0)
+    above = high + slope * np.maximum(above - (1.0 - knots[k + 1]), 0.0)
+    z = normal_scores(_BELOW + _INSIDE * below, _BELOW + _INSIDE * above)
+    # Rounding leads no coordinate out of the cube, where it would stay.
+    return np.clip(z, -_INNERMOST, _INNERMOST), np.log(slope)

@@ -100,9 +100,8 @@ class _Column:
         self.above = tail + np.r_[np.cumsum(probabilities[::-1])[::-1], 0.0]
         self.values = normal_scores(self.below, self.above)
         self.widths = np.diff(edges)
-        density = probabilities[[0, -1]] / self.widths[[0, -1]]
-        steepest = density / np.exp(-0.5 * self.values[[0, -1]] ** 2 - HALF_LOG_2PI)
-        self.tail_slopes = np.minimum(steepest, 1.0 / scale)
+        steepest = self._log_slope(np.array([0, -1]), self.values[[0, -1]])
+        self.tail_slopes = np.exp(np.minimum(steepest, -np.log(scale)))
 
     def forward(self, x: NDArray) -> Mapped:
         k = self._find(self.edges, x)
@@ -111,6 +110,9 @@ class _Column:
         below = self.below[k] + share * self.probabilities[k]
         above = self.above[k + 1] + (1.0 - share) * self.probabilities[k]
         z = normal_scores(below, above)
+        # Edges to the bit: what lies on one, where the density jumps, comes back there.
+        for end in (0, 1):
+            z = np.where(inside == self.edges[k + end], self.values[k + end], z)
         log_slope = self._log_slope(k, z)
         extrapolate(x, z, log_slope, self.edges, self.values, self.tail_slopes)
         return z, log_slope
@@ -123,6 +125,7 @@ class _Column:
             1.0 - (ndtr(-z) - self.above[k + 1]) / self.probabilities[k],
         )
         x = self.edges[k] + np.clip(share, 0.0, 1.0) * self.widths[k]
+        x = np.where(z == self.values[k], self.edges[k], x)
         log_slope = self._log_slope(k, np.clip(z, self.values[0], self.values[-1]))
         extrapolate(
             x, z, log_slope, self.edges, self.values, self.tail_slopes, back=True
@@ -134,7 +137,7 @@ class _Column:
         return np.clip(k, 0, len(self.widths) - 1)
 
     def _log_slope(self, k: NDArray, z: NDArray) -> NDArray:
-        log_density = np.log(self.probabilities[k] / self.widths[k])
+        log_density = np.log(self.probabilities[k]) - np.log(self.widths[k])
         return log_density + 0.5 * z * z + HALF_LOG_2PI
 
 

@@ -104,36 +104,47 @@ class Spline(Map):
 def _apply_piece(v, k, rational, inverse, knots, values, slopes):
     """Map numbers by the intervals they belong to; return slopes of the map, too.
 
+    A number is measured from both ends of its interval, and only sums of positive
+    terms are taken: next to a steep end the distance from there has digits that the
+    distance from the other end has lost.
+
     Compiled it takes one number, else an array: hence products with conditions, and no
     branches on numbers.
     """
     h, rise = knots[k + 1] - knots[k], values[k + 1] - values[k]
-    offset, length = (v - values[k], rise) if inverse else (v - knots[k], h)
+    places, length = (values, rise) if inverse else (knots, h)
+    offset, rest = v - places[k], places[k + 1] - v
     inside = np.minimum(np.maximum(offset, 0.0), length)
     s = inside / length
-    # In units of the interval, where no square over- or underflows.
-    left, right = slopes[k] * (h / rise), slopes[k + 1] * (h / rise)
+    r = np.minimum(np.maximum(rest, 0.0), length) / length
+    start, end = slopes[k], slopes[k + 1]
+    if rational is not None or inverse:
+        # In units of the interval, where no square over- or underflows.
+        left, right = start * (h / rise), end * (h / rise)
     if inverse:
-        # The root of a quadratic, in the form without cancellation.
+        # Roots of a quadratic, in the form without cancellation. At the ends they are
+        # exactly 0 and 1, so that beyond these the slope is the same both ways.
         if rational is None:
-            b, c = left, 2.0 * (right - left) * s
+            root = np.sqrt(r * left * left + s * right * right)
+            s, r = s * (right + root), r * (left + root)
         else:
-            bend = s * (left + right - 2.0)
-            b, c = left - bend, 4.0 * (1.0 - left + bend) * s
-        root = 2.0 * s / (b + np.sqrt(np.maximum(b * b + c, 0.0)))
-        # At the end exactly 1, so that beyond it the slope is the same both ways.
-        s = np.minimum(np.maximum(root, s >= 1.0), 1.0)
+            bend = r * left - s * right
+            root = np.abs(bend) + np.sqrt(bend * bend + 4.0 * s * r)
+            falls = 1.0 * (bend >= 0.0)
+            s = falls * 2.0 * s + (1.0 - falls) * root
+            r = falls * root + (1.0 - falls) * 2.0 * r
+        both = s + r
+        s, r = s / both, r / both
     if rational is None:
-        slope = slopes[k] + s * (slopes[k + 1] - slopes[k])
-        gain = 0.5 * h * s * (slopes[k] + slope)
+        slope = r * start + s * end
+        gain = 0.5 * h * s * (start + slope)
         # Within the interval this is what the quotient s has lost by rounding.
         inside = inside if inverse else s * h
     else:
-        both = s * (1.0 - s)
-        above = right * s * s + 2.0 * both + left * (1.0 - s) * (1.0 - s)
-        below = 1.0 + (left + right - 2.0) * both
-        slope = rise / h * above / (below * below)
-        gain = rise * (s * s + left * both) / below
+        both = 2.0 * s * r
+        below = s * s + r * r + 0.5 * (left + right) * both
+        slope = rise / h * (right * s * s + both + left * r * r) / (below * below)
+        gain = rise * (s * s + 0.5 * left * both) / below
     if inverse:
         return knots[k] + s * h + (offset - inside) / slope, slope
     return values[k] + gain + (offset - inside) * slope, slope
@@ -265,8 +276,9 @@ class QuadraticSpline(Spline):
         spline : QuadraticSpline
             ``x + share * (t(x) - x)``, exactly.
         """
-        values = self.knots + share * (self.values - self.knots)
-        slopes = 1.0 + share * (self.slopes - 1.0)
+        # No differences: next to large knots they would have no digits of the values.
+        values = (1.0 - share) * self.knots + share * self.values
+        slopes = (1.0 - share) + share * self.slopes
         return QuadraticSpline(self.knots, values, slopes, self.starts)
 
 

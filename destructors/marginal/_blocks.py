@@ -28,7 +28,7 @@ _NARROWEST = 1e-6
 # across, and its density would jump.
 _CLOSEST = 1e-10
 # So would blocks of a smaller probability, on the way back.
-_LIGHTEST = 1e-9
+_LIGHTEST = 1e-8
 
 
 class BlockGaussianizer(FeaturewiseDestructor):

@@ -18,6 +18,8 @@ _N_POINTS = 512
 _SMALLEST_RANGE = 1e-301
 # A spread that is a smaller share of the next wider one is that of one repeated value.
 _ROUNDING = 1e-12
+# In units of the scale no value lies farther out, so that its square is a number.
+_FARTHEST = 1e100
 # No gap between neighbouring points counts for more than this when knots are placed:
 # a far outlier would else draw most of them into the void before it.
 _LARGEST_GAP = 1.0
@@ -29,8 +31,9 @@ _SMALLEST_SPACING = 1e-6
 _VOID = 1e4
 _LOG_4 = np.log(4.0)
 # A density jumps only between values that are farther apart than this, in robust
-# standard units, and than so many units of the last place: rounding, that of a way
-# there and back too, then carries no row across.
+# standard units or as a share of the distance from the center, and than so many units
+# of the last place: rounding, that of a way there and back too, then carries no row
+# across.
 _SMALLEST_GAP, _GAP_ULPS = 1e-10, 16.0
 
 
@@ -177,7 +180,9 @@ def rank_scores(weight: NDArray) -> NDArray:
     return np.where(below < above, scores, -scores)
 
 
-def edges_between(values: NDArray, edges: NDArray, scale: float) -> NDArray:
+def edges_between(
+    values: NDArray, edges: NDArray, center: float, scale: float
+) -> NDArray:
     """Move edges, at which a density jumps, to the middle between neighbouring values.
 
     Parameters
@@ -186,8 +191,8 @@ def edges_between(values: NDArray, edges: NDArray, scale: float) -> NDArray:
         Sorted values, not all equal.
     edges : ndarray of shape (n_edges,)
         Increasing, at least two: from the smallest to the largest value.
-    scale : float
-        Robust standard deviation.
+    center, scale : float
+        Robust location and standard deviation.
 
     Returns
     -------
@@ -195,16 +200,19 @@ def edges_between(values: NDArray, edges: NDArray, scale: float) -> NDArray:
         Strictly increasing; fewer than there were where several meet in a gap. The
         outermost lie half a gap beyond the values.
     """
-    gaps = np.diff(values)
+    gaps, middles = np.diff(values), values[:-1] + 0.5 * np.diff(values)
     rounding = _GAP_ULPS * np.spacing(np.maximum(-values[:-1], values[1:]))
-    open_ = np.flatnonzero(gaps > np.maximum(_SMALLEST_GAP * scale, rounding))
+    least = _SMALLEST_GAP * np.maximum(scale, np.abs(middles - center))
+    open_ = np.flatnonzero(gaps > np.maximum(least, rounding))
     if not len(open_):
         open_ = np.argmax(gaps, keepdims=True)
-    gaps, middles = gaps[open_], values[open_] + 0.5 * gaps[open_]
+    gaps, middles = gaps[open_], middles[open_]
     inner = edges[1:-1]
     above = np.minimum(np.searchsorted(middles, inner), len(middles) - 1)
     below = np.maximum(above - 1, 0)
-    is_below = inner - middles[below] < middles[above] - inner
+    # Of two that are as near, up to rounding, the lower.
+    farther = inner - middles[below] - (middles[above] - inner)
+    is_below = farther < _SMALLEST_GAP * scale
     inner = middles[np.where(is_below, below, above)]
     ends = values[[0, -1]] + 0.5 * np.array([-gaps[0], gaps[-1]])
     moved = np.unique(np.r_[ends, inner])
@@ -258,18 +266,11 @@ def _cross_voids(
     The map rises with the logarithm there: a straight line, from here to an outlier at
     1e30, would have no digits left for what lies at 1e5, and rows would not come back.
     """
-    ends = np.arcsinh(knots)
-    # From where zero lies between, the distance quadruples both ways.
-    nearest = np.maximum(np.maximum(knots[:-1], -knots[1:]), 0.0)
-    is_void = np.diff(knots) > _VOID * (1.0 + nearest)
+    is_void, k, places = _places_in_voids(knots)
     if not is_void.any():
         return knots, values, slopes
+    ends, added = np.arcsinh(knots), np.sinh(places)
     rates = np.diff(values) / np.where(is_void, np.diff(ends), np.inf)
-    places = np.arange(np.ceil(ends[0] / _LOG_4), np.ceil(ends[-1] / _LOG_4)) * _LOG_4
-    k = np.clip(np.searchsorted(ends, places) - 1, 0, len(ends) - 2)
-    inside = is_void[k] & (places - ends[k] > 0.5) & (ends[k + 1] - places > 0.5)
-    k, places = k[inside], places[inside]
-    added = np.sinh(places)
     # Next to a void the slope is about that in it.
     slopes = slopes.copy()
     for side in (slice(None, -1), slice(1, None)):
@@ -284,6 +285,47 @@ def _cross_voids(
     )
 
 
+def cross_voids(
+    values: NDArray, edges: NDArray, center: float, scale: float
+) -> NDArray:
+    """Add edges of bins where there are knots in `finish_spline`, for the same reason.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples,)
+        Sorted values, which keep off the edges.
+    edges : ndarray of shape (n_edges,)
+        Increasing.
+    center, scale : float
+        Robust location and standard deviation.
+
+    Returns
+    -------
+    edges : ndarray of shape (n_more,)
+    """
+    _, _, places = _places_in_voids(edges / scale - center / scale)
+    added = center + scale * np.sinh(places)
+    reach = _SMALLEST_GAP * np.maximum(scale, np.abs(added - center))
+    first, last = (np.searchsorted(values, added + way * reach) for way in (-1, 1))
+    return np.union1d(edges, added[first == last])
+
+
+def _places_in_voids(knots: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Return which intervals are voids; for each place to cross one at its interval,
+    and its inverse hyperbolic sine.
+    """
+    ends = np.arcsinh(knots)
+    # From where zero lies between, the distance quadruples both ways.
+    nearest = np.maximum(np.maximum(knots[:-1], -knots[1:]), 0.0)
+    is_void = np.diff(knots) > _VOID * (1.0 + nearest)
+    if not is_void.any():
+        return is_void, np.empty(0, np.intp), np.empty(0)
+    places = np.arange(np.ceil(ends[0] / _LOG_4), np.ceil(ends[-1] / _LOG_4)) * _LOG_4
+    k = np.clip(np.searchsorted(ends, places) - 1, 0, len(ends) - 2)
+    inside = is_void[k] & (places - ends[k] > 0.5) & (ends[k + 1] - places > 0.5)
+    return is_void, k[inside], places[inside]
+
+
 def _location_scale(x: NDArray, mass: NDArray) -> tuple[float, float]:
     """Median, and a spread that is not zero: of the middle half, of the middle 98 %, or
     the whole range.
@@ -293,6 +335,7 @@ def _location_scale(x: NDArray, mass: NDArray) -> tuple[float, float]:
         [0.01, 0.25, 0.5, 0.75, 0.99], share, x
     )
     half, most = (high25 - low25) / 1.349, (high1 - low1) / 4.653
-    if half > max(_ROUNDING * most, _SMALLEST_RANGE):
+    smallest = max(_SMALLEST_RANGE, (x[-1] - x[0]) / _FARTHEST)
+    if half > max(_ROUNDING * most, smallest):
         return median, half
-    return median, most if most > _SMALLEST_RANGE else x[-1] - x[0]
+    return median, most if most > smallest else x[-1] - x[0]

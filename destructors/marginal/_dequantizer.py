@@ -25,6 +25,8 @@ _LEAST_SHARE, _LEAST_ROWS = 0.01, 5.0
 _EXCESS = 20.0
 # Values that occur so often on average are all repeated.
 _ALL_REPEATED = 5.0
+# A smaller range cannot be told from none, as in other marginals.
+_SMALLEST_SPREAD = 1e-301
 
 
 class Dequantizer(Destructor):
@@ -240,5 +242,5 @@ def _choose_widths(values: NDArray, mass: NDArray, is_repeated: NDArray) -> NDAr
     else:
         # Wide enough for the gaps between them to vanish.
         spread = 10.0 * np.ptp(values)
-    spread = spread or 1.0
-    return shares * spread
+    # Shares of a smaller one would be no numbers: as in a column that is constant.
+    return shares * (spread if spread > _SMALLEST_SPREAD else 1.0)

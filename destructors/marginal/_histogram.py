@@ -108,13 +108,18 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
         automatic = max(2, int(min(np.round(2.0 * total ** (1 / 3)), most)))
         n_bins = automatic if isinstance(self.n_bins, str) else self.n_bins
         if len(x) == 1:
-            edges = _column.constant_spline(center)[0]
+            wide = edges = _column.constant_spline(center)[0]
         else:
             edges = center + scale * self._place_edges(x, mass, n_bins)
-            edges = _column.edges_between(np.sort(column), edges, scale)
+            values = np.sort(column)
+            wide = _column.edges_between(values, edges, center, scale)
+            edges = _column.cross_voids(values, wide, center, scale)
         n = len(edges) - 1
         bins = np.clip(np.searchsorted(edges, column, side="right") - 1, 0, n - 1)
-        counts = np.bincount(bins, weights=weight, minlength=n) + self.alpha
+        # What a bin across a void is cut into shares its additional rows.
+        parent = np.searchsorted(wide, edges[:-1], side="right") - 1
+        alpha = self.alpha / np.bincount(parent)[parent]
+        counts = np.bincount(bins, weights=weight, minlength=n) + alpha
         probabilities = np.maximum(counts / counts.sum(), _LIGHTEST)
         tail = 0.5 / (total + 1.0)
         inside = (1.0 - 2.0 * tail) / probabilities.sum()

@@ -20,6 +20,8 @@ from destructors.rows._splits import fold_rows, hash_roughly, split_rows
 CONTINUOUS, INTEGER = 0, -1
 # Rows of a block: part of what a sum is, not of where it is taken.
 _BLOCK_ROWS = 65_536
+# The least share of the weight that a row has.
+_RAREST = 2.0**-30
 
 
 @dataclass(frozen=True, eq=False)
@@ -311,10 +313,11 @@ def _along(least: np.ufunc, X: NDArray) -> NDArray:
 def _countable(weight: NDArray) -> NDArray:
     """Return weights that sums, shares and quantiles can tell apart.
 
-    A positive one below the last digit of their sum is taken for that digit: its row
-    still counts as seen. A sum beyond 2**53, more rows than float64 can count, or below
-    2**-20, next to none, is brought there by a power of two. All others stay what they
-    are, to the last bit.
+    Weights count rows. A positive one is taken for a row in 2**30 at least: no table in
+    memory has a rarer one, and next to shares of less, squares of what is left have no
+    digits. A sum beyond 2**53, more rows than float64 can count, or below 2**-20, next
+    to none, is brought there by a power of two. All others stay what they are, to the
+    last bit.
     """
     largest = weight.max(initial=0.0)
     if not largest > 0:
@@ -322,7 +325,7 @@ def _countable(weight: NDArray) -> NDArray:
     exponent = int(np.frexp(largest)[1])
     scaled = np.ldexp(weight, -exponent)
     total = float(scaled.sum())
-    scaled = np.where(weight > 0, np.maximum(scaled, 2.0**-52 * total), 0.0)
+    scaled = np.where(weight > 0, np.maximum(scaled, _RAREST * total), 0.0)
     size = exponent + int(np.frexp(total)[1])
     return np.ldexp(scaled, exponent + int(np.clip(size, -20, 53)) - size)
 

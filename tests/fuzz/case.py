@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import destructors
-from destructors.base_distributions import Uniform
+from destructors.base_distributions import StandardNormal, Uniform
 from tests.fuzz.models import Model, Points
 from tests.fuzz.tables import Table
 
@@ -31,6 +31,7 @@ _SUBJECTS = ("olumn", "row", "feature", "sample", "weight", "parameter", "domain
 _MOST_ROWS = 60
 _FAR = 1e5
 _LARGEST = 1e307
+_UNLIKE = 100.0
 
 
 class Violation(AssertionError):
@@ -235,6 +236,50 @@ class Case:
             raise Violation(
                 f"was fitted, but then refuses rows: {refusal}"
             ) from refusal
+
+    def is_unlike_training(self, kind: str) -> NDArray:
+        """Return which rows no row is like that the model was fitted to.
+
+        Those moved off the training rows, and training rows that it held out and puts
+        at a hundred standard deviations.
+        """
+        Z = self.images[kind][0]
+        if kind != "training rows" or type(self.model.base) is not StandardNormal:
+            return np.full(len(Z), kind != "training rows")
+        return np.abs(np.asarray(Z, dtype=float)).max(axis=1) > _UNLIKE
+
+    def resolution(self, kind: str) -> tuple[NDArray, NDArray]:
+        """Return how far rows, and log-determinants, move where float64 moves latents.
+
+        By 16 units in the last place of the largest entry of a latent row, in eight
+        directions: what a row differs by from another with the same latents, up to
+        rounding, no inverse can tell.
+        """
+        points, (Z, _, back, log_det, _) = self.kinds[kind], self.images[kind]
+        random = np.random.default_rng(5)
+        size = 16.0 * np.spacing(np.abs(Z).max(axis=1, keepdims=True))
+        moved_X, moved_log_det = np.zeros(back.shape), np.zeros(len(Z))
+        for _ in range(8):
+            other = Z + size * random.uniform(-1.0, 1.0, Z.shape)
+            if type(self.model.base) is Uniform:
+                other = np.clip(other, 0.0, 1.0)
+            X, also = attempt(self.model.inverse, Points(other, points.domain))
+            with np.errstate(over="ignore"):
+                moved_X = np.maximum(moved_X, np.abs(X / 2 - back / 2) * 2)
+            moved_log_det = np.maximum(moved_log_det, np.abs(also - log_det))
+        return moved_X, moved_log_det
+
+    def log_det_of_return(self, kind: str) -> NDArray:
+        """Return log-determinants at the rows that come back, instead of at the rows.
+
+        NaN where their latents differ by more than 16 units in the last place of the
+        largest entry: to others both are one row, as far as float64 can hold it.
+        """
+        points, (Z, _, back, *_) = self.kinds[kind], self.images[kind]
+        again, log_det = attempt(self.model.forward, Points(back, points.domain))
+        size = 16.0 * np.spacing(np.abs(Z).max(axis=1, keepdims=True))
+        same = (np.abs(again / 2 - Z / 2) <= size / 2).all(axis=1)
+        return np.where(same, log_det, np.nan)
 
     def has_digits(self, Z: NDArray, margin: float = 1e-6) -> NDArray:
         """Return which latent rows float64 resolves: not those at faces of the cube."""

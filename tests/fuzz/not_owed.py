@@ -64,9 +64,6 @@ NOT_OWED: dict[str, dict[str, str]] = {
     "weights": {
         "standard-scaler": "scikit-learn sums the rows of large offsets otherwise",
     },
-    "round trip": {
-        "power-transformer": "the power of scikit-learn has no digits far from zero",
-    },
 }
 # Models that do not take the scale of a column from its rows, or not where half of them
 # are equal.

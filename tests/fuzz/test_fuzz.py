@@ -13,12 +13,6 @@ from tests.fuzz.tables import recipes
 
 # Tables are the same each time: what fails here fails for everybody. A failing one is
 # not made smaller, which would take minutes: tests/fuzz/shrink.py does it when asked.
-# Causes that are known and open: what they break is the last digits of far-off numbers.
-OPEN = {
-    "kernel": "log-determinants beside values of 1e300",
-    "blocks": "log-determinants where weights range over 600 decades",
-    "rbig-total-correlation": "rows near ones that range over 300 decades",
-}
 short = settings(
     phases=[Phase.generate],
     max_examples=4,
@@ -29,13 +23,7 @@ short = settings(
 )
 
 
-def _marked(name):
-    if name not in OPEN:
-        return name
-    return pytest.param(name, marks=pytest.mark.xfail(reason=OPEN[name], strict=False))
-
-
-@pytest.mark.parametrize("name", [_marked(n) for n in MODELS if n not in SLOW])
+@pytest.mark.parametrize("name", [n for n in MODELS if n not in SLOW])
 @short
 @given(recipe=recipes())
 def test_hostile_tables_break_nothing(name, recipe):

@@ -1,0 +1,32 @@
+"""Whether float64 keeps the digits of rows on their way through a map."""
+
+import numpy as np
+
+from destructors.maps import Map
+from destructors.rows._rows import Rows
+
+# So many rows are looked at.
+_N_CHECKED = 200
+
+
+def find_lost_column(rows: Rows, map_: Map, loss: float) -> int | None:
+    """Return the first column that does not come back from a map, if there is one.
+
+    Parameters
+    ----------
+    rows : Rows
+    map_ : Map
+    loss : float
+        How far most of some rows may come back off, as a share of the spread.
+
+    Returns
+    -------
+    column : int or None
+    """
+    values = rows.values
+    spread = np.percentile(np.abs(values - np.median(values, axis=0)), 90.0, axis=0)
+    some = rows.take(slice(None, None, -(-len(rows) // _N_CHECKED)))
+    Z, _ = map_.forward(some.values, some.context)
+    off = np.abs(map_.inverse(Z, some.context)[0] - some.values)
+    lost = ~(np.percentile(off, 90.0, axis=0) <= loss * spread) & (spread > 0.0)
+    return int(np.flatnonzero(lost)[0]) if lost.any() else None
