@@ -226,9 +226,9 @@ class HiddenTrees:
             self.alpha = first.alpha
             em = self._train(self._make(first.n_classes, len(group)), first.n_epochs)
             before = self._mean(_mean_of(group))
-            if not self._mean(_mean_of([*group, em])) > before + 0.2 * _TOL * abs(
-                before
-            ):
+            gain = self._mean(_mean_of([*group, em])) - before
+            # A mixture has nothing to lose: a small gain is one.
+            if not gain > 0.05 * _TOL * abs(before):
                 break
             group.append(em)
 
