@@ -98,7 +98,10 @@ MODELS: dict[str, Callable[[Case], Destructor]] = {
     "RND": lambda case: _as_published("random", case),
     "GLP": lambda case: _as_published("glp", case),
     "Chow-Liu": lambda case: CategoricalBase(structure="chow-liu", random_state=0),
-    "flow": lambda case: DiscreteTreeFlow(cv=case.cv, random_state=0),
+    # Its permutations are what the paper is about: no hidden states.
+    "flow": lambda case: DiscreteTreeFlow(
+        base=["independent", "chow-liu"], cv=case.cv, random_state=0
+    ),
 }
 
 

@@ -11,12 +11,15 @@ from destructors.maps._distributions import (
     StandardNormal,
     Uniform,
 )
+from destructors.maps._hidden_tree import HiddenTree, Mixture
 
 __all__ = [
     "ChowLiuTree",
     "Distribution",
+    "HiddenTree",
     "IndependentCategorical",
     "JointDistribution",
+    "Mixture",
     "StandardNormal",
     "Uniform",
 ]

@@ -237,6 +237,7 @@ REGISTRY: dict[str, Entry] = {
     "permutation-random": Entry(TreePermutation(splitter="random", max_samples=0.7)),
     "categorical-base": Entry(CategoricalBase()),
     "chow-liu-tree": Entry(CategoricalBase(structure="chow-liu", alpha=1.0)),
+    "hidden-tree": Entry(CategoricalBase(structure="hidden-tree")),
     # compose
     "pipeline": Entry(
         DestructorPipeline(

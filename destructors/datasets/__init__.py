@@ -9,6 +9,7 @@ from destructors.datasets._generated import (
 )
 from destructors.datasets._loaders import (
     load_anomaly,
+    load_binary,
     load_cop,
     load_density,
     load_mnist,
@@ -24,6 +25,7 @@ from destructors.datasets._planar import (
 
 __all__ = [
     "load_anomaly",
+    "load_binary",
     "load_cop",
     "load_density",
     "load_mnist",

@@ -21,6 +21,7 @@ _COP = {
     "COP-M": "discrete/coup_data_4_2_moderate_corr.npy",
     "COP-W": "discrete/coup_data_4_2_weak_corr.npy",
 }
+_BINARY = ("nltcs", "plants", "baudio", "accidents", "dna", "bbc")
 # The set of the collection that each is made of, where it is of one.
 _DENSITY = {
     "wilt": "Wilt",
@@ -208,6 +209,43 @@ def load_cop(name: str) -> Bunch:
     _check_name(name, _COP, "COP data set")
     codes = np.load(find(_COP[name]))
     return Bunch(data=codes.astype(np.intp), DESCR=f"{name}, from discrete tree flows")
+
+
+def load_binary(name: str) -> Bunch:
+    """Load a binary data set of the literature on tractable models, as it is parted.
+
+    Parameters
+    ----------
+    name : {"nltcs", "plants", "baudio", "accidents", "dna", "bbc"}
+        Which.
+
+    Returns
+    -------
+    data : Bunch
+        ``train``, ``val``, ``test`` : ndarray of int of shape (n_samples, n_features),
+        zeros and ones; ``DESCR`` : str.
+
+    Raises
+    ------
+    ValueError
+        If there is no data set of that name.
+    OSError
+        If it is not in the folder that the environment variable ``DESTRUCTORS_DATA``
+        names, as ``discrete/debd/<name>.npz``.
+
+    References
+    ----------
+    J. Van Haaren and J. Davis, *Markov network structure learning: a randomized feature
+    generation approach*, AAAI 2012.
+    """
+    _check_name(name, _BINARY, "binary data set")
+    path = f"discrete/debd/{name}.npz"
+    with np.load(find(path)) as arrays:
+        parts = {
+            key: arrays[member].astype(np.intp)
+            for key, member in (("train", "train"), ("val", "valid"), ("test", "test"))
+        }
+    return Bunch(**parts, DESCR=f"{name}, from {path}")
 
 
 def _check_name(name: str, known: Collection[str], what: str) -> None:

@@ -10,8 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from destructors._compat import Interval
 from destructors.base import Destructor
-from destructors.discrete import _base
-from destructors.discrete._base import CategoricalBase
+from destructors.discrete import _copies, _distributions
+from destructors.discrete._base import CategoricalBase, DiscreteDestructor
+from destructors.discrete._distributions import HIDDEN
+from destructors.discrete._hidden_tree import HiddenTrees
 from destructors.discrete._tree_permutation import TreePermutation
 from destructors.greedy import (
     Greedy,
@@ -21,6 +23,7 @@ from destructors.greedy import (
     StackTask,
     TryAll,
 )
+from destructors.maps import Map
 from destructors.rows import Fold, Rows
 
 # Parameters that each permutation of the stack takes over.
@@ -62,10 +65,16 @@ class _DiscreteTask(StackTask):
         # Held-out scores of the bases on a fold, and after a layer.
         self._scores: WeakKeyDictionary[Any, NDArray] = WeakKeyDictionary()
         self.first = self._choose(folds)
+        # The best of each structure without any permutation.
+        self.structure_scores: dict[str, float] = {}
+        means = np.mean([self._score_bases(fold) for fold in folds], axis=0)
+        for (structure, _), mean in zip(bases, means.tolist(), strict=True):
+            if not mean < self.structure_scores.get(structure, -np.inf):
+                self.structure_scores[structure] = mean
 
     def _score_bases(self, fold: Any) -> NDArray:
         if fold not in self._scores:
-            self._scores[fold] = _base.score_bases(fold, self.bases)
+            self._scores[fold] = _distributions.score_bases(fold, self.bases)
         return self._scores[fold]
 
     def _choose(self, places: Sequence[Any]) -> tuple[str, float]:
@@ -74,7 +83,7 @@ class _DiscreteTask(StackTask):
         return self.bases[np.argmax(np.mean(scores, axis=0))]
 
     def score(self, state: Fold) -> Scores:
-        [base] = _base.fit_bases(state.train, [self._choose([state])])
+        [base] = _distributions.fit_bases(state.train, [self._choose([state])])
         held_out = float(self._score_bases(state).max())
         return Scores(state.train.score(base), held_out, held_out)
 
@@ -90,7 +99,7 @@ class _DiscreteTask(StackTask):
         return dict(zip(("base", "alpha"), self._choose(layers), strict=True))
 
 
-class DiscreteTreeFlow(_base.DiscreteDestructor, GreedyDestructor):
+class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
     """Probability of categorical data by permutations of categories.
 
     Tree-structured permutations are stacked, each fitted on the output of the last,
@@ -103,10 +112,13 @@ class DiscreteTreeFlow(_base.DiscreteDestructor, GreedyDestructor):
     splitter : {"glp", "random"}, default="glp"
         How a permutation grows: by the best split, or by one that is drawn; see
         `TreePermutation`.
-    base : {"auto", "independent", "chow-liu"}, default="auto"
-        Base distribution: independent columns, or a tree of pairs. "auto" takes, after
-        each layer, the one of higher held-out likelihood. Permutations raise the
-        likelihood of this base.
+    base : {"auto", "independent", "chow-liu", "hidden-tree"} or list of these, \
+            default="auto"
+        Base distributions to choose from: independent columns, a tree of pairs, or a
+        mixture of hidden trees; "auto" stands for all. Of the first two, the one of
+        higher held-out likelihood is taken after each layer, and permutations raise
+        its likelihood. Hidden trees are tried at last, on the rows as they are: where
+        they do better than all permutations, there are none, and otherwise behind them.
     alpha : "auto" or float, default="auto"
         Pseudo-count of each category in the base. "auto" chooses by held-out rows.
     max_depth : int or list of int, default=8
@@ -155,10 +167,15 @@ class DiscreteTreeFlow(_base.DiscreteDestructor, GreedyDestructor):
         Depth that each was allowed.
     n_iter_ : int
         Number of permutations.
-    bases_ : list of IndependentCategorical or ChowLiuTree
+    bases_ : list of Distribution
         The base distribution after 0, 1, … permutations.
-    structure_ : {"independent", "chow-liu"}
+    structure_ : {"independent", "chow-liu", "hidden-tree"}
         Structure of the last of these.
+    structure_scores_ : dict of str to float
+        Mean held-out log probability, in nats: of the best base of each structure
+        without permutations, and under "permutations" of the permutations before one
+        that has no hidden states. Where "hidden-tree" is the largest, permutations
+        bring nothing and ``n_iter_`` is 0.
     alpha_ : float
         Its smoothing.
     train_score_ : ndarray of shape (``n_iter_ + 1``,)
@@ -176,7 +193,7 @@ class DiscreteTreeFlow(_base.DiscreteDestructor, GreedyDestructor):
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
         Names of features seen in `fit`, if all are strings.
-    base_distribution_ : IndependentCategorical or ChowLiuTree
+    base_distribution_ : IndependentCategorical, ChowLiuTree, HiddenTree or Mixture
         The base distribution.
 
     See Also
@@ -224,7 +241,9 @@ class DiscreteTreeFlow(_base.DiscreteDestructor, GreedyDestructor):
         self,
         *,
         splitter: Literal["glp", "random"] = "glp",
-        base: Literal["auto", "independent", "chow-liu"] = "auto",
+        base: (
+            Literal["auto", "independent", "chow-liu", "hidden-tree"] | Sequence[str]
+        ) = "auto",
         alpha: float | Literal["auto"] = "auto",
         max_depth: int | Sequence[int] = 8,
         min_samples_split: float = 2,
@@ -271,26 +290,79 @@ class DiscreteTreeFlow(_base.DiscreteDestructor, GreedyDestructor):
 
     # ------------------------------------------------------------------ fitting
 
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        structures = _distributions.structures_of(self.base, "base")
+        try:
+            map_ = super()._fit(fold, random_state)
+            if HIDDEN in structures:
+                map_ = self._try_hidden_trees(map_, structures == (HIDDEN,), fold)
+        finally:
+            self.__dict__.pop("_parts", None)
+        return map_
+
+    def _max_layers(self) -> int:
+        # No permutation is fitted to hidden trees.
+        return 0 if self.base in (HIDDEN, [HIDDEN], (HIDDEN,)) else self.max_iter
+
+    def _try_hidden_trees(self, map_: Map, alone: bool, fold: Fold) -> Map:
+        """Put hidden trees in the place of the base where held-out rows gain.
+
+        They are fitted to the rows as they are: where they then do better than all
+        permutations, these are dropped. Otherwise they are tried behind them.
+        """
+        rows, folds, seed = self._parts
+        part, rival = folds[0].through(map_), None
+        assert part.validation is not None
+        if not alone:
+            [base] = _distributions.fit_bases(part.train, self._choices[-1:])
+            rival = base.logpdf(part.validation.values)
+            self.structure_scores_["permutations"] = part.validation.score(base)
+        trees = HiddenTrees(folds[0], self.alpha, seed, rival)
+        self.structure_scores_[HIDDEN] = trees.score()
+        if trees.is_better():
+            self.__dict__.update(self._cut(0, 0).__dict__)
+            self.feature_importances_ = np.zeros(rows.n_features)
+            map_ = self._chain([])
+        elif not len(self.layers_):
+            return map_
+        else:
+            trees = HiddenTrees(part, self.alpha, seed, rival)
+            if not trees.is_better():
+                return map_
+        held_out, rows = trees.score(), rows.through(map_)
+        if fold.validation is None:
+            trees.go_on(rows)
+        bases = [*self.bases_[:-1], trees.to_distribution()]
+        choices = [*self._choices[:-1], (HIDDEN, trees.alpha)]
+        self.__dict__.update(_of_bases(bases, choices))
+        self.train_score_[-1] = rows.score(bases[-1])
+        self.validation_score_[-1] = held_out
+        return map_
+
     def _make_folds(self, fold: Fold, seed: int) -> tuple[list[Fold], Fold | None]:
         rows = self._read_codes(fold.train)
-        bases = _base.list_bases(self.base, self.alpha)
+        structures = _distributions.structures_of(self.base, "base")
+        # Permutations raise the likelihood of a tree where there is no other base.
+        simple = [each for each in structures if each != HIDDEN] or ["chow-liu"]
+        bases = _distributions.list_bases(simple, self.alpha)
         folds, all_rows, cv = [Fold(rows)], None, self.cv
         if fold.validation is not None:
             folds = [self._unique_fold(fold)]
         elif self.early_stopping:
             all_rows = None if cv is None else Fold(rows)
             if cv is None or isinstance(cv, Integral):
-                folds = _base.split_copies(rows, cv, self.validation_fraction, seed)
+                folds = _copies.split_copies(rows, cv, self.validation_fraction, seed)
             else:
                 given = fold.train.split(cv, self.validation_fraction, seed)
                 folds = [self._unique_fold(part) for part in given]
-        elif len(bases) > 1:
+        elif len(bases) > 1 or HIDDEN in structures:
             raise ValueError(
                 "early_stopping=False leaves no held-out rows to choose by: give base "
                 "and alpha, or X_val."
             )
-        # For the task, which is made next.
+        # For the task, which is made next, and for hidden trees at last.
         self._codes = bases, rows, folds
+        self._parts = rows, folds, seed
         return folds, all_rows
 
     def _make_task(
@@ -316,16 +388,17 @@ class DiscreteTreeFlow(_base.DiscreteDestructor, GreedyDestructor):
         task: Any = engine.task
         choices = [task.first]
         choices += [tuple(step.params.values()) for step in engine.steps]
-        rows, bases = task.rows, _base.fit_bases(task.rows, choices[:1])
+        rows, bases = task.rows, _distributions.fit_bases(task.rows, choices[:1])
         for layer, choice in zip(layers, choices[1:], strict=True):
             rows = rows.through(layer.map_)
-            bases += _base.fit_bases(rows, [choice])
+            bases += _distributions.fit_bases(rows, [choice])
         gains = sum((layer._gains for layer in layers), np.zeros(rows.n_features))
         # A copy of the flow as it is now takes it from here.
         self.base_distribution_ = bases[-1]
         return {
             **super()._attributes(engine, seed, layers),
             "feature_importances_": gains / (gains.sum() or 1.0),
+            "structure_scores_": dict(task.structure_scores),
             **_of_bases(bases, choices),
         }
 
@@ -337,6 +410,9 @@ class DiscreteTreeFlow(_base.DiscreteDestructor, GreedyDestructor):
         return part
 
     def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
+        if fitted[0].structure_ == HIDDEN:
+            # Only held-out rows can tell the size of hidden trees.
+            return {}
         last = {"base": fitted[0].structure_, "alpha": fitted[0].alpha_}
         return {**super()._refit_params(fitted), **last}
 

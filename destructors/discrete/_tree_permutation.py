@@ -6,12 +6,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from destructors._compat import Interval, StrOptions
-from destructors.discrete._base import (
-    DiscreteDestructor,
-    find_parents,
-    fit_bases,
-)
+from destructors.discrete._base import DiscreteDestructor
+from destructors.discrete._distributions import fit_bases
 from destructors.discrete._grow import Growth
+from destructors.discrete._pairs import find_parents
 from destructors.maps._permutation import Permutation
 from destructors.rows import Fold, hash_again, hash_rows
 

@@ -32,14 +32,7 @@ class _Codes(Distribution):
         sizes = self.n_categories.tolist()
         for j, (parent, p) in enumerate(zip(self.parents, tables, strict=True)):
             shape = (sizes[j],) if parent < 0 else (sizes[parent], sizes[j])
-            if p.shape != shape:
-                raise ValueError(
-                    f"probabilities[{j}] must have shape {shape}, got {p.shape}."
-                )
-            if not (p > 0).all() or not np.abs(p.sum(axis=-1) - 1.0).max() < _OFF:
-                raise ValueError(
-                    f"probabilities[{j}] must be positive and sum to 1, got {p}."
-                )
+            check_shares(f"probabilities[{j}]", p, shape)
 
     @property
     def n_features(self) -> int:  # type: ignore[override]
@@ -104,10 +97,19 @@ class _Codes(Distribution):
         in the tree avoid their codes is passed up to it, and then features are drawn
         from the roots on: no row is drawn in vain.
         """
+        return self._draw(n_samples, rng, self._avoid(codes)[1])
+
+    def log_without(self, codes: NDArray) -> float:
+        """Return the log probability that no feature has its code; -1 for none."""
+        return self._avoid(codes)[0]
+
+    def _avoid(self, codes: NDArray) -> tuple[float, list[NDArray]]:
+        """Return the log probability that codes are avoided, and tables given that."""
         # Log-probabilities that what hangs on a feature avoids its codes, by its code.
         logs = [np.zeros(k) for k in self.n_categories]
         tables: list[NDArray] = [np.empty(0)] * self.n_features
-        for j in _parents_first(self.parents)[::-1]:
+        whole = 0.0
+        for j in parents_first(self.parents)[::-1]:
             if codes[j] >= 0:
                 logs[j][codes[j]] = -np.inf
             most = logs[j].max()
@@ -117,23 +119,20 @@ class _Codes(Distribution):
             total = share.sum(axis=-1, keepdims=True)
             tables[j] = share / total
             if self.parents[j] >= 0:
-                logs[self.parents[j]] += np.log(total[:, 0])
-        return self._draw(n_samples, rng, tables)
+                logs[self.parents[j]] += most + np.log(total[:, 0])
+            else:
+                whole += float(most + np.log(total[0]))
+        return whole, tables
 
     def _draw(
         self, n_samples: int, rng: np.random.RandomState, tables: Sequence[NDArray]
     ) -> NDArray:
         Z = np.zeros((n_samples, self.n_features), dtype=np.int64)
-        for j in _parents_first(self.parents):
-            parent, table = self.parents[j], np.atleast_2d(tables[j])
-            given = 0 if parent < 0 else Z[:, parent]
-            # The distribution functions of all conditionals, end to end.
-            steps = (np.cumsum(table, axis=1) + np.arange(len(table))[:, None]).ravel()
-            drawn = np.searchsorted(steps, given + rng.uniform(size=n_samples), "right")
-            size = table.shape[1]
-            # The last code that has a probability: rounding must not reach another.
-            last = size - 1 - np.argmax(table[:, ::-1] > 0.0, axis=1)[given]
-            Z[:, j] = np.clip(drawn - size * given, 0, last)
+        none = np.zeros(n_samples, dtype=np.int64)
+        for j in parents_first(self.parents):
+            parent = self.parents[j]
+            given = none if parent < 0 else Z[:, parent]
+            Z[:, j] = draw_codes(tables[j], given, rng)
         return Z
 
 
@@ -249,11 +248,11 @@ class ChowLiuTree(_Codes):
     def __post_init__(self) -> None:
         parents = np.asarray(self.parents, dtype=np.int64)
         object.__setattr__(self, "parents", parents)
-        _parents_first(parents)
+        parents_first(parents)
         super().__post_init__()
 
 
-def _parents_first(parents: NDArray) -> NDArray:
+def parents_first(parents: NDArray) -> NDArray:
     """Return an order of the features, so that a parent comes before its children."""
     depth = np.zeros(len(parents), dtype=np.int64)
     above = parents.copy()
@@ -263,3 +262,29 @@ def _parents_first(parents: NDArray) -> NDArray:
         if depth.max() > len(parents):
             raise ValueError(f"The parents {parents.tolist()} go round in a circle.")
     return np.argsort(depth, kind="stable")
+
+
+def check_shares(
+    name: str, p: NDArray, shape: tuple[int, ...], *, positive: bool = True
+) -> None:
+    """Raise ValueError if probabilities have another shape or no sum of one."""
+    if p.shape != shape or not p.size:
+        raise ValueError(f"{name} must have shape {shape}, got {p.shape}.")
+    able = (p > 0).all() if positive else (p >= 0).all()
+    if not able or not np.abs(p.sum(axis=-1) - 1.0).max() < _OFF:
+        what = "positive" if positive else "non-negative"
+        raise ValueError(f"{name} must be {what} and sum to 1, got {p}.")
+
+
+def draw_codes(table: NDArray, given: NDArray, rng: np.random.RandomState) -> NDArray:
+    """Draw a code for each row, from the line of a table of probabilities that is given
+    for it.
+    """
+    table = np.atleast_2d(table)
+    # The distribution functions of all lines, end to end.
+    steps = (np.cumsum(table, axis=1) + np.arange(len(table))[:, None]).ravel()
+    drawn = np.searchsorted(steps, given + rng.uniform(size=len(given)), "right")
+    size = table.shape[1]
+    # The last code that has a probability: rounding must not reach another.
+    last = size - 1 - np.argmax(table[:, ::-1] > 0.0, axis=1)[given]
+    return np.clip(drawn - size * given, 0, last)

@@ -133,7 +133,7 @@ def check_sample_probability(case: Case) -> None:
 
 def _latent_cells(case: Case) -> NDArray:
     """Return all rows of codes; skip where there are too many."""
-    sizes = [np.shape(p)[-1] for p in case.model.base_distribution_.probabilities]
+    sizes = case.model.base_distribution_.n_categories.tolist()
     if (n_cells := np.prod(sizes, dtype=float)) > 100_000:
         raise SkipTest(f"{n_cells:.3g} cells are too many to go through.")
     return np.array(list(itertools.product(*map(range, sizes))))
