@@ -305,7 +305,7 @@ def _power(transformer: preprocessing.PowerTransformer, X: NDArray) -> Map:
     for reach in (ends, inner):
         # Where the power is flat its image has no digits of the column.
         map_ = PowerColumns(exponents, shift, scale, reach, kind)
-        grid = np.linspace(*reach.T, _N_GRID)
+        grid = np.linspace(reach[:, 0], reach[:, 1], _N_GRID)
         Z, log_det = map_.forward(grid)
         back, log_det_back = map_.inverse(Z)
         lost = (np.abs(back - grid) > _POWER_LOSS * spread).any(axis=0)
