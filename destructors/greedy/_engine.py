@@ -178,8 +178,9 @@ class Greedy:
         """Return the folds to compare candidates on, and whether they are short."""
         if schedule.n_rows is None or len(todo) < 2:
             return states, False
-        n_rows = schedule.n_rows
-        if len(states) == 1 and self.task.size(states[0]) <= 2 * n_rows:
+        size = self.task.size(states[0])
+        n_rows = max(schedule.n_rows, int(schedule.fraction * size))
+        if len(states) == 1 and size <= 2 * n_rows:
             return states, False
         return [self.task.shorten(states[0], n_rows)], True
 

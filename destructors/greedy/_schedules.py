@@ -18,9 +18,11 @@ class Schedule:
         Names of candidates.
     """
 
-    # Rows on which candidates are compared first, and the nats by which one may be
-    # behind the best there to be tried in full. None: there is no such comparison.
+    # Rows on which candidates are compared first, at least, the share of all if that is
+    # more, and the nats by which one may be behind the best there to be tried in full.
+    # None: there is no such comparison.
     n_rows: int | None = None
+    fraction: float = 0.0
     margin: float = 0.0
 
     def __init__(self, *names: str):
@@ -73,7 +75,9 @@ class Race(Schedule):
     *names : str
         Names of candidates.
     n_rows : int
-        Training rows of the comparison, on the first fold.
+        Training rows of the comparison, on the first fold, at least.
+    fraction : float
+        Share of the training rows to compare on, where that is more.
     margin : float
         Nats by which a candidate may be behind the best there.
     then : callable, default=None
@@ -84,11 +88,12 @@ class Race(Schedule):
         self,
         *names: str,
         n_rows: int,
+        fraction: float,
         margin: float,
         then: Callable[[str], str] | None = None,
     ):
         super().__init__(*names)
-        self.n_rows, self.margin = n_rows, margin
+        self.n_rows, self.fraction, self.margin = n_rows, fraction, margin
         self._then = then
 
     def then(self, history: Sequence[Step], gains: Mapping[str, float]) -> list[str]:
