@@ -18,8 +18,8 @@ _N_POINTS = 512
 _SMALLEST_RANGE = 1e-301
 # A spread that is a smaller share of the next wider one is that of one repeated value.
 _ROUNDING = 1e-12
-# In units of the scale no value lies farther out, so that its square is a number.
-_FARTHEST = 1e100
+# In units of the scale no value lies farther out, so that all of them are numbers.
+_FARTHEST = 1e305
 # No gap between neighbouring points counts for more than this when knots are placed:
 # a far outlier would else draw most of them into the void before it.
 _LARGEST_GAP = 1.0
