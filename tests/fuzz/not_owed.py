@@ -50,6 +50,7 @@ _NO_UNITS: dict[str, str] = {
     "permutation-random": _CODES,
     "categorical-base": _CODES,
     "chow-liu-tree": _CODES,
+    "hidden-tree": _CODES,
     "discrete-tree-flow": _CODES,
     "discrete-tree-flow-cv": _CODES,
     "discrete-tree-flow-random": _CODES,
