@@ -18,8 +18,8 @@ _N_POINTS = 512
 _SMALLEST_RANGE = 1e-301
 # A spread that is a smaller share of the next wider one is that of one repeated value.
 _ROUNDING = 1e-12
-# In units of the scale no value lies farther out, so that its square is a number.
-_FARTHEST = 1e100
+# In units of the scale no value lies farther out, so that all of them are numbers.
+_FARTHEST = 1e305
 # No gap between neighbouring points counts for more than this when knots are placed:
 # a far outlier would else draw most of them into the void before it.
 _LARGEST_GAP = 1.0
@@ -86,7 +86,19 @@ def summarise(
     if x[-1] - x[0] < _SMALLEST_RANGE:
         return np.zeros(1), mass.sum(keepdims=True), x[0], 1.0
     center, scale = _location_scale(x, mass)
-    return (x - center) / scale, mass, center, scale
+    x, mass = _join_equal((x - center) / scale, mass)
+    return x, mass, center, scale
+
+
+def _join_equal(x: NDArray, mass: NDArray) -> tuple[NDArray, NDArray]:
+    """Join points that differ by rounding alone: how many there are must not hang on
+    the last bits of a layer before.
+    """
+    apart = np.diff(x) > _SMALLEST_GAP * np.maximum(1.0, np.abs(x[1:]))
+    if apart.all():
+        return x, mass
+    first = np.flatnonzero(np.append(True, apart))
+    return x[first], np.add.reduceat(mass, first)
 
 
 def _compress(
@@ -129,7 +141,9 @@ def _compress(
     counts = np.diff(np.append(unique, len(x)))
     if weight is None:
         mass = counts.astype(np.float64)
-        means = np.add.reduceat(x, unique) / mass
+        # A power of two that rounds nothing keeps sums in range.
+        unit = 2.0 ** -np.frexp(len(x))[1]
+        means = np.add.reduceat(unit * x, unique) / (unit * mass)
     else:
         mass = np.add.reduceat(weight, unique)
         # Of shares, which are at most 1, no sum overflows.

@@ -139,7 +139,7 @@ def order_knots(
     units: they can be neither where values are tied or rounding decides.
     """
     size = np.hypot(1.0, knots)
-    slopes = np.clip(slopes, _SMALLEST / size, 1.0 / _SMALLEST)
+    slopes = np.clip(slopes, _SMALLEST / size, 1.0 / (_SMALLEST * size))
     climb = np.cumsum(_SMALLEST * size)
     knots = np.maximum.accumulate(knots - climb) + climb
     climb = _SMALLEST * np.arange(len(values))

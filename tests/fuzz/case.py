@@ -178,6 +178,13 @@ class Case:
         return not (self.model.is_discrete or self.model.is_dequantizer)
 
     @cached_property
+    def is_dependent(self) -> bool:
+        """Whether columns are linear in each other, up to a millionth."""
+        X = self.train.X / self.scale - self.centre / self.scale
+        sizes = np.linalg.svd(X, compute_uv=False)
+        return bool(sizes[-1] <= 1e-6 * sizes[0]) or len(X) <= X.shape[1]
+
+    @cached_property
     def near(self) -> Points:
         """Rows a tenth of a standard deviation from training rows."""
         if not self.is_continuous:

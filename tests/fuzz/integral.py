@@ -63,16 +63,19 @@ def _check_integral_in_line(case: Case, is_cube: bool) -> None:
     settled, left, n_asked = 0.0, 0.0, 0
     for _ in range(14):
         ends = attempt(case.model.inverse, _line(cells.ravel()))[0].reshape(-1, 2)
-        width = ends[:, 1] - ends[:, 0]
+        with np.errstate(over="ignore"):
+            width = ends[:, 1] - ends[:, 0]
         if width.min() < 0.0 < width.max():
             raise Violation("the inverse both rises and falls")
         width = np.abs(width)
-        told = np.isfinite(width) & (width > 1e3 * np.spacing(np.abs(ends).max(axis=1)))
+        with np.errstate(over="ignore"):
+            rounding = np.spacing(np.abs(ends).max(axis=1))
+            told = np.isfinite(width) & (width > 1e3 * rounding)
         cells, ends, width = cells[told], ends[told], width[told]
         n_asked += len(cells)
         if not len(cells):
             break
-        x = ends.mean(axis=1)[:, None] + 0.5 * width[:, None] * nodes
+        x = (ends / 2).sum(axis=1)[:, None] + 0.5 * width[:, None] * nodes
         scores = attempt(case.model.score, _line(x.ravel())).reshape(x.shape)
         with np.errstate(over="ignore", under="ignore"):
             found = np.exp(scores) @ shares * 0.5 * width

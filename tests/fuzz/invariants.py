@@ -13,7 +13,13 @@ from destructors.base_distributions import StandardNormal
 from tests.fuzz.case import Case, NotAsked, Refused, Violation, attempt
 from tests.fuzz.integral import check_integral
 from tests.fuzz.models import Points
-from tests.fuzz.not_owed import COMMON_UNITS, NOT_OWED, TRAINING_ROWS_ONLY, least_scale
+from tests.fuzz.not_owed import (
+    COMMON_UNITS,
+    NOT_OWED,
+    TRAINING_ROWS_ONLY,
+    TURNED,
+    least_scale,
+)
 from tests.fuzz.tables import Table, may_be_constant
 
 __all__ = ["INVARIANTS", "REFITS", "check"]
@@ -271,9 +277,18 @@ def check_weights(case: Case) -> None:
     """Integer weights equal repeated rows, and zero weights removed ones.
 
     Scores agree to 1e-5, relatively above 1 nat, in 99 % of the rows. Where the table
-    has no integer weights of its own, these are 0 to 3.
+    has no integer weights of its own, these are 0 to 3. Asked where columns that vary
+    do so by more than a millionth of their largest entry: means of weighted and of
+    repeated rows differ by rounding of that. Models that gaussianize turned columns are
+    not asked where columns depend on each other: one of those turned is rounding alone.
     """
     table = case.table
+    with np.errstate(over="ignore"):
+        spread = case.scale / np.abs(table.X).max(axis=0, initial=1e-300)
+    if (spread <= 1e-6)[np.ptp(table.X / 2, axis=0) > 0].any():
+        raise NotAsked("rounding would be seen")
+    if case.name in TURNED and case.is_dependent:
+        raise NotAsked("a turned column is rounding")
     weight = table.weight
     if weight is None or (weight != np.round(weight)).any() or weight.sum() > 2000:
         weight = 1.0 * np.random.default_rng(3).integers(0, 4, len(table.X))
@@ -296,7 +311,9 @@ def check_weights(case: Case) -> None:
         which = "weighted" if weighted is None else "repeated"
         raise Violation(f"{which} rows alone are refused")
     some = np.unique(rows)[:_MOST_WEIGHTED]
-    points = case.inside(table.X[some], table.domain[some])
+    points = Points(table.X[some], table.domain[some])
+    if case.is_continuous:
+        points = case.inside(points.X, points.domain)
     answers = [
         attempt(model.score if model.has_density else _log_det_of(model), points)
         for model in (weighted, repeated)

@@ -3,7 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COMMON_UNITS", "NOT_OWED", "NO_SCALE", "TRAINING_ROWS_ONLY", "least_scale"]
+__all__ = [
+    "COMMON_UNITS",
+    "NOT_OWED",
+    "NO_SCALE",
+    "TRAINING_ROWS_ONLY",
+    "TURNED",
+    "least_scale",
+]
 
 _UNITS = "its parameters are in the units of the data"
 _ROTATION = "a rotation has no units: columns of another scale turn otherwise"
@@ -35,6 +42,7 @@ _NO_UNITS: dict[str, str] = {
     "iterative-cycle": _ROTATION,
     "max-abs-scaler": _NO_FIT,
     "pca": "PCA does not scale: columns end on other normals",
+    "pca-whiten": "scikit-learn fits it, in float64, to columns that are not scaled",
     "power-transformer": "the Yeo–Johnson transform is of a column in its units",
     "function-transformer": _NO_FIT,
     "permutation": _CODES,
@@ -42,6 +50,7 @@ _NO_UNITS: dict[str, str] = {
     "permutation-random": _CODES,
     "categorical-base": _CODES,
     "chow-liu-tree": _CODES,
+    "hidden-tree": _CODES,
     "discrete-tree-flow": _CODES,
     "discrete-tree-flow-cv": _CODES,
     "discrete-tree-flow-random": _CODES,
@@ -102,6 +111,19 @@ _ONE_SCALE = frozenset(
         "alignment-flow",
         "alignment-flow-density",
         "mixture-spherical",
+    }
+)
+# Models that turn columns and then fit marginals to what comes out, of any size.
+TURNED = frozenset(
+    {
+        "iterative-portfolio",
+        "iterative-cycle",
+        "sliced",
+        "sliced-one",
+        "sliced-flow",
+        "sliced-flow-cv",
+        "alignment-flow",
+        "alignment-flow-density",
     }
 )
 # Models of which only training rows come back, each with the reason.
