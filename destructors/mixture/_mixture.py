@@ -45,8 +45,9 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         rows. They are tried from the smallest on until two in a row are worse than the
         best; then the smallest within 0.01 nats of the best is taken. Each begins with
         the mixture before, components of which are split in two. Numbers larger
-        than that of different rows are passed over. "auto" tries the powers of two up
-        to 512 that leave each component four rows a feature.
+        than that of different rows are passed over. "auto" tries powers of two up to
+        the largest number that leaves each component four rows a feature, and that
+        number itself, at most 512.
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
         Whether each component has a covariance matrix of its own, all share one, each
         has a variance for every feature, or one for all.

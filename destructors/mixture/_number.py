@@ -27,7 +27,8 @@ _N_SCALES = 15.0
 # Rows for each parameter of a mixture on which it is tried, where there are so many,
 # and the fewest; the one that is chosen is fitted on all rows.
 _N_FOR_EACH, _N_TELLING = 2, 10_000
-# What "auto" tries, and the rows for each feature that a component should have.
+# What "auto" tries, up to the largest number that leaves each component so many rows for
+# each feature.
 _NUMBERS, _N_ROWS = [2**i for i in range(10)], 4
 
 
@@ -55,8 +56,8 @@ def numbers_to_try(
         If a number is no positive integer, or all are larger than that of the rows.
     """
     if isinstance(given, str):
-        enough = max(1, n_rows // (_N_ROWS * n_features))
-        return [number for number in _NUMBERS if number <= enough]
+        enough = min(max(1, n_rows // (_N_ROWS * n_features)), _NUMBERS[-1])
+        return [number for number in _NUMBERS if number < enough] + [enough]
     numbers = np.ravel(np.asarray(given, dtype=object)).tolist()
     for number in numbers:
         if not isinstance(number, Integral) or int(number) < 1:

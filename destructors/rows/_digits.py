@@ -28,5 +28,7 @@ def find_lost_column(rows: Rows, map_: Map, loss: float) -> int | None:
     some = rows.take(slice(None, None, -(-len(rows) // _N_CHECKED)))
     Z, _ = map_.forward(some.values, some.context)
     off = np.abs(map_.inverse(Z, some.context)[0] - some.values)
-    lost = ~(np.percentile(off, 90.0, axis=0) <= loss * spread) & (spread > 0.0)
+    # What differs by the rounding of other columns has no digits to lose.
+    rounding = 4.0 * np.finfo(float).eps * np.abs(values).max()
+    lost = ~(np.percentile(off, 90.0, axis=0) <= loss * spread) & (spread > rounding)
     return int(np.flatnonzero(lost)[0]) if lost.any() else None

