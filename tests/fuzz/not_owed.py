@@ -124,6 +124,10 @@ TURNED = frozenset(
         "sliced-flow-cv",
         "alignment-flow",
         "alignment-flow-density",
+        "rbig",
+        "rbig-random",
+        "rbig-total-correlation",
+        "rbig-default",
     }
 )
 # Models of which only training rows come back, each with the reason.
