@@ -99,8 +99,9 @@ class TransformerDestructor(Destructor):
             return FunctionMap(transformer, self.log_det)
         with np.errstate(all="ignore"):
             map_ = _readers()[type(transformer)](transformer, X)
-            is_finite = np.isfinite(map_.forward(X)[0]).all()
-        if not is_finite:
+            Z, _ = map_.forward(X)
+            X_back, _ = map_.inverse(Z)
+        if not (np.isfinite(Z).all() and np.isfinite(X_back).all()):
             raise ValueError(
                 f"{type(transformer).__name__} overflows on values of this size: scale "
                 "the features before it."

@@ -252,6 +252,8 @@ def _check_affine(case: Case, scale: Array, shift: Array | float) -> None:
         raise NotAsked("no training row lies in the support")
     if may_be_constant(table):
         raise NotAsked("a column is constant, or may be in the rows of a fold")
+    if case.name in TURNED and case.is_dependent:
+        raise NotAsked("a turned column is rounding")
     if case.name in COMMON_UNITS:
         scale = np.full_like(scale, scale[0])
     with np.errstate(over="ignore", under="ignore"):

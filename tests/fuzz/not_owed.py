@@ -41,6 +41,7 @@ _NO_UNITS: dict[str, str] = {
     "iterative-portfolio": _ROTATION,
     "iterative-cycle": _ROTATION,
     "max-abs-scaler": _NO_FIT,
+    "standard-scaler": "scikit-learn takes any column for constant if weights are huge",
     "pca": "PCA does not scale: columns end on other normals",
     "pca-whiten": "scikit-learn fits it, in float64, to columns that are not scaled",
     "power-transformer": "the Yeo–Johnson transform is of a column in its units",
@@ -54,6 +55,7 @@ _NO_UNITS: dict[str, str] = {
     "discrete-tree-flow": _CODES,
     "discrete-tree-flow-cv": _CODES,
     "discrete-tree-flow-random": _CODES,
+    "marginal-barycenter": _DISTANCE,
     "sliced-barycenter": _DISTANCE,
     "gaussian-barycenter": _DISTANCE,
     "tree-barycenter": _DISTANCE,
@@ -113,7 +115,7 @@ _ONE_SCALE = frozenset(
         "mixture-spherical",
     }
 )
-# Models that turn columns and then fit marginals to what comes out, of any size.
+# Models that turn columns and then scale what comes out, of any size.
 TURNED = frozenset(
     {
         "iterative-portfolio",
@@ -122,8 +124,13 @@ TURNED = frozenset(
         "sliced-one",
         "sliced-flow",
         "sliced-flow-cv",
+        "gaussian-barycenter",
         "alignment-flow",
         "alignment-flow-density",
+        "rbig",
+        "rbig-random",
+        "rbig-total-correlation",
+        "rbig-default",
     }
 )
 # Models of which only training rows come back, each with the reason.
