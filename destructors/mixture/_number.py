@@ -27,8 +27,8 @@ _N_SCALES = 15.0
 # Rows for each parameter of a mixture on which it is tried, where there are so many,
 # and the fewest; the one that is chosen is fitted on all rows.
 _N_FOR_EACH, _N_TELLING = 2, 10_000
-# What "auto" tries, up to the largest number that leaves each component so many rows for
-# each feature.
+# What "auto" tries, up to the largest number, and that, which leaves each component so
+# many rows for each feature.
 _NUMBERS, _N_ROWS = [2**i for i in range(10)], 4
 
 
