@@ -465,9 +465,10 @@ def test_singular_covariance_without_regularisation(clusters, covariance_type, o
     elif covariance_type == "diag":
         X = np.c_[clusters, np.ones(len(clusters))]
     else:
-        X = np.arange(8.0)[:, None]
+        X = np.repeat([[0.0], [1.0]], 4, axis=0)
+    n_components = 2 if covariance_type == "spherical" else 8
     model = GaussianMixtureDestructor(
-        8, covariance_type=covariance_type, reg_covar=0.0, **options
+        n_components, covariance_type=covariance_type, reg_covar=0.0, **options
     )
     with pytest.raises(ValueError, match="raise reg_covar"):
         model.fit(X)
