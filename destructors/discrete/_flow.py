@@ -302,7 +302,8 @@ class DiscreteTreeFlow(DiscreteDestructor, GreedyDestructor):
 
     def _max_layers(self) -> int:
         # No permutation is fitted to hidden trees.
-        return 0 if self.base in (HIDDEN, [HIDDEN], (HIDDEN,)) else self.max_iter
+        structures = _distributions.structures_of(self.base, "base")
+        return 0 if structures == (HIDDEN,) else self.max_iter
 
     def _try_hidden_trees(self, map_: Map, alone: bool, fold: Fold) -> Map:
         """Put hidden trees in the place of the base where held-out rows gain.

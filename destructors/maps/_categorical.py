@@ -100,7 +100,18 @@ class _Codes(Distribution):
         return self._draw(n_samples, rng, self._avoid(codes)[1])
 
     def log_without(self, codes: NDArray) -> float:
-        """Return the log probability that no feature has its code; -1 for none."""
+        """Return the log probability that no feature has its code.
+
+        Parameters
+        ----------
+        codes : ndarray of int of shape (n_features,)
+            Code of each feature to leave out; -1 for none.
+
+        Returns
+        -------
+        log_probability : float
+            In nats.
+        """
         return self._avoid(codes)[0]
 
     def _avoid(self, codes: NDArray) -> tuple[float, list[NDArray]]:

@@ -146,7 +146,23 @@ class HiddenTree(Distribution):
         return result
 
     def log_without(self, codes: NDArray) -> float:
-        """Return the log probability that no feature has its code; -1 for none."""
+        """Return the log probability that no feature has its code.
+
+        Parameters
+        ----------
+        codes : ndarray of int of shape (n_features,)
+            Code of each feature to leave out; -1 for none.
+
+        Returns
+        -------
+        log_probability : float
+            In nats.
+
+        Raises
+        ------
+        ValueError
+            If a feature has no other code.
+        """
         return float(self._pass_up(self._avoiding(codes))[0][0])
 
     def sample(self, n_samples: int, rng: np.random.RandomState) -> NDArray:
@@ -319,7 +335,18 @@ class Mixture(Distribution):
         return logsumexp(logs + np.log(self.weights)[:, None], axis=0)
 
     def log_without(self, codes: NDArray) -> float:
-        """Return the log probability that no feature has its code; -1 for none."""
+        """Return the log probability that no feature has its code.
+
+        Parameters
+        ----------
+        codes : ndarray of int of shape (n_features,)
+            Code of each feature to leave out; -1 for none.
+
+        Returns
+        -------
+        log_probability : float
+            In nats.
+        """
         logs = [part.log_without(codes) for part in self.components]
         return float(logsumexp(np.array(logs) + np.log(self.weights)))
 
