@@ -39,6 +39,8 @@ FLOORS = [
     {"compose"},
     {"flows"},
     {"estimators", "inspection", "information", "callbacks", "datasets", "testing"},
+    {"command"},
+    {"__main__"},
 ]
 
 

@@ -1,4 +1,4 @@
-"""Toy densities and loaders of public data sets."""
+"""Toy densities, loaders of public data sets, and tables in files."""
 
 from destructors.datasets._generated import (
     make_autoregressive,
@@ -22,6 +22,7 @@ from destructors.datasets._planar import (
     make_rings,
     make_spirals,
 )
+from destructors.datasets._tables import read_table, write_table
 
 __all__ = [
     "load_anomaly",
@@ -40,4 +41,6 @@ __all__ = [
     "make_rings",
     "make_sine_wave",
     "make_spirals",
+    "read_table",
+    "write_table",
 ]
