@@ -19,6 +19,7 @@ from benchmarks.environment import describe_environment
 from benchmarks.files import write_csv, write_json
 from benchmarks.models import MODELS
 from benchmarks.registry import choose, choose_names
+from destructors.command._arguments import count
 from destructors.datasets import make_banana, make_checkerboard, make_gaussian_grid
 
 __all__ = ["LAWS", "add_arguments", "decay", "measure", "run", "summarise"]
@@ -85,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quick", action="store_true", help="one draw of small sizes: only a try"
     )
     parser.add_argument(
-        "--seeds", type=int, default=10, metavar="N", help="mean over so many draws"
+        "--seeds", type=count, default=10, metavar="N", help="mean over so many draws"
     )
     parser.add_argument(
         "--models", nargs="+", metavar="NAME", help=f"of {', '.join(MODELS)}"
@@ -94,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--laws", nargs="+", metavar="NAME", help=f"of {', '.join(LAWS)}"
     )
     parser.add_argument(
-        "--sizes", nargs="+", type=int, metavar="N", help="numbers of training rows"
+        "--sizes", nargs="+", type=count, metavar="N", help="numbers of training rows"
     )
 
 

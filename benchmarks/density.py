@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from dataclasses import asdict
 from functools import partial
@@ -17,10 +18,12 @@ from benchmarks.environment import describe_environment
 from benchmarks.evaluate import Result, evaluate, evaluate_truth, warm_up
 from benchmarks.files import write_csv, write_json
 from benchmarks.models import MODELS
+from benchmarks.own import from_files, from_folder, model_by_path
 from benchmarks.plot import plot_density
-from benchmarks.registry import Entry, choose
+from benchmarks.registry import ChoiceError, Entry, by_name, choose
 from benchmarks.report import format_line, format_table
 from benchmarks.timing import time_once
+from destructors.command._arguments import count, seconds, seed
 
 __all__ = ["add_arguments", "run"]
 
@@ -34,10 +37,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--datasets", nargs="+", metavar="NAME", help="data sets (default: all here)"
     )
     parser.add_argument(
+        "--data",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="tables of your own: CSV, Parquet, .npy or .npz; these alone, unless "
+        "--datasets names others",
+    )
+    parser.add_argument(
+        "--target",
+        nargs="+",
+        default=[],
+        metavar="COLUMN",
+        help="columns of these tables that are no features, such as a label",
+    )
+    parser.add_argument(
         "--models",
         nargs="+",
         metavar="NAME",
-        help="models (default: all but the neural flows)",
+        help="models (default: all but the neural flows); package.module:Class names "
+        "one of your own",
     )
     parser.add_argument(
         "--peers",
@@ -47,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--max-time",
-        type=float,
+        type=seconds,
         metavar="SECONDS",
         help="cap on each fit of a neural flow, told in the table where it is hit "
         "(default: none)",
@@ -59,15 +79,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"{_QUICK_ROWS:,} training rows at most",
     )
     parser.add_argument(
-        "--random-state", type=int, default=0, metavar="SEED", help="seed of the models"
+        "--random-state",
+        type=seed,
+        default=0,
+        metavar="SEED",
+        help="seed of the models",
     )
     parser.add_argument(
         "--threads",
-        type=int,
+        type=count,
         default=1,
         metavar="N",
         help="threads of BLAS, OpenMP and PyTorch (default 1: wall and CPU seconds "
         "then agree)",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the results that are there, measured with equal arguments",
     )
     parser.add_argument("--list", action="store_true", help="list names and end")
 
@@ -80,13 +109,20 @@ def run(args: argparse.Namespace) -> int:
     ChoiceError
         If a data set or model is asked for that does not exist or cannot run here.
     """
+    sets = {**DATASETS, **by_name(from_folder(DATASETS))}
     if args.list:
-        _list("data sets", DATASETS)
+        _list("data sets", sets)
         _list("models", MODELS)
         return 0
-    names = QUICK if args.quick and not args.datasets else args.datasets
-    datasets, no_data = choose(DATASETS, names)
-    models, no_models = choose(MODELS, args.models, also=_PEERS if args.peers else [])
+    own = by_name(from_files(args.data, args.target))
+    known = {**MODELS, **by_name([model_by_path(m) for m in _paths(args.models)])}
+    names = args.datasets
+    if own:
+        names = [*own, *(names or [])]
+    elif args.quick and not names:
+        names = QUICK
+    datasets, no_data = choose({**sets, **own}, names)
+    models, no_models = choose(known, args.models, also=_PEERS if args.peers else [])
     for entry in [*no_data, *no_models]:
         print(f"{entry.name} is left out: it {entry.missing()}.")
     about = {
@@ -95,6 +131,7 @@ def run(args: argparse.Namespace) -> int:
             "quick": args.quick,
             "random_state": args.random_state,
             "max_time": args.max_time,
+            "target": args.target,
         },
     }
     if any(entry.group == "neural" for entry in models):
@@ -102,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
         import torch
 
         torch.set_num_threads(args.threads)
-    results: list[Result] = []
+    results = _read_results(args.output, about["arguments"]) if args.resume else []
     with threadpool_limits(args.threads):
         try:
             _evaluate_all(datasets, models, args, results, about)
@@ -149,10 +186,13 @@ def _evaluate_all(
             continue
         if args.quick:
             data = data.head(_QUICK_ROWS)
-        if data.truth is not None:
+        done = {r.model for r in results if r.dataset == dataset.name}
+        if data.truth is not None and "true density" not in done:
             keep(evaluate_truth(dataset.name, data))
         for model in models:
             n_done += 1
+            if model.name in done:
+                continue
             place = f"[{n_done}/{len(datasets) * len(models)}]"
             print(f"{place} {dataset.name}, {model.name} ...", end=" ", flush=True)
             result = evaluate(
@@ -168,6 +208,29 @@ def _write(folder: Path, results: list[Result], about: dict[str, Any]) -> None:
     write_csv(folder / "density.csv", table)
     rows = [asdict(result) for result in results]
     write_json(folder / "density.json", {**about, "results": rows})
+
+
+def _read_results(folder: Path, arguments: dict[str, Any]) -> list[Result]:
+    """Return what was measured before with equal arguments, errors left out."""
+    path = folder / "density.json"
+    if not path.is_file():
+        return []
+    document = json.loads(path.read_text(encoding="utf-8"))
+    if document.get("arguments") != arguments:
+        raise ChoiceError(
+            f"{path} was measured with {document.get('arguments')}, not with "
+            f"{arguments}: give --output another folder, or leave out --resume."
+        )
+    found = []
+    for row in document["results"]:
+        if not row["error"]:
+            known = {key: value for key, value in row.items() if value is not None}
+            found.append(Result(**known))
+    return found
+
+
+def _paths(models: list[str] | None) -> list[str]:
+    return [name for name in models or () if ":" in name]
 
 
 def _list(title: str, entries: dict[str, Entry]) -> None:

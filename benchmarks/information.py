@@ -13,6 +13,7 @@ from sklearn.feature_selection import mutual_info_regression
 
 from benchmarks.environment import describe_environment
 from benchmarks.files import write_json
+from destructors.command._arguments import count
 from destructors.information import (
     InformationEstimate,
     conditional_mutual_information,
@@ -125,13 +126,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this job."""
     parser.add_argument("--quick", action="store_true", help="two seeds: only a try")
     parser.add_argument(
-        "--seeds", type=int, default=100, metavar="N", help="number of draws"
+        "--seeds", type=count, default=100, metavar="N", help="number of draws"
     )
     parser.add_argument(
-        "--samples", type=int, default=5000, metavar="N", help="rows of a draw"
+        "--samples", type=count, default=5000, metavar="N", help="rows of a draw"
     )
     parser.add_argument(
-        "--n-jobs", type=int, default=1, metavar="N", help="fits side by side"
+        "--n-jobs", type=count, default=1, metavar="N", help="fits side by side"
     )
     parser.add_argument(
         "--only", default="", metavar="TEXT", help="cases whose name has this"

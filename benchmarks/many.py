@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.files import write_csv
 from benchmarks.timing import time_once
+from destructors.command._arguments import count
 from destructors.datasets import load_density
 from destructors.flows import TreeFlow
 from destructors.mixture import GaussianMixtureDestructor
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rows",
         nargs="+",
-        type=int,
+        type=count,
         default=[10_000, 100_000],
         metavar="N",
         help="numbers of training rows",

@@ -14,6 +14,7 @@ from scipy import stats
 from benchmarks.environment import describe_environment
 from benchmarks.files import write_json
 from destructors.base import Destructor
+from destructors.command._arguments import count
 from destructors.marginal import (
     HistogramGaussianizer,
     KernelGaussianizer,
@@ -71,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this job."""
     parser.add_argument("--quick", action="store_true", help="one seed: only a try")
     parser.add_argument(
-        "--seeds", type=int, default=5, metavar="N", help="mean over so many draws"
+        "--seeds", type=count, default=5, metavar="N", help="mean over so many draws"
     )
 
 

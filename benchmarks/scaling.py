@@ -15,6 +15,7 @@ from benchmarks.environment import describe_environment
 from benchmarks.files import write_csv, write_json
 from benchmarks.scaling_plot import plot_scaling
 from benchmarks.timing import Work, time_by_turns, time_once
+from destructors.command._arguments import count
 from destructors.tree import BoostedTreeDestructor, TreeDestructor
 
 __all__ = ["add_arguments", "exponent", "make_rows", "measure_scaling", "run"]
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quick", action="store_true", help="a twentieth of the rows: only a try"
     )
     parser.add_argument(
-        "--repeats", type=int, default=3, metavar="N", help="median of so many"
+        "--repeats", type=count, default=3, metavar="N", help="median of so many"
     )
 
 

@@ -14,6 +14,7 @@ from benchmarks.files import write_json
 from benchmarks.generated import normal_mixture
 from benchmarks.scaling import make_rows
 from benchmarks.timing import Work, time_by_turns
+from destructors.command._arguments import count
 from destructors.flows import RBIG
 from destructors.marginal import SplineGaussianizer
 from destructors.mixture import GaussianMixtureDestructor
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quick", action="store_true", help="a twentieth of the rows: only a try"
     )
     parser.add_argument(
-        "--repeats", type=int, default=5, metavar="N", help="median of so many"
+        "--repeats", type=count, default=5, metavar="N", help="median of so many"
     )
 
 

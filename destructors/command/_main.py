@@ -1,7 +1,7 @@
 """The command line: what it asks for, and what it answers to mistakes."""
 
 import argparse
-import math
+import ast
 import sys
 import warnings
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from typing import Any
 
 from destructors import __version__
 from destructors.command import _jobs
+from destructors.command._arguments import count, seconds, seed
 
 _FAILED, _INTERRUPTED = 1, 130
 
@@ -73,7 +74,7 @@ def _make_parser() -> argparse.ArgumentParser:
     fit.add_argument("--drop", nargs="+", metavar="NAME", help="all columns but these")
     fit.add_argument("--weight", metavar="NAME", help="column of weights of the rows")
     fit.add_argument("--validation", type=Path, metavar="DATA", help="rows to stop by")
-    fit.add_argument("--max-time", type=_positive, metavar="SECONDS")
+    fit.add_argument("--max-time", type=seconds, metavar="SECONDS")
     fit.add_argument(
         "--set",
         nargs="+",
@@ -82,7 +83,7 @@ def _make_parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="parameters of the model, such as max_iter=20",
     )
-    fit.add_argument("--random-state", type=_count_from_0, default=0, metavar="SEED")
+    fit.add_argument("--random-state", type=seed, default=0, metavar="SEED")
     fit.add_argument("--quiet", action="store_true", help="print no progress")
 
     score = _add(commands, "score", _jobs.score)
@@ -94,11 +95,11 @@ def _make_parser() -> argparse.ArgumentParser:
 
     sample = _add(commands, "sample", _jobs.sample)
     sample.add_argument("model", type=Path)
-    sample.add_argument("--n-samples", "-n", type=_count_from_1, default=1, metavar="N")
+    sample.add_argument("--n-samples", "-n", type=count, default=1, metavar="N")
     sample.add_argument(
         "--output", "-o", type=Path, help="file (default: CSV to standard output)"
     )
-    sample.add_argument("--random-state", type=_count_from_0, metavar="SEED")
+    sample.add_argument("--random-state", type=seed, metavar="SEED")
 
     info = _add(commands, "info", _jobs.info)
     info.add_argument("model", type=Path)
@@ -112,30 +113,7 @@ def _add(commands: Any, name: str, run: Any) -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0.0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return number
-
-
-def _count_from_0(text: str) -> int:
-    return _count(text, 0)
-
-
-def _count_from_1(text: str) -> int:
-    return _count(text, 1)
-
-
-def _count(text: str, least: int) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text} is no integer of at least {least}")
-    return int(text)
-
-
 def _setting(text: str) -> tuple[str, Any]:
-    import ast
-
     name, sign, value = text.partition("=")
     if not sign or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"{text} is not of the form name=value")
