@@ -48,13 +48,19 @@ def from_files(paths: Sequence[Path], left_out: Sequence[str]) -> list[Entry]:
 
 
 def from_folder(known: Iterable[str]) -> list[Entry]:
-    """Return the data sets in ``DESTRUCTORS_DATA/density`` that are not known yet."""
+    """Return the data sets in ``DESTRUCTORS_DATA/density`` by names that are not known."""
     folder = Path(os.environ.get("DESTRUCTORS_DATA", ""), "density")
     if not os.environ.get("DESTRUCTORS_DATA") or not folder.is_dir():
         return []
     found = [path for path in sorted(folder.glob("*.npz")) if path.stem not in known]
     return [
-        Entry(path.stem, partial(_read, path, ()), str(path), "DESTRUCTORS_DATA")
+        Entry(
+            path.stem,
+            partial(_read, path, ()),
+            str(path),
+            "DESTRUCTORS_DATA",
+            by_default=False,
+        )
         for path in found
     ]
 
