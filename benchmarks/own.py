@@ -48,7 +48,7 @@ def from_files(paths: Sequence[Path], left_out: Sequence[str]) -> list[Entry]:
 
 
 def from_folder(known: Iterable[str]) -> list[Entry]:
-    """Return the data sets in ``DESTRUCTORS_DATA/density`` by names that are not known."""
+    """Return the data sets in ``DESTRUCTORS_DATA/density`` that have other names."""
     folder = Path(os.environ.get("DESTRUCTORS_DATA", ""), "density")
     if not os.environ.get("DESTRUCTORS_DATA") or not folder.is_dir():
         return []
