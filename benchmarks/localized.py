@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import signal
 import tempfile
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import clone
 
 from benchmarks.files import write_csv
 from destructors import RBIG, AlignmentFlow, DiscreteTreeFlow, GaussianCopula, TreeFlow
@@ -21,27 +22,37 @@ from destructors.callbacks import Checkpoint
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.tree import BoostedTreeDestructor
 
-__all__ = ["MODELS", "add_arguments", "count_kills", "run"]
+__all__ = ["MODELS", "add_arguments", "count_kills", "measure_cost", "run"]
 
 # Rows that make layers take a while, in thousands, where that is not the default.
 _N_ROWS, _MANY = 3, {"RBIG": 30, "GaussianCopula": 100, "BoostedTrees": 10}
 # A kill comes so many times the seconds of a fit after its beginning at most.
 _LATEST = 1.5
 
-MODELS: dict[str, Callable[[], Any]] = {
-    "RBIG": lambda: RBIG(random_state=0),
-    "TreeFlow": lambda: TreeFlow(random_state=0),
-    "GaussianCopula": lambda: GaussianCopula(),
-    "GaussianMixture": lambda: GaussianMixtureDestructor(random_state=0),
-    "BoostedTrees": lambda: BoostedTreeDestructor(random_state=0),
-    "AlignmentFlow": lambda: AlignmentFlow(random_state=0),
-    "DiscreteTreeFlow": lambda: DiscreteTreeFlow(random_state=0),
+MODELS: dict[str, Any] = {
+    "RBIG": RBIG(random_state=0),
+    "TreeFlow": TreeFlow(random_state=0),
+    "GaussianCopula": GaussianCopula(),
+    "GaussianMixture": GaussianMixtureDestructor(random_state=0),
+    "BoostedTrees": BoostedTreeDestructor(random_state=0),
+    "AlignmentFlow": AlignmentFlow(random_state=0),
+    "DiscreteTreeFlow": DiscreteTreeFlow(random_state=0),
+}
+# What makes them small, for a try.
+_SMALL: dict[str, dict[str, Any]] = {
+    "RBIG": {"max_iter": 10},
+    "TreeFlow": {"cv": None, "n_components": [2, 4], "max_trees": 60},
+    "BoostedTrees": {"max_iter": 60},
+    "AlignmentFlow": {"cv": None, "max_iter": 5},
+    "DiscreteTreeFlow": {"base": ["independent", "chow-liu"]},
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this job."""
-    parser.add_argument("--quick", action="store_true", help="2 kills: only a try")
+    parser.add_argument(
+        "--quick", action="store_true", help="2 kills and 400 rows: only a try"
+    )
     parser.add_argument("--kills", type=int, default=100, help="of each model")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument(
@@ -56,82 +67,96 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print how many fits were killed, and how many ended on the same bits."""
-    n_kills = 2 if args.quick else args.kills
     print("A fit in a process of its own is killed (SIGKILL) at random moments, and")
-    print("begun again with resume=True until it ends; then the next fit.")
+    print("begun again with resume=True until it ends; then the next fit. CPU seconds")
+    print("of a fit, of one with a checkpoint, and of one that finds all of it there:")
     tables = []
     for name in args.models:
-        n_rows = 400 if args.quick else 1_000 * _MANY.get(name, _N_ROWS)
-        tables.append(count_kills(name, n_rows, n_kills, args.seed))
-        print(tables[-1].to_string(index=False), flush=True)
+        model, n_rows = clone(MODELS[name]), 1_000 * _MANY.get(name, _N_ROWS)
+        n_kills = args.kills
+        if args.quick:
+            model.set_params(**_SMALL.get(name, {}))
+            n_rows, n_kills = 400, 2
+        data = _make_data(name, n_rows)
+        row = count_kills(model, *data, n_kills, args.seed) | measure_cost(model, *data)
+        tables.append(pd.DataFrame([{"model": name, **row}]))
+        print(tables[-1].to_string(index=False, header=len(tables) == 1), flush=True)
     table = pd.concat(tables, ignore_index=True)
     write_csv(args.output / "kills.csv", table)
     print(f"The table is in {args.output / 'kills.csv'}.")
     return int((table["same bits"] < table["fits"]).any())
 
 
-def count_kills(name: str, n_rows: int, n_kills: int, seed: int) -> pd.DataFrame:
+def count_kills(
+    model: Any, X: NDArray, labels: dict[str, Any], n_kills: int, seed: int
+) -> dict[str, int]:
     """Kill fits and let them go on.
 
     Parameters
     ----------
-    name : str
-        Of a model.
-    n_rows, n_kills, seed : int
-        Rows to fit to, how often to kill, and seed of the moments.
+    model : Destructor
+        What is fitted.
+    X, labels : ndarray and dict
+        The data, and what else `fit` takes.
+    n_kills, seed : int
+        How often to kill, and seed of the moments.
 
     Returns
     -------
-    row : DataFrame
+    counts : dict
         Number of fits that ended, of kills, and of fits that ended on the bits of one
-        that was never killed; CPU seconds of a fit, of one with a checkpoint, and of
-        one more that goes on from a finished one; files and bytes of a checkpoint.
+        that was never killed.
     """
-    X, labels = _make_data(name, n_rows)
     fork = multiprocessing.get_context("fork")
     rng = np.random.default_rng(seed)
-    MODELS[name]().fit(X, **labels)
-    model, began, clock = MODELS[name](), perf_counter(), process_time()
-    expected = _bits(model.fit(X, **labels))
-    seconds, cpu = perf_counter() - began, process_time() - clock
-    found = dict.fromkeys(("fits", "kills", "same bits"), 0)
-    while found["kills"] < n_kills:
+    # The first compiles what there is to compile.
+    clone(model).fit(X, **labels)
+    began = perf_counter()
+    expected = _bits(clone(model).fit(X, **labels))
+    seconds = perf_counter() - began
+    counts = dict.fromkeys(("fits", "kills", "same bits"), 0)
+    while counts["kills"] < n_kills:
         with tempfile.TemporaryDirectory() as folder:
-            arguments = (name, X, labels, folder)
-            ended = False
-            while not ended:
-                process = fork.Process(target=_fit_on, args=arguments)
+            has_ended = False
+            while not has_ended:
+                process = fork.Process(target=_fit_on, args=(model, X, labels, folder))
                 process.start()
-                process.join(rng.uniform(0.0, _LATEST * seconds))
-                # The last one that is needed may end.
-                ended = process.exitcode is not None or found["kills"] == n_kills
-                if not ended:
+                if counts["kills"] < n_kills:
+                    process.join(rng.uniform(0.0, _LATEST * seconds))
                     process.kill()
-                    found["kills"] += 1
                 process.join()
+                has_ended = process.exitcode != -signal.SIGKILL
+                counts["kills"] += not has_ended
             if process.exitcode:
-                raise RuntimeError(f"{name} failed in a process of its own.")
-            found["fits"] += 1
-            bits = Path(folder, "bits").read_bytes()
-            found["same bits"] += bits == expected
+                raise RuntimeError(f"{model} failed in a process of its own.")
+            counts["fits"] += 1
+            counts["same bits"] += Path(folder, "bits").read_bytes() == expected
+    return counts
+
+
+def measure_cost(model: Any, X: NDArray, labels: dict[str, Any]) -> dict[str, float]:
+    """Return CPU seconds of a fit, of one that writes a checkpoint, and of one that
+    finds all of it there; and the files of the checkpoint.
+    """
+    times = [process_time()]
     with tempfile.TemporaryDirectory() as folder:
-        clocks = [process_time()]
+        clone(model).fit(X, **labels)
+        times.append(process_time())
         for _ in range(2):
-            _fit_on(name, X, labels, folder)
-            clocks.append(process_time())
+            _fit_on(model, X, labels, folder)
+            times.append(process_time())
         sizes = [path.stat().st_size for path in Path(folder, "run").iterdir()]
-    times = np.round([cpu, *np.diff(clocks)], 2)
-    costs = dict(zip(("s", "s kept", "s again"), times.tolist(), strict=True))
+    plain, writes, reads = np.diff(times).round(2).tolist()
     files = {"files": len(sizes), "MB": round(sum(sizes) / 1e6, 2)}
-    return pd.DataFrame([{"model": name, **found, **costs, **files}])
+    return {"plain": plain, "writes": writes, "reads": reads, **files}
 
 
-def _fit_on(name: str, X: NDArray, labels: dict[str, Any], folder: str) -> None:
+def _fit_on(model: Any, X: NDArray, labels: dict[str, Any], folder: str) -> None:
     """Go on with a fit; write down the bits that it ends on."""
     checkpoint = Checkpoint(Path(folder, "run"), every=20, resume=True)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model = MODELS[name]().set_callbacks(checkpoint).fit(X, **labels)
+        model = clone(model).set_callbacks(checkpoint).fit(X, **labels)
     Path(folder, "bits").write_bytes(_bits(model))
 
 

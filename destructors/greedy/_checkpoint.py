@@ -197,7 +197,7 @@ class Folder:
                 file = Archive(opened, 2 * os.fstat(opened.fileno()).st_size)
                 header = read_header(file, path)
                 return _unpack(header["content"], file)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except Exception as error:
             warnings.warn(
