@@ -83,9 +83,9 @@ def forbid(monkeypatch, owner, name):
 
 
 def test_processes_killed_at_random_moments(tmp_path):
+    arguments = ["localized", "--quick", "--output", str(tmp_path)]
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "localized", "--quick"]
-        + ["--output", str(tmp_path)],
+        [sys.executable, "-m", "benchmarks", *arguments],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[1],
@@ -239,8 +239,8 @@ def test_other_data_and_parameters_are_named(X, tmp_path):
         resume(RBIG(max_iter=3, random_state=0), path, X[1:])
     with pytest.raises(ValueError, match=r"differs: the training rows\."):
         resume(RBIG(max_iter=3, random_state=0), path, X + 1.0)
+    weight = np.full(300, 2.0)
     with pytest.raises(ValueError, match="the weights of the training rows"):
-        weight = np.full(300, 2.0)
         resume(RBIG(max_iter=3, random_state=0), path, X, sample_weight=weight)
     with pytest.raises(ValueError, match="the held-out rows"):
         resume(RBIG(max_iter=3, random_state=0), path, X, X_val=X[:9])
