@@ -61,15 +61,16 @@ def to_c(density: Any, path: str | PathLike[str], *, name: str = "score") -> Non
 
     Examples
     --------
-    >>> import os, tempfile
+    >>> import tempfile
+    >>> from pathlib import Path
     >>> import numpy as np
     >>> from destructors.flows import GaussianCopula
     >>> from destructors.maps import to_c
     >>> X = np.random.default_rng(0).gamma(2.0, size=(500, 2))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = os.path.join(folder, "copula.c")
+    ...     path = Path(folder, "copula.c")
     ...     to_c(GaussianCopula().fit(X), path)
-    ...     text = open(path).read()
+    ...     text = path.read_text()
     >>> "double score(const double *x)" in text
     True
     """

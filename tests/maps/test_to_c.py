@@ -56,7 +56,7 @@ def assert_close(found, expected):
 
 def spread_out(X, rng):
     """Return rows, and others farther and farther out."""
-    n, d = X.shape
+    d = X.shape[1]
     scales = np.geomspace(1.0, 1e200, 60)[:, None]
     far = rng.normal(size=(60, d)) * scales
     return np.r_[X, 1e3 * X[:50], far, np.zeros((1, d)), -1e308 * np.ones((1, d))]
