@@ -243,19 +243,11 @@ def _write_starts(writer: _Writer, parts: Any) -> str:
 def _write_trees(writer: _Writer, part: Trees) -> None:
     if not len(part.splits):
         return
-    rows = []
-    for tree in part:
-        splits = tree.splits
-        # Which split cuts each node; -1 for leaves.
-        cuts = np.full(2 * len(splits) + 1, -1)
-        cuts[splits["node"]] = np.arange(len(splits))
-        below, above = cuts[1::2].tolist(), cuts[2::2].tolist()
-        ends = splits["feature"].tolist(), below, above
-        places = map(str, splits["t_in"]), map(str, splits["t_out"])
-        rows += [
-            f"{{{f}, {low}, {high}, {t_in}f, {t_out}f}}"
-            for f, low, high, t_in, t_out in zip(*ends, *places, strict=True)
-        ]
+    rows = [
+        f"{{{f}, {below}, {above}, {np.float32(cut)!s}f, {np.float32(moved)!s}f}}"
+        for walk in part._walks
+        for f, below, above, cut, moved in walk
+    ]
     name = f"t{len(writer.tables)}"
     lines = ",\n    ".join(rows)
     writer.tables.append(f"static const Split {name}[] = {{\n    {lines}}};\n")
