@@ -102,10 +102,13 @@ class Rows:
         return hash_roughly(self.values, self.weight, seed)
 
     @cached_property
-    def digest(self) -> bytes:
-        """Hash of all that a fit can depend on: the same in every process."""
+    def _digest(self) -> bytes:
         known = self.weight, self.context, self.kinds, self.names, self.kept
         return digest((self.values, self.log_det, known))
+
+    def digest(self) -> bytes:
+        """Return a hash of all that a fit can depend on: the same in every process."""
+        return self._digest
 
     # ------------------------------------------------------------------ two ways
 
@@ -270,8 +273,8 @@ class Fold:
 
     def digest(self) -> bytes:
         """Return a hash of both parts: the same in every process."""
-        held_out = b"" if self.validation is None else self.validation.digest
-        return hash_parts(self.train.digest, held_out)
+        held_out = b"" if self.validation is None else self.validation.digest()
+        return hash_parts(self.train.digest(), held_out)
 
     def score(self, base: Any) -> tuple[float, float]:
         """Mean log density of both parts, in nats; NaN where nothing is held out."""
