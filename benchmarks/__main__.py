@@ -12,6 +12,7 @@ from benchmarks import (
     cold,
     density,
     information,
+    localized,
     many,
     marginals,
     paper,
@@ -31,6 +32,7 @@ JOBS = {
     "marginals": marginals,
     "calibration": calibration,
     "information": information,
+    "localized": localized,
     "paper": paper,
 }
 

@@ -22,6 +22,7 @@ from destructors.base_distributions import StandardNormal
 from destructors.maps import Density, Map, Schema
 from destructors.maps._blocks import in_blocks
 from destructors.rows import Fold, Rows, as_interrupt, map_threads, time_limit
+from destructors.rows._memo import remember
 from destructors.table import (
     Categorical,
     check_columns,
@@ -225,8 +226,11 @@ class Destructor(
         random_state = None if seed is _NO_SEED else check_random_state(seed)
         self._onwards = onwards
         try:
-            with time_limit(getattr(self, "max_time", None)):
-                self.map_ = self._fit(fold, random_state)
+            limit = getattr(self, "max_time", None)
+            with time_limit(limit), remember(self, fold, random_state) as memo:
+                if not memo.restore(self, random_state):
+                    with memo.keeping(self, random_state):
+                        self.map_ = self._fit(fold, random_state)
                 if not isinstance(self.map_, Map):
                     raise TypeError(
                         f"{type(self).__name__}._fit must return a Map, got "
@@ -350,11 +354,9 @@ class Destructor(
             The (weighted) mean of `score_samples`: larger is better.
         """
         scores = self.score_samples(X)
-        weight = None
-        if sample_weight is not None:
-            weight = check_sample_weight(
-                sample_weight, scores, ensure_non_negative=True
-            )
+        weight = sample_weight
+        if weight is not None:
+            weight = check_sample_weight(weight, scores, ensure_non_negative=True)
         return float(np.average(scores, weights=weight))
 
     def sample(

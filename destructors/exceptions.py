@@ -1,6 +1,13 @@
 """Warnings of the package, to be filtered by their class."""
 
-__all__ = ["DataWarning"]
+__all__ = ["CheckpointWarning", "DataWarning"]
+
+
+class CheckpointWarning(UserWarning):
+    """A checkpoint could not be written, or a file of it is damaged.
+
+    The fit goes on, and what was written before still serves.
+    """
 
 
 class DataWarning(UserWarning):

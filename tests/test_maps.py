@@ -47,7 +47,7 @@ def test_law_of_maps(name, fitted):
 
 def is_savable(model):
     try:
-        maps._save._pack(model.map_, {}, "map")
+        maps._save.pack(model.map_, {}, "map")
     except TypeError:
         return False
     return True

@@ -1,5 +1,6 @@
 """The greedy engine, its schedules and its stopping rules."""
 
+from destructors.greedy._checkpoint import Checkpoint
 from destructors.greedy._destructor import GreedyDestructor, StackTask
 from destructors.greedy._engine import Greedy, layer_seed
 from destructors.greedy._progress import Progress
@@ -16,6 +17,7 @@ from destructors.greedy._stopping import Never, Stopping
 from destructors.greedy._task import Scores, Step, Task, Trial
 
 __all__ = [
+    "Checkpoint",
     "Cycle",
     "Greedy",
     "GreedyDestructor",

@@ -23,6 +23,7 @@ from destructors.maps._save import load, save
 from destructors.maps._schema import Column, Schema
 from destructors.maps._spline import QuadraticSpline, RationalQuadraticSpline
 from destructors.maps._stretch import Stretch
+from destructors.maps._to_c import to_c
 from destructors.maps._trees import Trees
 
 __all__ = [
@@ -55,4 +56,5 @@ __all__ = [
     "Trees",
     "load",
     "save",
+    "to_c",
 ]

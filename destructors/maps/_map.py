@@ -85,8 +85,10 @@ class Data:
 
     def digest(self) -> bytes:
         """Return a hash of the content: the same in every process."""
-        parts = [name.encode() + _digest(part) for name, part in self.field_values()]
-        return _hash(self.type_name().encode(), *parts)
+        parts = [
+            name.encode() + digest_data(part) for name, part in self.field_values()
+        ]
+        return hash_parts(self.type_name().encode(), *parts)
 
     def __getstate__(self) -> dict[str, Any]:
         return dict(self.field_values())
@@ -263,21 +265,29 @@ def _show(value: Any) -> str:
     return repr(value)
 
 
-def _digest(value: Any) -> bytes:
+def digest_data(value: Any) -> bytes:
+    """Return a hash of arrays, plain values, data, and tuples of these."""
     if isinstance(value, Data):
         return value.digest()
     if isinstance(value, np.ndarray):
         # As bytes: NaN equals NaN, and 0.0 is not -0.0.
         what = f"{value.dtype.str}{value.dtype.descr}{value.shape}"
-        return _hash(what.encode(), value.tobytes())
+        # Of plain numbers without a copy: they may be all there is room for.
+        plain = value.dtype.kind in "biuf"
+        data = np.ascontiguousarray(value).data if plain else value.tobytes()
+        return hash_parts(what.encode(), data)
     if isinstance(value, tuple | list):
-        return _hash(type(value).__name__.encode(), *map(_digest, value))
+        return hash_parts(type(value).__name__.encode(), *map(digest_data, value))
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, PLAIN):
-        return _hash(repr(value).encode())
+        return hash_parts(repr(value).encode())
     raise TypeError(f"A {type(value).__name__} is no data: it has no known content.")
 
 
-def _hash(*parts: bytes) -> bytes:
-    return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
+def hash_parts(*parts: bytes | memoryview) -> bytes:
+    """Return one hash of some parts."""
+    total = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        total.update(part)
+    return total.digest()

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
-from scipy.special import erfcx, log_ndtr, logsumexp, ndtri_exp
+from scipy.special import erfcx, log_ndtr, ndtri_exp
 
 from destructors.maps import _rosenblatt_kernels as kernels
 from destructors.maps._jit import jit
@@ -143,7 +143,7 @@ def _solve_vectorised(
         log_weight = np.repeat(log_weights[:, None], known.shape[1], axis=1)
         for j in range(len(known)):
             offset = before[j, :j].T @ seen[:j] - shift[j][:, None]
-            log_weight -= logsumexp(log_weight, axis=0)
+            log_weight -= _log_sum(log_weight)
             logs = np.maximum(log_weight, least)
             mixture = Conditional(factor[j], offset, logs, tilt)
             solve = mixture.invert if inverse else mixture.gaussianize
@@ -237,17 +237,23 @@ def _gaussianize(x: NDArray, *mixture: Any) -> Mapped:
     factor, offset, log_weight, tilt = mixture
     u = np.clip(factor[:, None] * x + offset, -LARGEST, LARGEST)
     below, above = log_weight + log_ndtr(u), log_weight + log_ndtr(-u)
-    lower, upper = logsumexp(below, axis=0), logsumexp(above, axis=0)
+    lower, upper = _log_sum(below), _log_sum(above)
     left = lower < upper
     side, smaller = np.where(left, -1.0, 1.0), np.where(left, lower, upper)
     # Slope of log F: the hazards of the components, each by its share of the tail.
     share = np.where(left, below, above) - smaller
     log_hazard = np.log(factor)[:, None] - _log_mills(side * u)
     size = -ndtri_exp(smaller)
-    log_slope = logsumexp(share + log_hazard, axis=0) + _log_mills(size)
+    log_slope = _log_sum(share + log_hazard) + _log_mills(size)
     with np.errstate(divide="ignore"):
         log_slope = np.logaddexp(log_slope, np.log(tilt))
     return side * size + tilt * x, log_slope
+
+
+def _log_sum(logs: NDArray) -> NDArray:
+    """Return the logarithm of the sum over components, all of which are finite."""
+    largest = logs.max(axis=0)
+    return largest + np.log(np.exp(logs - largest).sum(axis=0))
 
 
 def _log_mills(u: NDArray) -> NDArray:

@@ -5,6 +5,7 @@ Nothing in a file is code: a class is named, and looked up among those that are 
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import fields
 from os import PathLike
 from pathlib import Path
@@ -21,6 +22,8 @@ from destructors.maps._valid import validate
 
 _FORMAT = 1
 _HEADER = "header"
+# How the name of a file ends while it is written.
+TEMPORARY = ".tmp"
 # Data within data, of the deepest tree of cells and columns.
 _DEEPEST = 200
 
@@ -82,17 +85,39 @@ def save(model: Any, path: str | PathLike[str]) -> None:
         "class": type(model).__name__,
         "parameters": {name: repr(value) for name, value in settings.items()},
         "columns": [str(name) for name in names],
-        "density": _pack(density, arrays, "density"),
+        "density": pack(density, arrays, "density"),
     }
-    text = json.dumps(header, ensure_ascii=True).encode()
-    arrays[_HEADER] = np.frombuffer(text, dtype=np.uint8)
     target = Path(path)
     if not target.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {target.parent} to save in.")
-    temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
+    write(target, header, arrays, np.savez_compressed)
+
+
+def write(
+    target: Path,
+    header: dict[str, Any],
+    arrays: dict[str, NDArray],
+    how: Callable[..., None] = np.savez,
+) -> None:
+    """Write a header and arrays to a file, in one step.
+
+    Parameters
+    ----------
+    target : Path
+        The file.
+    header : dict
+        What JSON can hold.
+    arrays : dict of str to ndarray
+        By name.
+    how : callable, default=numpy.savez
+        Writes arrays to an open file.
+    """
+    text = json.dumps(header, ensure_ascii=True).encode()
+    arrays = {**arrays, _HEADER: np.frombuffer(text, dtype=np.uint8)}
+    temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}{TEMPORARY}")
     try:
         with open(temporary, "xb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+            how(file, **arrays)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
@@ -132,8 +157,8 @@ def load(path: str | PathLike[str], *, max_bytes: int = 2**30) -> Density:
     try:
         with open(path, "rb") as opened:
             file = Archive(opened, max_bytes)
-            header = _read_header(file, path)
-            density = _unpack(header["density"], file)
+            header = read_header(file, path)
+            density = unpack(header["density"], file)
         if not isinstance(density, Density):
             raise TypeError(f"it holds a {type(density).__name__}, no density")
     except (FileNotFoundError, IsADirectoryError, PermissionError):
@@ -156,11 +181,11 @@ class _Refused(ValueError):
 # ---------------------------------------------------------------------- packing
 
 
-def _pack(value: Any, arrays: dict[str, NDArray], place: str) -> Any:
+def pack(value: Any, arrays: dict[str, NDArray], place: str) -> Any:
     """Return what JSON can hold; arrays go to ``arrays``."""
     if isinstance(value, Data):
         parts = {
-            name: _pack(part, arrays, f"{place}.{name}")
+            name: pack(part, arrays, f"{place}.{name}")
             for name, part in value.field_values()
         }
         return {"kind": value.type_name(), "fields": parts}
@@ -171,7 +196,7 @@ def _pack(value: Any, arrays: dict[str, NDArray], place: str) -> Any:
         arrays[name] = value
         return {"array": name}
     if isinstance(value, tuple | list):
-        packed = [_pack(part, arrays, f"{place}[{i}]") for i, part in enumerate(value)]
+        packed = [pack(part, arrays, f"{place}[{i}]") for i, part in enumerate(value)]
         return {"tuple": packed}
     if isinstance(value, np.generic):
         value = value.item()
@@ -183,7 +208,8 @@ def _pack(value: Any, arrays: dict[str, NDArray], place: str) -> Any:
     )
 
 
-def _unpack(packed: Any, arrays: Archive, depth: int = 0) -> Any:
+def unpack(packed: Any, arrays: Archive, depth: int = 0) -> Any:
+    """Return what was packed; what is no valid data is refused."""
     if depth > _DEEPEST:
         raise ValueError(f"its data are more than {_DEEPEST} levels deep")
     if not isinstance(packed, dict):
@@ -191,7 +217,7 @@ def _unpack(packed: Any, arrays: Archive, depth: int = 0) -> Any:
     if "array" in packed:
         return arrays[packed["array"]]
     if "tuple" in packed:
-        return tuple(_unpack(part, arrays, depth + 1) for part in packed["tuple"])
+        return tuple(unpack(part, arrays, depth + 1) for part in packed["tuple"])
     kind = packed["kind"]
     if kind not in KINDS:
         module = str(kind).partition(":")[0]
@@ -208,7 +234,7 @@ def _unpack(packed: Any, arrays: Archive, depth: int = 0) -> Any:
         )
     data = cls(
         **{
-            name: _unpack(part, arrays, depth + 1)
+            name: unpack(part, arrays, depth + 1)
             for name, part in packed["fields"].items()
         }
     )
@@ -216,7 +242,8 @@ def _unpack(packed: Any, arrays: Archive, depth: int = 0) -> Any:
     return data
 
 
-def _read_header(file: Archive, path: Any) -> dict[str, Any]:
+def read_header(file: Archive, path: Any) -> dict[str, Any]:
+    """Return the header of a file, if this version can read it."""
     if _HEADER not in file:
         raise _Refused(f"{path} was not written by destructors.save.")
     header = json.loads(file[_HEADER].tobytes())

@@ -210,15 +210,14 @@ def _find_intervals(v, points, start, stop, found):
 
 
 def _apply_vectorised(V, starts, rational, inverse, knots, values, slopes, W, log_det):
-    places = values if inverse else knots
+    places, found = values if inverse else knots, np.empty(V.shape, np.intp)
     for j, start in enumerate(starts[:-1]):
         inner = places[start + 1 : starts[j + 1] - 1]
-        k = start + np.searchsorted(inner, V[:, j], side="right")
-        with np.errstate(over="ignore"):
-            W[:, j], slope = _apply_piece(
-                V[:, j], k, rational, inverse, knots, values, slopes
-            )
-        log_det += -np.log(slope) if inverse else np.log(slope)
+        found[:, j] = start + np.searchsorted(inner, V[:, j], side="right")
+    with np.errstate(over="ignore"):
+        W[:], slope = _apply_piece(V, found, rational, inverse, knots, values, slopes)
+    for log_slope in np.log(slope).T:
+        log_det += -log_slope if inverse else log_slope
 
 
 _apply = jit(_apply_loops, plain=_apply_vectorised)

@@ -23,8 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors.maps._cube import from_cube, to_cube
-from destructors.maps._jit import are_starts, jit
+from destructors.maps._jit import are_starts, has_numba, jit
 from destructors.maps._map import BothWays, Mapped
+from destructors.maps._tree_walk import FEW, Walk, list_splits, walk_rows
 
 SPLIT = np.dtype([("node", "i4"), ("feature", "i4"), ("t_in", "f4"), ("t_out", "f4")])
 
@@ -112,6 +113,10 @@ class Trees(BothWays):
     def _last_feature(self) -> int:
         return int(self.splits["feature"].max())
 
+    @cached_property
+    def _walks(self) -> list[Walk]:
+        return [list_splits(tree.splits) for tree in self]
+
     @classmethod
     def of(cls, trees: Iterable[NDArray]) -> "Trees":
         """Return the map of trees, each given by the array of its splits."""
@@ -147,8 +152,11 @@ class Trees(BothWays):
                 f"These trees split column {self._last_feature}; there are {d} columns."
             )
         U, log_det, back = to_cube(X), np.zeros(len(X)), way == "inverse"
-        beyond = beyond_cube(U)
-        push_trees(U, beyond, self.splits, self.starts, log_det, back, UNKNOWN)
+        if len(X) <= FEW and not has_numba():
+            log_det = walk_rows(U, self._walks, back)
+        else:
+            beyond = beyond_cube(U)
+            push_trees(U, beyond, self.splits, self.starts, log_det, back, UNKNOWN)
         return from_cube(U, X, log_det)
 
 

@@ -6,6 +6,7 @@ the more seldom are they listed anew. Rows are in standard units, where the squa
 no digits that matter; the few that lie far out even so are left to the background.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,7 +23,7 @@ from destructors.mixture._expectation import (
     pool,
 )
 from destructors.mixture._split import split
-from destructors.rows import Rows, is_over
+from destructors.rows import Rows, is_over, memo
 
 # Those listed are looked at where they are fewer than this share of all components, and
 # are listed anew after three times as many steps.
@@ -40,6 +41,8 @@ _DEAD = 1e-6
 # The background: how much wider than the data it is, and its least weight.
 _BACKGROUND_WIDTH = 3.0
 _BACKGROUND_WEIGHT = 1e-3
+# What a fit has found, beside the mixture.
+_OUTCOME = ("n_components", "n_iter", "n_steps", "lower_bound", "converged")
 
 
 @dataclass(eq=False, repr=False)
@@ -85,6 +88,7 @@ class EM:
     mixture: Mixture = field(init=False)
     n_components: int = 0
     n_iter: int = 0
+    n_steps: int = 0
     lower_bound: float = -np.inf
     converged: bool = False
     _prior: Prior | None = None
@@ -202,6 +206,30 @@ class EM:
             if self.converged or stop or is_over():
                 break
             last = self.lower_bound
+        return self
+
+    def remembered(self, *name: str | int, fit: Callable[["EM"], Any]) -> "EM":
+        """Fit, unless a checkpoint knows what comes out.
+
+        Parameters
+        ----------
+        *name : str or int
+            Which fit it is of those to these rows.
+        fit : callable
+            Fits this object.
+
+        Returns
+        -------
+        self : EM
+        """
+        known = memo().recall("em", *name, len(self.given))
+        if known is None:
+            fit(self)
+            found = {what: getattr(self, what) for what in _OUTCOME}
+            found["mixture"] = tuple(self.mixture)
+            memo().keep(found, "em", *name, len(self.given))
+        else:
+            self.__dict__.update(known, mixture=Mixture(*known["mixture"]))
         return self
 
     def score(self, rows: Rows) -> float:

@@ -4,6 +4,7 @@ import itertools
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
@@ -348,7 +349,8 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         )
         if len(best.given) == len(rows):
             return best
-        return EM(self, rows, self.max_iter).fit_from(best.mixture)
+        every = EM(self, rows, self.max_iter)
+        return every.remembered("all", fit=lambda em: em.fit_from(best.mixture))
 
     def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
         if isinstance(self.n_components, Integral):
@@ -370,10 +372,14 @@ class GaussianMixtureDestructor(HoldoutDestructor):
             if fits and is_over():
                 break
             em = EM(self, rows, self.max_iter, progress)
-            draws = np.random.RandomState(seed)
-            fits.append(
-                em.fit(n_components, draws, before=before, by_chance=len(fits) > 0)
+            fit = partial(
+                EM.fit,
+                n_components=n_components,
+                random_state=np.random.RandomState(seed),
+                before=before,
+                by_chance=len(fits) > 0,
             )
+            fits.append(em.remembered(n_components, len(fits), fit=fit))
         return max(fits, key=lambda em: em.lower_bound)
 
     def _to_map(self, mixture: Mixture) -> Rosenblatt:

@@ -1,6 +1,8 @@
 """What is learned from: rows, blocks of them, and hold-outs by what they contain."""
 
 from destructors.maps._hash import hash_again, hash_rows
+from destructors.rows._digest import digest
+from destructors.rows._memo import Memo, Store, memo, remember
 from destructors.rows._moments import (
     mean_and_scale,
     repeat_rows,
@@ -20,8 +22,11 @@ __all__ = [
     "CONTINUOUS",
     "INTEGER",
     "Fold",
+    "Memo",
     "Rows",
+    "Store",
     "as_interrupt",
+    "digest",
     "fold_rows",
     "hash_again",
     "hash_rows",
@@ -29,6 +34,8 @@ __all__ = [
     "make_splits",
     "map_threads",
     "mean_and_scale",
+    "memo",
+    "remember",
     "repeat_rows",
     "robust_mean_and_scale",
     "split_rows",

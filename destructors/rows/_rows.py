@@ -13,6 +13,8 @@ from sklearn.model_selection import check_cv
 from destructors.maps import Map
 from destructors.maps._blocks import in_blocks
 from destructors.maps._hash import hash_rows
+from destructors.maps._map import hash_parts
+from destructors.rows._digest import digest
 from destructors.rows._running import map_threads
 from destructors.rows._splits import fold_rows, hash_roughly, split_rows
 
@@ -98,6 +100,15 @@ class Rows:
     def hashes(self, seed: int) -> NDArray:
         """Return a hash of each row's content that rounding hardly ever changes."""
         return hash_roughly(self.values, self.weight, seed)
+
+    @cached_property
+    def _digest(self) -> bytes:
+        known = self.weight, self.context, self.kinds, self.names, self.kept
+        return digest((self.values, self.log_det, known))
+
+    def digest(self) -> bytes:
+        """Return a hash of all that a fit can depend on: the same in every process."""
+        return self._digest
 
     # ------------------------------------------------------------------ two ways
 
@@ -259,6 +270,11 @@ class Fold:
     def through(self, map_: Map) -> "Fold":
         """Return both parts after a map."""
         return self.each(Rows.through, map_)
+
+    def digest(self) -> bytes:
+        """Return a hash of both parts: the same in every process."""
+        held_out = b"" if self.validation is None else self.validation.digest()
+        return hash_parts(self.train.digest(), held_out)
 
     def score(self, base: Any) -> tuple[float, float]:
         """Mean log density of both parts, in nats; NaN where nothing is held out."""

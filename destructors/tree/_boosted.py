@@ -23,7 +23,7 @@ from destructors.maps._cube import to_cube
 from destructors.maps._trees import UNKNOWN, Trees, beyond_cube, push_trees
 from destructors.rows import Fold, mean_and_scale
 from destructors.tree._atoms import spread_atoms
-from destructors.tree._growth import Boosting, CubeFold, Grown
+from destructors.tree._growth import Boosting, CubeFold, Grown, Remembered
 from destructors.tree._rule import CONSTRAINTS, GrowthRule, choose_learning_rate
 from destructors.tree._tree import two_parts
 
@@ -224,10 +224,13 @@ class BoostedTreeDestructor(HoldoutDestructor):
             learning_rate=float(rate),
             scale_decay=float(self.scale_decay),
         )
-        states = [self._in_cube(part, units, rule) for part in folds]
-        task = Boosting(rule, self.subsample, self._seed)
         # The trees of folds are gone; the same seeds grow them again.
-        task.known = [] if by_cv else known
+        first = [] if by_cv else known
+        states = [
+            self._in_cube(part, units, rule, Remembered(first, f"fold {number}"))
+            for number, part in enumerate(folds)
+        ]
+        task = Boosting(rule, self.subsample, self._seed)
         progress = Progress(
             self,
             self.verbose,
@@ -248,22 +251,28 @@ class BoostedTreeDestructor(HoldoutDestructor):
         trees: list[Grown] = []
         progress.final = lambda: self._as_if_ended(engine, units, trees)
         with progress.running(self.max_iter):
-            engine.grow(states)
+            for state in engine.grow(states):
+                state.remembered.keep()
             engine.cut()
             trees = [step.layer for step in engine.steps]
             if by_cv:
-                task.known, states = known, [self._in_cube(Fold(rows), units, rule)]
+                every = Remembered(known, "all rows")
+                states = [self._in_cube(Fold(rows), units, rule, every)]
                 trees, _ = engine.refit(states[0])
+                every.keep()
             if states[0].train.rows is rows and not engine.stopped_early:
                 # What was interrupted may have moved rows by a tree too many.
                 self._leftover = states[0]
             self.__dict__.update(self._attributes(engine, trees))
         return _chain(units, trees)
 
-    def _in_cube(self, fold: Fold, units: Affine, rule: GrowthRule) -> CubeFold:
+    def _in_cube(
+        self, fold: Fold, units: Affine, rule: GrowthRule, remembered: Remembered
+    ) -> CubeFold:
         """Return rows for trees to be grown on."""
         seed = self._seed if self.subsample < 1.0 else None
-        return CubeFold(spread_atoms(fold, units, self._seed), units, rule, seed)
+        spread = spread_atoms(fold, units, self._seed)
+        return CubeFold(spread, units, rule, remembered, seed)
 
     def _known(self) -> list[Grown] | None:
         """Return the trees to go on from; None to begin."""

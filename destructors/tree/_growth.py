@@ -10,7 +10,7 @@ from destructors.greedy import Progress, Scores, Step, Task, Trial
 from destructors.maps import Affine, Map
 from destructors.maps._cube import from_cube, to_cube
 from destructors.maps._trees import UNKNOWN, Trees, beyond_cube, find_leaves, push_trees
-from destructors.rows import Fold, Rows, hash_again
+from destructors.rows import Fold, Rows, hash_again, memo
 from destructors.tree._grow import grow_tree
 from destructors.tree._rule import GrowthRule, make_grid
 
@@ -39,6 +39,50 @@ class Grown(NamedTuple):
     splits: NDArray
     gains: NDArray
     score: float
+
+
+class Remembered:
+    """The trees of a fold that are there already, and those a checkpoint will keep.
+
+    Parameters
+    ----------
+    known : sequence of Grown
+        The first trees, where a fit goes on from them.
+    name : str
+        Which fold of the fit it is.
+    """
+
+    def __init__(self, known: Sequence[Grown], name: str):
+        self._memo, self._name = memo(), name
+        self.known, self._new = list(known), list[Grown]()
+        while content := self._memo.recall("trees", name, len(self.known)):
+            splits = np.split(content["splits"], content["starts"][1:-1])
+            scores = content["scores"].tolist()
+            self.known += map(Grown, splits, content["gains"], scores)
+        self._n_kept = len(self.known)
+
+    def add(self, tree: Grown) -> None:
+        """Note one more tree, if trees are kept."""
+        if np.isfinite(self._memo.every):
+            self._new.append(tree)
+            if len(self._new) >= self._memo.every:
+                self.keep()
+
+    def keep(self) -> None:
+        """Keep the trees that were added."""
+        if not self._new:
+            return
+        splits, gains, scores = zip(*self._new, strict=True)
+        trees = Trees.of(splits)
+        content = {
+            "splits": trees.splits,
+            "starts": trees.starts,
+            "gains": np.array(gains),
+            "scores": np.array(scores),
+        }
+        self._memo.keep(content, "trees", self._name, self._n_kept)
+        self._n_kept += len(self._new)
+        self._new = []
 
 
 class CubeRows:
@@ -86,8 +130,14 @@ class CubeFold:
     """
 
     def __init__(
-        self, fold: Fold, units: Affine, rule: GrowthRule, seed: int | None = None
+        self,
+        fold: Fold,
+        units: Affine,
+        rule: GrowthRule,
+        remembered: Remembered,
+        seed: int | None = None,
     ):
+        self.remembered = remembered
         self.train, self.weights = CubeRows(fold.train, units), fold.train.weights
         known = fold.validation
         self.validation = None if known is None else CubeRows(known, units)
@@ -128,7 +178,10 @@ class CubeFold:
             ]
             self._saved.pop(len(self.trees) - 2 * _SAVE_EVERY, None)
         scores = Scores(train, held_out, held_out)
-        return Trial(Grown(splits, gains, train), self, scores)
+        grown = Grown(splits, gains, train)
+        if len(self.trees) > len(self.remembered.known):
+            self.remembered.add(grown)
+        return Trial(grown, self, scores)
 
     def leave(self, n_trees: int, fold: Fold, map_: Map) -> Fold:
         """Return a fold, whose training rows these are, after the first trees."""
@@ -159,16 +212,10 @@ class Boosting(Task):
         Share of the rows that each is grown on.
     seed : int
         Of all trees.
-
-    Attributes
-    ----------
-    known : sequence of Grown
-        The first trees, where they are there already.
     """
 
     def __init__(self, rule: GrowthRule, subsample: float, seed: int):
         self.rule, self.subsample, self.seed = rule, subsample, seed
-        self.known: Sequence[Grown] = ()
         # One for all trees: to make one takes as long as to grow a small tree.
         self._rng = np.random.RandomState(0)
 
@@ -188,8 +235,9 @@ class Boosting(Task):
         """Grow a tree on each fold and move the fold by it; see `Task.attempt`."""
         trials: list[Trial] = []
         for fold in states:
-            if place < len(self.known):
-                trials.append(fold.push(*self.known[place][:2]))
+            known = fold.remembered.known
+            if place < len(known):
+                trials.append(fold.push(*known[place][:2]))
                 continue
             # Draws depend on the tree's number alone, so growth can be taken up again.
             rng, sequence = self._rng, np.random.SeedSequence([self.seed, place])

@@ -31,6 +31,20 @@ def test_law(n_features, kernel, monkeypatch):
     check_map(make_trees(n_features=n_features), make_latent(60, n_features, seed=1))
 
 
+@pytest.mark.parametrize("way", ["forward", "inverse"])
+def test_few_rows_walk_where_no_compiler_is(way, monkeypatch):
+    trees, X = make_trees(), 2.0 * make_latent(40)
+    # On the faces of the cube, and beyond.
+    X[:3] = [[5.0, 0.0, -5.0], [9.0, -9.0, 1.0], [0.0, 0.0, 0.0]]
+    Z, log_det = getattr(trees, way)(X)
+    monkeypatch.setattr(_trees, "has_numba", lambda: False)
+    monkeypatch.setattr(_trees, "push_trees", None)
+    for i in range(0, len(X), 4):
+        few, part = getattr(trees, way)(X[i : i + 4])
+        np.testing.assert_allclose(few, Z[i : i + 4], rtol=0, atol=1e-11)
+        np.testing.assert_allclose(part, log_det[i : i + 4], rtol=0, atol=1e-11)
+
+
 def test_is_its_trees_one_after_the_other():
     trees, X = make_trees(), make_latent(300)
     Z, log_det = trees.forward(X)

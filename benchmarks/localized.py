@@ -1,0 +1,190 @@
+"""Localized learning: fits that are killed go on; rows are scored on small devices."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import signal
+import tempfile
+import warnings
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from benchmarks.edge import measure_edge
+from benchmarks.files import write_csv
+from destructors import RBIG, AlignmentFlow, DiscreteTreeFlow, GaussianCopula, TreeFlow
+from destructors.callbacks import Checkpoint
+from destructors.mixture import GaussianMixtureDestructor
+from destructors.tree import BoostedTreeDestructor
+
+__all__ = ["MODELS", "add_arguments", "count_kills", "measure_cost", "run"]
+
+# Rows that make layers take a while, in thousands, where that is not the default.
+_N_ROWS, _MANY = 3, {"RBIG": 30, "GaussianCopula": 100, "BoostedTrees": 10}
+# A kill comes so many times the seconds of a fit after its beginning at most.
+_LATEST = 1.5
+
+MODELS: dict[str, Any] = {
+    "RBIG": RBIG(random_state=0),
+    "TreeFlow": TreeFlow(random_state=0),
+    "GaussianCopula": GaussianCopula(),
+    "GaussianMixture": GaussianMixtureDestructor(random_state=0),
+    "BoostedTrees": BoostedTreeDestructor(random_state=0),
+    "AlignmentFlow": AlignmentFlow(random_state=0),
+    "DiscreteTreeFlow": DiscreteTreeFlow(random_state=0),
+}
+# Those that C can be written for.
+_ON_DEVICES = ("RBIG", "TreeFlow", "GaussianCopula", "GaussianMixture", "BoostedTrees")
+# What makes them small, for a try.
+_SMALL: dict[str, dict[str, Any]] = {
+    "RBIG": {"max_iter": 10},
+    "TreeFlow": {"cv": None, "n_components": [2, 4], "max_trees": 60},
+    "BoostedTrees": {"max_iter": 60},
+    "AlignmentFlow": {"cv": None, "max_iter": 5},
+    "DiscreteTreeFlow": {"base": ["independent", "chow-liu"]},
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this job."""
+    parser.add_argument(
+        "--quick", action="store_true", help="2 kills, small fits to 400 rows"
+    )
+    parser.add_argument("--kills", type=int, help="of each model; by default 100")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        choices=list(MODELS),
+        default=list(MODELS),
+        metavar="NAME",
+        help=f"of {', '.join(MODELS)}",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print how many fits were killed, and how many ended on the same bits."""
+    print("A fit in a process of its own is killed (SIGKILL) at random moments, and")
+    print("begun again with resume=True until it ends; then the next fit. CPU seconds")
+    print("of a fit, of one with a checkpoint, and of one that finds all of it there:")
+    tables = []
+    for name in args.models:
+        model, n_rows = clone(MODELS[name]), 1_000 * _MANY.get(name, _N_ROWS)
+        n_kills = args.kills or (2 if args.quick else 100)
+        if args.quick:
+            model.set_params(**_SMALL.get(name, {}))
+            n_rows = 400
+        data = _make_data(name, n_rows)
+        row = count_kills(model, *data, n_kills, args.seed) | measure_cost(model, *data)
+        tables.append(pd.DataFrame([{"model": name, **row}]))
+        print(tables[-1].to_string(index=False, header=len(tables) == 1), flush=True)
+    table = pd.concat(tables, ignore_index=True)
+    write_csv(args.output / "kills.csv", table)
+    print("One row on a small device: from a file without numba, and in C.")
+    rows = []
+    for name in (name for name in _ON_DEVICES if name in args.models):
+        model = clone(MODELS[name])
+        if args.quick:
+            model.set_params(**_SMALL.get(name, {}))
+        X, _ = _make_data(name, 400 if args.quick else 1_000 * _N_ROWS)
+        rows.append({"model": name, **measure_edge(model.fit(X), X[:200])})
+    edge = pd.DataFrame(rows)
+    print(edge.to_string(index=False))
+    write_csv(args.output / "edge.csv", edge)
+    print(f"The tables are in {args.output}.")
+    return int((table["same bits"] < table["fits"]).any())
+
+
+def count_kills(
+    model: Any, X: NDArray, labels: dict[str, Any], n_kills: int, seed: int
+) -> dict[str, int]:
+    """Kill fits and let them go on.
+
+    Parameters
+    ----------
+    model : Destructor
+        What is fitted.
+    X, labels : ndarray and dict
+        The data, and what else `fit` takes.
+    n_kills, seed : int
+        How often to kill, and seed of the moments.
+
+    Returns
+    -------
+    counts : dict
+        Number of fits that ended, of kills, and of fits that ended on the bits of one
+        that was never killed.
+    """
+    fork = multiprocessing.get_context("fork")
+    rng = np.random.default_rng(seed)
+    # The first compiles what there is to compile.
+    clone(model).fit(X, **labels)
+    began = perf_counter()
+    expected = _bits(clone(model).fit(X, **labels))
+    seconds = perf_counter() - began
+    counts = dict.fromkeys(("fits", "kills", "same bits"), 0)
+    while counts["kills"] < n_kills:
+        with tempfile.TemporaryDirectory() as folder:
+            has_ended = False
+            while not has_ended:
+                process = fork.Process(target=_fit_on, args=(model, X, labels, folder))
+                process.start()
+                if counts["kills"] < n_kills:
+                    process.join(rng.uniform(0.0, _LATEST * seconds))
+                    process.kill()
+                process.join()
+                has_ended = process.exitcode != -signal.SIGKILL
+                counts["kills"] += not has_ended
+            if process.exitcode:
+                raise RuntimeError(f"{model} failed in a process of its own.")
+            counts["fits"] += 1
+            counts["same bits"] += Path(folder, "bits").read_bytes() == expected
+    return counts
+
+
+def measure_cost(model: Any, X: NDArray, labels: dict[str, Any]) -> dict[str, float]:
+    """Return CPU seconds of a fit, of one that writes a checkpoint, and of one that
+    finds all of it there; and the files of the checkpoint.
+    """
+    times = [process_time()]
+    with tempfile.TemporaryDirectory() as folder:
+        clone(model).fit(X, **labels)
+        times.append(process_time())
+        for _ in range(2):
+            _fit_on(model, X, labels, folder)
+            times.append(process_time())
+        sizes = [path.stat().st_size for path in Path(folder, "run").iterdir()]
+    plain, writes, reads = np.diff(times).round(2).tolist()
+    files = {"files": len(sizes), "MB": round(sum(sizes) / 1e6, 2)}
+    return {"plain": plain, "writes": writes, "reads": reads, **files}
+
+
+def _fit_on(model: Any, X: NDArray, labels: dict[str, Any], folder: str) -> None:
+    """Go on with a fit; write down the bits that it ends on."""
+    checkpoint = Checkpoint(Path(folder, "run"), every=20, resume=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = clone(model).set_callbacks(checkpoint).fit(X, **labels)
+    Path(folder, "bits").write_bytes(_bits(model))
+
+
+def _bits(model: Any) -> bytes:
+    """Return a hash of all that a model has learned."""
+    return model.to_density().digest()
+
+
+def _make_data(name: str, n_rows: int) -> tuple[NDArray, dict[str, Any]]:
+    rng = np.random.default_rng(0)
+    x = rng.gamma(2.0, size=n_rows)
+    X = np.c_[x, np.sin(x) + 0.2 * rng.normal(size=n_rows), rng.normal(size=n_rows)]
+    if name == "DiscreteTreeFlow":
+        return np.clip(np.round(2.0 * X), -3, 6).astype(np.int64), {}
+    if name == "AlignmentFlow":
+        return X, {"sample_domain": np.arange(n_rows) // 2 % 2}
+    return X, {}
