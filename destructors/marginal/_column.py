@@ -237,10 +237,14 @@ def edges_between(
 
 def constant_spline(value: float) -> tuple[NDArray, NDArray, NDArray]:
     """Return knots, values and slopes for a constant column: a shift to zero."""
-    # Wider where float64 could not tell the knots apart.
-    reach = max(1.0, 1e-6 * abs(value))
-    ends = np.array([-reach, reach])
-    return value + ends, ends, np.ones(2)
+    # The value itself is a knot, beside which no digits of it are lost.
+    knots = np.array([value, value + reach_of_constant(value)])
+    return knots, knots - value, np.ones(2)
+
+
+def reach_of_constant(value: float) -> float:
+    """Return a distance from the value of a constant column that float64 can tell."""
+    return max(1.0, 1e-6 * abs(value))
 
 
 def finish_spline(
