@@ -6,12 +6,13 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import boxcox1p, inv_boxcox1p
 
 from destructors.maps._map import Map, Mapped
 
 # Of numbers in float64, with some room.
 _LARGEST_LOG = 690.0
+# A power of a smaller exponent is the logarithm.
+_SMALLEST_EXPONENT = 1e-19
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -113,53 +114,66 @@ class PowerColumns(Map):
 
     @cached_property
     def _sides(self) -> tuple[NDArray, ...]:
-        """Side of zero on which the middle lies, its distance from there and the unit
-        of distances from it, exponents on this side and on the other; and on this scale
-        the power at zero and the logarithm of the unit on the other side.
+        """Side of zero on which the middle lies, its distance from there, exponents on
+        this side and on the other; and on the scale of the middle the power at zero and
+        the logarithm of the unit on the other side.
         """
         if self.kind == "box-cox":
             # There is no other side.
             one = np.ones(self._at.shape)
-            return (
-                one,
-                self._at,
-                self._at,
-                self.exponents,
-                one,
-                -np.inf * one,
-                0.0 * one,
-            )
+            return one, self._at, self.exponents, one, -np.inf * one, 0.0 * one
         side = np.where(self._at < 0.0, -1.0, 1.0)
         distance = np.abs(self._at)
         own = np.where(side > 0.0, self.exponents, 2.0 - self.exponents)
-        zero = boxcox1p(-distance / (1.0 + distance), own)
+        with np.errstate(over="ignore"):
+            zero = _power_of_log(-np.log1p(distance), own)
         # As far as float64 reaches.
         log_unit = np.clip(-own * np.log1p(distance), -_LARGEST_LOG, _LARGEST_LOG)
-        return side, distance, 1.0 + distance, own, 2.0 - own, zero, log_unit
+        return side, distance, own, 2.0 - own, zero, log_unit
 
+    def _log_ratio(self, X: NDArray, distance: NDArray) -> NDArray:
+        """Return the logarithm of what is taken to a power, on the side of the middle.
+
+        Near it by the difference, whose digits the ratio has lost.
+        """
+        origin = float(self.kind != "box-cox")
+        log = np.log1p if origin else np.log
+        near = np.log1p(np.maximum((X - distance) / (origin + distance), -0.5))
+        return np.where(0.5 * distance > X, log(X) - log(distance), near)
+
+    @np.errstate(over="ignore", divide="ignore")
     def _powers(self, X: NDArray) -> NDArray:
-        side, distance, unit, own, other, zero, log_unit = self._sides
+        side, distance, own, other, zero, log_unit = self._sides
         X = side * X
-        Z = boxcox1p((np.maximum(X, 0.0) - distance) / unit, own)
+        Z = _power_of_log(self._log_ratio(np.maximum(X, 0.0), distance), own)
         if (X < 0.0).any():
-            across = zero - np.exp(log_unit) * boxcox1p(np.maximum(-X, 0.0), other)
-            Z = np.where(X < 0.0, across, Z)
+            across = _power_of_log(np.log1p(np.maximum(-X, 0.0)), other)
+            Z = np.where(X < 0.0, zero - np.exp(log_unit) * across, Z)
         return (side * Z - self.shift) / self.scale
 
+    @np.errstate(over="ignore", divide="ignore", invalid="ignore")
     def _roots(self, Z: NDArray) -> NDArray:
-        side, distance, unit, own, other, zero, log_unit = self._sides
+        side, distance, own, other, zero, log_unit = self._sides
         Z = side * (Z * self.scale + self.shift)
-        X = distance + unit * inv_boxcox1p(np.maximum(Z, zero), own)
+        log_ratio = _log_of_power(np.maximum(Z, zero), own)
+        origin = float(self.kind != "box-cox")
+        X = distance + (origin + distance) * np.expm1(log_ratio)
+        X = np.where(
+            log_ratio < -0.5,
+            np.exp(log_ratio) * distance + origin * np.expm1(log_ratio),
+            X,
+        )
         if (zero > Z).any():
             beyond = np.maximum(zero - Z, 0.0) * np.exp(-log_unit)
-            X = np.where(zero > Z, -inv_boxcox1p(beyond, other), X)
+            X = np.where(zero > Z, -np.expm1(_log_of_power(beyond, other)), X)
         return side * X
 
     def _log_slopes(self, X: NDArray) -> NDArray:
-        side, distance, unit, own, other, _, log_unit = self._sides
+        side, distance, own, other, _, log_unit = self._sides
         X = side * X
-        own_side = np.log1p((np.maximum(X, 0.0) - distance) / unit)
-        log_slopes = (own - 1.0) * own_side - np.log(unit)
+        ratio = self._log_ratio(np.maximum(X, 0.0), distance)
+        unit = distance + float(self.kind != "box-cox")
+        log_slopes = (own - 1.0) * ratio - np.log(unit)
         if (X < 0.0).any():
             across = (other - 1.0) * np.log1p(np.maximum(-X, 0.0)) + log_unit
             log_slopes = np.where(X < 0.0, across, log_slopes)
@@ -170,3 +184,17 @@ class PowerColumns(Map):
         for column in self._log_slopes(X).T:
             total += column
         return total
+
+
+def _power_of_log(logarithm: NDArray, exponent: NDArray) -> NDArray:
+    """Return the power of Box and Cox of what has a logarithm."""
+    is_log = np.abs(exponent) < _SMALLEST_EXPONENT
+    exponent = np.where(is_log, 1.0, exponent)
+    return np.where(is_log, logarithm, np.expm1(exponent * logarithm) / exponent)
+
+
+def _log_of_power(power: NDArray, exponent: NDArray) -> NDArray:
+    """Return the logarithm of what has a power of Box and Cox."""
+    is_log = np.abs(exponent) < _SMALLEST_EXPONENT
+    exponent = np.where(is_log, 1.0, exponent)
+    return np.where(is_log, power, np.log1p(exponent * power) / exponent)

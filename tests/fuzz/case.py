@@ -287,24 +287,21 @@ class Case:
     def resolution(self, kind: str) -> tuple[NDArray, NDArray]:
         """Return how far rows, and log-determinants, move where float64 moves latents.
 
-        By 16 units in the last place, in eight directions; those of the model, and in a
-        chain of maps what each hands on. The units are those of the largest entry of a
-        row, but after a map of columns, which are rounded one by one: what a row
-        differs by from another with the same latents, up to rounding, no inverse can
-        tell.
+        By 16 units in the last place, in eight directions; those of the model, and what
+        each map of a chain takes. The units are those of the largest entry of a row,
+        but between maps of columns, which are rounded one by one: what a row differs by
+        from another with the same latents, up to rounding, no inverse can tell.
         """
         points, (Z, _, back, *_) = self.kinds[kind], self.images[kind]
         parts, context = _parts_of(self.model.fitted.map_), None
         if self.model.is_aligner:
             context = points.domain
         moved_X, moved_log_det = np.zeros(back.shape), np.zeros(len(Z))
-        for k, part in enumerate(parts, start=1):
+        for k in range(len(parts) + 1):
             below, above = Chain(tuple(parts[:k])), Chain(tuple(parts[k:]))
-            Y, _ = attempt(below.forward, points.X, context)
-            if k == len(parts):
-                Y = Z
+            Y = Z if k == len(parts) else attempt(below.forward, points.X, context)[0]
             size = np.abs(np.asarray(Y, dtype=float))
-            if k == len(parts) or not part.feature_wise:
+            if k == len(parts) or not all(p.feature_wise for p in parts[: k + 1][-2:]):
                 size = size.max(axis=1, keepdims=True)
             X, log_det = self._both_ways(below, above, Y, context)
             random = np.random.default_rng(5)
