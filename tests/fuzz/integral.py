@@ -148,7 +148,8 @@ def _numerical_log_det(case: Case, Z: Array, domain: Array, step: float) -> Arra
     d, slopes = Z.shape[1], []
     for j in range(d):
         low, high = Z.copy(), Z.copy()
-        aside = step * np.maximum(np.abs(Z[:, j]), 1.0)
+        # Some maps keep an offset: it is no distance.
+        aside = step * np.maximum(np.abs(Z[:, j] - np.median(Z[:, j])), 1.0)
         low[:, j] -= aside
         high[:, j] += aside
         ends = [

@@ -92,6 +92,8 @@ NO_SCALE = frozenset(
         "random-rotation",
         "fixed-rotation",
         "pca-rotation",
+        # Half of the way is the identity.
+        "sliced",
     }
 )
 
