@@ -295,7 +295,7 @@ def _power(transformer: preprocessing.PowerTransformer, X: NDArray) -> Map:
     inner, middle = np.stack([lowest, highest], axis=1), None
     if transformer.standardize:
         # Of powers to be scaled any scale will do.
-        middle = np.median(X, axis=0)
+        middle = 2.0 * np.median(X / 2.0, axis=0)
         Z, _ = PowerColumns(exponents, shift, scale, inner, kind, middle).forward(X)
         scalers = [preprocessing.StandardScaler().fit(z[:, None]) for z in Z.T]
         shift = np.array([scaler.mean_[0] for scaler in scalers])
