@@ -186,6 +186,10 @@ class Along(BothWays):
     def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
         projected = multiply(X, self.directions)
         moved, log_det = getattr(self.map, way)(projected, context)
+        d, n_directions = self.directions.shape
+        if n_directions == d:
+            # Nothing lies across, whose rounding could hide what is small along.
+            return multiply(moved, self.directions.T), log_det
         # What float64 does not reach is at its end.
         with np.errstate(over="ignore"):
             steps = np.clip(moved - projected, -_LARGEST, _LARGEST)

@@ -59,3 +59,11 @@ def test_a_column_that_loses_its_own_digits_is_refused():
     X = np.c_[10.0 ** rng.uniform(-300.0, 300.0, 300), rng.normal(size=300)]
     with pytest.raises(ValueError, match="Column 0 loses its digits"):
         SlicedGaussianizer(1, learning_rate=1.0, random_state=0).fit(X)
+
+
+def test_rows_far_along_the_only_direction_keep_their_digits():
+    x = np.random.default_rng(0).standard_cauchy((300, 1)) ** 5
+    layer = SlicedGaussianizer(1, learning_rate=1.0, random_state=0).fit(x)
+    far = 1e5 * x.std() * np.array([[-1.0], [1.0]])
+    back = layer.inverse_transform(layer.transform(far))
+    np.testing.assert_allclose(back, far, rtol=1e-9)
