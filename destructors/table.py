@@ -191,16 +191,18 @@ def check_columns(rows: Rows) -> None:
     Raises
     ------
     ValueError
-        If a column ranges over more than the largest number; it is named.
+        If the largest number leaves no room beside a column for another as wide; it is
+        named.
     """
     smallest, largest = rows.extremes
     with np.errstate(over="ignore"):
-        endless = np.flatnonzero(~np.isfinite(largest - smallest))
+        reach = np.maximum(-smallest, largest) + (largest - smallest)
+    endless = np.flatnonzero(~np.isfinite(reach))
     if len(endless):
         j = endless[0]
         raise ValueError(
             f"Column {rows.name(j)} ranges from {smallest[j]:.3g} to {largest[j]:.3g}, "
-            "over more than the largest float64. Divide it by a constant."
+            "too near the largest float64 to reach beyond. Divide it by a constant."
         )
     _warn_of_copies(rows)
 

@@ -9,6 +9,7 @@ single quantiles, and a mean of a group is moved to that of the barycenter exact
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
@@ -26,7 +27,7 @@ from destructors.alignment._domains import (
 )
 from destructors.maps import Map, RationalQuadraticSpline, Switch
 from destructors.rows import Fold, Rows
-from destructors.rows._moments import power_of_two
+from destructors.rows._moments import power_of_two, robust_mean_and_scale
 
 # Shares of the way that are compared on held-out rows.
 _RATES = (1.0, 0.75, 0.5, 0.25, 0.0)
@@ -88,8 +89,15 @@ class BarycenterDestructor(DomainDestructor):
 
 
 def _best_rate(at: Callable[[float], Map], rows: Any) -> float:
-    """Return the share of the way that brings held-out rows closest."""
-    losses = [divergence(rows.through(at(rate))) for rate in _RATES]
+    """Return the share of the way that brings held-out rows closest.
+
+    Maps of columns one by one know nothing of the units of others: what they bring
+    closer is seen in standard deviations.
+    """
+    maps = [at(rate) for rate in _RATES]
+    unit = robust_mean_and_scale(rows)[1] if maps[0].feature_wise else 1.0
+    moved = [rows.through(map_) for map_ in maps]
+    losses = [divergence(replace(one, values=one.values / unit)) for one in moved]
     return _RATES[int(np.argmin(losses))]
 
 

@@ -162,7 +162,9 @@ def as_destructor(
     not, its destructor continues in straight lines:
 
     - ``PowerTransformer`` can have a bounded range, so it is followed over the training
-      range and as far again on each side (half the smallest value, for Box–Cox).
+      range and as far again on each side (half the smallest value, for Box–Cox). Where
+      powers are scaled to variance 1, digits are kept that the transformer itself loses
+      of columns far from zero.
     - ``QuantileTransformer`` clips beyond the training range, and becomes arbitrarily
       steep towards its ends. Within, probabilities agree to 1e-7. A jump at a repeated
       value is spread over the gap to its neighbours. With uniform output the base
@@ -290,9 +292,11 @@ def _power(transformer: preprocessing.PowerTransformer, X: NDArray) -> Map:
     exponents, kind = transformer.lambdas_, transformer.method
     shift, scale = np.zeros(X.shape[1]), np.ones(X.shape[1])
     lowest, highest = X.min(axis=0), X.max(axis=0)
-    inner = np.stack([lowest, highest], axis=1)
+    inner, middle = np.stack([lowest, highest], axis=1), None
     if transformer.standardize:
-        Z, _ = PowerColumns(exponents, shift, scale, inner, kind).forward(X)
+        # Of powers to be scaled any scale will do.
+        middle = 2.0 * np.median(X / 2.0, axis=0)
+        Z, _ = PowerColumns(exponents, shift, scale, inner, kind, middle).forward(X)
         scalers = [preprocessing.StandardScaler().fit(z[:, None]) for z in Z.T]
         shift = np.array([scaler.mean_[0] for scaler in scalers])
         scale = np.array([scaler.scale_[0] for scaler in scalers])
@@ -300,12 +304,13 @@ def _power(transformer: preprocessing.PowerTransformer, X: NDArray) -> Map:
     below = np.minimum(spread, 0.5 * lowest) if kind == "box-cox" else spread
     outer = np.stack([lowest - below, highest + spread], axis=1)
     with np.errstate(all="ignore"):
-        at_ends = PowerColumns(exponents, shift, scale, outer, kind).at_ends
+        powers = PowerColumns(exponents, shift, scale, outer, kind, middle)
+        at_ends = powers.at_ends
     # Where powers over- or underflow, no farther than the data.
     ends = np.where(np.isfinite(at_ends).all(axis=0).T, outer, inner)
     for reach in (ends, inner):
         # Where the power is flat its image has no digits of the column.
-        map_ = PowerColumns(exponents, shift, scale, reach, kind)
+        map_ = PowerColumns(exponents, shift, scale, reach, kind, middle)
         grid = np.linspace(reach[:, 0], reach[:, 1], _N_GRID)
         Z, log_det = map_.forward(grid)
         back, log_det_back = map_.inverse(Z)
@@ -341,7 +346,9 @@ def _quantile(transformer: preprocessing.QuantileTransformer, X: NDArray) -> Map
     # Scaled to at most 1, huge numbers are squared like any others.
     size = np.maximum(np.abs(X).max(axis=0), np.finfo(float).tiny)
     spread = size * (X / size).std(axis=0)
-    # A smaller one has no reciprocal.
+    # A smaller one has no reciprocal; of a column that one row nearly fills the range
+    # may have one.
+    spread = np.where(spread < 1e-301, np.ptp(X, axis=0), spread)
     spread[spread < 1e-301] = 1.0
     tails = np.full(d, _QUANTILE_TAIL)
     scores = HistogramColumns(tuple(edges), tuple(shares), tails, spread)

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from destructors._compat import HasMethods, Interval, StrOptions, weighted_percentile
 from destructors.base import Destructor
 from destructors.exceptions import DataWarning
-from destructors.maps import Affine, Map
+from destructors.maps import Affine, Chain, Map
 from destructors.rows import Fold, Rows, mean_and_scale, repeat_rows
 from destructors.rows._moments import weigh
 
@@ -189,8 +189,13 @@ class Whitening(Destructor):
         floor = _SMALLEST_EIGENVALUE * values[-1]
         if values[0] < floor:
             correlation = (vectors * np.maximum(values, floor)) @ vectors.T
-        self.components_, inverse, log_root = _square_root(correlation, self.method)
-        return Affine(self.mean_, self.scale_, self.components_, inverse, log_root)
+        whiten, inverse, log_root, turn = _square_root(correlation, self.method)
+        self.components_ = whiten if turn is None else turn @ whiten
+        white = Affine(self.mean_, self.scale_, whiten, inverse, log_root)
+        if turn is None:
+            return white
+        # A product would round what it enlarges most into all that it gives.
+        return Chain((white, Affine.rotation(turn)))
 
     def _shrunk_correlation(self, rows: Rows) -> NDArray:
         self.mean_, self.scale_, constant = mean_and_scale(rows)
@@ -279,19 +284,26 @@ def _warn_of_collinear(correlation: NDArray, rows: Rows) -> None:
     )
 
 
-def _square_root(correlation: NDArray, method: str) -> tuple[NDArray, NDArray, float]:
-    """Return ``W`` with ``W R Wᵀ = I``, its inverse, and ``log |det W|``."""
+def _square_root(
+    correlation: NDArray, method: str
+) -> tuple[NDArray, NDArray, float, NDArray | None]:
+    """Return ``W`` with ``W R Wᵀ = I``, its inverse, ``log |det W|``, and a rotation to
+    follow it; None for the identity.
+    """
     if method == "cholesky":
         lower = cholesky(correlation, lower=True)
         whiten = solve_triangular(lower, np.eye(len(lower)), lower=True)
-        return whiten, lower, float(-np.log(np.diag(lower)).sum())
+        return whiten, lower, float(-np.log(np.diag(lower)).sum()), None
     values, vectors = principal_axes(correlation)
-    root = np.sqrt(values)
+    root, log_root = np.sqrt(values), float(-0.5 * np.log(values).sum())
     # Values that were raised to the floor may come out a little above it.
     is_null = values <= 2.0 * _SMALLEST_EIGENVALUE * values[0]
-    left = vectors if method == "zca" else spread_null(is_null)
-    whiten = (left / root) @ vectors.T
-    return whiten, (vectors * root) @ left.T, float(-0.5 * np.log(values).sum())
+    if method == "zca" and not is_null.any():
+        whiten, inverse = (vectors / root) @ vectors.T, (vectors * root) @ vectors.T
+        return whiten, inverse, log_root, None
+    turn = vectors if method == "zca" else spread_null(is_null)
+    whiten, inverse = vectors.T / root[:, None], vectors * root
+    return whiten, inverse, log_root, turn if is_null.any() else None
 
 
 def principal_axes(matrix: NDArray) -> tuple[NDArray, NDArray]:

@@ -12,6 +12,8 @@ Way = Callable[[NDArray, NDArray | None], tuple[NDArray, NDArray]]
 # then never grow with n_samples.
 _BLOCK_SIZE = 2**17
 _FEWEST_ROWS = 1024
+_LARGEST = np.finfo(float).max
+_PART = 2.0**64
 # Rows of one product.
 _PRODUCT_ROWS = 64
 
@@ -75,7 +77,21 @@ def multiply(X: NDArray, matrix: NDArray) -> NDArray:
     Returns
     -------
     products : ndarray of shape (n_samples, n_outputs)
+        What is beyond the largest number is that.
     """
+    with np.errstate(over="ignore", invalid="ignore"):
+        products = _multiply(X, matrix)
+        if np.isfinite(products.sum()):
+            return products
+    # Sums of numbers near the largest one are taken of parts of them.
+    large = np.flatnonzero(~np.isfinite(products).all(axis=1))
+    with np.errstate(over="ignore"):
+        sums = _multiply(X[large] / _PART, matrix) * _PART
+    products[large] = np.clip(sums, -_LARGEST, _LARGEST)
+    return products
+
+
+def _multiply(X: NDArray, matrix: NDArray) -> NDArray:
     (n_rows, d), n_outputs = X.shape, matrix.shape[1]
     whole = n_rows - n_rows % _PRODUCT_ROWS
     products = np.empty((n_rows, n_outputs))

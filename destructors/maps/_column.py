@@ -6,10 +6,12 @@ has imported what made it, and who wants one back has to have it.
 """
 
 import datetime
+import math
 import re
 import sys
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -413,7 +415,12 @@ def _another(known: NDArray) -> Any:
     if kind in "mM":
         return known.max() + 1
     largest = known.max().item()
-    # Beyond 2**53 a float and one are the same float.
-    return (
-        largest + 1 if largest + 1 > largest else float(np.nextafter(largest, np.inf))
-    )
+    if kind == "f":
+        # Beyond 2**53 a float and one are the same float.
+        above = max(largest + 1, math.nextafter(largest, math.inf))
+        is_held = above < math.inf
+    else:
+        above, is_held = largest + 1, largest < np.iinfo(np.int64).max
+    # Where no number is larger: the least count that is free.
+    taken = set(known.tolist())
+    return above if is_held else next(n for n in count() if n not in taken)

@@ -12,6 +12,8 @@ from destructors.maps._blocks import multiply
 from destructors.maps._checks import are_positions
 from destructors.maps._map import BothWays, Map, Mapped, Surjection
 
+_LARGEST = np.finfo(float).max
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _Combined(BothWays):
@@ -184,7 +186,15 @@ class Along(BothWays):
     def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
         projected = multiply(X, self.directions)
         moved, log_det = getattr(self.map, way)(projected, context)
-        return X + multiply(moved - projected, self.directions.T), log_det
+        d, n_directions = self.directions.shape
+        if n_directions == d:
+            # Nothing lies across, whose rounding could hide what is small along.
+            return multiply(moved, self.directions.T), log_det
+        # What float64 does not reach is at its end.
+        with np.errstate(over="ignore"):
+            steps = np.clip(moved - projected, -_LARGEST, _LARGEST)
+            Z = X + multiply(steps, self.directions.T)
+        return np.clip(Z, -_LARGEST, _LARGEST, out=Z), log_det
 
 
 def is_surjective(part: Map) -> bool:

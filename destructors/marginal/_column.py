@@ -18,6 +18,7 @@ _N_POINTS = 512
 _SMALLEST_RANGE = 1e-301
 # A spread that is a smaller share of the next wider one is that of one repeated value.
 _ROUNDING = 1e-12
+_LARGE = 1e280
 # In units of the scale no value lies farther out, so that all of them are numbers.
 _FARTHEST = 1e305
 # No gap between neighbouring points counts for more than this when knots are placed:
@@ -237,10 +238,14 @@ def edges_between(
 
 def constant_spline(value: float) -> tuple[NDArray, NDArray, NDArray]:
     """Return knots, values and slopes for a constant column: a shift to zero."""
-    # Wider where float64 could not tell the knots apart.
-    reach = max(1.0, 1e-6 * abs(value))
-    ends = np.array([-reach, reach])
-    return value + ends, ends, np.ones(2)
+    # The value itself is a knot, beside which no digits of it are lost.
+    knots = np.array([value, value + reach_of_constant(value)])
+    return knots, knots - value, np.ones(2)
+
+
+def reach_of_constant(value: float) -> float:
+    """Return a distance from the value of a constant column that float64 can tell."""
+    return max(1.0, 1e-6 * abs(value))
 
 
 def finish_spline(
@@ -345,8 +350,10 @@ def _location_scale(x: NDArray, mass: NDArray) -> tuple[float, float]:
     the whole range.
     """
     share = (np.cumsum(mass) - 0.5 * mass) / mass.sum()
-    low1, low25, median, high25, high1 = np.interp(
-        [0.01, 0.25, 0.5, 0.75, 0.99], share, x
+    # A difference over a share is larger than the difference.
+    unit = 2.0**64 if max(-x[0], x[-1]) > _LARGE else 1.0
+    low1, low25, median, high25, high1 = unit * np.interp(
+        [0.01, 0.25, 0.5, 0.75, 0.99], share, x / unit
     )
     half, most = (high25 - low25) / 1.349, (high1 - low1) / 4.653
     smallest = max(_SMALLEST_RANGE, (x[-1] - x[0]) / _FARTHEST)

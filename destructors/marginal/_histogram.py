@@ -108,7 +108,8 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
         automatic = max(2, int(min(np.round(2.0 * total ** (1 / 3)), most)))
         n_bins = automatic if isinstance(self.n_bins, str) else self.n_bins
         if len(x) == 1:
-            wide = edges = _column.constant_spline(center)[0]
+            reach = _column.reach_of_constant(center)
+            wide = edges = np.array([center - reach, center + reach])
         else:
             edges = center + scale * self._place_edges(x, mass, n_bins)
             values = np.sort(column)

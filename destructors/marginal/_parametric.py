@@ -29,7 +29,8 @@ _VALIDATION_FRACTION = 1.0 / 3.0
 _SCORES = np.r_[np.arange(0.0, 6.0, 0.125), np.arange(6.0, 24.5, 0.5)]
 # Of as many rows, one lies beyond the point where a map leaves a bounded family.
 _ROWS_TO_EDGE = 1000.0
-# A family is not followed farther than this, in robust standard units.
+# A family is not followed farther than this, in robust standard units or in its own
+# scale, where that is larger.
 _FARTHEST = 1e60
 
 
@@ -179,7 +180,8 @@ def _tabulate(
     points, scores, slopes = (
         np.r_[below[::-1], above[1:]] for below, above in zip(lower, upper, strict=True)
     )
-    least, most = 1e-100, np.where(bounded, 1.0, 1e6)
+    least = max(1e-100 / max(parameters[-1], 1.0), 1e-300)
+    most = np.where(bounded, 1.0, 1e6)
     end_slopes = np.clip(slopes[[0, -1]], least, most)
     return ParametricColumn(
         law.name, parameters, float(center), float(scale), points, scores, end_slopes
@@ -198,7 +200,7 @@ def _follow(
         x = quantile(ndtr(-np.abs(scores)), *parameters)
         z, log_slope = family_scores(law, x, parameters)
         good = np.isfinite(x) & np.isfinite(z) & np.isfinite(log_slope)
-        good &= np.abs(x) < _FARTHEST
+        good &= np.abs(x) < _FARTHEST * max(parameters[-1], 1.0)
         good &= np.abs(z - scores) < 1e-3
         good[1:] &= outwards * np.diff(x) > 0
         # The slope must be that of the table, or it is that of rounding noise.

@@ -51,7 +51,9 @@ def fit_family(
     share = mass / total
     if law.name == "norm":
         mean = share @ x
-        return float(mean), float(np.sqrt(share @ (x - mean) ** 2))
+        # Scaled to at most 1, huge numbers are squared like any others.
+        size = np.abs(x - mean).max()
+        return float(mean), float(size * np.sqrt(share @ ((x - mean) / size) ** 2))
     if law.name == "uniform":
         # The edges lie as far beyond the extremes as values lie apart.
         gap = (x[-1] - x[0]) / max(total - 1.0, 1.0)

@@ -24,11 +24,15 @@ def find_lost_column(rows: Rows, map_: Map, loss: float) -> int | None:
     column : int or None
     """
     values = rows.values
-    spread = np.percentile(np.abs(values - np.median(values, axis=0)), 90.0, axis=0)
+    # Halved, two large numbers have a mean.
+    middle = 2.0 * np.median(values / 2.0, axis=0)
+    spread = np.percentile(np.abs(values - middle), 90.0, axis=0)
     some = rows.take(slice(None, None, -(-len(rows) // _N_CHECKED)))
     Z, _ = map_.forward(some.values, some.context)
     off = np.abs(map_.inverse(Z, some.context)[0] - some.values)
     # What differs by the rounding of other columns has no digits to lose.
-    rounding = 4.0 * np.finfo(float).eps * np.abs(values).max()
+    sizes = np.abs(values).max(axis=0)
+    others = [np.delete(sizes, j).max(initial=0.0) for j in range(len(sizes))]
+    rounding = 4.0 * np.finfo(float).eps * np.array(others)
     lost = ~(np.percentile(off, 90.0, axis=0) <= loss * spread) & (spread > rounding)
     return int(np.flatnonzero(lost)[0]) if lost.any() else None

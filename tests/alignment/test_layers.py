@@ -420,3 +420,21 @@ def test_columns_far_from_zero_and_in_tiny_units(layer):
         far.inverse_transform(Z, sample_domain=domain), X + 1e6, atol=1e-8
     )
     assert abs(Z[:200].mean() - Z[200:].mean()) < 0.05
+
+
+def test_the_rate_of_a_marginal_barycenter_does_not_hang_on_units():
+    """Columns are mapped one by one: a large one does not choose for the others."""
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(size=(60, 4)), rng.normal(0.3, 1.3, size=(40, 4))]
+    domain = np.repeat([0, 1], [60, 40])
+    unit = np.array([1024.0, 0.0078125, 8.0, 1048576.0])
+    plain, moved = (
+        MarginalBarycenter(random_state=0).fit(values, sample_domain=domain)
+        for values in (X, X * unit)
+    )
+    assert moved.learning_rate_ == plain.learning_rate_
+    np.testing.assert_allclose(
+        moved.transform(X * unit, sample_domain=domain) / unit,
+        plain.transform(X, sample_domain=domain),
+        atol=1e-9,
+    )

@@ -402,3 +402,40 @@ def test_weights_that_stand_for_too_many_rows_are_refused():
     X, weight = np.eye(2), np.array([1e15, 1.0])
     with pytest.raises(ValueError, match="divide sample_weight"):
         as_destructor(PCA()).fit(X, sample_weight=weight)
+
+
+def test_a_quantile_transformer_keeps_the_digits_of_tiny_values_of_little_weight():
+    X = 1e-300 * np.random.default_rng(0).normal(size=(100, 1))
+    weight = np.where(np.arange(100) == 0, 1e5, 1.0)
+    transformer = QuantileTransformer(n_quantiles=5, output_distribution="normal")
+    transformer.set_params(random_state=0)
+    model = as_destructor(transformer).fit(X, sample_weight=weight)
+    back = model.inverse_transform(model.transform(X))
+    np.testing.assert_allclose(1e300 * back, 1e300 * X, rtol=0.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["yeo-johnson", "box-cox"])
+@pytest.mark.parametrize("side", [1.0, -1.0])
+@pytest.mark.parametrize("mean", [1e2, 1e4, 1e6])
+def test_powers_of_columns_far_from_zero_keep_their_digits(mean, side, method):
+    if method == "box-cox" and side < 0.0:
+        return
+    noise = np.random.default_rng(0).lognormal(0.0, 0.1, size=(500, 1))
+    X = side * (mean + noise)
+    model = as_destructor(PowerTransformer(method=method)).fit(X)
+    Z, log_det = model.transform_and_log_det(X)
+    back, log_det_back = model.inverse_and_log_det(Z)
+    np.testing.assert_allclose(back, X, rtol=0.0, atol=1e-8)
+    np.testing.assert_allclose(log_det_back, -log_det, atol=1e-8)
+    np.testing.assert_allclose([Z.mean(), Z.std()], [0.0, 1.0], atol=1e-8)
+
+
+def test_powers_across_zero_are_those_of_the_transformer():
+    X = np.random.default_rng(0).normal(0.5, 1.0, size=(500, 2)) * [1.0, -1.0]
+    transformer = PowerTransformer().fit(X)
+    model = as_destructor(PowerTransformer()).fit(X)
+    Z, log_det = model.transform_and_log_det(X)
+    np.testing.assert_allclose(Z, transformer.transform(X), atol=1e-12)
+    step = 1e-6
+    slopes = (model.transform(X + step) - model.transform(X - step)) / (2.0 * step)
+    np.testing.assert_allclose(log_det, np.log(slopes).sum(axis=1), atol=1e-5)

@@ -52,3 +52,18 @@ def test_a_share_of_a_spline_is_exact():
     x = np.linspace(-2.0, 3.0, 11)[:, None]
     part = spline.towards_identity(0.3).forward(x)[0]
     np.testing.assert_allclose(part, x + 0.3 * (spline.forward(x)[0] - x), atol=1e-15)
+
+
+def test_a_column_that_loses_its_own_digits_is_refused():
+    rng = np.random.default_rng(0)
+    X = np.c_[10.0 ** rng.uniform(-300.0, 300.0, 300), rng.normal(size=300)]
+    with pytest.raises(ValueError, match="Column 0 loses its digits"):
+        SlicedGaussianizer(1, learning_rate=1.0, random_state=0).fit(X)
+
+
+def test_rows_far_along_the_only_direction_keep_their_digits():
+    x = np.random.default_rng(0).standard_cauchy((300, 1)) ** 5
+    layer = SlicedGaussianizer(1, learning_rate=1.0, random_state=0).fit(x)
+    far = 1e5 * x.std() * np.array([[-1.0], [1.0]])
+    back = layer.inverse_transform(layer.transform(far))
+    np.testing.assert_allclose(back, far, rtol=1e-9)

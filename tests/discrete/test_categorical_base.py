@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import destructors
 from destructors.base_distributions import ChowLiuTree, IndependentCategorical
 from destructors.discrete import CategoricalBase
+
+MAX = np.finfo(float).max
 
 
 def chain(n_samples, seed=0, n_features=4, stay=0.8):
@@ -147,3 +150,17 @@ def test_codes_out_of_range_are_impossible():
 def test_alpha_of_a_tree_must_be_positive():
     with pytest.raises(ValueError, match="'alpha' parameter of CategoricalBase"):
         fit_tree(np.zeros((3, 2), int), [1, 1], alpha=0.0)
+
+
+@pytest.mark.parametrize(
+    "values", [[0.0, 1.0, MAX], [0.0, -MAX, MAX], [0, -1, 2**63 - 1], [2**63, 5, 0]]
+)
+def test_what_was_not_seen_is_a_value_beside_the_largest_number(values, tmp_path):
+    X = np.array(values)[:, None]
+    model = CategoricalBase(alpha=1.0).fit(X)
+    other = model.inverse_transform(model.transform([[7.0]]))
+    assert np.isfinite(other).all()
+    assert other not in X
+    destructors.save(model, tmp_path / "model.npz")
+    again = destructors.load(tmp_path / "model.npz")
+    np.testing.assert_array_equal(again.logpdf(X), model.score_samples(X))

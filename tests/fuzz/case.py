@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import destructors
 from destructors.base_distributions import StandardNormal, Uniform
+from destructors.maps import Chain, Map
 from tests.fuzz.models import Model, Points
 from tests.fuzz.tables import Table
 
@@ -31,7 +32,10 @@ _SUBJECTS = ("olumn", "row", "feature", "sample", "weight", "parameter", "domain
 _MOST_ROWS = 60
 _FAR = 1e5
 _LARGEST = 1e307
-_UNLIKE = 100.0
+_HALF = np.finfo(float).max / 2
+# A normal has next to nothing there: 1e-23.
+_UNLIKE = 10.0
+_NEGLIGIBLE = 1e-9
 
 
 class Violation(AssertionError):
@@ -119,18 +123,25 @@ def _short(path: str) -> str:
     return "/".join(Path(path).parts[-2:])
 
 
+def _parts_of(map_: Map) -> list[Map]:
+    """Return the maps that a map does one after the other."""
+    if not isinstance(map_, Chain):
+        return [map_]
+    return [part for link in map_ for part in _parts_of(link)] or [map_]
+
+
 def centre_and_scale(X: NDArray) -> tuple[NDArray, NDArray]:
     """Return mean and standard deviation of each column without overflow.
 
-    Where a column varies by its last bits only, or by less than 1e-301, its scale is 1,
-    as in the library: it is constant.
+    Where a column varies by its last bits only, or by less than 1e-300, its scale is
+    1: below 1e-301 the library takes it for constant, and a fold may hold a tenth.
     """
     largest = np.abs(X).max(axis=0)
     unit = np.where(largest > 0, largest, 1.0)
     centre, scale = (X / unit).mean(axis=0) * unit, (X / unit).std(axis=0) * unit
     constant = np.ptp(X / unit, axis=0) <= 10.0 * np.finfo(float).eps
     with np.errstate(over="ignore"):
-        constant |= np.ptp(X, axis=0) <= 1e-301
+        constant |= np.ptp(X, axis=0) <= 1e-300
     return centre, np.where(constant, 1.0, scale)
 
 
@@ -164,6 +175,9 @@ class Case:
         if len(kept.X) > _MOST_ROWS:
             some = self.rng.choice(len(kept.X), _MOST_ROWS, replace=False)
         self.train = Points(kept.X[some], kept.domain[some])
+        weight = weight[weight > 0]
+        # Beside the heaviest they are no rows.
+        self._has_weight = (weight > _NEGLIGIBLE * weight.max())[some]
 
     def fit(self, table: Table, n_jobs: int | None = None) -> Model:
         """Fit the model to a table."""
@@ -212,11 +226,15 @@ class Case:
         own = np.abs(self.train.X).max(axis=0)
         reach = np.where(np.ptp(self.train.X / 2, axis=0) > 0, _LARGEST, own)
         X = np.clip(X, -np.maximum(reach, _LARGEST), np.maximum(reach, _LARGEST))
+        inside = self.in_support(X)
+        return Points(X[inside], domain[inside])
+
+    def in_support(self, X: NDArray) -> NDArray:
+        """Return which rows lie in the support of the map."""
         support = self.model.fitted.map_.support
         if support is None:
-            return Points(X, domain)
-        inside = ((support[0] <= X) & (support[1] >= X)).all(axis=1)
-        return Points(X[inside], domain[inside])
+            return np.ones(len(X), bool)
+        return ((support[0] <= X) & (support[1] >= X)).all(axis=1)
 
     @cached_property
     def kinds(self) -> dict[str, Points]:
@@ -247,34 +265,63 @@ class Case:
     def is_unlike_training(self, kind: str) -> NDArray:
         """Return which rows no row is like that the model was fitted to.
 
-        Those moved off the training rows, and training rows that it held out and puts
-        at a hundred standard deviations.
+        Those moved off the training rows, training rows of a billionth of the largest
+        weight, and those that the model puts at ten standard deviations.
         """
         Z = self.images[kind][0]
-        if kind != "training rows" or type(self.model.base) is not StandardNormal:
-            return np.full(len(Z), kind != "training rows")
-        return np.abs(np.asarray(Z, dtype=float)).max(axis=1) > _UNLIKE
+        if kind != "training rows":
+            return np.ones(len(Z), bool)
+        unlike = ~self._has_weight[self.in_support(self.train.X)]
+        if type(self.model.base) is StandardNormal:
+            unlike |= np.abs(np.asarray(Z, dtype=float)).max(axis=1) > _UNLIKE
+        return unlike
+
+    def loses_digits(self, kind: str) -> NDArray:
+        """Return which rows may not have all their digits in the latent.
+
+        Those unlike training rows; all of a table with columns that depend on each
+        other, where what enlarges the little by which they differ enlarges rounding.
+        """
+        return self.is_unlike_training(kind) | self.is_dependent
 
     def resolution(self, kind: str) -> tuple[NDArray, NDArray]:
         """Return how far rows, and log-determinants, move where float64 moves latents.
 
-        By 16 units in the last place of the largest entry of a latent row, in eight
-        directions: what a row differs by from another with the same latents, up to
-        rounding, no inverse can tell.
+        By 16 units in the last place, in eight directions; those of the model, and what
+        each map of a chain takes. The units are those of the largest entry of a row,
+        but between maps of columns, which are rounded one by one: what a row differs by
+        from another with the same latents, up to rounding, no inverse can tell.
         """
-        points, (Z, _, back, log_det, _) = self.kinds[kind], self.images[kind]
-        random = np.random.default_rng(5)
-        size = 16.0 * np.spacing(np.abs(Z).max(axis=1, keepdims=True))
+        points, (Z, _, back, *_) = self.kinds[kind], self.images[kind]
+        parts, context = _parts_of(self.model.fitted.map_), None
+        if self.model.is_aligner:
+            context = points.domain
         moved_X, moved_log_det = np.zeros(back.shape), np.zeros(len(Z))
-        for _ in range(8):
-            other = Z + size * random.uniform(-1.0, 1.0, Z.shape)
-            if type(self.model.base) is Uniform:
-                other = np.clip(other, 0.0, 1.0)
-            X, also = attempt(self.model.inverse, Points(other, points.domain))
-            with np.errstate(over="ignore"):
-                moved_X = np.maximum(moved_X, np.abs(X / 2 - back / 2) * 2)
-            moved_log_det = np.maximum(moved_log_det, np.abs(also - log_det))
+        for k in range(len(parts) + 1):
+            below, above = Chain(tuple(parts[:k])), Chain(tuple(parts[k:]))
+            Y = Z if k == len(parts) else attempt(below.forward, points.X, context)[0]
+            size = np.abs(np.asarray(Y, dtype=float))
+            if k == len(parts) or not all(p.feature_wise for p in parts[: k + 1][-2:]):
+                size = size.max(axis=1, keepdims=True)
+            X, log_det = self._both_ways(below, above, Y, context)
+            random = np.random.default_rng(5)
+            for _ in range(8):
+                aside = 16.0 * np.spacing(size) * random.uniform(-1.0, 1.0, Y.shape)
+                other = np.clip(Y / 2 + aside / 2, -_HALF, _HALF) * 2
+                if type(self.model.base) is Uniform and k == len(parts):
+                    other = np.clip(other, 0.0, 1.0)
+                X_now, now = self._both_ways(below, above, other, context)
+                with np.errstate(over="ignore"):
+                    moved_X = np.maximum(moved_X, np.abs(X_now / 2 - X / 2) * 2)
+                moved_log_det = np.maximum(moved_log_det, np.abs(now - log_det))
         return moved_X, moved_log_det
+
+    def _both_ways(
+        self, below: Map, above: Map, Y: NDArray, context: NDArray | None
+    ) -> tuple[NDArray, NDArray]:
+        """Return rows of what a chain hands on, and log-determinants there."""
+        X, log_det = attempt(below.inverse, Y, context)
+        return X, attempt(above.forward, Y, context)[1] - log_det
 
     def log_det_of_return(self, kind: str) -> NDArray:
         """Return log-determinants at the rows that come back, instead of at the rows.

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 __all__ = [
     "COMMON_UNITS",
     "NOT_OWED",
+    "NO_HEAVY_WEIGHTS",
     "NO_SCALE",
     "TRAINING_ROWS_ONLY",
     "TURNED",
@@ -17,7 +18,7 @@ _ROTATION = "a rotation has no units: columns of another scale turn otherwise"
 _NO_FIT = "the base is a fixed one: a change of units is a change of the model"
 _NO_LAYER = "with no layer, if none helps, it is a normal in the units of the data"
 _CODES = "categories have no units"
-_DISTANCE = "distances among domains are taken in the units of the data"
+_OFFSET = "an offset takes digits of distances among domains: others choose the rate"
 
 _NO_UNITS: dict[str, str] = {
     "bounded": _UNITS,
@@ -28,8 +29,6 @@ _NO_UNITS: dict[str, str] = {
     "random-rotation": _ROTATION,
     "fixed-rotation": _ROTATION,
     "pca-rotation": _ROTATION,
-    "whitening-cholesky": "shrinkage pulls to the mean variance of all columns",
-    "whitening-estimator": "LedoitWolf pulls to the mean variance of all columns",
     "categories-none": _NO_FIT,
     "categories": _CODES,
     "sliced-rotation": _ROTATION,
@@ -41,9 +40,7 @@ _NO_UNITS: dict[str, str] = {
     "iterative-portfolio": _ROTATION,
     "iterative-cycle": _ROTATION,
     "max-abs-scaler": _NO_FIT,
-    "standard-scaler": "scikit-learn takes any column for constant if weights are huge",
     "pca": "PCA does not scale: columns end on other normals",
-    "pca-whiten": "scikit-learn fits it, in float64, to columns that are not scaled",
     "power-transformer": "the Yeo–Johnson transform is of a column in its units",
     "function-transformer": _NO_FIT,
     "permutation": _CODES,
@@ -55,12 +52,6 @@ _NO_UNITS: dict[str, str] = {
     "discrete-tree-flow": _CODES,
     "discrete-tree-flow-cv": _CODES,
     "discrete-tree-flow-random": _CODES,
-    "marginal-barycenter": _DISTANCE,
-    "sliced-barycenter": _DISTANCE,
-    "gaussian-barycenter": _DISTANCE,
-    "tree-barycenter": _DISTANCE,
-    "alignment-flow": _DISTANCE,
-    "alignment-flow-density": _DISTANCE,
 }
 
 _KINKS = "its quantiles, at which the density jumps, are training rows"
@@ -71,7 +62,16 @@ NOT_OWED: dict[str, dict[str, str]] = {
         "quantile-transformer-uniform": _KINKS,
     },
     "powers of two": _NO_UNITS,
-    "affine": _NO_UNITS,
+    "affine": _NO_UNITS
+    | dict.fromkeys(
+        (
+            "sliced-barycenter",
+            "gaussian-barycenter",
+            "alignment-flow",
+            "alignment-flow-density",
+        ),
+        _OFFSET,
+    ),
     "weights": {
         "standard-scaler": "scikit-learn sums the rows of large offsets otherwise",
     },
@@ -92,6 +92,8 @@ NO_SCALE = frozenset(
         "random-rotation",
         "fixed-rotation",
         "pca-rotation",
+        # Half of the way is the identity.
+        "sliced",
     }
 )
 
@@ -140,7 +142,24 @@ _GAPS = (
 )
 TRAINING_ROWS_ONLY = {"mixture-plain": _GAPS, "mixture-tied": _GAPS}
 # Models with one scale for all columns: only a change of unit common to all is theirs.
-COMMON_UNITS = frozenset({"mixture-spherical"})
+# Distances among domains add up columns; LedoitWolf pulls to the mean variance of all;
+# scikit-learn's PCA is fitted, in float64, to columns that are not scaled.
+COMMON_UNITS = frozenset(
+    {
+        "mixture-spherical",
+        "whitening-cholesky",
+        "whitening-estimator",
+        "pca-whiten",
+        "sliced-barycenter",
+        "gaussian-barycenter",
+        "tree-barycenter",
+        "alignment-flow",
+        "alignment-flow-density",
+    }
+)
+# Models that take a column for constant by a rounding that grows with the square of the
+# total weight, as scikit-learn's scaler does.
+NO_HEAVY_WEIGHTS = frozenset({"standard-scaler"})
 # Models with bounds, or a scale, of their own: smaller columns have no digits there.
 _OWN_SCALE = {"bounded": 1.0, "normal-cdf": 1.0}
 

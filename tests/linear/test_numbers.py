@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from destructors.exceptions import DataWarning
 from destructors.linear import ICAWhitening, Standardize, Whitening
 
 MODELS = [Standardize(), Standardize(robust=True), Whitening(), ICAWhitening()]
@@ -65,3 +66,19 @@ def test_a_range_over_the_largest_number_is_an_error_that_names_the_column(X, mo
     X[:2, 1] = -1.7e308, 1.7e308
     with pytest.raises(ValueError, match=r"Column 1 ranges from -1.7e\+308 to 1.7e\+3"):
         model.fit(X)
+
+
+@pytest.mark.parametrize("method", ["pca", "zca"])
+def test_a_nearly_duplicate_column_costs_no_digits(X, method):
+    """What the little difference is enlarged by does not round all the rest."""
+    noise = np.random.default_rng(1).normal(size=len(X))
+    X = np.c_[X, X[:, 0] * (1.0 + 1e-9 * noise)]
+    model = Whitening(method=method, shrinkage=0.0)
+    with pytest.warns(DataWarning, match="linear combinations"):
+        model.fit(X)
+    X = 1e3 * X
+    there, _ = model.transform_and_log_det(X)
+    back, _ = model.inverse_and_log_det(there)
+    np.testing.assert_allclose(back, X, rtol=0.0, atol=1e-14 * np.abs(X).max())
+    product = ((X - model.mean_) / model.scale_) @ model.components_.T
+    np.testing.assert_allclose(there, product, rtol=0.0, atol=1e-6)

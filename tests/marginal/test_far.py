@@ -65,3 +65,20 @@ def test_whatever_is_finite_stays_so(model, unit):
         assert np.isfinite(rows).all()
         assert np.isfinite(log_det).all()
     assert np.isfinite(model.score_samples(far)).all()
+
+
+@pytest.mark.parametrize("model", SMOOTH, ids=name)
+def test_the_value_of_a_constant_column_keeps_its_digits(model):
+    x = np.array([3.04e-12, -1e-300, 1e15])
+    model = clone(model).fit(np.tile(x, (3, 1)))
+    np.testing.assert_array_equal(model.transform(x[None]), np.zeros((1, 3)))
+    np.testing.assert_array_equal(model.inverse_transform(np.zeros((1, 3)))[0], x)
+    np.testing.assert_allclose(model.score_samples(x[None]), -1.5 * np.log(2 * np.pi))
+
+
+@pytest.mark.parametrize("model", MODELS, ids=name)
+def test_numbers_near_the_largest_are_fitted_or_refused(model):
+    x = np.array([5e307, 5e307, -2e307, -2e307, -2e307])
+    assert np.isfinite(clone(model).fit(x[:, None]).score_samples(x[:, None])).all()
+    with pytest.raises(ValueError, match="too near the largest float64"):
+        clone(model).fit(2.0 * x[:, None])

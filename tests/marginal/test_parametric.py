@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.base import clone
 
+import destructors
 from destructors.marginal import ParametricGaussianizer
 from destructors.rows import time_limit
 
@@ -113,3 +114,16 @@ def test_a_change_of_units_moves_scores_by_its_logarithm(family):
     before = clone(model).fit(X).score_samples(X)
     after = clone(model).fit(0.013 * X - 7.0).score_samples(0.013 * X - 7.0)
     np.testing.assert_allclose(after, before - np.log(0.013), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("far", [1e200, 1e300, -1e300])
+def test_a_normal_with_one_value_far_out_is_followed_and_saved(far, tmp_path):
+    x = np.r_[far, np.random.default_rng(0).normal(size=299)][:, None]
+    model = ParametricGaussianizer(["norm"]).fit(x)
+    sd = abs(far) * np.sqrt(299.0) / 300.0
+    np.testing.assert_allclose(model.parameters_[0], (far / 300.0, sd), rtol=1e-12)
+    truth = stats.norm.logpdf(x[:, 0] / sd, far / sd / 300.0) - np.log(sd)
+    np.testing.assert_allclose(model.score_samples(x), truth)
+    destructors.save(model, tmp_path / "model.npz")
+    again = destructors.load(tmp_path / "model.npz")
+    np.testing.assert_array_equal(again.logpdf(x), model.score_samples(x))
