@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import (
+    anomaly,
     calibration,
     cold,
     density,
@@ -31,6 +32,7 @@ JOBS = {
     "marginals": marginals,
     "calibration": calibration,
     "information": information,
+    "anomaly": anomaly,
     "paper": paper,
 }
 

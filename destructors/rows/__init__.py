@@ -1,6 +1,7 @@
 """What is learned from: rows, blocks of them, and hold-outs by what they contain."""
 
 from destructors.maps._hash import hash_again, hash_rows
+from destructors.rows._folds import KnownFolds
 from destructors.rows._moments import (
     mean_and_scale,
     repeat_rows,
@@ -20,6 +21,7 @@ __all__ = [
     "CONTINUOUS",
     "INTEGER",
     "Fold",
+    "KnownFolds",
     "Rows",
     "as_interrupt",
     "fold_rows",
