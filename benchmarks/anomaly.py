@@ -30,9 +30,22 @@ from destructors.datasets._loaders import find_local
 __all__ = ["MODES", "SETS", "add_arguments", "measure", "run"]
 
 SETS = (
-    "Ionosphere Pima Waveform Wilt annthyroid breastw cardio landsat magic.gamma "
-    "mammography pendigits satimage-2 shuttle thyroid vowels"
-).split()
+    "Ionosphere",
+    "Pima",
+    "Waveform",
+    "Wilt",
+    "annthyroid",
+    "breastw",
+    "cardio",
+    "landsat",
+    "magic.gamma",
+    "mammography",
+    "pendigits",
+    "satimage-2",
+    "shuttle",
+    "thyroid",
+    "vowels",
+)
 MODES = ("normal", "all")
 # Share of rows that detectors with a threshold are told to flag.
 _CONTAMINATION = 0.05

@@ -153,8 +153,6 @@ class DensityClassifier(ClassifierMixin, BaseEstimator):
                     sample_weight, values, dtype=np.float64, ensure_non_negative=True
                 )
                 kept = weight > 0
-                if not kept.any():
-                    raise ValueError("sample_weight is zero for all rows.")
                 values, y, weight = values[kept], y[kept], weight[kept]
             self.classes_, codes = np.unique(y, return_inverse=True)
             self._check_label()
@@ -200,8 +198,8 @@ class DensityClassifier(ClassifierMixin, BaseEstimator):
         priors = np.asarray(self.priors, dtype=np.float64)
         if priors.shape != shares.shape:
             raise ValueError(
-                f"priors must have one entry for each of the {len(shares)} classes, got "
-                f"the shape {priors.shape}."
+                f"priors must have one entry for each of the {len(shares)} classes, "
+                f"got the shape {priors.shape}."
             )
         if not ((priors >= 0).all() and np.isclose(priors.sum(), 1.0)):
             raise ValueError(
@@ -216,7 +214,7 @@ class DensityClassifier(ClassifierMixin, BaseEstimator):
         codes: NDArray,
         weight: NDArray | None,
     ) -> list[Destructor]:
-        return Parallel(n_jobs=self.n_jobs)(
+        return Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(_fit_class)(destructor, values, codes == c, weight, label)
             for c, label in enumerate(self.classes_.tolist())
         )
@@ -238,17 +236,16 @@ class DensityClassifier(ClassifierMixin, BaseEstimator):
                 folds = KnownFolds.of(values[own], given, self.n_folds, seed)
             except ValueError as error:
                 raise ValueError(
-                    f"The class {label!r} has too few different rows for n_folds={self.n_folds} "
-                    "folds, which reject needs. Set a smaller n_folds, or reject=None."
+                    f"The class {label!r} has too few different rows for "
+                    f"n_folds={self.n_folds}, which reject needs. Set a smaller "
+                    "n_folds, or reject=None."
                 ) from error
             place[own] = folds.place(values[own])
         scores = np.empty(len(values))
         for k in range(self.n_folds):
             others = place != k
             given = None if weight is None else weight[others]
-            fitted = self._fit_classes(
-                destructor, values[others], codes[others], given
-            )
+            fitted = self._fit_classes(destructor, values[others], codes[others], given)
             joint = self._joint(values[~others], fitted)
             scores[~others] = logsumexp(joint, axis=1)
         ones = np.ones(len(values)) if weight is None else weight
@@ -353,11 +350,15 @@ def _fit_class(
     weight: NDArray | None,
     label: Any,
 ) -> Destructor:
+    values = values[own]
     given = None if weight is None else weight[own]
+    if given is not None and len(values) == 1 and given[0] > 1.0:
+        # A row of weight two is two rows, and so enough for a density.
+        values, given = np.repeat(values, 2, axis=0), np.repeat(0.5 * given, 2)
     try:
-        return clone(destructor).fit(values[own], sample_weight=given)
+        return clone(destructor).fit(values, sample_weight=given)
     except ValueError as error:
         raise ValueError(
-            f"The density of class {label!r}, with {own.sum()} row(s), cannot be "
+            f"The density of class {label!r}, with {len(values)} row(s), cannot be "
             f"fitted: {error}"
         ) from error

@@ -57,7 +57,7 @@ def excess_by_column(
         Rows.
     grid : ndarray of shape (n_points, n_features)
         Values by which the integral over each column is taken, by trapezoids; the
-        row's own is put among them.
+        row's own is put among them, and quantiles that a first such integral finds.
 
     Returns
     -------
@@ -69,17 +69,47 @@ def excess_by_column(
         block = X[start : start + n_rows]
         own = score(block)
         for j in range(X.shape[1]):
-            points = np.column_stack([block[:, j], np.tile(grid[:, j], (len(block), 1))])
-            tried = np.repeat(block, points.shape[1], axis=0)
-            tried[:, j] = points.ravel()
-            scores = score(tried).reshape(points.shape)
-            # Half the distance between the neighbours of each point.
-            order = np.argsort(points, axis=1, kind="stable")
-            points = np.take_along_axis(points, order, axis=1)
-            scores = np.take_along_axis(scores, order, axis=1)
-            width = np.diff(points[:, [0, *range(points.shape[1]), -1]], axis=1)
-            width = 0.5 * (width[:, 1:] + width[:, :-1])
-            with np.errstate(divide="ignore"):
-                share = softmax(scores + np.log(width), axis=1)
-            excess[start : start + n_rows, j] = (share * scores).sum(axis=1) - own
+            points = np.column_stack(
+                [block[:, j], np.tile(grid[:, j], (len(block), 1))]
+            )
+            scores = _score_with(score, block, j, points)
+            # Where the column is narrow given the others, the grid has few points.
+            more = _quantiles(*_sort(points, scores), _N_QUANTILES)
+            points = np.column_stack([points, more])
+            scores = np.column_stack([scores, _score_with(score, block, j, more)])
+            points, scores = _sort(points, scores)
+            expected = (_shares(points, scores) * scores).sum(axis=1)
+            excess[start : start + n_rows, j] = expected - own
     return excess
+
+
+def _score_with(
+    score: Callable[[NDArray], NDArray], rows: NDArray, column: int, points: NDArray
+) -> NDArray:
+    """Score rows with other values in a column, several for each row."""
+    tried = np.repeat(rows, points.shape[1], axis=0)
+    tried[:, column] = points.ravel()
+    return score(tried).reshape(points.shape)
+
+
+def _sort(points: NDArray, scores: NDArray) -> tuple[NDArray, NDArray]:
+    order = np.argsort(points, axis=1, kind="stable")
+    return np.take_along_axis(points, order, 1), np.take_along_axis(scores, order, 1)
+
+
+def _shares(points: NDArray, scores: NDArray) -> NDArray:
+    """Return the probability of each point, by trapezoids."""
+    # Half the distance between the neighbours of each.
+    ends = points[:, :1], points, points[:, -1:]
+    width = np.diff(np.concatenate(ends, axis=1), axis=1)
+    with np.errstate(divide="ignore"):
+        return softmax(scores + np.log(0.5 * (width[:, 1:] + width[:, :-1])), axis=1)
+
+
+def _quantiles(points: NDArray, scores: NDArray, n_quantiles: int) -> NDArray:
+    """Return quantiles of each row of sorted points, in equal steps."""
+    shares = _shares(points, scores)
+    below = np.cumsum(shares, axis=1) - 0.5 * shares
+    levels = (np.arange(n_quantiles) + 0.5) / n_quantiles
+    pairs = zip(below, points, strict=True)
+    return np.stack([np.interp(levels, *pair) for pair in pairs])

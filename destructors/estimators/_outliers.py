@@ -33,9 +33,9 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     ----------
     destructor : Destructor, default=None
         What is fitted; rows are scored by its log density, in nats. None is made for
-        outliers: the mean log density of a mixture of normals and of the same with noise
-        of 0.1, 0.2, 0.4 and 0.8 standard deviations, each in units of its spread. So
-        a spike at a value that repeats is one voice of five.
+        outliers: the mean log density of a mixture of normals and of the same with
+        noise of 0.1, 0.2, 0.4 and 0.8 standard deviations, each in units of its spread.
+        So a spike at a value that repeats is one voice of five.
     contamination : float, default=0.05
         Share of the training rows to flag. If these are all normal, it is the rate of
         false alarms; if some are outliers, the share that you expect of them.
@@ -153,14 +153,12 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
                     sample_weight, values, dtype=np.float64, ensure_non_negative=True
                 )
             kept = weight > 0
-            if not kept.any():
-                raise ValueError("sample_weight is zero for all rows.")
             values, weight = values[kept], weight[kept]
             rng = check_random_state(self.random_state)
             folds = self._split(values, weight, rng.randint(2**31 - 1))
             place, member = folds.place(values), self._make(rng)
             given = None if sample_weight is None else weight
-            fits = Parallel(n_jobs=self.n_jobs)(
+            fits = Parallel(n_jobs=self.n_jobs, prefer="threads")(
                 delayed(_fit_without)(member, values, given, place == k)
                 for k in range(folds.n_folds)
             )
@@ -180,9 +178,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         if self.destructor is None:
             return SmoothedMixture(random_state=seed)
         member = clone(self.destructor)
-        if "random_state" in member.get_params():
-            if member.random_state is None:
-                member.set_params(random_state=seed)
+        if member.get_params().get("random_state", 0) is None:
+            member.set_params(random_state=seed)
         return member
 
     def _split(self, values: NDArray, weight: NDArray, seed: int) -> KnownFolds:

@@ -24,8 +24,9 @@ class SmoothedMixture(BaseEstimator):
     .. math:: s(x) = \frac{1}{m} \sum_{i=1}^m a_i + b_i \log (p * N(0, \sigma_i^2 I))(x)
 
     with the constants that give the log densities at each scale one median and one
-    distance between quartiles, those of the mean scale, over rows of the mixture. Of a mixture the density of rows
-    with noise is known in closed form: that of a mixture with wider components.
+    distance between quartiles, those of the mean scale, over rows of the mixture. Of a
+    mixture the density of rows with noise is known in closed form: that of a mixture
+    with wider components.
     """
 
     def __init__(self, random_state: int | None = None):
