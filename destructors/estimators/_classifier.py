@@ -145,16 +145,16 @@ class DensityClassifier(ClassifierMixin, BaseEstimator):
             cannot stand among the labels.
         """
         with fit_scope(self):
-            values, y = validate_data(self, X, y, dtype=np.float64, order="C")
-            check_classification_targets(y)
+            values, labels = validate_data(self, X, y, dtype=np.float64, order="C")
+            check_classification_targets(labels)
             weight = None
             if sample_weight is not None:
                 weight = check_sample_weight(
                     sample_weight, values, dtype=np.float64, ensure_non_negative=True
                 )
                 kept = weight > 0
-                values, y, weight = values[kept], y[kept], weight[kept]
-            self.classes_, codes = np.unique(y, return_inverse=True)
+                values, labels, weight = values[kept], labels[kept], weight[kept]
+            self.classes_, codes = np.unique(labels, return_inverse=True)
             self._check_label()
             shares = np.bincount(codes, weights=weight)
             self.class_prior_ = self._read_priors(shares / shares.sum())

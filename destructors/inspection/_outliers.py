@@ -155,8 +155,8 @@ class OutlierDisplay:
             What was drawn.
         """
         n_rows = len(self.excess)
-        shape = grid_shape(n_rows)
-        self.figure_, axes = make_axes(ax, *shape, 4.2)
+        shape = grid_shape(n_rows, most=2)
+        self.figure_, axes = make_axes(ax, *shape, 5.0)
         self.axes_ = axes.ravel()[:n_rows]
         for axis in axes.ravel()[n_rows:]:
             axis.set_axis_off()
@@ -170,7 +170,7 @@ class OutlierDisplay:
             axis.set_yticks(places, labels)
             axis.invert_yaxis()
             axis.axvline(0.0, color=REFERENCE, linewidth=1.0)
-            axis.set_xlabel("stranger than expected (nats)")
+            axis.set_xlabel("nats above expected")
             if self.p_values is not None:
                 axis.set_title(f"p = {self.p_values[i]:.2g}", loc="left", fontsize=10)
         return self

@@ -6,7 +6,6 @@ from sklearn.datasets import load_iris
 
 from destructors.estimators import DensityClassifier
 from destructors.linear import Whitening
-from destructors.mixture import GaussianMixtureDestructor
 
 
 def draw(n_samples, seed):
@@ -61,7 +60,7 @@ def test_labels_can_be_strings():
     X, y = load_iris(return_X_y=True)
     labels = np.array(["setosa", "versicolor", "virginica"])[y]
     model = DensityClassifier(
-        GaussianMixtureDestructor(1, background=False),
+        Whitening(),
         reject=0.1,
         reject_label="none of these",
         random_state=0,

@@ -44,15 +44,15 @@ def test_of_new_rows_the_contamination_is_flagged(detector):
 
 
 def test_a_density_that_learns_rows_by_heart_raises_no_more_alarms():
-    X, new = draw(400, 0), draw(4000, 1)
+    X, new = draw(300, 0), draw(4000, 1)
     greedy = GaussianMixtureDestructor(
-        20, background=False, degrees_of_freedom_prior=0.0, random_state=0
+        12, background=False, degrees_of_freedom_prior=0.0, random_state=0
     )
     own = greedy.fit(X).score_samples(X)
     naive = np.mean(greedy.score_samples(new) < np.quantile(own, 0.05))
     detector = OutlierDetector(greedy, random_state=0).fit(X)
     kept = np.mean(detector.predict(new) == -1)
-    assert naive > 0.15
+    assert naive > 0.1
     assert 0.02 < kept < 0.08
 
 
@@ -85,13 +85,14 @@ def test_the_default_sees_what_breaks_a_relation_and_no_spike_hides_it():
 # ---------------------------------------------------------------- columns
 
 
-def test_nats_by_column_are_those_of_a_normal(detector):
+def test_nats_by_column_are_those_of_a_normal():
+    detector = OutlierDetector(Whitening(), random_state=0).fit(draw(50_000, 0))
     rows = draw(50, 4)
     precision = np.linalg.inv(COVARIANCE)
     # Residuals given the other columns, in units of their standard deviation.
     residual = (rows @ precision) / np.sqrt(np.diag(precision))
     expected = 0.5 * (residual**2 - 1.0)
-    np.testing.assert_allclose(detector.explain(rows), expected, rtol=0.15, atol=0.1)
+    np.testing.assert_allclose(detector.explain(rows), expected, rtol=0.06, atol=0.06)
 
 
 def test_nats_by_column_are_the_same_in_all_units(detector, X):
