@@ -9,7 +9,7 @@ Which rows are unlike the others, how sure can one be, and which columns are to 
 # Cells of tumours
 # ----------------
 # Thirty measures of cell nuclei for each of 569 tumours. Suppose that only benign ones
-# are known. Half of these are fitted on; the other half, and all malignant ones, are new.
+# are known. Half of these are fitted on; the others, and all malignant ones, are new.
 
 import matplotlib.pyplot as plt
 import numpy as np
