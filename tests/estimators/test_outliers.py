@@ -82,6 +82,15 @@ def test_the_default_sees_what_breaks_a_relation_and_no_spike_hides_it():
     assert model.explain(strange[:2]).argmax(axis=1)[1] == 2
 
 
+def test_the_default_takes_rows_on_lattices_and_rows_far_out():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 3, size=(150, 4)).astype(float)
+    X[0] = 1e7
+    model = OutlierDetector(n_folds=2, contamination=0.01, random_state=0).fit(X)
+    assert model.predict(X)[0] == -1
+    assert np.isfinite(model.score_samples(X * 1e200)).all()
+
+
 # ---------------------------------------------------------------- columns
 
 
