@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import (
+    anomaly,
     calibration,
     cold,
     density,
@@ -33,6 +34,7 @@ JOBS = {
     "calibration": calibration,
     "information": information,
     "localized": localized,
+    "anomaly": anomaly,
     "paper": paper,
 }
 

@@ -38,7 +38,8 @@ FLOORS = [
     FAMILIES,
     {"compose"},
     {"flows"},
-    {"estimators", "inspection", "information", "callbacks", "datasets", "testing"},
+    {"estimators"},
+    {"inspection", "information", "callbacks", "datasets", "testing"},
     {"command"},
     {"__main__"},
 ]

@@ -11,6 +11,7 @@ from destructors.inspection._describe import Description, Finding, describe
 from destructors.inspection._destruction import DestructionDisplay
 from destructors.inspection._latent import LatentDisplay
 from destructors.inspection._likelihood import LikelihoodDisplay
+from destructors.inspection._outliers import OutlierDisplay
 from destructors.inspection._pairs import PairDisplay
 from destructors.inspection._summary import Summary, summarize
 
@@ -22,6 +23,7 @@ __all__ = [
     "Finding",
     "LatentDisplay",
     "LikelihoodDisplay",
+    "OutlierDisplay",
     "PairDisplay",
     "Summary",
     "describe",

@@ -3,6 +3,7 @@
 from destructors.maps._hash import hash_again, hash_rows
 from destructors.rows._digest import digest
 from destructors.rows._memo import Memo, Store, memo, remember
+from destructors.rows._folds import KnownFolds
 from destructors.rows._moments import (
     mean_and_scale,
     repeat_rows,
@@ -23,6 +24,7 @@ __all__ = [
     "INTEGER",
     "Fold",
     "Memo",
+    "KnownFolds",
     "Rows",
     "Store",
     "as_interrupt",

@@ -38,30 +38,43 @@ def hash_roughly(X: NDArray, sample_weight: NDArray | None, seed: int) -> NDArra
     hashes : ndarray of shape (n_samples,), dtype uint64
         Equal for equal rows; for X and ``a * X + b`` the same, if a is positive.
     """
-    columns = [_standardized(column, sample_weight) for column in X.T]
-    return hash_rows(np.column_stack(columns), seed)
+    return hash_in_units(X, columns_units(X, sample_weight), seed)
 
 
-def _standardized(column: NDArray, weight: NDArray | None) -> NDArray:
-    """Return distances from the median, beside the median distance, to 16 bits.
+def columns_units(X: NDArray, sample_weight: NDArray | None) -> NDArray:
+    """Return middle and unit of each column, and the power of two by which it is
+    multiplied first, so that differences are inside float64.
+    """
+    return np.transpose([_unit(column, sample_weight) for column in X.T])
+
+
+def _unit(column: NDArray, weight: NDArray | None) -> tuple[float, float, float]:
+    """Return the median, and the median distance of those apart from it.
 
     A number that fills most of the column, and a few that are far from all others,
     leave the distances of the others as they are.
     """
-    # A power of two changes no digit, and keeps differences inside float64.
-    column = column * (0.25 if np.abs(column).max() > 1e307 else 1.0)
-    offset = column - _median(column, weight)
-    distance = np.abs(offset)
-    apart = distance > 0
-    unit = 1.0
+    # A power of two changes no digit.
+    factor = 0.25 if np.abs(column).max() > 1e307 else 1.0
+    column = column * factor
+    middle = _median(column, weight)
+    distance = np.abs(column - middle)
+    apart, unit = distance > 0, 1.0
     if apart.any():
         unit = _median(distance[apart], None if weight is None else weight[apart])
+    return middle, unit, factor
+
+
+def hash_in_units(X: NDArray, units: NDArray, seed: int) -> NDArray:
+    """Hash the distances from the middle of each column, in its unit, to 16 bits."""
+    middle, unit, factor = units
     with np.errstate(over="ignore"):
+        offset = X * factor - middle
         # Plus one: numbers near the median keep as few digits as others.
-        bits = (distance / unit + 1.0).view(np.int64)
+        bits = (np.abs(offset) / unit + 1.0).view(np.int64)
     bits += _HALF
     bits &= _LEADING
-    return np.copysign(bits.view(np.float64) - 1.0, offset)
+    return hash_rows(np.copysign(bits.view(np.float64) - 1.0, offset), seed)
 
 
 def _median(column: NDArray, weight: NDArray | None) -> float:

@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 
 from destructors.alignment import GaussianBarycenter
 from destructors.compose import IterativeDestructor, make_destructor_pipeline
+from destructors.estimators import OutlierDetector
 from destructors.flows import AlignmentFlow
 from destructors.inspection import (
     AlignmentDisplay,
@@ -20,6 +21,7 @@ from destructors.inspection import (
     DestructionDisplay,
     LatentDisplay,
     LikelihoodDisplay,
+    OutlierDisplay,
     PairDisplay,
 )
 from destructors.inspection._axes import COLORS, REFERENCE
@@ -269,3 +271,32 @@ def test_matplotlib_is_imported_to_draw_only():
 def test_refused(gaussian, call, error, message):
     with pytest.raises(error, match=message):
         call(gaussian)
+
+
+# ---------------------------------------------------------------- outliers
+
+
+def test_bars_of_an_outlier_are_its_nats_by_column():
+    detector = OutlierDetector(Whitening(), random_state=0).fit(X)
+    rows = np.array([[0.0, 0.0, 9.0], [2.0, -2.0, 1.0]])
+    display = OutlierDisplay.from_estimator(detector, rows)
+    excess = detector.explain(rows)
+    for i, bars in enumerate(display.bars_):
+        lengths = [bar.get_width() for bar in bars]
+        np.testing.assert_allclose(lengths, np.sort(excess[i])[::-1])
+    labels = [label.get_text() for label in display.axes_[0].get_yticklabels()]
+    assert labels[0] == "column 2 = 9"
+    assert display.axes_[1].get_title(loc="left").startswith("p = 0.0")
+    again = OutlierDisplay(excess, rows).plot(n_features=2)
+    assert [len(bars) for bars in again.bars_] == [2, 2]
+
+
+def test_an_outlier_display_says_what_it_needs(gaussian):
+    with pytest.raises(TypeError, match="OutlierDetector"):
+        OutlierDisplay.from_estimator(gaussian, X[:2])
+    with pytest.raises(ValueError, match="give at most 12"):
+        OutlierDisplay(X, X)
+    with pytest.raises(ValueError, match="values must have the shape"):
+        OutlierDisplay(X[:2], X[:2, :1])
+    with pytest.raises(ValueError, match="p_values"):
+        OutlierDisplay(X[:2], X[:2], p_values=[0.1])

@@ -1,0 +1,179 @@
+"""Outliers: area under ROC, false alarms and seconds, beside other detectors.
+
+Fifteen sets of ADBench in the folder that DESTRUCTORS_DATA names. Of each at most
+10,000 rows are drawn. "normal": half of the normal rows are fitted on; the other half
+and all anomalies are scored. "all": all rows are fitted on, without labels, and scored.
+Columns have mean 0 and variance 1 over the rows of the fit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.anomaly_detectors import DETECTORS
+from benchmarks.environment import describe_environment
+from benchmarks.files import write_json
+from benchmarks.registry import ChoiceError, choose_names
+from benchmarks.timing import time_once
+from destructors.datasets import load_anomaly
+from destructors.datasets._loaders import find_local
+
+__all__ = ["MODES", "SETS", "add_arguments", "measure", "run"]
+
+SETS = (
+    "Ionosphere",
+    "Pima",
+    "Waveform",
+    "Wilt",
+    "annthyroid",
+    "breastw",
+    "cardio",
+    "landsat",
+    "magic.gamma",
+    "mammography",
+    "pendigits",
+    "satimage-2",
+    "shuttle",
+    "thyroid",
+    "vowels",
+)
+MODES = ("normal", "all")
+# Share of rows that detectors with a threshold are told to flag.
+_CONTAMINATION = 0.05
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this job."""
+    parser.add_argument("--quick", action="store_true", help="three small sets")
+    parser.add_argument("--datasets", nargs="+", metavar="NAME", help="of these alone")
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="of these alone")
+    parser.add_argument("--modes", nargs="+", metavar="NAME", help="normal, all")
+    parser.add_argument(
+        "--max-rows", type=int, default=10_000, metavar="N", help="rows of a set"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the split")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print tables and write ``anomaly.json``; what is there already is not done again.
+
+    A result is known by its set, model, mode, seed and number of rows.
+    """
+    if args.max_rows < 100:
+        raise ChoiceError(f"--max-rows must be at least 100, got {args.max_rows}.")
+    sets = choose_names(SETS, args.datasets)
+    if args.quick:
+        sets = [name for name in sets if name in ("Ionosphere", "breastw", "vowels")]
+    missing = [name for name in sets if not find_local(f"anomaly/{name}.npz")]
+    if missing or not sets:
+        raise ChoiceError(
+            f"DESTRUCTORS_DATA must name a folder with anomaly/NAME.npz for {missing}."
+        )
+    models = choose_names(DETECTORS, args.models)
+    modes = choose_names(MODES, args.modes)
+    path = args.output / "anomaly.json"
+    results = json.loads(path.read_text())["results"] if path.exists() else []
+    done = {_key(result) for result in results}
+    for name in sets:
+        for mode in modes:
+            for model in models:
+                case = {"set": name, "model": model, "mode": mode}
+                case |= {"seed": args.seed, "max_rows": args.max_rows}
+                if _key(case) in done:
+                    continue
+                data = split(name, mode, args.max_rows, args.seed)
+                results.append(case | measure(DETECTORS[model], *data))
+                print({**case, **results[-1]}, flush=True)
+                environment = describe_environment()
+                write_json(path, {"environment": environment, "results": results})
+    table = pd.DataFrame(results)
+    table = table[(table.seed == args.seed) & (table.max_rows == args.max_rows)]
+    for mode in modes:
+        print(f"\nFitted on {mode} rows: area under ROC, in hundredths\n")
+        print(format_table(table[(table["mode"] == mode) & table.model.isin(models)]))
+    print(f"\nThe figures are in {path}.")
+    return 0
+
+
+def _key(case: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(case[key] for key in ("set", "model", "mode", "seed", "max_rows"))
+
+
+def split(
+    name: str, mode: str, max_rows: int, seed: int
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Return training rows, test rows, which of these are anomalies, and normal rows
+    that were held out (of "all", none).
+    """
+    data, rng = load_anomaly(name), np.random.default_rng(seed)
+    X, y = data.data, data.target
+    if len(X) > max_rows:
+        chosen = rng.choice(len(X), max_rows, replace=False)
+        X, y = X[chosen], y[chosen]
+    if mode == "all":
+        Z = StandardScaler().fit_transform(X)
+        return Z, Z, y, Z[:0]
+    normal = rng.permutation(np.flatnonzero(y == 0))
+    train, held_out = np.split(normal, [len(normal) // 2])
+    scaler = StandardScaler().fit(X[train])
+    test = np.concatenate([held_out, np.flatnonzero(y == 1)])
+    Z = scaler.transform(X)
+    return Z[train], Z[test], y[test], Z[held_out]
+
+
+def measure(
+    make: Callable[..., Any],
+    train: NDArray,
+    test: NDArray,
+    is_anomaly: NDArray,
+    normal: NDArray,
+) -> dict[str, float]:
+    """Return area, false alarms at 0.05 where there is a threshold, and CPU seconds."""
+    model = make(contamination=_CONTAMINATION, random_state=0)
+    scores: list[NDArray] = []
+
+    def work() -> None:
+        model.fit(train)
+        same = train is test and hasattr(model, "score_training")
+        scores.append(model.score_training() if same else model.score_samples(test))
+
+    seconds = time_once(work)
+    alarms = np.nan
+    if len(normal) and hasattr(model, "predict"):
+        alarms = float(np.mean(model.predict(normal) == -1))
+    return {
+        "area": 100.0 * float(roc_auc_score(is_anomaly, -scores[0])),
+        "false_alarms": alarms,
+        "cpu_seconds": seconds.cpu,
+    }
+
+
+def format_table(results: pd.DataFrame) -> str:
+    """Return areas by set and model, with mean, rank, false alarms and seconds."""
+    area = results.pivot(index="set", columns="model", values="area")
+    area = area[[name for name in DETECTORS if name in area]]
+    complete = area.dropna()
+    summary = pd.DataFrame(
+        {
+            "mean": complete.mean(),
+            "mean rank": complete.rank(axis=1, ascending=False).mean(),
+            "CPU s": results.groupby("model")["cpu_seconds"].sum(),
+        }
+    ).T[area.columns]
+    alarms = results.pivot(index="set", columns="model", values="false_alarms")
+    text = f"{area.to_string(float_format='{:.1f}'.format, na_rep='-')}\n\n"
+    text += summary.to_string(float_format="{:.2f}".format, na_rep="-")
+    alarms = alarms.dropna(axis=1, how="all")
+    if alarms.size:
+        text += f"\n\nFalse alarms at {_CONTAMINATION}, in hundredths\n\n"
+        text += (100.0 * alarms).to_string(float_format="{:.1f}".format, na_rep="-")
+    return text

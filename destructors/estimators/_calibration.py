@@ -1,0 +1,41 @@
+"""Scores of rows that were held out, and how many of them are as low as others."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Weights are sums in another order when rows are.
+_ROUNDING = 1e-9
+
+
+class Calibration(NamedTuple):
+    """Scores of held-out rows, smallest first.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (n_samples,)
+        The scores.
+    mass : ndarray of shape (n_samples + 1,)
+        Weight of the rows before each, and of all.
+    """
+
+    scores: NDArray
+    mass: NDArray
+
+    @classmethod
+    def of(cls, scores: NDArray, weight: NDArray) -> "Calibration":
+        """Sort scores."""
+        order = np.argsort(scores, kind="stable")
+        return cls(scores[order], np.concatenate([[0.0], np.cumsum(weight[order])]))
+
+    def threshold(self, share: float) -> float:
+        """Return the score below which this share of the rows is."""
+        wanted = share * self.mass[-1] * (1.0 + _ROUNDING)
+        n_below = int(np.searchsorted(self.mass, wanted, side="right")) - 1
+        return float(self.scores[min(n_below, len(self.scores) - 1)])
+
+    def p_values(self, scores: NDArray) -> NDArray:
+        """Return the shares of rows that score no higher, the new row among them."""
+        place = np.searchsorted(self.scores, scores, side="right")
+        return (1.0 + self.mass[place]) / (1.0 + self.mass[-1])

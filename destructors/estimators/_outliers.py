@@ -1,0 +1,308 @@
+"""Find outliers by how unlikely rows are, at a rate of false alarms that one sets."""
+
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from destructors._compat import Interval, check_sample_weight, fit_scope
+from destructors.base import Destructor
+from destructors.estimators._calibration import Calibration
+from destructors.estimators._conditional import excess_by_column, grid_of_columns
+from destructors.estimators._smoothing import SmoothedMixture
+from destructors.rows import KnownFolds, Rows
+
+
+class OutlierDetector(OutlierMixin, BaseEstimator):
+    """Flag the rows that are least likely, at a rate of false alarms that is kept.
+
+    Rows are parted into folds by a hash of what they contain, and for each fold a
+    density is fitted on the others. Every row, one of those in `fit` or a new one, is
+    scored by the density of its fold, which has not seen it. So the scores of the
+    training rows are such as new rows have: no row hides behind a density that has
+    learned it by heart, and a threshold set by the one holds for the other. Of new
+    rows that are like those in `fit`, the share ``contamination`` is flagged, whatever
+    the data, up to the chance by which rows are drawn.
+
+    Parameters
+    ----------
+    destructor : Destructor, default=None
+        What is fitted; rows are scored by its log density, in nats. None is made for
+        outliers: the mean log density of a mixture of normals and of the same with
+        noise of 0.1, 0.2, 0.4 and 0.8 standard deviations, each in units of its spread.
+        So a spike at a value that repeats is one voice of five.
+    contamination : float, default=0.05
+        Share of the training rows to flag. If these are all normal, it is the rate of
+        false alarms; if some are outliers, the share that you expect of them.
+    n_folds : int, default=5
+        Number of folds, and so of densities that are fitted; fewer where fewer rows
+        differ.
+    n_jobs : int, default=None
+        Number of densities that are fitted side by side. The result does not depend
+        on it.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the folds and of the destructors.
+
+    Attributes
+    ----------
+    estimators_ : list
+        The density of each fold, fitted on the rows of the others.
+    offset_ : float
+        The score below which a row is flagged, in nats.
+    calibration_scores_ : ndarray of shape (n_samples,)
+        Scores of the training rows, each by the density that has not seen it, smallest
+        first.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (``n_features_in_``,)
+        Names of features seen in `fit`, if all are strings.
+
+    See Also
+    --------
+    destructors.inspection.OutlierDisplay : Which columns make a row an outlier.
+
+    Notes
+    -----
+    The p-values are those of cross-conformal prediction; where the densities of the
+    folds agree, they are exact. Categories have to be coded as numbers.
+
+    References
+    ----------
+    R. Laxhammar and G. Falkman, *Inductive conformal anomaly detection for sequential
+    detection of anomalous sub-trajectories*, Annals of Mathematics and Artificial
+    Intelligence 74, 2015. V. Vovk, *Cross-conformal predictors*, Annals of Mathematics
+    and Artificial Intelligence 74, 2015, section 3; that the fold of a new row is by
+    its hash is ours.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from destructors.estimators import OutlierDetector
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=500)
+    >>> X = np.c_[x, x + 0.1 * rng.normal(size=500)]
+    >>> detector = OutlierDetector(contamination=0.02, random_state=0).fit(X)
+    >>> detector.predict([[1.0, 1.0], [1.0, -1.0]])
+    array([ 1, -1])
+    >>> bool(detector.p_values([[1.0, -1.0]])[0] < 0.01)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "destructor": [Destructor, None],
+        "contamination": [Interval(Real, 0, 0.5, closed="right")],
+        "n_folds": [Interval(Integral, 2, None, closed="left")],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        destructor: Destructor | None = None,
+        *,
+        contamination: float = 0.05,
+        n_folds: int = 5,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.destructor = destructor
+        self.contamination = contamination
+        self.n_folds = n_folds
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    # ------------------------------------------------------------------ fitting
+
+    def fit(
+        self, X: ArrayLike, y: Any = None, *, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Fit the densities, and set the threshold.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows, finite: normal ones, or such with a few outliers.
+        y : Ignored
+            Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows. Integer weights equal repeated rows.
+
+        Returns
+        -------
+        self : object
+            The fitted detector.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` is not a finite two-dimensional array of numbers, a weight is
+            negative, or fewer than three rows differ.
+        """
+        with fit_scope(self):
+            values = validate_data(
+                self, X, dtype=np.float64, order="C", ensure_min_samples=2
+            )
+            weight = np.ones(len(values))
+            if sample_weight is not None:
+                weight = check_sample_weight(
+                    sample_weight, values, dtype=np.float64, ensure_non_negative=True
+                )
+            kept = weight > 0
+            values, weight = values[kept], weight[kept]
+            rng = check_random_state(self.random_state)
+            folds = self._split(values, weight, rng.randint(2**31 - 1))
+            place, member = folds.place(values), self._make(rng)
+            given = None if sample_weight is None else weight
+            fits = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+                delayed(_fit_without)(member, values, given, place == k)
+                for k in range(folds.n_folds)
+            )
+        self.estimators_ = [density for density, _ in fits]
+        scores = np.empty(len(values))
+        for k, (_, found) in enumerate(fits):
+            scores[place == k] = found
+        self._folds = folds
+        self._calibration = Calibration.of(scores, weight)
+        self._grid = grid_of_columns(Rows.of(values, weight))
+        self.calibration_scores_ = self._calibration.scores
+        self.offset_ = self._calibration.threshold(self.contamination)
+        return self
+
+    def _make(self, rng: np.random.RandomState) -> Any:
+        seed = int(rng.randint(2**31 - 1))
+        if self.destructor is None:
+            return SmoothedMixture(random_state=seed)
+        member = clone(self.destructor)
+        if member.get_params().get("random_state", 0) is None:
+            member.set_params(random_state=seed)
+        return member
+
+    def _split(self, values: NDArray, weight: NDArray, seed: int) -> KnownFolds:
+        n_different = len(np.unique(values, axis=0))
+        if n_different < 3:
+            raise ValueError(
+                f"Only {n_different} of the rows (n_samples={len(values)}) differ: too "
+                "few to hold some out and to fit the others. Give more rows."
+            )
+        return KnownFolds.of(values, weight, min(self.n_folds, n_different), seed)
+
+    # ------------------------------------------------------------------ scoring
+
+    def score_samples(self, X: ArrayLike) -> NDArray:
+        """Return how normal rows are: log densities, in nats.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, of those in `fit` or new.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            The lower, the stranger. That of a row does not depend on the other rows.
+        """
+        values, place = self._read(X)
+        return self._score(values, place)
+
+    def decision_function(self, X: ArrayLike) -> NDArray:
+        """Return how far above the threshold the scores of rows are.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,)
+            ``score_samples(X) - offset_``: negative for outliers.
+        """
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Return which rows are outliers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        labels : ndarray of int of shape (n_samples,)
+            -1 for outliers, 1 for others.
+        """
+        return np.where(self.decision_function(X) < 0.0, -1, 1)
+
+    def p_values(self, X: ArrayLike) -> NDArray:
+        """Return how often rows like those in `fit` are as strange.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples,)
+            Share of the training rows that score no higher, the row itself counted as
+            one of them: for rows like those in `fit`, at most ``a`` in the share ``a``
+            of cases.
+        """
+        return self._calibration.p_values(self.score_samples(X))
+
+    def explain(self, X: ArrayLike) -> NDArray:
+        r"""Return by how many nats each column is stranger than the others let expect.
+
+        It is what the score would gain, on average, if the column were drawn anew
+        given all others:
+
+        .. math:: e_j(x) = E_{t \sim p(x_j | x_{-j})} [\log p(t, x_{-j})] - \log p(x)
+
+        the conditional surprise of the column less its mean: about zero on average over
+        normal rows, whatever the units. Columns that break a relation together show it
+        together.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        excess : ndarray of shape (n_samples, n_features)
+            In nats; large for the columns that make a row an outlier. By an integral
+            over each column, along quantiles of the training rows and beyond them.
+        """
+        values, place = self._read(X)
+        excess = np.empty(values.shape)
+        for k in np.unique(place):
+            score = self.estimators_[k].score_samples
+            excess[place == k] = excess_by_column(score, values[place == k], self._grid)
+        return excess
+
+    def _read(self, X: Any) -> tuple[NDArray, NDArray]:
+        check_is_fitted(self)
+        values = validate_data(self, X, dtype=np.float64, order="C", reset=False)
+        return values, self._folds.place(values)
+
+    def _score(self, values: NDArray, place: NDArray) -> NDArray:
+        scores = np.empty(len(values))
+        for k in np.unique(place):
+            scores[place == k] = self.estimators_[k].score_samples(values[place == k])
+        return scores
+
+
+def _fit_without(
+    estimator: Any, values: NDArray, weight: NDArray | None, held_out: NDArray
+) -> tuple[Any, NDArray]:
+    """Fit a clone on all other rows; return it, and the scores of those held out."""
+    others = ~held_out
+    given = None if weight is None else weight[others]
+    density = clone(estimator).fit(values[others], sample_weight=given)
+    return density, density.score_samples(values[held_out])
