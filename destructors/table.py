@@ -195,7 +195,7 @@ def check_columns(rows: Rows) -> None:
     """
     smallest, largest = rows.extremes
     with np.errstate(over="ignore"):
-        endless = np.flatnonzero(~np.isfinite(largest - smallest))
+        endless = np.flatnonzero(np.isinf(largest - smallest))
     if len(endless):
         j = endless[0]
         raise ValueError(
@@ -232,7 +232,9 @@ def _warn_of_copies(rows: Rows) -> None:
             )
 
 
-def read_rows(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> NDArray:
+def read_rows(
+    estimator: Any, X: Any, *, reset: bool, name: str = "X", may_miss: bool = False
+) -> NDArray:
     """Return validated data.
 
     Parameters
@@ -246,11 +248,13 @@ def read_rows(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> NDArra
         Whether these are the training data.
     name : str, default="X"
         What messages call them.
+    may_miss : bool, default=False
+        Whether missing values are let through, as NaN.
 
     Returns
     -------
     rows : ndarray of shape (n_samples, n_features)
-        Finite and C-ordered: int64 if all columns are codes, else float64.
+        Finite, or NaN where a value is missing, and C-ordered: int64 if all columns are codes, else float64.
 
     Raises
     ------
@@ -263,7 +267,9 @@ def read_rows(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> NDArra
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         columns = Schema.of_numbers(X.shape[1]) if schema is None else schema
         owner = type(estimator).__name__
-        rows = columns.encode(X, name=name, owner=owner, training=reset)
+        rows = columns.encode(
+            X, name=name, owner=owner, training=reset, may_miss=may_miss
+        )
         base = getattr(estimator, "base_distribution_", None)
         if schema is None and not reset and base is not None:
             # A layer of a stack that was fitted on codes knows these alone.
