@@ -17,6 +17,7 @@ from benchmarks import (
     paper,
     scaling,
     speed,
+    tables,
 )
 from benchmarks.registry import ChoiceError
 
@@ -31,6 +32,7 @@ JOBS = {
     "marginals": marginals,
     "calibration": calibration,
     "information": information,
+    "tables": tables,
     "paper": paper,
 }
 

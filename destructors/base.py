@@ -486,7 +486,7 @@ class Destructor(
 
     def _read(self, X: Any, sample_weight: ArrayLike | None = None) -> Rows:
         """Validate new rows."""
-        values = read_rows(self, X, reset=False)
+        values = read_rows(self, X, reset=False, may_miss=self._may_miss)
         return self._as_rows(values, sample_weight, None)
 
     def _adopt(self, outer: "Destructor", columns: NDArray | None = None) -> Self:
@@ -509,7 +509,7 @@ class Destructor(
 
     def _forward(self, X: Any, given: Any = None) -> tuple[NDArray, NDArray]:
         check_is_fitted(self)
-        rows = read_rows(self, X, reset=False)
+        rows = read_rows(self, X, reset=False, may_miss=self._may_miss)
         return in_blocks(self.map_.forward, rows, self._context(given, rows), self._run)
 
     def _backward(self, Z: Any, given: Any = None) -> tuple[Any, NDArray]:

@@ -36,6 +36,7 @@ from destructors.compose import (
     make_destructor_pipeline,
 )
 from destructors.discrete import CategoricalBase, TreePermutation
+from destructors.estimators import MixtureDensity
 from destructors.flows import (
     RBIG,
     AutoDestructor,
@@ -335,6 +336,9 @@ REGISTRY: dict[str, Entry] = {
         TINY_LOSS,
         ROUNDING_MAGNIFIED,
     ),
+    # estimators
+    "mixture-density": Entry(MixtureDensity([1, 2, 4]), TINY_LOSS),
+    "mixture-density-plain": Entry(MixtureDensity(2, marginal=None), TINY_LOSS),
     "rbig": Entry(RBIG(max_iter=3), TINY_LOSS),
     "rbig-random": Entry(RBIG(rotation="random", max_iter=3), TINY_LOSS),
     "rbig-total-correlation": Entry(

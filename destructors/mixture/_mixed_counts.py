@@ -54,9 +54,12 @@ class Counts(ABC):
     ----------
     columns : ndarray of int
         Their positions.
+    smoothed : list of str
+        The fields of `Strength` that they depend on.
     """
 
     columns: NDArray
+    smoothed: list[str]
 
     @abstractmethod
     def count(self, posterior: NDArray) -> list[NDArray]:
@@ -113,6 +116,8 @@ class CodeCounts(Counts):
             j: smooth_pairs(self._by_parent(pair.sum(axis=1), j), self._shares[j])
             for j, pair in self._pairs.items()
         }
+
+        self.smoothed = ["codes", "pairs"] if self._pairs else ["codes"]
 
     def _by_parent(self, counts: NDArray, j: int) -> NDArray:
         return counts.reshape(*counts.shape[:-1], -1, self.sizes[j])
@@ -256,6 +261,7 @@ class IntegerCounts(Counts):
         self._onehot = csr_array((weight[known], (place.ravel(), known)), shape=shape)
         self._place = np.full(len(x), -1)
         self._place[known] = place.ravel()
+        self.smoothed = ["integers"]
 
     def count(self, posterior: NDArray) -> list[NDArray]:
         """Return counts of the values; see `Counts.count`."""

@@ -59,6 +59,11 @@ class Table:
             counts = CodeCounts(codes, X[:, codes], weight, sizes, is_forest)
             self.discrete.append(counts)
 
+    @property
+    def smoothed(self) -> list[str]:
+        """Kinds of smoothing that matter: fields of `Strength`."""
+        return [kind for each in self.discrete for kind in each.smoothed]
+
     def axes(self, random_state: np.random.RandomState) -> NDArray:
         """Return rows as numbers, along whose directions classes are split."""
         parts = [np.nan_to_num(self.values)]
