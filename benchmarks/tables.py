@@ -74,7 +74,9 @@ class Table:
     def __init__(self, name: str):
         path = find_local(f"mixed/{name}.npz")
         if path is None:
-            raise ChoiceError(f"needs DESTRUCTORS_DATA set to a folder with mixed/{name}.npz")
+            raise ChoiceError(
+                f"needs DESTRUCTORS_DATA set to a folder with mixed/{name}.npz"
+            )
         with np.load(Path(path)) as file:
             self.parts = [file[part].copy() for part in ("train", "valid", "test")]
             self.is_category = file["is_category"]
@@ -160,18 +162,24 @@ def _energy_score(
 
 
 def _imputers(is_category: NDArray) -> dict[str, Callable[[NDArray, NDArray], Any]]:
-    """Return functions of rows to fit on and rows to fill in."""
+    """Return functions of rows to fit on and rows to fill in.
+
+    The first of the density fits it, for those after.
+    """
+
+    fitted: list[DensityImputer] = []
 
     def by_density(strategy: Any) -> Callable:
         def impute(train: NDArray, test: NDArray) -> list[NDArray]:
-            density = MixtureDensity(
-                categorical_features=is_category, random_state=0
-            )
-            imputer = DensityImputer(density, strategy=strategy).fit(train)
-            n_draws = _N_DRAWS if strategy == "sample" else 1
+            if not fitted:
+                density = MixtureDensity(
+                    categorical_features=is_category, random_state=0
+                )
+                fitted.append(DensityImputer(density).fit(train))
+            [imputer] = fitted
             draws = []
-            for seed in range(n_draws):
-                imputer.set_params(random_state=seed)
+            for seed in range(_N_DRAWS if strategy == "sample" else 1):
+                imputer.set_params(strategy=strategy, random_state=seed)
                 draws.append(np.asarray(imputer.transform(test), dtype=np.float64))
             return draws
 

@@ -455,9 +455,7 @@ class Destructor(
         context: NDArray | None = None,
     ) -> Rows:
         """Validate held-out rows."""
-        values = read_rows(
-            self, X, reset=False, name="X_val", may_miss=self._may_miss
-        )
+        values = read_rows(self, X, reset=False, name="X_val", may_miss=self._may_miss)
         return self._as_rows(values, sample_weight, context, "sample_weight_val")
 
     def _as_rows(

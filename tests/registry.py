@@ -337,8 +337,9 @@ REGISTRY: dict[str, Entry] = {
         ROUNDING_MAGNIFIED,
     ),
     # estimators
-    "mixture-density": Entry(MixtureDensity([1, 2, 4]), TINY_LOSS),
-    "mixture-density-plain": Entry(MixtureDensity(2, marginal=None), TINY_LOSS),
+    "mixture-density": Entry(
+        MixtureDensity([1, 2], marginal=SplineGaussianizer(n_knots=8)), TINY_LOSS
+    ),
     "rbig": Entry(RBIG(max_iter=3), TINY_LOSS),
     "rbig-random": Entry(RBIG(rotation="random", max_iter=3), TINY_LOSS),
     "rbig-total-correlation": Entry(

@@ -30,8 +30,8 @@ from destructors.table import Categorical, read_rows
 
 _AT_LEAST_0 = Interval(Real, 0, None, closed="left")
 _AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
-# Different values of a column below which it is standardised only.
-_FEWEST_VALUES = 10
+# A column of fewer different values, or of more rows for each, is standardised only.
+_FEWEST_VALUES, _LEAST_DIFFERENT = 10, 0.5
 
 
 class MixtureDensity(HoldoutDestructor):
@@ -60,8 +60,9 @@ class MixtureDensity(HoldoutDestructor):
     marginal : Destructor, None or "auto", default="auto"
         What each column of numbers goes through first, by itself: a destructor of one
         column that ends on the standard normal. "auto" takes a Gaussian mixture and a
-        spline after it, for spikes as well as for heavy tails. None only standardises:
-        then numbers follow a Gaussian mixture.
+        spline after it, for spikes as well as for heavy tails, where at least half of
+        the values are different. None only standardises: then numbers follow a Gaussian
+        mixture.
     categorical_features : "from_dtype", array-like of bool, int or str, default=\
             "from_dtype"
         Which columns are categories: a mask, positions or names. "from_dtype" takes
@@ -268,7 +269,10 @@ class MixtureDensity(HoldoutDestructor):
         numbers = sorted(smaller.union(numbers) if not is_chosen else {1, *numbers})
         table = Table(train)
         search = MixedNumbers(
-            numbers, lambda s: self._start(table, s), table.axes(random_state), is_chosen
+            numbers,
+            lambda s: self._start(table, s),
+            table.axes(random_state),
+            is_chosen,
         )
         best, scores = search.choose(held_out, Progress(self, noun="number"))
         em = best.em
@@ -308,9 +312,7 @@ class MixtureDensity(HoldoutDestructor):
         for j in range(X.shape[1]):
             known = ~np.isnan(X[:, j])
             if not known.any():
-                raise ValueError(
-                    f"Column {rows.name(j)} has no value at all: drop it."
-                )
+                raise ValueError(f"Column {rows.name(j)} has no value at all: drop it.")
             if j in numbers:
                 part = rows.take(known).columns(np.array([j]))
                 maps.append(self._fit_marginal(replace(part, kinds=None), seed))
@@ -319,12 +321,15 @@ class MixtureDensity(HoldoutDestructor):
         return Columns(tuple(maps), tuple(numbers[:, None]))
 
     def _fit_marginal(self, rows: Rows, seed: int) -> Map:
-        rows = Rows.of(*rows.unique()[:2])
-        if self.marginal is None or len(rows) < _FEWEST_VALUES:
+        n_rows, rows = len(rows), Rows.of(*rows.unique()[:2])
+        is_own = isinstance(self.marginal, Destructor)
+        # A density of values that repeat has no bound, so their spikes are left alone.
+        repeats = len(rows) < max(_FEWEST_VALUES, _LEAST_DIFFERENT * n_rows)
+        if self.marginal is None or (repeats and not is_own):
             center, scale, _ = robust_mean_and_scale(rows)
             return Affine(center, scale)
-        if isinstance(self.marginal, Destructor):
-            marginal = clone(self.marginal)
+        if is_own:
+            marginal: Any = clone(self.marginal)
         else:
             mixture = GaussianMixtureDestructor(random_state=seed)
             marginal = make_destructor_pipeline(mixture, SplineGaussianizer())

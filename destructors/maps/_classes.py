@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 from scipy.special import log_expit
 
 from destructors.maps._categorical import draw_codes
@@ -17,6 +16,8 @@ from destructors.maps._map import Data
 _LOG_2PI = np.log(2.0 * np.pi)
 # Farther out than this squares overflow.
 _LARGEST = 1e150
+# Numbers in what is kept of Gaussians given some of their columns.
+_MOST_KEPT = 2**24
 # Numbers in the arrays of a block of rows.
 _BLOCK_SIZE = 2**20
 # Points of the latent space at which the curve of a column is known.
@@ -253,12 +254,23 @@ class Gaussians(Emission):
         ----------
         known : ndarray of bool of shape (n_columns,)
         """
+        key = known.tobytes()
+        if key not in self._conditionals:
+            given = self._condition(known)
+            if len(self._conditionals) * self.covariances.size > _MOST_KEPT:
+                return given
+            self._conditionals[key] = given
+        return self._conditionals[key]
+
+    @cached_property
+    def _conditionals(self) -> dict[bytes, Conditional]:
+        """Those that were asked for: a step of EM asks for each twice."""
+        return {}
+
+    def _condition(self, known: NDArray) -> Conditional:
         here, gone = np.flatnonzero(known), np.flatnonzero(~known)
         factors = np.linalg.cholesky(self.covariances[:, here[:, None], here])
-        eye = np.eye(len(here))
-        whiten = np.zeros_like(factors)
-        for k, L in enumerate(factors):
-            whiten[k] = solve_triangular(L, eye, lower=True, check_finite=False)
+        whiten = np.linalg.solve(factors, np.eye(len(here)))
         sizes = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
         gain = self.covariances[:, gone[:, None], here] @ whiten.transpose(0, 2, 1)
         rest = self.covariances[:, gone[:, None], gone] - gain @ gain.transpose(0, 2, 1)
@@ -282,9 +294,7 @@ class Gaussians(Emission):
             for start in range(0, len(rows), n_rows):
                 part = rows[start : start + n_rows]
                 u = given.standard_values(x[np.ix_(part, known)])
-                logs[part] = (
-                    given.log_norm - 0.5 * np.einsum("knj,knj->nk", u, u)
-                )
+                logs[part] = given.log_norm - 0.5 * np.einsum("knj,knj->nk", u, u)
         return logs
 
     def fill(

@@ -40,7 +40,9 @@ class CodeForest(Emission):
         parents_first(self.parents)
         n_classes = len(self.tables[0])
         sizes = [table.shape[-1] for table in self.tables]
-        for j, (parent, table) in enumerate(zip(self.parents, self.tables, strict=True)):
+        for j, (parent, table) in enumerate(
+            zip(self.parents, self.tables, strict=True)
+        ):
             above = () if parent < 0 else (sizes[parent],)
             if table.shape != (n_classes, *above, sizes[j]):
                 return False
@@ -74,7 +76,9 @@ class CodeForest(Emission):
 
     def take_class(self, k: int) -> "CodeForest":
         """Return the forest of one class."""
-        return CodeForest(self.parents, tuple(table[k : k + 1] for table in self.tables))
+        return CodeForest(
+            self.parents, tuple(table[k : k + 1] for table in self.tables)
+        )
 
     # ------------------------------------------------------------------ densities
 
@@ -103,7 +107,9 @@ class CodeForest(Emission):
             if parent < 0:
                 logs[here] += self._by_code[j][codes[here, j]]
                 if below[j] is not None:
-                    logs[gone] += np.log(np.einsum("nkv,kv->nk", below[j], self.tables[j]))
+                    logs[gone] += np.log(
+                        np.einsum("nkv,kv->nk", below[j], self.tables[j])
+                    )
                 continue
             up = missing[:, parent]
             rows = np.flatnonzero(here & ~up)

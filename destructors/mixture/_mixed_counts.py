@@ -199,7 +199,9 @@ class CodeCounts(Counts):
                 axes = random_state.standard_normal((len(p), _MOST_AXES))
             axes = axes - p @ axes
             axes /= np.sqrt(max((p @ axes**2).sum(), 1e-12))
-            parts.append(np.where(self._missing[:, j, None], 0.0, axes[self._codes[:, j]]))
+            parts.append(
+                np.where(self._missing[:, j, None], 0.0, axes[self._codes[:, j]])
+            )
         return np.hstack(parts)
 
 

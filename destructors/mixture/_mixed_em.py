@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logsumexp
+from sklearn.utils import gen_batches
 
 from destructors.maps._classes import Emission, Gaussians, patterns
 from destructors.maps._mixed_mixture import MixedMixture
@@ -30,6 +31,8 @@ _BACKGROUND_WIDTH = 3.0
 _BACKGROUND_WEIGHT = 1e-3
 # How sharply a class is cut in two: the slope of the shares, per standard deviation.
 _SHARPNESS = 2.0
+# Numbers in the arrays of a block of rows.
+_BLOCK_SIZE = 2**20
 # Numbers farther out than this are as far out for each class.
 _FARTHEST = 1e3
 
@@ -50,6 +53,7 @@ class Table:
         kinds = np.zeros(rows.n_features, int) if rows.kinds is None else rows.kinds
         self.rows, self.numbers = rows, np.flatnonzero(kinds == 0)
         self.values = np.clip(X[:, self.numbers], -_FARTHEST, _FARTHEST)
+        self.patterns = list(patterns(self.values)) if len(self.numbers) else []
         self.discrete: list[Counts] = [
             IntegerCounts(j, X[:, j], weight) for j in np.flatnonzero(kinds == INTEGER)
         ]
@@ -199,10 +203,12 @@ class MixedEM:
         share = posterior * table.rows.weights[:, None]
         k, n = posterior.shape[1], len(table.numbers)
         sums, products = np.zeros((k, n)), np.zeros((k, n, n))
-        if gaussians is not None:
-            for rows, known in patterns(table.values):
-                part = table.values[rows], known, share[rows]
-                _add_moments(*part, parents, gaussians, sums, products)
+        if gaussians is not None and n:
+            n_rows = max(1, _BLOCK_SIZE // (k * n))
+            for rows, known in table.patterns:
+                for block in gen_batches(len(rows), n_rows):
+                    part = table.values[rows[block]], known, share[rows[block]]
+                    _add_moments(*part, parents, gaussians, sums, products)
         return Moments(share.sum(axis=0), sums, products, tables)
 
     def _maximise(self, moments: Moments, strength: Strength) -> MixedMixture:
@@ -210,7 +216,9 @@ class MixedEM:
         alive[-1] = False
         if not alive.any():
             # The background has all the rows: one class begins anew with them.
-            moments = _with_background(_each(moments, lambda m: m.sum(0, keepdims=True)))
+            moments = _with_background(
+                _each(moments, lambda m: m.sum(0, keepdims=True))
+            )
             alive = np.array([True, False])
         counts = moments.counts[alive]
         emissions: list[Emission] = []
@@ -219,7 +227,9 @@ class MixedEM:
             emissions.append(self._estimate(moments, alive))
             groups.append(self.table.numbers)
         for each, tables in zip(self.table.discrete, moments.tables, strict=True):
-            pooled = [np.concatenate([n[alive], n.sum(0, keepdims=True)]) for n in tables]
+            pooled = [
+                np.concatenate([n[alive], n.sum(0, keepdims=True)]) for n in tables
+            ]
             emissions.append(each.estimate(pooled, strength))
             groups.append(each.columns)
         share = max(moments.counts[-1] / moments.counts.sum(), _BACKGROUND_WEIGHT)
@@ -258,12 +268,17 @@ def _add_moments(
             products[k] += (X * weight[:, None]).T @ X
         return
     missing, given = ~known, gaussians.given(known)
-    filled = X.copy()
-    for k, (weight, parent) in enumerate(zip(share.T, parents, strict=True)):
-        filled[:, missing] = gaussians.mean_of(given, X[:, known], parent, missing)
-        sums[k] += weight @ filled
-        products[k] += (filled * weight[:, None]).T @ filled
-        products[k][np.ix_(missing, missing)] += weight.sum() * given.covariance[parent]
+    means, gain = gaussians.means[parents][:, missing], given.gain[parents]
+    whiten, shift = given.whiten[parents], given.shift[parents]
+    filled = np.repeat(X[None], len(parents), axis=0)
+    u = X[:, known] @ whiten.transpose(0, 2, 1) - shift[:, None, :]
+    filled[:, :, missing] = means[:, None, :] + u @ gain.transpose(0, 2, 1)
+    weighed = filled * share.T[:, :, None]
+    sums += weighed.sum(axis=1)
+    products += weighed.transpose(0, 2, 1) @ filled
+    gone = np.flatnonzero(missing)
+    spread = share.sum(axis=0)[:, None, None] * given.covariance[parents]
+    products[:, gone[:, None], gone] += spread
 
 
 def _each(moments: Moments, change) -> Moments:
