@@ -166,7 +166,6 @@ def _imputers(is_category: NDArray) -> dict[str, Callable[[NDArray, NDArray], An
 
     The first of the density fits it, for those after.
     """
-
     fitted: list[DensityImputer] = []
 
     def by_density(strategy: Any) -> Callable:

@@ -272,7 +272,8 @@ def read_rows(
     Returns
     -------
     rows : ndarray of shape (n_samples, n_features)
-        Finite, or NaN where a value is missing, and C-ordered: int64 if all columns are codes, else float64.
+        Finite, or NaN where a value is missing, and C-ordered: int64 if all columns
+        are codes, else float64.
 
     Raises
     ------

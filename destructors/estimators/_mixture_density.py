@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -140,9 +140,10 @@ class MixtureDensity(HoldoutDestructor):
     >>> from destructors.estimators import MixtureDensity
     >>> rng = np.random.default_rng(0)
     >>> kind = rng.choice(["cat", "dog"], 1000)
-    >>> weight = np.where(kind == "cat", rng.normal(4, 1, 1000), rng.normal(20, 5, 1000))
+    >>> weight = rng.normal(np.where(kind == "cat", 4.0, 20.0))
     >>> frame = pd.DataFrame({"kind": kind, "weight": weight})
-    >>> model = MixtureDensity(random_state=0).fit(frame.mask(rng.random((1000, 2)) < 0.1))
+    >>> holed = frame.mask(rng.random((1000, 2)) < 0.1)
+    >>> model = MixtureDensity(random_state=0).fit(holed)
     >>> new = pd.DataFrame({"kind": ["cat", None], "weight": [np.nan, 25.0]})
     >>> filled = model.predict_missing(new)
     >>> str(filled["kind"][1]), bool(3.5 < filled["weight"][0] < 4.5)
@@ -167,7 +168,7 @@ class MixtureDensity(HoldoutDestructor):
         self,
         n_components: int | Sequence[int] | Literal["auto"] = "auto",
         *,
-        marginal: Destructor | None | Literal["auto"] = "auto",
+        marginal: Destructor | Literal["auto"] | None = "auto",
         categorical_features: Any = "from_dtype",
         handle_unknown: Literal["smooth", "error"] = "smooth",
         handle_missing: Literal["ignore", "category"] = "ignore",

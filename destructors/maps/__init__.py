@@ -13,12 +13,13 @@ from destructors.maps._affine import Affine, Identity
 from destructors.maps._autoregressive import Autoregressive
 from destructors.maps._bounded import BoundedColumns
 from destructors.maps._cells import Cells
-from destructors.maps._classes import Gaussians, IntegerTable
+from destructors.maps._classes import IntegerTable
 from destructors.maps._code_forest import CodeForest
 from destructors.maps._combine import Along, Chain, Columns, Switch
 from destructors.maps._cube import CubeSteps, NormalToUniform
 from destructors.maps._density import Density
 from destructors.maps._dequantize import Dequantize, DequantizeCategories
+from destructors.maps._gaussians import Gaussians
 from destructors.maps._histogram import HistogramColumns
 from destructors.maps._map import Map, Surjection
 from destructors.maps._parametric import ParametricColumn

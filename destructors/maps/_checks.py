@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-
 _ADVICE = (
     "impute (with destructors.estimators.DensityImputer or, for example, "
     "sklearn.impute.SimpleImputer), fit a destructors.estimators.MixtureDensity, "

@@ -94,7 +94,7 @@ class CodeForest(Emission):
         Returns
         -------
         logs : ndarray of shape (n_samples, n_classes)
-        below : list of ndarray of shape (n_missing_j, n_classes, n_categories_j) or None
+        below : list of ndarray of shape (n_missing_j, n_classes, n_categories_j)
             Likelihood of what is known below, by the code of the column, up to a
             factor; None where it is one.
         """
@@ -148,7 +148,7 @@ class CodeForest(Emission):
         rows: NDArray,
         message: NDArray,
     ) -> NDArray:
-        """Multiply what is below a parent by a message; return the log of its factor."""
+        """Multiply what is below a parent by a message; return the log of its size."""
         n_missing = int(up.sum())
         known = below[parent]
         if known is None:

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from destructors.maps._blocks import Way, in_blocks
 from destructors.maps._checks import check_codes, show
-from destructors.maps._classes import GRID
 from destructors.maps._column import plain
 from destructors.maps._distributions import Distribution
+from destructors.maps._gaussians import GRID
 from destructors.maps._map import Data, Map, Mapped
 from destructors.maps._schema import Schema
 
@@ -366,7 +366,7 @@ class Density(Data):
 
     @cached_property
     def _curves(self) -> NDArray:
-        """What each column of numbers is at the points of `GRID` in the latent space."""
+        """What columns of numbers are at the points of `GRID` in the latent space."""
         curves = np.zeros((len(GRID), self.n_features))
         for j in np.flatnonzero(self._columns.kinds == 0):
             Z = np.full_like(curves, np.nan)

@@ -9,9 +9,10 @@ from scipy.special import logsumexp
 
 from destructors.maps._categorical import check_shares, draw_codes
 from destructors.maps._checks import are_positions
-from destructors.maps._classes import Emission, Gaussians
+from destructors.maps._classes import Emission
 from destructors.maps._code_forest import CodeForest
 from destructors.maps._distributions import Distribution
+from destructors.maps._gaussians import Gaussians
 
 # Numbers in an array over rows and classes.
 _BLOCK_SIZE = 2**21

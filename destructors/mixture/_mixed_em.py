@@ -6,6 +6,7 @@ needed (Ghahramani and Jordan, *Supervised learning from incomplete data via an 
 approach*, NIPS 1993).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.special import expit, logsumexp
 from sklearn.utils import gen_batches
 
-from destructors.maps._classes import Emission, Gaussians, patterns
+from destructors.maps._classes import Emission
+from destructors.maps._gaussians import Gaussians, patterns
 from destructors.maps._mixed_mixture import MixedMixture
 from destructors.mixture._covariance import Full
 from destructors.mixture._mixed_counts import (
@@ -55,7 +57,8 @@ class Table:
         self.values = np.clip(X[:, self.numbers], -_FARTHEST, _FARTHEST)
         self.patterns = list(patterns(self.values)) if len(self.numbers) else []
         self.discrete: list[Counts] = [
-            IntegerCounts(j, X[:, j], weight) for j in np.flatnonzero(kinds == INTEGER)
+            IntegerCounts(int(j), X[:, j], weight)
+            for j in np.flatnonzero(kinds == INTEGER)
         ]
         codes = np.flatnonzero(kinds > 0)
         if len(codes):
@@ -281,9 +284,11 @@ def _add_moments(
     products[:, gone[:, None], gone] += spread
 
 
-def _each(moments: Moments, change) -> Moments:
+def _each(moments: Moments, change: Callable[[NDArray], NDArray]) -> Moments:
+    """Return moments after a change of each array."""
     tables = [[change(n) for n in each] for each in moments.tables]
-    return Moments(*map(change, moments[:3]), tables)
+    counts, sums, products, _ = moments
+    return Moments(change(counts), change(sums), change(products), tables)
 
 
 def _with_background(moments: Moments) -> Moments:

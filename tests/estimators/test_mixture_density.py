@@ -68,7 +68,10 @@ def test_a_marginal_is_the_sum_of_the_joint(mixture, holes):
     holes = np.array(holes)
     for code in itertools.product(*map(range, SIZES)):
         row = np.r_[0.3, -0.2, code, 1.0]
-        choices = [range(n) if gone else [c] for n, gone, c in zip(SIZES, holes, code)]
+        choices = [
+            range(n) if gone else [c]
+            for n, gone, c in zip(SIZES, holes, code, strict=True)
+        ]
         joint = [np.r_[row[:2], each, row[5]] for each in itertools.product(*choices)]
         row[2:5][holes] = NAN
         expected = logsumexp(mixture.logpdf(np.array(joint)))
