@@ -172,7 +172,7 @@ def _imputers(is_category: NDArray) -> dict[str, Callable[[NDArray, NDArray], An
         def impute(train: NDArray, test: NDArray) -> list[NDArray]:
             if not fitted:
                 density = MixtureDensity(
-                    categorical_features=is_category, random_state=0
+                    marginal=None, categorical_features=is_category, random_state=0
                 )
                 fitted.append(DensityImputer(density).fit(train))
             [imputer] = fitted

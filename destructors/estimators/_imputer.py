@@ -21,8 +21,8 @@ class DensityImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Parameters
     ----------
     density : MixtureDensity or None, default=None
-        What to fit; None for a `MixtureDensity` with ``handle_unknown="smooth"``. It is
-        cloned.
+        What to fit; it is cloned. None for ``MixtureDensity(marginal=None)``, whose
+        classes are Gaussian in the units of the numbers, as their means are.
     strategy : {"mean", "mode", "sample"}, default="mean"
         What to fill in: the conditional mean of numbers and integers and the most
         probable category; the most probable value; or a draw, which alone leaves the
@@ -94,7 +94,8 @@ class DensityImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If a column has no value at all, or is infinite somewhere.
         """
         with fit_scope(self):
-            density = MixtureDensity() if self.density is None else clone(self.density)
+            default = MixtureDensity(marginal=None)
+            density = clone(default if self.density is None else self.density)
             if density.random_state is None:
                 seed = check_random_state(self.random_state).randint(2**31 - 1)
                 density.set_params(random_state=seed)

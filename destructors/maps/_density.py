@@ -235,8 +235,9 @@ class Density(Data):
         Returns
         -------
         X : ndarray or DataFrame of shape (n_rows * n_samples, n_features)
-            Rows without holes, those of the first row first. What was there is as it
-            was; categories that were not seen are not drawn.
+            Rows without holes, those of the first row first, each with the index of its
+            row. What was there is as it was; categories that were not seen are not
+            drawn.
 
         Raises
         ------
@@ -252,7 +253,7 @@ class Density(Data):
         Z, _ = self._apply(self.map.forward, rows, None)
         filled = self.base.fill(Z, rng, self._columns.unknown)
         filled, _ = self._apply(self.map.inverse, filled, None)
-        return self.decode(np.where(np.isnan(rows), filled, rows))
+        return self._decode_like(np.where(np.isnan(rows), filled, rows), X)
 
     def predict_missing(self, X: ArrayLike, strategy: str = "mean") -> Any:
         """Return rows with one value for what is missing, given what is there.
@@ -281,7 +282,7 @@ class Density(Data):
         Z, _ = self._apply(self.map.forward, rows, None)
         unknown = self._columns.unknown
         filled = self.base.predict(Z, strategy, self._curves, unknown)
-        return self.decode(np.where(np.isnan(rows), filled, rows))
+        return self._decode_like(np.where(np.isnan(rows), filled, rows), X)
 
     @property
     def sums_out(self) -> bool:
@@ -363,6 +364,13 @@ class Density(Data):
             )
         rows = self._columns.encode(X, may_miss=True)
         return rows.astype(np.float64, copy=False)
+
+    def _decode_like(self, rows: NDArray, X: Any) -> Any:
+        """Return rows as a table with the index of that they come from, repeated."""
+        table = self.decode(rows)
+        if hasattr(table, "index") and hasattr(X, "iloc"):
+            table.index = X.index.repeat(len(rows) // len(X))
+        return table
 
     @cached_property
     def _curves(self) -> NDArray:
