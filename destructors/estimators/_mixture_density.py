@@ -23,13 +23,15 @@ from destructors.marginal import SplineGaussianizer
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.mixture._mixed_counts import Strength
 from destructors.mixture._mixed_em import MixedEM, Table
-from destructors.mixture._mixed_number import MixedNumbers
+from destructors.mixture._mixed_number import MixedNumbers, Part
 from destructors.mixture._number import numbers_to_try
 from destructors.rows import Fold, Rows, make_splits, robust_mean_and_scale
 from destructors.table import Categorical, read_rows
 
 _AT_LEAST_0 = Interval(Real, 0, None, closed="left")
 _AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
+# Of fewer rows a tenth tells little: all of them are held out in turn.
+_FEW_ROWS, _N_FOLDS = 600, 5
 # A column of fewer different values, or of more rows for each, is standardised only.
 _FEWEST_VALUES, _LEAST_DIFFERENT = 10, 0.5
 
@@ -83,7 +85,8 @@ class MixtureDensity(HoldoutDestructor):
         Largest number of EM steps for each number of classes.
     validation_fraction : float, default=0.1
         Share of the rows to hold out for the number of classes and the smoothing, if
-        `fit` is given none; in the end the mixture is fitted on all.
+        `fit` is given none; in the end the mixture is fitted on all. Of fewer than 600
+        rows, each fifth is held out in turn.
     random_state : int, RandomState instance or None, default=None
         Seed of the hold-out, and of the directions along which classes of many
         categories are split.
@@ -259,25 +262,20 @@ class MixtureDensity(HoldoutDestructor):
         rows = _unique(fold.train)
         map_ = self._fit_marginals(rows, random_state)
         rows, held_out = rows.through(map_), fold.validation_through(map_)
-        train = rows
-        if held_out is None:
-            seed = random_state.randint(2**31 - 1)
-            train, held_out = self._hold_out(rows, seed)
+        seed = random_state.randint(2**31 - 1)
+        splits = [] if held_out is None else [(rows, held_out)]
+        splits = splits or self._hold_out(rows, seed)
+        parts = [self._part(*split, seed) for split in splits]
         is_chosen = not isinstance(self.n_components, Integral)
         numbers = numbers_to_try(self.n_components, len(rows), rows.n_features)
         # Each begins with half as many.
         smaller = {2**i for i in range(numbers[-1].bit_length()) if 2**i < numbers[-1]}
-        numbers = sorted(smaller.union(numbers) if not is_chosen else {1, *numbers})
-        table = Table(train)
-        search = MixedNumbers(
-            numbers,
-            lambda s: self._start(table, s),
-            table.axes(random_state),
-            is_chosen,
-        )
-        best, scores = search.choose(held_out, Progress(self, noun="number"))
-        em = best.em
-        if train is not rows or best.mixture is not em.mixture:
+        numbers = sorted({1, *numbers} if is_chosen else smaller.union(numbers))
+        search = MixedNumbers(numbers, self._start, is_chosen)
+        best, scores = search.choose(parts, Progress(self, noun="number"))
+        if len(parts) > 1:
+            em = search.grow(self._part(rows, rows, seed), best)
+        else:
             em = self._start(Table(rows), best.strength).fit_from(best.mixture)
         if not em.converged and em.n_iter == self.max_iter:
             warnings.warn(
@@ -285,7 +283,9 @@ class MixtureDensity(HoldoutDestructor):
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        shift = np.average(held_out.log_det, weights=held_out.weight)
+        shift = np.mean(
+            [np.average(p.held_out.log_det, weights=p.held_out.weight) for p in parts]
+        )
         self.validation_score_ = {k: float(s + shift) for k, s in scores.items()}
         log_det = np.average(rows.log_det, weights=rows.weight)
         self.lower_bound_ = float(em.lower_bound + log_det)
@@ -297,13 +297,18 @@ class MixtureDensity(HoldoutDestructor):
     def _start(self, table: Table, strength: Strength) -> MixedEM:
         return MixedEM(table, self.tol, self.reg_covar, self.max_iter, strength)
 
-    def _hold_out(self, rows: Rows, seed: int) -> tuple[Rows, Rows]:
+    @staticmethod
+    def _part(train: Rows, held_out: Rows, seed: int) -> Part:
+        table = Table(train)
+        return Part(table, table.axes(np.random.RandomState(seed)), held_out)
+
+    def _hold_out(self, rows: Rows, seed: int) -> list[tuple[Rows, Rows]]:
         if len(rows) == 1:
             # A single row has to serve as both.
-            return rows, rows
-        whole = _whole(rows)
-        [(train, held_out)] = make_splits(whole, None, self.validation_fraction, seed)
-        return rows.take(train), rows.take(held_out)
+            return [(rows, rows)]
+        n_folds = min(_N_FOLDS, len(rows)) if len(rows) < _FEW_ROWS else None
+        splits = make_splits(_whole(rows), n_folds, self.validation_fraction, seed)
+        return [(rows.take(train), rows.take(test)) for train, test in splits]
 
     def _fit_marginals(self, rows: Rows, random_state: np.random.RandomState) -> Map:
         """Fit the map of each column of numbers, to what is there of it."""

@@ -13,7 +13,7 @@ from destructors.estimators import DensityImputer, MixtureDensity
 SMALL = MixtureDensity(2, marginal=None)
 
 
-@parametrize_with_checks([DensityImputer(SMALL)])
+@parametrize_with_checks([DensityImputer(MixtureDensity(1, marginal=None))])
 def test_sklearn(estimator, check):
     check(estimator)
 
