@@ -19,6 +19,7 @@ from benchmarks import (
     paper,
     scaling,
     speed,
+    tables,
 )
 from benchmarks.registry import ChoiceError
 
@@ -35,6 +36,7 @@ JOBS = {
     "information": information,
     "localized": localized,
     "anomaly": anomaly,
+    "tables": tables,
     "paper": paper,
 }
 

@@ -105,6 +105,8 @@ class Destructor(
     _min_samples: ClassVar[int] = 2
     _min_features: ClassVar[int] = 1
 
+    # Whether it is fitted on rows with missing values.
+    _may_miss: ClassVar[bool] = False
     # Whether the map may be a `Surjection`, or begin with one.
     _dequantizes: bool = False
 
@@ -443,7 +445,7 @@ class Destructor(
         resumes = getattr(self, "warm_start", False) and "map_" in vars(self)
         if not resumes:
             self._schema = learn_schema(self, X, self._categorical(X), sample_weight)
-        values = read_rows(self, X, reset=not resumes)
+        values = read_rows(self, X, reset=not resumes, may_miss=self._may_miss)
         rows = self._as_rows(values, sample_weight, context)
         check_columns(rows)
         return rows
@@ -455,7 +457,7 @@ class Destructor(
         context: NDArray | None = None,
     ) -> Rows:
         """Validate held-out rows."""
-        values = read_rows(self, X, reset=False, name="X_val")
+        values = read_rows(self, X, reset=False, name="X_val", may_miss=self._may_miss)
         return self._as_rows(values, sample_weight, context, "sample_weight_val")
 
     def _as_rows(
@@ -484,7 +486,7 @@ class Destructor(
 
     def _read(self, X: Any, sample_weight: ArrayLike | None = None) -> Rows:
         """Validate new rows."""
-        values = read_rows(self, X, reset=False)
+        values = read_rows(self, X, reset=False, may_miss=self._may_miss)
         return self._as_rows(values, sample_weight, None)
 
     def _adopt(self, outer: "Destructor", columns: NDArray | None = None) -> Self:
@@ -507,7 +509,7 @@ class Destructor(
 
     def _forward(self, X: Any, given: Any = None) -> tuple[NDArray, NDArray]:
         check_is_fitted(self)
-        rows = read_rows(self, X, reset=False)
+        rows = read_rows(self, X, reset=False, may_miss=self._may_miss)
         return in_blocks(self.map_.forward, rows, self._context(given, rows), self._run)
 
     def _backward(self, Z: Any, given: Any = None) -> tuple[Any, NDArray]:

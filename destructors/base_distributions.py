@@ -12,6 +12,7 @@ from destructors.maps._distributions import (
     Uniform,
 )
 from destructors.maps._hidden_tree import HiddenTree, Mixture
+from destructors.maps._mixed_mixture import MixedMixture
 
 __all__ = [
     "ChowLiuTree",
@@ -19,6 +20,7 @@ __all__ = [
     "HiddenTree",
     "IndependentCategorical",
     "JointDistribution",
+    "MixedMixture",
     "Mixture",
     "StandardNormal",
     "Uniform",

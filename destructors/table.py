@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -118,6 +119,8 @@ def learn_schema(
     ):
         if j not in categorical:
             columns.append(_number_column(name, part, library))
+            if getattr(estimator, "_may_miss", False) and _is_whole(part, columns[-1]):
+                columns[-1] = replace(columns[-1], kind=INTEGER)
             continue
         try:
             columns.append(_category_column(name, part, kept, categorical[j]))
@@ -136,6 +139,18 @@ def _number_column(name: Any, part: Any, library: str) -> Column:
         values = values if values.dtype.kind in "biuf" and len(values) else None
     kind = INTEGER if _column.numpy_dtype(dtype).kind in "iu" else CONTINUOUS
     return Column(name, kind, dtype, values, ordered=_is_ordered(part))
+
+
+def _is_whole(part: Any, column: Column) -> bool:
+    """Return whether floats of a frame are integers with holes: pandas holds integers
+    so where some are missing.
+    """
+    if column.dtype not in ("float64", "Float64") or column.values is not None:
+        return False
+    values = column.encode(part)
+    known = values[~np.isnan(values)]
+    is_whole = np.isfinite(known).all() and (known == np.rint(known)).all()
+    return 0 < len(known) < len(values) and bool(is_whole)
 
 
 def _category_column(name: Any, part: Any, kept: NDArray, how: Categorical) -> Column:
@@ -197,7 +212,8 @@ def check_columns(rows: Rows) -> None:
     smallest, largest = rows.extremes
     with np.errstate(over="ignore"):
         reach = np.maximum(-smallest, largest) + (largest - smallest)
-    endless = np.flatnonzero(~np.isfinite(reach))
+    # A column without any number has no reach: what is missing is told elsewhere.
+    endless = np.flatnonzero(np.isinf(reach))
     if len(endless):
         j = endless[0]
         raise ValueError(
@@ -210,7 +226,8 @@ def check_columns(rows: Rows) -> None:
 def _warn_of_copies(rows: Rows) -> None:
     """Warn if columns of numbers are equal: each copy adds nats without end.
 
-    Constant columns are not meant, nor tables of few rows, where chance can do it.
+    Constant columns are not meant, nor tables of few rows, where chance can do it, nor
+    columns that have probabilities.
     """
     values = rows.values
     if len(rows) < _FEWEST_COPIED or values.dtype != np.float64:
@@ -219,6 +236,8 @@ def _warn_of_copies(rows: Rows) -> None:
     few = values[: 2 * _FEWEST_COPIED]
     copies: dict[bytes, list[int]] = {}
     for j, column in enumerate(few.T):
+        if rows.kinds is not None and rows.kinds[j] != CONTINUOUS:
+            continue
         copies.setdefault(column.tobytes(), []).append(j)
     for columns in copies.values():
         first = values[:, columns[0]]
@@ -234,7 +253,9 @@ def _warn_of_copies(rows: Rows) -> None:
             )
 
 
-def read_rows(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> NDArray:
+def read_rows(
+    estimator: Any, X: Any, *, reset: bool, name: str = "X", may_miss: bool = False
+) -> NDArray:
     """Return validated data.
 
     Parameters
@@ -248,11 +269,14 @@ def read_rows(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> NDArra
         Whether these are the training data.
     name : str, default="X"
         What messages call them.
+    may_miss : bool, default=False
+        Whether missing values are let through, as NaN.
 
     Returns
     -------
     rows : ndarray of shape (n_samples, n_features)
-        Finite and C-ordered: int64 if all columns are codes, else float64.
+        Finite, or NaN where a value is missing, and C-ordered: int64 if all columns
+        are codes, else float64.
 
     Raises
     ------
@@ -265,7 +289,9 @@ def read_rows(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> NDArra
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         columns = Schema.of_numbers(X.shape[1]) if schema is None else schema
         owner = type(estimator).__name__
-        rows = columns.encode(X, name=name, owner=owner, training=reset)
+        rows = columns.encode(
+            X, name=name, owner=owner, training=reset, may_miss=may_miss
+        )
         base = getattr(estimator, "base_distribution_", None)
         if schema is None and not reset and base is not None:
             # A layer of a stack that was fitted on codes knows these alone.

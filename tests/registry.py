@@ -36,6 +36,7 @@ from destructors.compose import (
     make_destructor_pipeline,
 )
 from destructors.discrete import CategoricalBase, TreePermutation
+from destructors.estimators import MixtureDensity
 from destructors.flows import (
     RBIG,
     AutoDestructor,
@@ -324,6 +325,10 @@ REGISTRY: dict[str, Entry] = {
         ),
         TINY_LOSS,
         ROUNDING_MAGNIFIED,
+    ),
+    # estimators
+    "mixture-density": Entry(
+        MixtureDensity([1, 2], marginal=SplineGaussianizer(n_knots=8)), TINY_LOSS
     ),
     "rbig": Entry(RBIG(max_iter=3), TINY_LOSS),
     "rbig-random": Entry(RBIG(rotation="random", max_iter=3), TINY_LOSS),

@@ -134,7 +134,7 @@ class CategoryDequantizer(Destructor):
         how = Categorical(None, self.handle_unknown, self.handle_missing)
         if isinstance(self.columns, str):
             dtypes = enumerate(table.dtypes if hasattr(table, "columns") else [])
-            return {j: how for j, dtype in dtypes if not _holds_numbers(dtype)}
+            return {j: how for j, dtype in dtypes if not holds_numbers(dtype)}
         key = self.columns if callable(self.columns) else list(self.columns)
         return dict.fromkeys(find_columns(table, key, "The columns").tolist(), how)
 
@@ -176,7 +176,7 @@ class CategoryDequantizer(Destructor):
         return tags
 
 
-def _holds_numbers(dtype: Any) -> bool:
+def holds_numbers(dtype: Any) -> bool:
     """Whether a column of this dtype is left alone, or refused if it holds dates."""
     if hasattr(dtype, "is_numeric"):
         # Of polars.

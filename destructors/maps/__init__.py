@@ -4,15 +4,22 @@ NumPy and SciPy are all that this folder needs; numba makes it faster.
 """
 
 # A file may hold any of these.
-from destructors.maps import _categorical, _distributions  # noqa: F401
+from destructors.maps import (  # noqa: F401
+    _categorical,
+    _distributions,
+    _mixed_mixture,
+)
 from destructors.maps._affine import Affine, Identity
 from destructors.maps._autoregressive import Autoregressive
 from destructors.maps._bounded import BoundedColumns
 from destructors.maps._cells import Cells
+from destructors.maps._classes import IntegerTable
+from destructors.maps._code_forest import CodeForest
 from destructors.maps._combine import Along, Chain, Columns, Switch
 from destructors.maps._cube import CubeSteps, NormalToUniform
 from destructors.maps._density import Density
 from destructors.maps._dequantize import Dequantize, DequantizeCategories
+from destructors.maps._gaussians import Gaussians
 from destructors.maps._histogram import HistogramColumns
 from destructors.maps._map import Map, Surjection
 from destructors.maps._parametric import ParametricColumn
@@ -33,14 +40,17 @@ __all__ = [
     "BoundedColumns",
     "Cells",
     "Chain",
+    "CodeForest",
     "Column",
     "Columns",
     "CubeSteps",
     "Density",
     "Dequantize",
     "DequantizeCategories",
+    "Gaussians",
     "HistogramColumns",
     "Identity",
+    "IntegerTable",
     "Map",
     "NormalToUniform",
     "ParametricColumn",

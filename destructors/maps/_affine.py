@@ -20,6 +20,7 @@ class Identity(Map):
     """Rows stay what they are."""
 
     feature_wise = True
+    lets_missing = True
 
     def keeps(self, codes: NDArray) -> NDArray:
         """Return all columns; see `Map.keeps`."""

@@ -6,8 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_ADVICE = (
+    "impute (with destructors.estimators.DensityImputer or, for example, "
+    "sklearn.impute.SimpleImputer), fit a destructors.estimators.MixtureDensity, "
+    "which takes missing values, or "
+)
 
-def check_finite(X: NDArray, names: Any, name: str, owner: str) -> None:
+
+def check_finite(
+    X: NDArray, names: Any, name: str, owner: str, may_miss: bool = False
+) -> None:
     """Raise ValueError if numbers are not finite.
 
     Parameters
@@ -18,6 +26,8 @@ def check_finite(X: NDArray, names: Any, name: str, owner: str) -> None:
         Names of the columns.
     name, owner : str
         What a message calls the numbers, and who wants them.
+    may_miss : bool, default=False
+        Whether they may be NaN.
 
     Raises
     ------
@@ -28,12 +38,15 @@ def check_finite(X: NDArray, names: Any, name: str, owner: str) -> None:
         # The sum is finite for nearly all valid input and needs no temporary.
         if np.isfinite(X.sum()) or np.isfinite(X).all():
             return
-    bad = ~np.isfinite(X)
-    kind = "NaN" if np.isnan(X).any() else "infinity (inf)"
+    bad = np.isinf(X) if may_miss else ~np.isfinite(X)
+    if not bad.any():
+        return
+    kind = "NaN" if np.isnan(X[bad]).any() else "infinity (inf)"
+    what = "infinity" if may_miss else "NaN or infinity"
+    advice = "" if may_miss else _ADVICE
     raise ValueError(
         f"Input {name} contains {kind} in {bad.any(axis=1).sum()} row(s); column(s): "
-        f"{list_columns(bad, names)}. {owner} takes no NaN or infinity: impute (for "
-        "example with sklearn.impute.SimpleImputer) or drop such rows."
+        f"{list_columns(bad, names)}. {owner} takes no {what}: {advice}drop such rows."
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors.maps._blocks import multiply
+from destructors.maps._blocks import Way, multiply
 from destructors.maps._checks import are_positions
 from destructors.maps._map import BothWays, Map, Mapped, Surjection
 
@@ -88,6 +88,9 @@ class Chain(_Combined):
 class Columns(_Combined):
     """A map for each group of columns; the other columns stay what they are.
 
+    Where a group is a single column, NaN stays NaN and adds nothing to the
+    log-determinant: what is missing is left out.
+
     Parameters
     ----------
     maps : tuple of Map
@@ -97,6 +100,11 @@ class Columns(_Combined):
     """
 
     groups: tuple[NDArray, ...]
+
+    @property
+    def lets_missing(self) -> bool:
+        """Whether each map is of a column alone."""
+        return all(len(columns) == 1 for columns in self.groups)
 
     def is_valid(self) -> bool:
         """Return whether there are columns for each map, none for two."""
@@ -122,7 +130,7 @@ class Columns(_Combined):
         Z, total = X.copy(), np.zeros(len(X))
         for part, columns in zip(self.maps, self.groups, strict=True):
             own = np.ascontiguousarray(X[:, columns])
-            moved, log_det = getattr(part, way)(own, context)
+            moved, log_det = _pass_known(getattr(part, way), own, context)
             # Codes may become numbers.
             Z = Z.astype(np.result_type(Z, moved), copy=False)
             Z[:, columns] = moved
@@ -195,6 +203,20 @@ class Along(BothWays):
             steps = np.clip(moved - projected, -_LARGEST, _LARGEST)
             Z = X + multiply(steps, self.directions.T)
         return np.clip(Z, -_LARGEST, _LARGEST, out=Z), log_det
+
+
+def _pass_known(way: Way, column: NDArray, context: NDArray | None) -> Mapped:
+    """Return what a map makes of a group of columns, NaN where a lone one has it."""
+    if column.shape[1] != 1 or column.dtype.kind != "f":
+        return way(column, context)
+    known = ~np.isnan(column[:, 0])
+    if known.all():
+        return way(column, context)
+    moved, log_det = np.full(column.shape, np.nan), np.zeros(len(column))
+    if known.any():
+        own = None if context is None else context[known]
+        moved[known], log_det[known] = way(column[known], own)
+    return moved, log_det
 
 
 def is_surjective(part: Map) -> bool:

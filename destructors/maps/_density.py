@@ -13,6 +13,7 @@ from destructors.maps._blocks import Way, in_blocks
 from destructors.maps._checks import check_codes, show
 from destructors.maps._column import plain
 from destructors.maps._distributions import Distribution
+from destructors.maps._gaussians import GRID
 from destructors.maps._map import Data, Map, Mapped
 from destructors.maps._schema import Schema
 
@@ -125,7 +126,8 @@ class Density(Data):
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_samples, n_features)
-            Rows.
+            Rows. Missing values are summed out where that is exact (`sums_out`), and
+            an error elsewhere.
         context : array-like of shape (n_samples,), default=None
             Domain of each row, for a map that depends on it.
 
@@ -133,7 +135,8 @@ class Density(Data):
         -------
         log_density : ndarray of shape (n_samples,)
         """
-        Z, log_det = self.forward(X, context)
+        rows = self._columns.encode(X, may_miss=self.sums_out)
+        Z, log_det = self._apply(self.map.forward, rows, context)
         return self._known_base().logpdf(Z) + log_det
 
     def forward(self, X: ArrayLike, context: ArrayLike | None = None) -> Mapped:
@@ -212,6 +215,80 @@ class Density(Data):
             rng = np.random.RandomState(rng)
         return self.decode(self.sample_rows(n_samples, rng, context))
 
+    def sample_conditional(
+        self,
+        X: ArrayLike,
+        n_samples: int = 1,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> Any:
+        """Draw what is missing in each row, given what is there.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_rows, n_features)
+            Rows, NaN where a value is to be drawn.
+        n_samples : int, default=1
+            Number of draws for each row.
+        random_state : int, RandomState instance or None, default=None
+            Pass an int for reproducible samples.
+
+        Returns
+        -------
+        X : ndarray or DataFrame of shape (n_rows * n_samples, n_features)
+            Rows without holes, those of the first row first, each with the index of its
+            row. What was there is as it was; categories that were not seen are not
+            drawn.
+
+        Raises
+        ------
+        ValueError
+            If ``n_samples`` is no integer of at least 1, or the density is one of which
+            no conditional is known (`sums_out` is False).
+        """
+        _check_count(n_samples)
+        rng = random_state
+        if not isinstance(rng, np.random.RandomState):
+            rng = np.random.RandomState(rng)
+        rows = np.repeat(self._with_holes(X), int(n_samples), axis=0)
+        Z, _ = self._apply(self.map.forward, rows, None)
+        filled = self.base.fill(Z, rng, self._columns.unknown)
+        filled, _ = self._apply(self.map.inverse, filled, None)
+        return self._decode_like(np.where(np.isnan(rows), filled, rows), X)
+
+    def predict_missing(self, X: ArrayLike, strategy: str = "mean") -> Any:
+        """Return rows with one value for what is missing, given what is there.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_rows, n_features)
+            Rows, NaN where a value is to be predicted.
+        strategy : {"mean", "mode"}, default="mean"
+            The conditional mean of numbers and integers, or the most probable value:
+            of numbers, the most probable of the classes' own modes. Of categories both
+            give the most probable one.
+
+        Returns
+        -------
+        X : ndarray or DataFrame of shape (n_rows, n_features)
+            Rows without holes; what was there is as it was.
+
+        Raises
+        ------
+        ValueError
+            If the density is one of which no conditional is known (`sums_out` is
+            False).
+        """
+        rows = self._with_holes(X)
+        Z, _ = self._apply(self.map.forward, rows, None)
+        unknown = self._columns.unknown
+        filled = self.base.predict(Z, strategy, self._curves, unknown)
+        return self._decode_like(np.where(np.isnan(rows), filled, rows), X)
+
+    @property
+    def sums_out(self) -> bool:
+        """Whether rows may have missing values, and what is missing can be drawn."""
+        return self.base is not None and self.base.sums_out and self.map.lets_missing
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write to a file; see `destructors.save`."""
         from destructors.maps._save import save
@@ -233,10 +310,7 @@ class Density(Data):
         run: Any = None,
     ) -> NDArray:
         """Draw rows as the map knows them: numbers, and codes for categories."""
-        if not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(
-                f"n_samples must be an integer of at least 1, got {n_samples!r}."
-            )
+        _check_count(n_samples)
         base, unknown = self._known_base(), self._columns.unknown
         # What the map leaves in its place is not drawn at all; other rows are dropped.
         codes = np.where(self.map.keeps(unknown), unknown, -1)
@@ -282,6 +356,32 @@ class Density(Data):
                 context = encode_labels(context, self.labels)
         return in_blocks(way, rows, context, run)
 
+    def _with_holes(self, X: Any) -> NDArray:
+        if not self.sums_out:
+            raise ValueError(
+                "No conditional of this density is known: fit a "
+                "destructors.estimators.MixtureDensity."
+            )
+        rows = self._columns.encode(X, may_miss=True)
+        return rows.astype(np.float64, copy=False)
+
+    def _decode_like(self, rows: NDArray, X: Any) -> Any:
+        """Return rows as a table with the index of that they come from, repeated."""
+        table = self.decode(rows)
+        if hasattr(table, "index") and hasattr(X, "iloc"):
+            table.index = X.index.repeat(len(rows) // len(X))
+        return table
+
+    @cached_property
+    def _curves(self) -> NDArray:
+        """What columns of numbers are at the points of `GRID` in the latent space."""
+        curves = np.zeros((len(GRID), self.n_features))
+        for j in np.flatnonzero(self._columns.kinds == 0):
+            Z = np.full_like(curves, np.nan)
+            Z[:, j] = GRID
+            curves[:, j] = self.map.inverse(Z)[0][:, j]
+        return curves
+
     @cached_property
     def _columns(self) -> Schema:
         return self.schema or Schema.of_numbers(self.n_features)
@@ -293,6 +393,13 @@ class Density(Data):
                 "and inverse work."
             )
         return self.base
+
+
+def _check_count(n_samples: Any) -> None:
+    if not isinstance(n_samples, Integral) or n_samples < 1:
+        raise ValueError(
+            f"n_samples must be an integer of at least 1, got {n_samples!r}."
+        )
 
 
 def encode_labels(labels: NDArray, known: NDArray) -> NDArray:

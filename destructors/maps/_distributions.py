@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ class Distribution(Data, ABC):
     """A known distribution of rows, as data: `logpdf`, `sample`, and how wide it is."""
 
     n_features: int
+    # Whether what is NaN in a row is summed out, and can be drawn given the rest.
+    sums_out: ClassVar[bool] = False
 
     @property
     def n_categories(self) -> NDArray:

@@ -164,6 +164,11 @@ class Map(Data, ABC):
         return False
 
     @property
+    def lets_missing(self) -> bool:
+        """Whether NaN stays where it is, and adds nothing to the log-determinant."""
+        return False
+
+    @property
     def support(self) -> tuple[NDArray, NDArray] | None:
         """Lowest and highest value of each column that can be mapped, infinite where
         there is no bound; None for the whole space.

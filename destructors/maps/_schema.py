@@ -100,7 +100,13 @@ class Schema(Data):
     # ------------------------------------------------------------------ in
 
     def encode(
-        self, X: Any, *, name: str = "X", owner: str = "Density", training: bool = False
+        self,
+        X: Any,
+        *,
+        name: str = "X",
+        owner: str = "Density",
+        training: bool = False,
+        may_miss: bool = False,
     ) -> NDArray:
         """Return a table as a matrix of numbers and codes.
 
@@ -113,6 +119,8 @@ class Schema(Data):
         training : bool, default=False
             Whether unknown categories without a code are let through, as code 0: they
             are those of rows without weight.
+        may_miss : bool, default=False
+            Whether missing values are let through, as NaN.
 
         Returns
         -------
@@ -135,7 +143,7 @@ class Schema(Data):
             self._check_names(_column.names_of(X), name)
         if is_array and X.dtype.kind in "biuf" and (self.kinds <= 0).all():
             rows = np.ascontiguousarray(X, dtype=np.float64)
-            check_finite(rows, self.names, name, owner)
+            check_finite(rows, self.names, name, owner, may_miss)
             return rows
         if is_array and np.can_cast(X.dtype, np.int64) and self._ranges is not None:
             first, size = self._ranges
@@ -143,8 +151,11 @@ class Schema(Data):
             if ((codes >= 0) & (codes < size)).all():
                 return codes
         rows = self._encode_columns(X, owner, is_array)
-        check_finite(rows, self.names, name, owner)
-        if rows.size and rows.min() < 0:
+        if may_miss:
+            missing = (rows == MISSING) & (self.kinds > 0)
+            rows = np.where(missing, np.nan, rows) if missing.any() else rows
+        check_finite(rows, self.names, name, owner, may_miss)
+        if rows.size and np.fmin.reduce(rows, axis=None) < 0:
             if training:
                 rows[(rows == UNSEEN) & (self.kinds > 0)] = 0
             self._check_codes(rows, name)

@@ -90,8 +90,8 @@ class Rows:
 
     @cached_property
     def extremes(self) -> tuple[NDArray, NDArray]:
-        """Smallest and largest value of each column."""
-        return _along(np.minimum, self.values), _along(np.maximum, self.values)
+        """Smallest and largest value of each column, what is missing left out."""
+        return _along(np.fmin, self.values), _along(np.fmax, self.values)
 
     def name(self, column: int) -> str:
         """Return what a message should call a column."""

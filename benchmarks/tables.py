@@ -1,0 +1,215 @@
+"""Tables of numbers and categories: log density, and missing values filled in."""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
+
+from benchmarks.environment import describe_environment
+from benchmarks.files import write_json
+from benchmarks.registry import ChoiceError
+from destructors.datasets._loaders import find_local
+from destructors.estimators import DensityImputer, MixtureDensity
+
+__all__ = ["add_arguments", "run"]
+
+_SETS = ["adult", "abalone", "german", "crx", "dermatology"]
+_SHARES = [0.1, 0.5]
+# Draws by which an energy score is estimated.
+_N_DRAWS = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this job."""
+    parser.add_argument("--quick", action="store_true", help="crx alone: only a try")
+    parser.add_argument(
+        "--data", nargs="+", default=_SETS, choices=_SETS, metavar="NAME", help="which"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print two tables and write ``tables.json``."""
+    names = ["crx"] if args.quick else args.data
+    densities, imputations = [], []
+    for name in names:
+        table = Table(name)
+        densities.append(_measure_density(table))
+        print(_line(densities[-1]), flush=True)
+        for share in _SHARES:
+            for row in _measure_imputation(table, share):
+                imputations.append(row)
+                print(_line(row), flush=True)
+    figures = {"density": densities, "imputation": imputations}
+    write_json(
+        args.output / "tables.json",
+        {"environment": describe_environment(), "figures": figures},
+    )
+    for rows in figures.values():
+        print()
+        print(pd.DataFrame(rows).to_string(index=False, float_format="{:.3f}".format))
+    print(f"\nThe figures are in {args.output / 'tables.json'}.")
+    return 0
+
+
+class Table:
+    """A data set with its splits.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the folder ``mixed`` of ``DESTRUCTORS_DATA``.
+    """
+
+    def __init__(self, name: str):
+        path = find_local(f"mixed/{name}.npz")
+        if path is None:
+            raise ChoiceError(
+                f"needs DESTRUCTORS_DATA set to a folder with mixed/{name}.npz"
+            )
+        with np.load(Path(path)) as file:
+            self.parts = [file[part].copy() for part in ("train", "valid", "test")]
+            self.is_category = file["is_category"]
+        self.name = name
+
+    def spread(self) -> list[NDArray]:
+        """Return the parts with noise on number columns whose values repeat."""
+        rng, parts = np.random.default_rng(0), [part.copy() for part in self.parts]
+        whole = np.vstack(parts)
+        for j in np.flatnonzero(~self.is_category):
+            values, counts = np.unique(whole[:, j], return_counts=True)
+            if counts.max() > 1:
+                for part in parts:
+                    part[:, j] += np.diff(values).min() * rng.uniform(size=len(part))
+        return parts
+
+
+def _measure_density(table: Table) -> dict[str, Any]:
+    """Return the mean log density of test rows, in nats; a hole is a category."""
+    train, valid, test = table.spread()
+    start = time.process_time()
+    model = MixtureDensity(
+        categorical_features=table.is_category,
+        handle_missing="category",
+        random_state=0,
+    ).fit(np.vstack([train, valid]))
+    seconds = time.process_time() - start
+    scores = model.score_samples(test)
+    return {
+        "data": table.name,
+        "log_likelihood": float(scores.mean()),
+        "standard_error": float(scores.std() / np.sqrt(len(scores))),
+        "n_components": model.n_components_,
+        "fit_cpu_seconds": seconds,
+    }
+
+
+def _measure_imputation(table: Table, share: float) -> Iterator[dict[str, Any]]:
+    """Yield the errors of each imputer, on entries hidden completely at random."""
+    train, test = np.vstack(table.parts[:2]), table.parts[2]
+    rng = np.random.default_rng(0)
+    hidden = [part.copy() for part in (train, test)]
+    masks = [rng.random(part.shape) < share for part in hidden]
+    for part, mask in zip(hidden, masks, strict=True):
+        part[mask] = np.nan
+    is_number = ~table.is_category
+    seen = masks[1] & ~np.isnan(test)
+    scale = np.nanstd(train, axis=0)
+    for name, impute in _imputers(table.is_category).items():
+        start = time.process_time()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            draws = impute(*hidden)
+        seconds = time.process_time() - start
+        filled = draws[0]
+        error = ((filled - test) / scale)[:, is_number]
+        there = seen[:, is_number]
+        yield {
+            "data": table.name,
+            "missing": share,
+            "imputer": name,
+            "rmse": float(np.sqrt(np.mean(error[there] ** 2))) if there.any() else None,
+            "accuracy": float((filled == test)[seen & table.is_category].mean()),
+            "energy_score": _energy_score(draws, test, scale, seen & is_number),
+            "cpu_seconds": seconds,
+        }
+
+
+def _energy_score(
+    draws: list[NDArray], truth: NDArray, scale: NDArray, seen: NDArray
+) -> float | None:
+    """Return the energy score of the hidden numbers of a row, in standard units."""
+    if not seen.any():
+        return None
+    distance = lambda a, b: np.sqrt((((a - b) / scale) ** 2 * seen).sum(axis=1))
+    truth = np.where(seen, truth, 0.0)
+    draws = [np.where(seen, draw, 0.0) for draw in draws]
+    score = np.mean([distance(draw, truth) for draw in draws], axis=0)
+    if len(draws) > 1:
+        pairs = [distance(a, b) for i, a in enumerate(draws) for b in draws[:i]]
+        score = score - 0.5 * np.mean(pairs, axis=0)
+    return float(score[seen.any(axis=1)].mean())
+
+
+def _imputers(is_category: NDArray) -> dict[str, Callable[[NDArray, NDArray], Any]]:
+    """Return functions of rows to fit on and rows to fill in.
+
+    The first of the density fits it, for those after.
+    """
+    fitted: list[DensityImputer] = []
+
+    def by_density(strategy: Any) -> Callable:
+        def impute(train: NDArray, test: NDArray) -> list[NDArray]:
+            if not fitted:
+                density = MixtureDensity(
+                    marginal=None, categorical_features=is_category, random_state=0
+                )
+                fitted.append(DensityImputer(density).fit(train))
+            [imputer] = fitted
+            draws = []
+            for seed in range(_N_DRAWS if strategy == "sample" else 1):
+                imputer.set_params(strategy=strategy, random_state=seed)
+                draws.append(np.asarray(imputer.transform(test), dtype=np.float64))
+            return draws
+
+        return impute
+
+    def by_sklearn(make: Callable[[], Any]) -> Callable:
+        def impute(train: NDArray, test: NDArray) -> list[NDArray]:
+            filled = make().fit(train).transform(test)
+            # Codes are numbers to it: the nearest code is taken.
+            most = np.nanmax(np.vstack([train, test]), axis=0)
+            rounded = np.clip(np.rint(filled), 0, most)
+            return [np.where(is_category, rounded, filled)]
+
+        return impute
+
+    def simple(train: NDArray, test: NDArray) -> list[NDArray]:
+        mean = SimpleImputer().fit(train).transform(test)
+        often = SimpleImputer(strategy="most_frequent").fit(train).transform(test)
+        return [np.where(is_category, often, mean)]
+
+    return {
+        "DensityImputer, mean": by_density("mean"),
+        "DensityImputer, sample": by_density("sample"),
+        "IterativeImputer": by_sklearn(lambda: IterativeImputer(random_state=0)),
+        "KNNImputer": by_sklearn(KNNImputer),
+        "mean, most frequent": simple,
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    return "  ".join(
+        f"{value:.3f}" if isinstance(value, float) else str(value)
+        for value in row.values()
+    )

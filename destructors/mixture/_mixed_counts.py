@@ -1,0 +1,296 @@
+"""Integers and codes of training rows: counts, and tables of probabilities from them.
+
+A class has its own rows, and a few that it takes from what is known without it: pseudo-
+counts of a Dirichlet prior. How many, held-out rows choose.
+"""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
+
+from destructors.maps._classes import Emission, IntegerTable
+from destructors.maps._code_forest import CodeForest
+
+# Pseudo-counts to choose from, of a code in all rows together, and of the codes that
+# follow one of another column.
+_ALPHAS = np.geomspace(1e-4, 10.0, 26)
+_PAIR_ALPHAS = np.geomspace(0.1, 1000.0, 25)
+# Cells of the largest table of two columns.
+_MOST_CELLS = 2**14
+# Axes of a column of codes among those along which classes are split.
+_MOST_AXES = 6
+# Scale of a logistic distribution of variance one.
+_LOGISTIC = np.sqrt(3.0) / np.pi
+# Least variance of integers beside that of rounding; the variance of rounding.
+_LEAST_VARIANCE, _ROUNDING = 0.01, 1.0 / 12.0
+
+
+class Strength(NamedTuple):
+    """Rows that a class takes from what is known without it.
+
+    Attributes
+    ----------
+    codes : float
+        For the table of a column of codes.
+    pairs : float
+        For each line of a table of two.
+    integers : float
+        For the table of a column of integers.
+    """
+
+    codes: float = 1.0
+    pairs: float = 10.0
+    integers: float = 10.0
+
+
+class Counts(ABC):
+    """Columns of training rows, and what classes make of them.
+
+    Attributes
+    ----------
+    columns : ndarray of int
+        Their positions.
+    smoothed : list of str
+        The fields of `Strength` that they depend on.
+    """
+
+    columns: NDArray
+    smoothed: list[str]
+
+    @abstractmethod
+    def count(self, posterior: NDArray) -> list[NDArray]:
+        """Return counts, each of shape (n_classes, …)."""
+
+    @abstractmethod
+    def estimate(self, counts: list[NDArray], strength: Strength) -> Emission:
+        """Return what the columns are like in each class."""
+
+    @abstractmethod
+    def axes(self, random_state: np.random.RandomState) -> NDArray:
+        """Return each column as numbers of variance about one in all."""
+
+
+# ---------------------------------------------------------------------- codes
+
+
+class CodeCounts(Counts):
+    """Columns of codes, and the forest that they follow.
+
+    Parameters
+    ----------
+    columns : ndarray of int
+        Their positions.
+    X : ndarray of shape (n_samples, n_columns)
+        Codes, NaN where one is missing.
+    weight : ndarray of shape (n_samples,)
+    sizes : ndarray of int of shape (n_columns,)
+        Numbers of codes.
+    is_forest : bool
+        Whether columns follow one another, or are independent in each class.
+    """
+
+    def __init__(
+        self,
+        columns: NDArray,
+        X: NDArray,
+        weight: NDArray,
+        sizes: NDArray,
+        is_forest: bool,
+    ):
+        self.columns, self.sizes = columns, sizes
+        self._missing = np.isnan(X)
+        self._codes = np.where(self._missing, 0, X).astype(np.intp)
+        self._weight = weight
+        self._single = [self._onehot(j) for j in range(len(sizes))]
+        counts = [each.sum(axis=1) for each in self._single]
+        self._shares = [smooth(own) for own in counts]
+        self.parents = self._find_forest() if is_forest else np.full(len(sizes), -1)
+        self._pairs = {
+            j: self._onehot(j, int(i)) for j, i in enumerate(self.parents) if i >= 0
+        }
+        self._given = {
+            j: smooth_pairs(self._by_parent(pair.sum(axis=1), j), self._shares[j])
+            for j, pair in self._pairs.items()
+        }
+
+        self.smoothed = ["codes", "pairs"] if self._pairs else ["codes"]
+
+    def _by_parent(self, counts: NDArray, j: int) -> NDArray:
+        return counts.reshape(*counts.shape[:-1], -1, self.sizes[j])
+
+    def _onehot(self, j: int, i: int | None = None) -> csr_array:
+        """Return which code each row has in a column, or which two in two columns."""
+        known, place, size = ~self._missing[:, j], self._codes[:, j], int(self.sizes[j])
+        if i is not None:
+            known = known & ~self._missing[:, i]
+            place, size = self._codes[:, i] * size + place, int(self.sizes[i]) * size
+        rows = np.flatnonzero(known)
+        entries = self._weight[rows], (place[rows], rows)
+        return csr_array(entries, shape=(size, len(known)))
+
+    def _find_forest(self) -> NDArray:
+        """Return the parents of a tree of largest dependence, in all rows together.
+
+        An edge has to be worth its parameters (Schwarz's criterion).
+        """
+        d = len(self.sizes)
+        worth = np.zeros((d, d))
+        for i in range(d):
+            for j in range(i):
+                if self.sizes[i] * self.sizes[j] <= _MOST_CELLS:
+                    worth[i, j] = worth[j, i] = self._dependence(i, j)
+        tree = minimum_spanning_tree(-np.maximum(worth, 0.0)).toarray()
+        tree = tree + tree.T
+        parents = np.full(d, -1)
+        done = np.zeros(d, dtype=bool)
+        for root in np.argsort(tree.sum(axis=0), kind="stable"):
+            if not done[root]:
+                order, above = breadth_first_order(tree, root, directed=False)
+                done[order] = True
+                parents[order[1:]] = above[order[1:]]
+        return parents
+
+    def _dependence(self, i: int, j: int) -> float:
+        pair = self._onehot(j, i).sum(axis=1).reshape(self.sizes[i], self.sizes[j])
+        n = pair.sum()
+        if n <= 1.0:
+            return 0.0
+        first, second = pair.sum(axis=1), pair.sum(axis=0)
+        expected = np.outer(first, second) / n
+        seen = pair > 0
+        gain = (pair[seen] * np.log(pair[seen] / expected[seen])).sum()
+        n_parameters = ((first > 0).sum() - 1) * ((second > 0).sum() - 1)
+        return float(gain - 0.5 * n_parameters * np.log(n)) / n
+
+    def count(self, posterior: NDArray) -> list[NDArray]:
+        """Return counts of codes, then of pairs; see `Counts.count`."""
+        each = [*self._single, *self._pairs.values()]
+        return [np.ascontiguousarray((onehot @ posterior).T) for onehot in each]
+
+    def estimate(self, counts: list[NDArray], strength: Strength) -> CodeForest:
+        """Return tables of probabilities; see `Counts.estimate`."""
+        tables = []
+        for own, common in zip(counts, self._shares, strict=False):
+            total = own + strength.codes * common
+            tables.append(total / total.sum(axis=1, keepdims=True))
+        for pair, (j, given) in zip(
+            counts[len(self.sizes) :], self._given.items(), strict=True
+        ):
+            # What the class and the parent say, each by itself.
+            both = given * (tables[j] / self._shares[j])[:, None, :]
+            both /= both.sum(axis=2, keepdims=True)
+            total = self._by_parent(pair, j) + strength.pairs * both
+            tables[j] = total / total.sum(axis=2, keepdims=True)
+        return CodeForest(self.parents, tuple(tables))
+
+    def axes(self, random_state: np.random.RandomState) -> NDArray:
+        """Return each column as numbers; see `Counts.axes`."""
+        parts = []
+        for j, onehot in enumerate(self._single):
+            counts = onehot.sum(axis=1)
+            p = counts / max(counts.sum(), 1e-300)
+            if len(p) <= _MOST_AXES:
+                axes = np.eye(len(p))
+            else:
+                axes = random_state.standard_normal((len(p), _MOST_AXES))
+            axes = axes - p @ axes
+            axes /= np.sqrt(max((p @ axes**2).sum(), 1e-12))
+            parts.append(
+                np.where(self._missing[:, j, None], 0.0, axes[self._codes[:, j]])
+            )
+        return np.hstack(parts)
+
+
+def smooth(counts: NDArray) -> NDArray:
+    """Return probabilities of codes, with the pseudo-count that predicts each row best
+    from all others (leave-one-out likelihood).
+    """
+    n, rows = len(counts), counts.sum()
+    others = np.maximum(counts - 1.0, 0.0)
+    left = max(rows - 1.0, 0.0)
+    scores = [
+        counts @ np.log(others + alpha) - rows * np.log(left + n * alpha)
+        for alpha in _ALPHAS
+    ]
+    alpha = _ALPHAS[int(np.argmax(scores))]
+    return (counts + alpha) / (rows + n * alpha)
+
+
+def smooth_pairs(counts: NDArray, shares: NDArray) -> NDArray:
+    """Return probabilities of codes given those of another column, drawn towards what
+    they are without it, as far as predicts each row best from all others.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_categories_parent, n_categories)
+    shares : ndarray of shape (n_categories,)
+    """
+    first, second = np.nonzero(counts)
+    n, total = counts[first, second], counts.sum(axis=1)
+    left = np.maximum(total[first] - 1.0, 0.0)
+    scores = [
+        n @ (np.log(np.maximum(n - 1.0, 0.0) + a * shares[second]) - np.log(left + a))
+        for a in _PAIR_ALPHAS
+    ]
+    alpha = _PAIR_ALPHAS[int(np.argmax(scores))]
+    return (counts + alpha * shares) / (total + alpha)[:, None]
+
+
+# ---------------------------------------------------------------------- integers
+
+
+class IntegerCounts(Counts):
+    """A column of integers.
+
+    Parameters
+    ----------
+    column : int
+        Its position.
+    x : ndarray of shape (n_samples,)
+        Integers, NaN where one is missing.
+    weight : ndarray of shape (n_samples,)
+    """
+
+    def __init__(self, column: int, x: NDArray, weight: NDArray):
+        self.columns = np.array([column])
+        known = np.flatnonzero(~np.isnan(x))
+        self._values, place = np.unique(x[known], return_inverse=True)
+        shape = len(self._values), len(x)
+        self._onehot = csr_array((weight[known], (place.ravel(), known)), shape=shape)
+        self._place = np.full(len(x), -1)
+        self._place[known] = place.ravel()
+        self.smoothed = ["integers"]
+
+    def count(self, posterior: NDArray) -> list[NDArray]:
+        """Return counts of the values; see `Counts.count`."""
+        return [np.ascontiguousarray((self._onehot @ posterior).T)]
+
+    def estimate(self, counts: list[NDArray], strength: Strength) -> IntegerTable:
+        """Return shares of values, and the rest; see `Counts.estimate`."""
+        [own] = counts
+        everything, n = own[-1], own.sum(axis=1)
+        middle = everything @ self._values / everything.sum()
+        spread = everything @ (self._values - middle) ** 2 / everything.sum()
+        # One row of what all classes have in common keeps a class of few rows wide.
+        mean = (own @ self._values + middle) / (n + 1.0)
+        away = (self._values - mean[:, None]) ** 2
+        squares = np.einsum("kv,kv->k", own, away) + (mean - middle) ** 2 + spread
+        variance = np.maximum(squares / (n + 1.0) - _ROUNDING, _LEAST_VARIANCE)
+        total = n + strength.integers
+        return IntegerTable(
+            self._values,
+            own / total[:, None],
+            strength.integers / total,
+            mean,
+            _LOGISTIC * np.sqrt(variance),
+        )
+
+    def axes(self, random_state: np.random.RandomState) -> NDArray:
+        """Return ranks, so that a few values far out are not; see `Counts.axes`."""
+        counts = self._onehot.sum(axis=1)
+        ranks = (np.cumsum(counts) - 0.5 * counts) / counts.sum() - 0.5
+        return np.append(ranks * np.sqrt(12.0), 0.0)[self._place][:, None]
