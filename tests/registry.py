@@ -44,6 +44,12 @@ from destructors.flows import (
     SlicedGaussianization,
     TreeFlow,
 )
+from destructors.image import (
+    FeatureGroups,
+    HaarPyramid,
+    ImageFeaturePairs,
+    ImagePatches,
+)
 from destructors.linear import (
     FixedRotation,
     ICAWhitening,
@@ -238,6 +244,18 @@ REGISTRY: dict[str, Entry] = {
     "categorical-base": Entry(CategoricalBase()),
     "chow-liu-tree": Entry(CategoricalBase(structure="chow-liu", alpha=1.0)),
     "hidden-tree": Entry(CategoricalBase(structure="hidden-tree")),
+    # image
+    "feature-groups": Entry(FeatureGroups(TreeDestructor()), TINY_LOSS),
+    "feature-groups-pairs": Entry(
+        FeatureGroups(Whitening(), ImageFeaturePairs(offset=1), n_jobs=2), TINY_LOSS
+    ),
+    "feature-groups-shared": Entry(
+        FeatureGroups(
+            SplineGaussianizer(), ImagePatches(patch_shape=(1, 2)), shared=True
+        ),
+        TINY_LOSS,
+    ),
+    "haar-pyramid": Entry(HaarPyramid(), LOSS_FREE),
     # compose
     "pipeline": Entry(
         DestructorPipeline(

@@ -1,6 +1,10 @@
 """The greedy engine, its schedules and its stopping rules."""
 
-from destructors.greedy._destructor import GreedyDestructor, StackTask
+from destructors.greedy._destructor import (
+    GreedyDestructor,
+    StackTask,
+    set_random_states,
+)
 from destructors.greedy._engine import Greedy, layer_seed
 from destructors.greedy._progress import Progress
 from destructors.greedy._schedules import (
@@ -34,4 +38,5 @@ __all__ = [
     "Trial",
     "TryAll",
     "layer_seed",
+    "set_random_states",
 ]

@@ -21,6 +21,7 @@ from destructors.maps._power import PowerColumns
 from destructors.maps._rosenblatt import Rosenblatt
 from destructors.maps._save import load, save
 from destructors.maps._schema import Column, Schema
+from destructors.maps._shared import SharedColumns
 from destructors.maps._spline import QuadraticSpline, RationalQuadraticSpline
 from destructors.maps._stretch import Stretch
 from destructors.maps._trees import Trees
@@ -49,6 +50,7 @@ __all__ = [
     "RationalQuadraticSpline",
     "Rosenblatt",
     "Schema",
+    "SharedColumns",
     "Stretch",
     "Surjection",
     "Switch",

@@ -1,0 +1,19 @@
+"""Layers that know where pixels are: groups of them, and coarse and fine scales."""
+
+from destructors.image._feature_groups import FeatureGroups
+from destructors.image._groupings import (
+    Grouping,
+    ImageFeaturePairs,
+    ImagePatches,
+    RandomFeaturePairs,
+)
+from destructors.image._pyramid import HaarPyramid
+
+__all__ = [
+    "FeatureGroups",
+    "Grouping",
+    "HaarPyramid",
+    "ImageFeaturePairs",
+    "ImagePatches",
+    "RandomFeaturePairs",
+]
