@@ -67,9 +67,9 @@ class HaarPyramid(Destructor):
     Examples
     --------
     >>> from destructors.image import HaarPyramid
-    >>> image = [[1.0, 1.0, 3.0, 3.0]]
+    >>> image = [[1.0, 2.0, 5.0, 8.0]]
     >>> HaarPyramid((2, 2)).fit_transform(image + image)[0].round(9)
-    array([ 4.,  0., -2.,  0.])
+    array([ 8., -2., -5.,  1.])
     """
 
     _parameter_constraints: ClassVar[dict] = {
