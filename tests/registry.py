@@ -39,8 +39,13 @@ from destructors.discrete import CategoricalBase, TreePermutation
 from destructors.flows import (
     RBIG,
     AutoDestructor,
+    DeepCopula,
     DiscreteTreeFlow,
     GaussianCopula,
+    ImagePairsCopula,
+    ImagePairsTree,
+    RandomLinearFlow,
+    RandomTreeFlow,
     SlicedGaussianization,
     TreeFlow,
 )
@@ -182,6 +187,7 @@ REGISTRY: dict[str, Entry] = {
         },
     ),
     "blocks": Entry(BlockGaussianizer(), TINY_LOSS),
+    "blocks-equal": Entry(BlockGaussianizer(n_blocks=8, alpha=10.0), TINY_LOSS),
     # linear
     "whitening-pca": Entry(Whitening(), TINY_LOSS),
     "whitening-zca": Entry(Whitening(method="zca"), TINY_LOSS),
@@ -343,6 +349,11 @@ REGISTRY: dict[str, Entry] = {
         )
     ),
     "gaussian-copula": Entry(GaussianCopula(), TINY_LOSS),
+    "deep-copula": Entry(DeepCopula(max_iter=2), TINY_LOSS),
+    "image-pairs-copula": Entry(ImagePairsCopula(max_iter=2), TINY_LOSS),
+    "image-pairs-tree": Entry(ImagePairsTree(max_iter=2), TINY_LOSS),
+    "random-linear-flow": Entry(RandomLinearFlow(max_iter=2), TINY_LOSS),
+    "random-tree-flow": Entry(RandomTreeFlow(max_iter=2), TINY_LOSS),
     "sliced-flow": Entry(
         SlicedGaussianization(max_iter=4), TINY_LOSS, ROUNDING_MAGNIFIED
     ),
