@@ -24,7 +24,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from destructors.autoregressive import RegressionDestructor
+from destructors.autoregressive import AutoregressiveDestructor, RegressionDestructor
 from destructors.base import Destructor
 from destructors.compose import (
     CategoryDequantizer,
@@ -222,6 +222,10 @@ REGISTRY: dict[str, Entry] = {
         GaussianMixtureDestructor(4, covariance_type="spherical"), SMALL_LOSS
     ),
     # autoregressive
+    "autoregressive": Entry(
+        AutoregressiveDestructor(Whitening(), order="random"), TINY_LOSS
+    ),
+    "autoregressive-tree": Entry(AutoregressiveDestructor(TreeDestructor()), TINY_LOSS),
     "regression": Entry(RegressionDestructor(), TINY_LOSS),
     "regression-ridge": Entry(
         RegressionDestructor(Ridge(), min_r2=-1.0, order="auto"), TINY_LOSS

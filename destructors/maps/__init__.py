@@ -8,6 +8,7 @@ from destructors.maps import _categorical, _distributions  # noqa: F401
 from destructors.maps._affine import Affine, Identity
 from destructors.maps._autoregressive import Autoregressive
 from destructors.maps._bounded import BoundedColumns
+from destructors.maps._boxes import BoxRosenblatt
 from destructors.maps._cells import Cells
 from destructors.maps._combine import Along, Chain, Columns, Switch
 from destructors.maps._cube import CubeSteps, NormalToUniform
@@ -31,6 +32,7 @@ __all__ = [
     "Along",
     "Autoregressive",
     "BoundedColumns",
+    "BoxRosenblatt",
     "Cells",
     "Chain",
     "Column",

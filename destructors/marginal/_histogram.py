@@ -164,9 +164,8 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
         """Return what `_fit_column` does, for equal bins between the bounds."""
         low, high = self.bounds or (0.0, 1.0)
         total = float(len(column) if weight is None else weight.sum())
-        n = self.n_bins
-        if isinstance(n, str):
-            n = max(2, int(np.round(2.0 * total ** (1 / 3))))
+        automatic = max(2, int(np.round(2.0 * total ** (1 / 3))))
+        n = automatic if isinstance(self.n_bins, str) else self.n_bins
         edges = np.linspace(low, high, n + 1)
         bins = np.clip(np.searchsorted(edges, column, side="right") - 1, 0, n - 1)
         counts = np.bincount(bins, weights=weight, minlength=n) + self.alpha
