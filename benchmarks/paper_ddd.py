@@ -257,8 +257,8 @@ def run(args: argparse.Namespace) -> int:
     with threadpool_limits(1):
         # Compiled before.
         few = make_concentric_circles(200, random_state=1)
-        for model in TOY.values():
-            model.make(2).fit(few)
+        for name in toy:
+            TOY[name].make(2).fit(few)
         if toy:
             outcomes |= run_toy(toy, args.quick)
         if images:

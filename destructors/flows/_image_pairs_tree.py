@@ -22,7 +22,7 @@ class ImagePairsTree(ImagePairsFlow):
         ``HistogramGaussianizer(n_bins=256, strategy="uniform", bounds=(0, 1))``.
     layer : Destructor, default=None
         What is fitted to each pair. None stands for a `TreeDestructor` of 50 leaves
-        with at least 100 rows each.
+        that looks one cut ahead.
     max_iter : int, default=40
         Largest number of layers.
     max_time : float, default=None
@@ -90,4 +90,7 @@ class ImagePairsTree(ImagePairsFlow):
     """
 
     def _make_layer(self) -> Destructor:
-        return TreeDestructor(min_samples_leaf=100, max_leaf_nodes=50)
+        # Behind marginals no single cut shows what two pixels tell of each other.
+        return TreeDestructor(
+            splitter="look-ahead", min_samples_leaf=0, max_leaf_nodes=50
+        )
