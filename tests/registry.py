@@ -44,6 +44,7 @@ from destructors.flows import (
     GaussianCopula,
     ImagePairsCopula,
     ImagePairsTree,
+    PatchFlow,
     RandomLinearFlow,
     RandomTreeFlow,
     SlicedGaussianization,
@@ -54,6 +55,7 @@ from destructors.image import (
     HaarPyramid,
     ImageFeaturePairs,
     ImagePatches,
+    PixelTreeDestructor,
 )
 from destructors.linear import (
     FixedRotation,
@@ -265,6 +267,7 @@ REGISTRY: dict[str, Entry] = {
         ),
         TINY_LOSS,
     ),
+    "pixel-tree": Entry(PixelTreeDestructor(n_bins=32), {"max_normal_loss": 0.1}),
     "haar-pyramid": Entry(HaarPyramid(), LOSS_FREE),
     # compose
     "pipeline": Entry(
@@ -356,6 +359,7 @@ REGISTRY: dict[str, Entry] = {
     "deep-copula": Entry(DeepCopula(max_iter=2), TINY_LOSS),
     "image-pairs-copula": Entry(ImagePairsCopula(max_iter=2), TINY_LOSS),
     "image-pairs-tree": Entry(ImagePairsTree(max_iter=2), TINY_LOSS),
+    "patch-flow": Entry(PatchFlow(layer=Whitening(), max_iter=2), TINY_LOSS),
     "random-linear-flow": Entry(RandomLinearFlow(max_iter=2), TINY_LOSS),
     "random-tree-flow": Entry(RandomTreeFlow(max_iter=2), TINY_LOSS),
     "sliced-flow": Entry(

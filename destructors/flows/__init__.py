@@ -7,6 +7,7 @@ from destructors.flows._deep_copula import DeepCopula
 from destructors.flows._gaussian_copula import GaussianCopula
 from destructors.flows._image_pairs_copula import ImagePairsCopula
 from destructors.flows._image_pairs_tree import ImagePairsTree
+from destructors.flows._patch_flow import PatchFlow
 from destructors.flows._random_linear import RandomLinearFlow
 from destructors.flows._random_tree import RandomTreeFlow
 from destructors.flows._rbig import RBIG
@@ -22,6 +23,7 @@ __all__ = [
     "GaussianCopula",
     "ImagePairsCopula",
     "ImagePairsTree",
+    "PatchFlow",
     "RandomLinearFlow",
     "RandomTreeFlow",
     "SlicedGaussianization",

@@ -7,6 +7,7 @@ from destructors.image._groupings import (
     ImagePatches,
     RandomFeaturePairs,
 )
+from destructors.image._pixel_tree import PixelTreeDestructor
 from destructors.image._pyramid import HaarPyramid
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "HaarPyramid",
     "ImageFeaturePairs",
     "ImagePatches",
+    "PixelTreeDestructor",
     "RandomFeaturePairs",
 ]

@@ -18,6 +18,7 @@ from destructors.maps._histogram import HistogramColumns
 from destructors.maps._map import Map, Surjection
 from destructors.maps._parametric import ParametricColumn
 from destructors.maps._permutation import Permutation
+from destructors.maps._pixel_tree import PixelTree
 from destructors.maps._power import PowerColumns
 from destructors.maps._rosenblatt import Rosenblatt
 from destructors.maps._save import load, save
@@ -47,6 +48,7 @@ __all__ = [
     "NormalToUniform",
     "ParametricColumn",
     "Permutation",
+    "PixelTree",
     "PowerColumns",
     "QuadraticSpline",
     "RationalQuadraticSpline",
