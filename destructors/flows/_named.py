@@ -74,7 +74,8 @@ class NamedFlow(GreedyDestructor):
 
     def _schedule(self, names: list[str]) -> Schedule:
         start, *layers = names
-        return Stages(TryAll(start), Cycle(*layers))
+        # A cycle counts all layers, and the first of them is the start.
+        return Stages(TryAll(start), Cycle(layers[-1], *layers[:-1]))
 
 
 class ImageFlow(NamedFlow):
