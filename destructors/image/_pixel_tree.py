@@ -17,9 +17,6 @@ from destructors.rows import Fold, Rows
 
 # What a tree asks for is told apart in so many steps, and what it tells in so many.
 _N_SEEN, _N_TOLD = 32, 16
-# A split must raise the likelihood by so many nats; by chance the best of all cuts of
-# all neighbours gains about half of that where there are 16 levels.
-_MIN_GAIN = 30.0
 # Rows that a leaf takes over from its parent, whose histogram is that of more pixels.
 _FROM_PARENT = 30.0
 # Bins of a smaller probability would eat up the digits of the map, on the way back.
@@ -50,6 +47,10 @@ class PixelTreeDestructor(Destructor):
         How far a neighbour is at most, in rows and columns.
     min_samples_leaf : float, default=50
         Smallest number of pixels (or weight) in a leaf.
+    min_gain : float, default=30.0
+        A split must raise the log-likelihood of the pixels that the tree is grown on by
+        more than this, in nats. The best of the many cuts gains about half of it by
+        chance.
     max_leaf_nodes : int, default=8000
         Largest number of leaves.
     max_samples : int or None, default=4_000_000
@@ -113,6 +114,7 @@ class PixelTreeDestructor(Destructor):
         "bounds": [tuple, list, None],
         "radius": [Interval(Integral, 1, None, closed="left")],
         "min_samples_leaf": [Interval(Real, 0, None, closed="neither")],
+        "min_gain": [Interval(Real, 0, None, closed="left")],
         "max_leaf_nodes": [Interval(Integral, 1, None, closed="left")],
         "max_samples": [Interval(Integral, 1, None, closed="left"), None],
         "alpha": [Interval(Real, 0, None, closed="neither")],
@@ -126,6 +128,7 @@ class PixelTreeDestructor(Destructor):
         bounds: tuple[float, float] | None = None,
         radius: int = 5,
         min_samples_leaf: float = 50,
+        min_gain: float = 30.0,
         max_leaf_nodes: int = 8000,
         max_samples: int | None = 4_000_000,
         alpha: float = 0.1,
@@ -135,6 +138,7 @@ class PixelTreeDestructor(Destructor):
         self.bounds = bounds
         self.radius = radius
         self.min_samples_leaf = min_samples_leaf
+        self.min_gain = min_gain
         self.max_leaf_nodes = max_leaf_nodes
         self.max_samples = max_samples
         self.alpha = alpha
@@ -223,7 +227,7 @@ class PixelTreeDestructor(Destructor):
             _N_SEEN,
             _N_TOLD,
             float(self.min_samples_leaf),
-            _MIN_GAIN,
+            float(self.min_gain),
             2 * int(self.max_leaf_nodes) - 1,
         )
         # Thresholds in levels: the largest that goes left.
