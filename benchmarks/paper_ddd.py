@@ -131,12 +131,13 @@ IMAGES = {
     "image pairs tree": Model(_images(ImagePairsTree), -1134.326),
     "patch flow": Model(_images(PatchFlow, _pixel_tree)),
 }
-# Layers of images, the marginals among them: that many fit into two minutes.
+# Layers of images, the marginals among them: that many fit into two minutes. Patches
+# behind a tree of pixels gain less than 0.001 bits, and take longer than all else.
 _N_LAYERS = {
     "deep copula": 6,
     "image pairs copula": 9,
     "image pairs tree": 9,
-    "patch flow": 2,
+    "patch flow": 1,
 }
 
 

@@ -54,7 +54,6 @@ from destructors.image import (
     FeatureGroups,
     HaarPyramid,
     ImageFeaturePairs,
-    ImagePatches,
     PixelTreeDestructor,
 )
 from destructors.linear import (
@@ -189,7 +188,6 @@ REGISTRY: dict[str, Entry] = {
         },
     ),
     "blocks": Entry(BlockGaussianizer(), TINY_LOSS),
-    "blocks-equal": Entry(BlockGaussianizer(n_blocks=8, alpha=10.0), TINY_LOSS),
     # linear
     "whitening-pca": Entry(Whitening(), TINY_LOSS),
     "whitening-zca": Entry(Whitening(method="zca"), TINY_LOSS),
@@ -227,7 +225,9 @@ REGISTRY: dict[str, Entry] = {
     "autoregressive": Entry(
         AutoregressiveDestructor(Whitening(), order="random"), TINY_LOSS
     ),
-    "autoregressive-tree": Entry(AutoregressiveDestructor(TreeDestructor()), TINY_LOSS),
+    "autoregressive-tree": Entry(
+        AutoregressiveDestructor(TreeDestructor(max_leaf_nodes=8)), TINY_LOSS
+    ),
     "regression": Entry(RegressionDestructor(), TINY_LOSS),
     "regression-ridge": Entry(
         RegressionDestructor(Ridge(), min_r2=-1.0, order="auto"), TINY_LOSS
@@ -256,16 +256,9 @@ REGISTRY: dict[str, Entry] = {
     "categorical-base": Entry(CategoricalBase()),
     "chow-liu-tree": Entry(CategoricalBase(structure="chow-liu", alpha=1.0)),
     "hidden-tree": Entry(CategoricalBase(structure="hidden-tree")),
-    # image
-    "feature-groups": Entry(FeatureGroups(TreeDestructor()), TINY_LOSS),
-    "feature-groups-pairs": Entry(
-        FeatureGroups(Whitening(), ImageFeaturePairs(offset=1), n_jobs=2), TINY_LOSS
-    ),
-    "feature-groups-shared": Entry(
-        FeatureGroups(
-            SplineGaussianizer(), ImagePatches(patch_shape=(1, 2)), shared=True
-        ),
-        TINY_LOSS,
+    # image: patches with one fit for all are in "patch-flow"
+    "feature-groups": Entry(
+        FeatureGroups(TreeDestructor(max_leaf_nodes=8), ImageFeaturePairs()), TINY_LOSS
     ),
     "pixel-tree": Entry(PixelTreeDestructor(n_bins=32), {"max_normal_loss": 0.1}),
     "haar-pyramid": Entry(HaarPyramid(), LOSS_FREE),
@@ -356,10 +349,20 @@ REGISTRY: dict[str, Entry] = {
         )
     ),
     "gaussian-copula": Entry(GaussianCopula(), TINY_LOSS),
-    "deep-copula": Entry(DeepCopula(max_iter=2), TINY_LOSS),
-    "image-pairs-copula": Entry(ImagePairsCopula(max_iter=2), TINY_LOSS),
-    "image-pairs-tree": Entry(ImagePairsTree(max_iter=2), TINY_LOSS),
-    "patch-flow": Entry(PatchFlow(layer=Whitening(), max_iter=2), TINY_LOSS),
+    "deep-copula": Entry(DeepCopula(marginal=Standardize(), max_iter=2), TINY_LOSS),
+    "image-pairs-copula": Entry(
+        ImagePairsCopula(marginal=Standardize(), layer=Whitening(), max_iter=2),
+        TINY_LOSS,
+    ),
+    "image-pairs-tree": Entry(
+        ImagePairsTree(
+            marginal=Standardize(), layer=TreeDestructor(max_leaf_nodes=8), max_iter=2
+        ),
+        TINY_LOSS,
+    ),
+    "patch-flow": Entry(
+        PatchFlow(marginal=Standardize(), layer=Whitening(), max_iter=2), TINY_LOSS
+    ),
     "random-linear-flow": Entry(RandomLinearFlow(max_iter=2), TINY_LOSS),
     "random-tree-flow": Entry(RandomTreeFlow(max_iter=2), TINY_LOSS),
     "sliced-flow": Entry(
