@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import paper_debd, paper_dtf, paper_iaf, paper_sinf
+from benchmarks import paper_ddd, paper_debd, paper_dtf, paper_iaf, paper_sinf
 
 __all__ = ["add_arguments", "run"]
 
 # A paper is a module with a docstring and `run(args)`, which returns the exit code.
-PAPERS = {"debd": paper_debd, "dtf": paper_dtf, "iaf": paper_iaf, "sinf": paper_sinf}
+PAPERS = {
+    "ddd": paper_ddd,
+    "debd": paper_debd,
+    "dtf": paper_dtf,
+    "iaf": paper_iaf,
+    "sinf": paper_sinf,
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -48,7 +48,7 @@ numpydoc_validation_checks = {
 numpydoc_validation_exclude = {
     r"^destructors\.greedy\.",
     r"^destructors\.maps\.(?!Density\.|Map\.)\w+\.\w+$",
-    r"\.(decode|digest|field_values|kinds_after|sample_rows|save)$",
+    r"\.(decode|digest|field_values|kinds_after|make_groups|sample_rows|save)$",
     r"^destructors\.(rows|base_distributions)\.\w+\.\w+$",
 }
 

@@ -24,7 +24,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from destructors.autoregressive import RegressionDestructor
+from destructors.autoregressive import AutoregressiveDestructor, RegressionDestructor
 from destructors.base import Destructor
 from destructors.compose import (
     CategoryDequantizer,
@@ -40,10 +40,22 @@ from destructors.estimators import MixtureDensity
 from destructors.flows import (
     RBIG,
     AutoDestructor,
+    DeepCopula,
     DiscreteTreeFlow,
     GaussianCopula,
+    ImagePairsCopula,
+    ImagePairsTree,
+    PatchFlow,
+    RandomLinearFlow,
+    RandomTreeFlow,
     SlicedGaussianization,
     TreeFlow,
+)
+from destructors.image import (
+    FeatureGroups,
+    HaarPyramid,
+    ImageFeaturePairs,
+    PixelTreeDestructor,
 )
 from destructors.linear import (
     FixedRotation,
@@ -211,6 +223,12 @@ REGISTRY: dict[str, Entry] = {
         GaussianMixtureDestructor(4, covariance_type="spherical"), SMALL_LOSS
     ),
     # autoregressive
+    "autoregressive": Entry(
+        AutoregressiveDestructor(Whitening(), order="random"), TINY_LOSS
+    ),
+    "autoregressive-tree": Entry(
+        AutoregressiveDestructor(TreeDestructor(max_leaf_nodes=8)), TINY_LOSS
+    ),
     "regression": Entry(RegressionDestructor(), TINY_LOSS),
     "regression-ridge": Entry(
         RegressionDestructor(Ridge(), min_r2=-1.0, order="auto"), TINY_LOSS
@@ -239,6 +257,12 @@ REGISTRY: dict[str, Entry] = {
     "categorical-base": Entry(CategoricalBase()),
     "chow-liu-tree": Entry(CategoricalBase(structure="chow-liu", alpha=1.0)),
     "hidden-tree": Entry(CategoricalBase(structure="hidden-tree")),
+    # image: patches with one fit for all are in "patch-flow"
+    "feature-groups": Entry(
+        FeatureGroups(TreeDestructor(max_leaf_nodes=8), ImageFeaturePairs()), TINY_LOSS
+    ),
+    "pixel-tree": Entry(PixelTreeDestructor(n_bins=32), {"max_normal_loss": 0.1}),
+    "haar-pyramid": Entry(HaarPyramid(), LOSS_FREE),
     # compose
     "pipeline": Entry(
         DestructorPipeline(
@@ -316,6 +340,22 @@ REGISTRY: dict[str, Entry] = {
         )
     ),
     "gaussian-copula": Entry(GaussianCopula(), TINY_LOSS),
+    "deep-copula": Entry(DeepCopula(marginal=Standardize(), max_iter=2), TINY_LOSS),
+    "image-pairs-copula": Entry(
+        ImagePairsCopula(marginal=Standardize(), layer=Whitening(), max_iter=2),
+        TINY_LOSS,
+    ),
+    "image-pairs-tree": Entry(
+        ImagePairsTree(
+            marginal=Standardize(), layer=TreeDestructor(max_leaf_nodes=8), max_iter=2
+        ),
+        TINY_LOSS,
+    ),
+    "patch-flow": Entry(
+        PatchFlow(marginal=Standardize(), layer=Whitening(), max_iter=2), TINY_LOSS
+    ),
+    "random-linear-flow": Entry(RandomLinearFlow(max_iter=2), TINY_LOSS),
+    "random-tree-flow": Entry(RandomTreeFlow(max_iter=2), TINY_LOSS),
     "sliced-flow": Entry(
         SlicedGaussianization(max_iter=4), TINY_LOSS, ROUNDING_MAGNIFIED
     ),

@@ -1,7 +1,11 @@
 """The greedy engine, its schedules and its stopping rules."""
 
 from destructors.greedy._checkpoint import Checkpoint
-from destructors.greedy._destructor import GreedyDestructor, StackTask
+from destructors.greedy._destructor import (
+    GreedyDestructor,
+    StackTask,
+    set_random_states,
+)
 from destructors.greedy._engine import Greedy, layer_seed
 from destructors.greedy._progress import Progress
 from destructors.greedy._schedules import (
@@ -36,4 +40,5 @@ __all__ = [
     "Trial",
     "TryAll",
     "layer_seed",
+    "set_random_states",
 ]

@@ -66,7 +66,7 @@ class StackTask(Task):
             if trials and is_over():
                 break
             layer = clone(candidate).set_params(**params)
-            _set_random_states(layer, layer_seed(self.seed, place, choice))
+            set_random_states(layer, layer_seed(self.seed, place, choice))
             self.prepare(layer, fold)
             layer._validate_params()
             with progress.part(name, layer):
@@ -398,7 +398,7 @@ class GreedyDestructor(HoldoutDestructor):
         return self._cut(start, stop)
 
 
-def _set_random_states(estimator: Any, seed: int) -> None:
+def set_random_states(estimator: Any, seed: int) -> None:
     """Set every ``random_state`` inside an estimator to a seed of its own."""
     rng = np.random.RandomState(seed)
     names = sorted(

@@ -12,6 +12,7 @@ from destructors.maps import (  # noqa: F401
 from destructors.maps._affine import Affine, Identity
 from destructors.maps._autoregressive import Autoregressive
 from destructors.maps._bounded import BoundedColumns
+from destructors.maps._boxes import BoxRosenblatt
 from destructors.maps._cells import Cells
 from destructors.maps._classes import IntegerTable
 from destructors.maps._code_forest import CodeForest
@@ -24,10 +25,12 @@ from destructors.maps._histogram import HistogramColumns
 from destructors.maps._map import Map, Surjection
 from destructors.maps._parametric import ParametricColumn
 from destructors.maps._permutation import Permutation
+from destructors.maps._pixel_tree import PixelTree
 from destructors.maps._power import PowerColumns
 from destructors.maps._rosenblatt import Rosenblatt
 from destructors.maps._save import load, save
 from destructors.maps._schema import Column, Schema
+from destructors.maps._shared import SharedColumns
 from destructors.maps._spline import QuadraticSpline, RationalQuadraticSpline
 from destructors.maps._stretch import Stretch
 from destructors.maps._to_c import to_c
@@ -38,6 +41,7 @@ __all__ = [
     "Along",
     "Autoregressive",
     "BoundedColumns",
+    "BoxRosenblatt",
     "Cells",
     "Chain",
     "CodeForest",
@@ -55,11 +59,13 @@ __all__ = [
     "NormalToUniform",
     "ParametricColumn",
     "Permutation",
+    "PixelTree",
     "PowerColumns",
     "QuadraticSpline",
     "RationalQuadraticSpline",
     "Rosenblatt",
     "Schema",
+    "SharedColumns",
     "Stretch",
     "Surjection",
     "Switch",

@@ -82,7 +82,8 @@ def normal_scores(below: NDArray, above: NDArray) -> NDArray:
     """Return normal quantiles, by the probabilities of both tails: 1 - p has no digits
     left where p is nearly 1.
     """
-    return np.where(below < above, ndtri(below), -ndtri(above))
+    score = ndtri(np.minimum(below, above))
+    return np.where(below < above, score, -score)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

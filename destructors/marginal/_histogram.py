@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from destructors._compat import Interval, StrOptions
 from destructors.maps import HistogramColumns, Map
 from destructors.marginal import _column
-from destructors.rows import Fold
+from destructors.rows import Fold, Rows
 
 # Bins of a smaller probability would eat up the digits of the map, on the way back.
 _LIGHTEST = 1e-9
@@ -31,8 +31,15 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
         How bins are placed: "uniform" makes them equally wide, "quantile" equally
         full, "adaptive" between the two: narrow where data are dense, without one
         bin for a whole tail.
+    bounds : tuple of (float, float), default=None
+        Where the bins of every feature begin and end, for the strategy "uniform": they
+        then stay where they are. Pixels of 256 levels with uniform noise in [0, 1] are
+        256 such bins. None takes the range of the feature.
     alpha : float, default=0.5
         Rows added to each bin, so that an empty bin has a positive density.
+    n_jobs : int, default=None
+        Number of threads that fit features and transform rows side by side. The result
+        does not depend on it.
 
     Attributes
     ----------
@@ -55,9 +62,9 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
 
     Notes
     -----
-    The density jumps at an edge, so none is on a value: each is moved to the middle of
-    a gap. Repeated values, such as multiples of 0.1, so stand inside their bins,
-    where rounding changes nothing.
+    The density jumps at an edge, so without ``bounds`` none is on a value: each is
+    moved to the middle of a gap. Repeated values, such as multiples of 0.1, so stand
+    inside their bins, where rounding changes nothing.
 
     A constant feature is one bin of width 2 about its value (wider where float64 could
     not tell the edges apart).
@@ -80,7 +87,9 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
     _parameter_constraints: ClassVar[dict] = {
         "n_bins": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "strategy": [StrOptions({"adaptive", "quantile", "uniform"})],
+        "bounds": [tuple, list, None],
         "alpha": [Interval(Real, 0, None, closed="neither")],
+        "n_jobs": [Integral, None],
     }
 
     def __init__(
@@ -88,19 +97,27 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
         *,
         n_bins: int | Literal["auto"] = "auto",
         strategy: Literal["adaptive", "quantile", "uniform"] = "adaptive",
+        bounds: tuple[float, float] | None = None,
         alpha: float = 0.5,
+        n_jobs: int | None = None,
     ):
         self.n_bins = n_bins
         self.strategy = strategy
+        self.bounds = bounds
         self.alpha = alpha
+        self.n_jobs = n_jobs
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        if self.bounds is not None:
+            self._check_bounds(fold.train)
         self.bin_edges_, self.probabilities_, *ends = self._fit_columns(fold.train)
         bins = tuple(self.bin_edges_), tuple(self.probabilities_)
         return HistogramColumns(*bins, *map(np.array, ends))
 
     def _fit_column(self, column: NDArray, weight: NDArray | None) -> tuple:
         """Return edges, probabilities, that of a tail, and scale of one feature."""
+        if self.bounds is not None:
+            return self._fit_between(column, weight)
         x, mass, center, scale = _column.summarise(column, weight)
         total = mass.sum()
         # Between fewer different values there is nothing to tell, whatever they weigh.
@@ -125,6 +142,38 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
         tail = 0.5 / (total + 1.0)
         inside = (1.0 - 2.0 * tail) / probabilities.sum()
         return edges, probabilities * inside, tail, scale
+
+    def _check_bounds(self, rows: Rows) -> None:
+        """Raise ValueError if bins can't begin and end at the bounds."""
+        if self.strategy != "uniform":
+            raise ValueError(
+                'bounds are for the strategy "uniform" only, whose bins can begin and '
+                f"end anywhere; strategy is {self.strategy!r}."
+            )
+        low, high = self.bounds or (0.0, 1.0)
+        if not -np.inf < low < high < np.inf:
+            raise ValueError(f"bounds must be (low, high), got {self.bounds!r}.")
+        smallest, largest = rows.extremes
+        outside = np.flatnonzero((smallest < low) | (largest > high))
+        if len(outside):
+            raise ValueError(
+                f"Column {rows.name(outside[0])} has values outside "
+                f"bounds={self.bounds!r}."
+            )
+
+    def _fit_between(self, column: NDArray, weight: NDArray | None) -> tuple:
+        """Return what `_fit_column` does, for equal bins between the bounds."""
+        low, high = self.bounds or (0.0, 1.0)
+        total = float(len(column) if weight is None else weight.sum())
+        automatic = max(2, int(np.round(2.0 * total ** (1 / 3))))
+        n = automatic if isinstance(self.n_bins, str) else self.n_bins
+        edges = np.linspace(low, high, n + 1)
+        bins = np.clip(np.searchsorted(edges, column, side="right") - 1, 0, n - 1)
+        counts = np.bincount(bins, weights=weight, minlength=n) + self.alpha
+        probabilities = np.maximum(counts / counts.sum(), _LIGHTEST)
+        tail = 0.5 / (total + 1.0)
+        inside = (1.0 - 2.0 * tail) / probabilities.sum()
+        return edges, probabilities * inside, tail, (high - low) / np.sqrt(12.0)
 
     def _place_edges(self, x: NDArray, mass: NDArray, n_bins: int) -> NDArray:
         if self.strategy == "uniform":
