@@ -21,8 +21,7 @@ from destructors._compat import (
 from destructors.base_distributions import StandardNormal
 from destructors.maps import Density, Map, Schema
 from destructors.maps._blocks import in_blocks
-from destructors.rows import Fold, Rows, as_interrupt, map_threads, time_limit
-from destructors.rows._memo import remember
+from destructors.rows import Fold, Rows, as_interrupt, map_threads, remember, time_limit
 from destructors.table import (
     Categorical,
     check_columns,

@@ -2,8 +2,8 @@
 
 from destructors.maps._hash import hash_again, hash_rows
 from destructors.rows._digest import digest
-from destructors.rows._memo import Memo, Store, memo, remember
 from destructors.rows._folds import KnownFolds
+from destructors.rows._memo import Memo, Store, memo, remember
 from destructors.rows._moments import (
     mean_and_scale,
     repeat_rows,
@@ -23,8 +23,8 @@ __all__ = [
     "CONTINUOUS",
     "INTEGER",
     "Fold",
-    "Memo",
     "KnownFolds",
+    "Memo",
     "Rows",
     "Store",
     "as_interrupt",
