@@ -83,7 +83,7 @@ class AutoregressiveDestructor(HoldoutDestructor):
 
     References
     ----------
-    Inouye and Ravikumar, *Deep density destructors*, ICML 2018, section 3.2
+    Inouye and Ravikumar, *Deep density destructors*, ICML 2018, section 3
     (autoregressive destructors). M. Rosenblatt, *Remarks on a multivariate
     transformation*, Annals of Mathematical Statistics 23, 1952.
 

@@ -61,7 +61,7 @@ class DeepCopula(ImageFlow):
     layers_ : list of Destructor
         The fitted layers.
     layer_names_ : list of str
-        "start" of the first, "layer" of the others.
+        "start" of the first, "layer" of copulas, "scales" of those of neighbours.
     n_iter_ : int
         Number of layers.
     train_score_ : ndarray of shape (``n_iter_ + 1``,)
@@ -83,8 +83,8 @@ class DeepCopula(ImageFlow):
 
     References
     ----------
-    Inouye and Ravikumar, *Deep density destructors*, ICML 2018,
-    section 4.2 (deep copula).
+    Inouye and Ravikumar, *Deep density destructors*, ICML 2018, section 3, and the
+    experiment on MNIST (deep copula).
 
     Examples
     --------

@@ -78,8 +78,8 @@ class ImagePairsCopula(ImagePairsFlow):
 
     References
     ----------
-    Inouye and Ravikumar, *Deep density destructors*, ICML 2018,
-    section 4.2 (image pairs copula).
+    Inouye and Ravikumar, *Deep density destructors*, ICML 2018, section 3, and the
+    experiment on MNIST (image pairs copula).
 
     Examples
     --------

@@ -76,8 +76,8 @@ class ImagePairsTree(ImagePairsFlow):
 
     References
     ----------
-    Inouye and Ravikumar, *Deep density destructors*, ICML 2018,
-    section 4.2 (image pairs tree).
+    Inouye and Ravikumar, *Deep density destructors*, ICML 2018, section 3, and the
+    experiment on MNIST (image pairs tree).
 
     Examples
     --------

@@ -82,8 +82,8 @@ class PatchFlow(ImageFlow):
 
     References
     ----------
-    Inouye and Ravikumar, *Deep density destructors*, ICML 2018,
-    section 3 (destructors of local features).
+    Inouye and Ravikumar, *Deep density destructors*, ICML 2018, section 3, for
+    destructors of groups of pixels.
 
     Examples
     --------

@@ -74,8 +74,8 @@ class RandomLinearFlow(NamedFlow):
 
     References
     ----------
-    Inouye and Ravikumar, *Deep density destructors*, ICML 2018,
-    sections 3.2 and 4.1 (random linear).
+    Inouye and Ravikumar, *Deep density destructors*, ICML 2018, section 3, and the
+    experiment on concentric circles (random linear).
 
     Examples
     --------

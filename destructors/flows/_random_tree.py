@@ -78,8 +78,8 @@ class RandomTreeFlow(NamedFlow):
 
     References
     ----------
-    Inouye and Ravikumar, *Deep density destructors*, ICML 2018,
-    sections 3.3 and 4.1 (random tree).
+    Inouye and Ravikumar, *Deep density destructors*, ICML 2018, section 3.3, and the
+    experiment on concentric circles (random tree).
 
     Examples
     --------

@@ -99,8 +99,8 @@ class ImageFeaturePairs(Grouping):
 
     References
     ----------
-    Inouye and Ravikumar, *Deep density destructors*, ICML 2018, section 4, where pairs
-    of pixels in eight directions are destroyed one after the other.
+    Inouye and Ravikumar, *Deep density destructors*, ICML 2018, the experiment on
+    MNIST, where pairs of pixels in eight directions are destroyed one after the other.
 
     Examples
     --------
