@@ -138,7 +138,8 @@ class MixedNumbers(Task):
         self, choice: int, states: Sequence[tuple[Part, Found | None]], *_: Any
     ) -> list[Trial]:
         """Fit more classes to each fold, from those before; see `Task.attempt`."""
-        n_classes, fits = self.numbers[choice], []
+        n_classes = self.numbers[choice]
+        fits: list[MixedEM] = []
         for part, before in states:
             em = self.start(part.table, before.strength if before else Strength())
             if before is None:
@@ -147,11 +148,11 @@ class MixedNumbers(Task):
                 fits.append(em.split(before.em, n_classes, part.axes))
         strength = _best_strength(fits, [part for part, _ in states])
         trials = []
-        for em, (part, _) in zip(fits, states, strict=True):
-            found = Found(em, em.smoothed(strength), strength, n_classes)
-            score = _score(found.mixture, part.held_out)
+        for em, (part, _before) in zip(fits, states, strict=True):
+            now = Found(em, em.smoothed(strength), strength, n_classes)
+            score = _score(now.mixture, part.held_out)
             scores = Scores(em.lower_bound, score, score)
-            trials.append(Trial(found, (part, found), scores))
+            trials.append(Trial(now, (part, now), scores))
         return trials
 
 

@@ -1,0 +1,25 @@
+"""The job that measures densities of mixed tables, and imputation."""
+
+import json
+
+import numpy as np
+
+from benchmarks import tables
+from benchmarks.__main__ import main
+
+
+def test_tables_prints_and_writes_its_figures(monkeypatch, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    code = rng.integers(0, 2, 60).astype(float)
+    X = np.column_stack([code, code + np.round(rng.normal(size=60), 1)])
+    parts = dict(zip(("train", "valid", "test"), np.split(X, [30, 40]), strict=True))
+    (tmp_path / "mixed").mkdir()
+    np.savez(tmp_path / "mixed" / "tiny.npz", is_category=[True, False], **parts)
+    monkeypatch.setenv("DESTRUCTORS_DATA", str(tmp_path))
+    monkeypatch.setattr(tables, "_SETS", ["tiny"])
+    assert main(["tables", "--data", "tiny", "--output", str(tmp_path)]) == 0
+    figures = json.loads((tmp_path / "tables.json").read_text())["figures"]
+    assert np.isfinite(figures["density"][0]["log_likelihood"])
+    assert len(figures["imputation"]) == 10
+    assert all(0.0 <= row["accuracy"] <= 1.0 for row in figures["imputation"])
+    assert "DensityImputer, sample" in capsys.readouterr().out
