@@ -70,11 +70,19 @@ def test_text_is_fitted_by_a_flow_of_categories(folder):
     assert set(drawn["kind"]) == {"u", "v"}
 
 
+def test_numbers_beside_text_are_fitted_by_a_mixture(folder):
+    job = ["fit", "rows.csv", "-o", "both.npz", "--drop", "weight"]
+    assert main([*job, "--set", "n_components=2"]) == 0
+    drawn = destructors.load("both.npz").sample(20, random_state=0)
+    assert list(drawn) == ["a", "b", "kind"]
+    assert set(drawn["kind"]) <= {"u", "v"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["fit", "none.csv", "-o", "m.npz"], "There is no file none.csv"),
-        (["fit", "rows.csv", "-o", "m.npz"], "kind hold text"),
+        (["fit", "rows.csv", "-o", "m.npz", "--model", "rbig"], "kind"),
         (["fit", "rows.csv", "-o", "m.npz", "--columns", "c"], "no column 'c'"),
         (["fit", "rows.npy", "-o", "m.npz", "--drop", "a"], "no names of columns"),
         ([*FIT[:-2], "nothing=1"], "Invalid parameter 'nothing'"),

@@ -9,6 +9,7 @@ import numpy as np
 
 from destructors import flows, load, save
 from destructors.datasets import read_table, write_table
+from destructors.estimators import MixtureDensity
 
 MODELS = {
     "tree-flow": flows.TreeFlow,
@@ -17,6 +18,7 @@ MODELS = {
     "gaussian-copula": flows.GaussianCopula,
     "sliced": flows.SlicedGaussianization,
     "discrete-tree-flow": flows.DiscreteTreeFlow,
+    "mixture": MixtureDensity,
 }
 
 
@@ -102,11 +104,7 @@ def _choose(X: Any) -> str:
         return "tree-flow"
     if len(text) == X.shape[1]:
         return "discrete-tree-flow"
-    raise ValueError(
-        f"Columns {', '.join(map(str, text))} hold text and others numbers: leave some "
-        "out by --drop or --columns, or compose a model of both kinds in Python "
-        "(destructors.compose.ColumnDestructor)."
-    )
+    return "mixture"
 
 
 def _take_columns(X: Any, args: argparse.Namespace, path: Any) -> tuple[Any, Any]:

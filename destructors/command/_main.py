@@ -68,7 +68,8 @@ def _make_parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--model",
         choices=list(_jobs.MODELS),
-        help="what to fit (default: tree-flow to numbers, discrete-tree-flow to text)",
+        help="what to fit (default: tree-flow to numbers, discrete-tree-flow to text, "
+        "mixture to both)",
     )
     fit.add_argument("--columns", nargs="+", metavar="NAME", help="these columns only")
     fit.add_argument("--drop", nargs="+", metavar="NAME", help="all columns but these")
