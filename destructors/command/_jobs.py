@@ -37,7 +37,10 @@ def fit(args: argparse.Namespace) -> None:
     kind, size = type(model).__name__, args.output.stat().st_size
     print(f"{kind} of {len(X):,} rows and {X.shape[1]} columns in {seconds:.1f} s.")
     held_out = getattr(model, "validation_score_", None)
-    if held_out is not None and len(held_out):
+    if isinstance(held_out, dict):
+        # Of each number of components: the best was taken.
+        held_out = [max(held_out.values(), default=np.nan)]
+    if held_out is not None and len(held_out) and np.isfinite(held_out[-1]):
         print(f"Held-out rows: {held_out[-1]:.4f} nats a row.")
     print(f"Saved in {args.output}, {size / 1e6:,.2f} MB.")
 
