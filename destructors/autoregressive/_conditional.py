@@ -187,6 +187,9 @@ def _one_after_another(map_: Map, n_features: int) -> Map | None:
     if isinstance(map_, Chain) and len(map_):
         # What another map follows must stay what it is.
         *before, last = map_
+        if before and isinstance(last, Affine) and last.is_rotation:
+            # N(0, I) does not see a last rotation.
+            return _one_after_another(Chain(tuple(before)), n_features)
         if not all(_one_after_another(part, n_features) is part for part in before):
             return None
         found = _one_after_another(last, n_features)

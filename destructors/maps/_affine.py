@@ -70,6 +70,13 @@ class Affine(Map):
         return self.matrix is None
 
     @cached_property
+    def is_rotation(self) -> bool:
+        """Whether it was made by `rotation`: the inverse is the transpose."""
+        if self.matrix is None or self.inverse_matrix is None or not self._is_centred:
+            return False
+        return np.array_equal(self.matrix.T, self.inverse_matrix)
+
+    @cached_property
     def _log_det(self) -> float:
         return float(self.log_det_matrix - np.log(self.scale).sum())
 

@@ -194,15 +194,18 @@ class Along(BothWays):
     def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
         projected = multiply(X, self.directions)
         moved, log_det = getattr(self.map, way)(projected, context)
-        d, n_directions = self.directions.shape
-        if n_directions == d:
-            # Nothing lies across, whose rounding could hide what is small along.
-            return multiply(moved, self.directions.T), log_det
         # What float64 does not reach is at its end.
         with np.errstate(over="ignore"):
             steps = np.clip(moved - projected, -_LARGEST, _LARGEST)
             Z = X + multiply(steps, self.directions.T)
-        return np.clip(Z, -_LARGEST, _LARGEST, out=Z), log_det
+        Z = np.clip(Z, -_LARGEST, _LARGEST, out=Z)
+        d, n_directions = self.directions.shape
+        if n_directions == d:
+            # Nothing lies across: a long way back to small numbers is not added up,
+            # which would round them as the large ones.
+            far = np.abs(moved).max(axis=1) < 0.5 * np.abs(projected).max(axis=1)
+            Z[far] = multiply(moved[far], self.directions.T)
+        return Z, log_det
 
 
 def _pass_known(way: Way, column: NDArray, context: NDArray | None) -> Mapped:
