@@ -321,6 +321,27 @@ class DensityClassifier(ClassifierMixin, BaseEstimator):
         values = validate_data(self, X, dtype=np.float64, order="C", reset=False)
         return self._joint(values, self.estimators_)
 
+    def score(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Return the share of rows whose class is told right.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Their classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        accuracy : float
+            Between 0 and 1.
+        """
+        return super().score(X, y, sample_weight)
+
     def score_samples(self, X: ArrayLike) -> NDArray:
         """Return the log density of rows of any class, in nats.
 

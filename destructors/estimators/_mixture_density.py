@@ -65,8 +65,7 @@ class MixtureDensity(HoldoutDestructor):
         spline after it, for spikes as well as for heavy tails, where at least half of
         the values are different. None only standardises: then numbers follow a Gaussian
         mixture.
-    categorical_features : "from_dtype", array-like of bool, int or str, default=\
-            "from_dtype"
+    categorical_features : array-like or "from_dtype", default="from_dtype"
         Which columns are categories: a mask, positions or names. "from_dtype" takes
         those of a DataFrame that hold no numbers. Of the others, those of an integer
         dtype are integers.
