@@ -67,7 +67,7 @@ def sample(args: argparse.Namespace) -> None:
 
 
 def info(args: argparse.Namespace) -> None:
-    """Tell what is in a file that was saved."""
+    """Print what a saved file holds."""
     density = load(args.model)
     n_maps = len(getattr(density.map, "maps", (density.map,)))
     print(f"{density.n_features} columns, {n_maps} maps in a row.")
@@ -88,13 +88,14 @@ def info(args: argparse.Namespace) -> None:
 def _make_model(args: argparse.Namespace, X: Any) -> Any:
     name = args.model or _choose(X)
     model = MODELS[name]()
-    params = {"random_state": args.random_state, "verbose": int(not args.quiet)}
-    if args.max_time is not None:
-        params["max_time"] = args.max_time
     known = model.get_params(deep=False)
-    if args.max_time is not None and "max_time" not in known:
-        raise ValueError(f"--max-time: {name} has no steps to stop between.")
-    model.set_params(**{key: params[key] for key in params if key in known})
+    params = {"random_state": args.random_state, "verbose": int(not args.quiet)}
+    params = {key: params[key] for key in params if key in known}
+    if args.max_time is not None:
+        if "max_time" not in known:
+            raise ValueError(f"--max-time: {name} has no steps to stop between.")
+        params["max_time"] = args.max_time
+    model.set_params(**params)
     return model.set_params(**dict(args.set))
 
 

@@ -30,7 +30,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         end the process with 2, as argparse has it.
     """
     args = _make_parser().parse_args(argv)
-    shown = warnings.showwarning
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
@@ -42,8 +41,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("destructors: interrupted, nothing was saved.", file=sys.stderr)
         return _INTERRUPTED
-    finally:
-        warnings.showwarning = shown
     return 0
 
 

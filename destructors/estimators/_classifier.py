@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from destructors._compat import Interval, check_sample_weight, fit_scope
 from destructors.base import Destructor
 from destructors.estimators._calibration import Calibration
+from destructors.estimators._seeded import clone_seeded
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.rows import KnownFolds
 
@@ -164,19 +165,15 @@ class DensityClassifier(ClassifierMixin, BaseEstimator):
             self.threshold_ = -np.inf
             if self.reject is not None:
                 seed = rng.randint(2**31 - 1)
-                self.threshold_ = self._calibrate(
-                    destructor, values, codes, weight, seed
-                )
+                held_out = self._calibrate(destructor, values, codes, weight, seed)
+                self.threshold_ = held_out.threshold(float(self.reject))
         return self
 
     def _make(self, rng: np.random.RandomState) -> Destructor:
         seed = int(rng.randint(2**31 - 1))
         if self.destructor is None:
             return GaussianMixtureDestructor(random_state=seed)
-        destructor = clone(self.destructor)
-        if destructor.get_params().get("random_state", 0) is None:
-            destructor.set_params(random_state=seed)
-        return destructor
+        return clone_seeded(self.destructor, seed)
 
     def _check_label(self) -> None:
         if self.reject is None:
@@ -226,8 +223,8 @@ class DensityClassifier(ClassifierMixin, BaseEstimator):
         codes: NDArray,
         weight: NDArray | None,
         seed: int,
-    ) -> float:
-        """Return the log density below which are as many held-out rows as wanted."""
+    ) -> Calibration:
+        """Return the log densities of rows that were held out in turn."""
         place = np.empty(len(values), dtype=np.intp)
         for c, label in enumerate(self.classes_.tolist()):
             own = codes == c
@@ -249,7 +246,7 @@ class DensityClassifier(ClassifierMixin, BaseEstimator):
             joint = self._joint(values[~others], fitted)
             scores[~others] = logsumexp(joint, axis=1)
         ones = np.ones(len(values)) if weight is None else weight
-        return Calibration.of(scores, ones).threshold(float(self.reject))  # type: ignore[arg-type]
+        return Calibration.of(scores, ones)
 
     # ------------------------------------------------------------------ classifying
 

@@ -14,6 +14,7 @@ from destructors._compat import Interval, check_sample_weight, fit_scope
 from destructors.base import Destructor
 from destructors.estimators._calibration import Calibration
 from destructors.estimators._conditional import excess_by_column, grid_of_columns
+from destructors.estimators._seeded import clone_seeded
 from destructors.estimators._smoothing import SmoothedMixture
 from destructors.rows import KnownFolds, Rows
 
@@ -177,10 +178,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         seed = int(rng.randint(2**31 - 1))
         if self.destructor is None:
             return SmoothedMixture(random_state=seed)
-        member = clone(self.destructor)
-        if member.get_params().get("random_state", 0) is None:
-            member.set_params(random_state=seed)
-        return member
+        return clone_seeded(self.destructor, seed)
 
     def _split(self, values: NDArray, weight: NDArray, seed: int) -> KnownFolds:
         n_different = len(np.unique(values, axis=0))

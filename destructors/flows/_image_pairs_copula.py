@@ -1,10 +1,7 @@
 """Pairs of pixels in eight directions, a Gaussian copula of each."""
 
 from destructors.base import Destructor
-from destructors.compose import make_destructor_pipeline
-from destructors.flows._named import ImagePairsFlow
-from destructors.linear import Whitening
-from destructors.marginal import SplineGaussianizer
+from destructors.flows._named import ImagePairsFlow, make_copula
 
 
 class ImagePairsCopula(ImagePairsFlow):
@@ -92,6 +89,4 @@ class ImagePairsCopula(ImagePairsFlow):
     """
 
     def _make_layer(self) -> Destructor:
-        return make_destructor_pipeline(
-            Whitening(method="zca"), SplineGaussianizer(n_knots=40)
-        )
+        return make_copula()

@@ -9,10 +9,18 @@ import numpy as np
 
 from destructors._compat import Interval
 from destructors.base import Destructor
+from destructors.compose import make_destructor_pipeline
 from destructors.greedy import Cycle, GreedyDestructor, Schedule, Stages, TryAll
 from destructors.image import FeatureGroups, ImageFeaturePairs
-from destructors.linear import Standardize
+from destructors.linear import Standardize, Whitening
 from destructors.marginal import SplineGaussianizer
+
+
+def make_copula(n_jobs: int | None = None) -> Destructor:
+    """Return a Gaussian copula behind a layer whose features are near normal."""
+    # More knots gain nothing on held-out MNIST, and cost four times as much.
+    spline = SplineGaussianizer(n_knots=40, n_jobs=n_jobs)
+    return make_destructor_pipeline(Whitening(method="zca"), spline)
 
 
 class NamedFlow(GreedyDestructor):

@@ -164,7 +164,7 @@ class PixelTreeDestructor(Destructor):
         )
 
     def _place_edges(self, rows: Rows) -> NDArray:
-        smallest, largest = (ends for ends in rows.extremes)
+        smallest, largest = rows.extremes
         if self.bounds is None:
             low, high = float(smallest.min()), float(largest.max())
             # No row is on an edge; all rows equal take a width of their own.
@@ -193,14 +193,9 @@ class PixelTreeDestructor(Destructor):
     ) -> tuple[NDArray, NDArray, NDArray]:
         """Return feature, threshold and left child of each node."""
         d, weight = bins.shape[1], rows.weights
-        if self.max_samples is not None and bins.size > self.max_samples:
-            # By content, so that weights are repeated rows.
-            hashes = rows.hashes(0)
-            distinct = np.unique(hashes)
-            kept = max(1, self.max_samples // d)
-            if len(distinct) > kept:
-                few = hashes < distinct[kept]
-                bins, weight = bins[few], weight[few]
+        if self.max_samples is not None:
+            few = rows.draw(max(1, self.max_samples // d), 0)
+            bins, weight = bins[few], weight[few]
         # Level 0, the ground, is told from all others; the others in equal steps.
         n_bins = self.n_bins
         step = -(-n_bins // (_N_SEEN - 2))

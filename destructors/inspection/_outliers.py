@@ -126,14 +126,14 @@ class OutlierDisplay:
                 "an OutlierDetector with it as its destructor."
             )
         check_is_fitted(estimator)
-        if len(X) > _MOST_ROWS:  # type: ignore[arg-type]
+        values = np.asarray(X, dtype=np.float64)
+        if len(values) > _MOST_ROWS:
             # Before the work, not after it.
             raise ValueError(
-                f"X has {len(X)} rows, and there is a panel for each: "  # type: ignore[arg-type]
+                f"X has {len(values)} rows, and there is a panel for each: "
                 f"give at most {_MOST_ROWS}, such as those with the lowest scores."
             )
         names = getattr(estimator, "feature_names_in_", None)
-        values = np.asarray(X, dtype=np.float64)
         display = cls(estimator.explain(X), values, names, estimator.p_values(X))
         return display.plot(ax=ax, **kwargs)
 

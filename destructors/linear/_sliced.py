@@ -160,13 +160,8 @@ class SlicedRotation(Destructor):
     ) -> tuple[NDArray, NDArray]:
         """Return different rows to search on, at most ``max_samples``; their shares."""
         seed = random_state.randint(2**31 - 1)
-        if self.max_samples is not None and len(rows) > self.max_samples:
-            # By content, so that weights are repeated rows; what a row is along one
-            # direction tells it from others, and is hashed at a fraction of the cost.
-            hashes = Rows.of(rows.values @ along, rows.weight).hashes(seed)
-            distinct = np.unique(hashes)
-            if len(distinct) > self.max_samples:
-                rows = rows.take(hashes < distinct[self.max_samples])
+        if self.max_samples is not None:
+            rows = rows.take(rows.draw(self.max_samples, seed, along))
         values, weight, _ = rows.unique()
         return np.clip(values, -_LARGEST, _LARGEST), weight / weight.sum()
 

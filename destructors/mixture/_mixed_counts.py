@@ -89,18 +89,9 @@ class CodeCounts(Counts):
     weight : ndarray of shape (n_samples,)
     sizes : ndarray of int of shape (n_columns,)
         Numbers of codes.
-    is_forest : bool
-        Whether columns follow one another, or are independent in each class.
     """
 
-    def __init__(
-        self,
-        columns: NDArray,
-        X: NDArray,
-        weight: NDArray,
-        sizes: NDArray,
-        is_forest: bool,
-    ):
+    def __init__(self, columns: NDArray, X: NDArray, weight: NDArray, sizes: NDArray):
         self.columns, self.sizes = columns, sizes
         self._missing = np.isnan(X)
         self._codes = np.where(self._missing, 0, X).astype(np.intp)
@@ -108,7 +99,7 @@ class CodeCounts(Counts):
         self._single = [self._onehot(j) for j in range(len(sizes))]
         counts = [each.sum(axis=1) for each in self._single]
         self._shares = [smooth(own) for own in counts]
-        self.parents = self._find_forest() if is_forest else np.full(len(sizes), -1)
+        self.parents = self._find_forest()
         self._pairs = {
             j: self._onehot(j, int(i)) for j, i in enumerate(self.parents) if i >= 0
         }
@@ -116,7 +107,6 @@ class CodeCounts(Counts):
             j: smooth_pairs(self._by_parent(pair.sum(axis=1), j), self._shares[j])
             for j, pair in self._pairs.items()
         }
-
         self.smoothed = ["codes", "pairs"] if self._pairs else ["codes"]
 
     def _by_parent(self, counts: NDArray, j: int) -> NDArray:

@@ -46,11 +46,9 @@ class Table:
     ----------
     rows : Rows
         Numbers about one wide, integers and codes by their kinds, NaN what is missing.
-    is_forest : bool, default=True
-        Whether codes follow one another in each class.
     """
 
-    def __init__(self, rows: Rows, is_forest: bool = True):
+    def __init__(self, rows: Rows):
         X, weight = rows.values, rows.weights
         kinds = np.zeros(rows.n_features, int) if rows.kinds is None else rows.kinds
         self.rows, self.numbers = rows, np.flatnonzero(kinds == 0)
@@ -62,9 +60,7 @@ class Table:
         ]
         codes = np.flatnonzero(kinds > 0)
         if len(codes):
-            sizes = kinds[codes]
-            counts = CodeCounts(codes, X[:, codes], weight, sizes, is_forest)
-            self.discrete.append(counts)
+            self.discrete.append(CodeCounts(codes, X[:, codes], weight, kinds[codes]))
 
     @property
     def smoothed(self) -> list[str]:

@@ -64,8 +64,9 @@ class Memo:
     @property
     def every(self) -> float:
         """How many small steps to keep together; infinite where nothing is kept."""
-        known = self.store is not None and self._key is not None
-        return self.store.every if known and self.store else np.inf
+        if self.store is None or self._key is None:
+            return np.inf
+        return self.store.every
 
     def recall(self, *name: str | int) -> Any:
         """Return the result of a part of the fit; None if it is not known."""

@@ -183,6 +183,34 @@ class Rows:
             kept=None,
         )
 
+    def draw(self, n_rows: int, seed: int, along: NDArray | None = None) -> NDArray:
+        """Return which rows are among so many different ones, drawn by content.
+
+        Weights are repeated rows then.
+
+        Parameters
+        ----------
+        n_rows : int
+            Number of different rows, at most.
+        seed : int
+            Another seed, other rows.
+        along : ndarray of shape (n_features, 1), default=None
+            A direction: what a row is along it tells it from others, and is hashed at a
+            fraction of the cost.
+
+        Returns
+        -------
+        drawn : ndarray of bool of shape (n_samples,)
+        """
+        if len(self) <= n_rows:
+            return np.ones(len(self), dtype=bool)
+        told = self if along is None else Rows.of(self.values @ along, self.weight)
+        hashes = told.hashes(seed)
+        distinct = np.unique(hashes)
+        if len(distinct) <= n_rows:
+            return np.ones(len(self), dtype=bool)
+        return hashes < distinct[n_rows]
+
     def weighted(self, weight: NDArray) -> "Rows":
         """Return the rows under non-negative weights, without those of weight zero."""
         weight = _countable(weight)
