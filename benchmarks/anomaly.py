@@ -24,6 +24,7 @@ from benchmarks.environment import describe_environment
 from benchmarks.files import write_json
 from benchmarks.registry import ChoiceError, choose_names
 from benchmarks.timing import time_once
+from destructors.command._arguments import count, seed
 from destructors.datasets import load_anomaly
 from destructors.datasets._loaders import find_local
 
@@ -58,9 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", nargs="+", metavar="NAME", help="of these alone")
     parser.add_argument("--modes", nargs="+", metavar="NAME", help="normal, all")
     parser.add_argument(
-        "--max-rows", type=int, default=10_000, metavar="N", help="rows of a set"
+        "--max-rows", type=count, default=10_000, metavar="N", help="rows of a set"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the split")
+    parser.add_argument(
+        "--seed", type=seed, default=0, metavar="N", help="of the split"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

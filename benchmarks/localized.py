@@ -20,6 +20,7 @@ from benchmarks.edge import measure_edge
 from benchmarks.files import write_csv
 from destructors import RBIG, AlignmentFlow, DiscreteTreeFlow, GaussianCopula, TreeFlow
 from destructors.callbacks import Checkpoint
+from destructors.command._arguments import count, seed
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.tree import BoostedTreeDestructor
 
@@ -56,8 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quick", action="store_true", help="2 kills, small fits to 400 rows"
     )
-    parser.add_argument("--kills", type=int, help="of each model; by default 100")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--kills", type=count, help="of each model; by default 100")
+    parser.add_argument("--seed", type=seed, default=0, help="of the moments")
     parser.add_argument(
         "--models",
         nargs="+",

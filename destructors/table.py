@@ -223,6 +223,27 @@ def check_columns(rows: Rows) -> None:
     _warn_of_copies(rows)
 
 
+def check_bounds(rows: Rows, bounds: Any) -> tuple[float, float]:
+    """Return the parameter ``bounds``, between which all columns have to lie.
+
+    Raises
+    ------
+    ValueError
+        If it is no pair of finite numbers, the lower one first, or a column has values
+        outside; it is named.
+    """
+    low, high = bounds
+    if not -np.inf < low < high < np.inf:
+        raise ValueError(f"bounds must be (low, high), got {bounds!r}.")
+    smallest, largest = rows.extremes
+    outside = np.flatnonzero((smallest < low) | (largest > high))
+    if len(outside):
+        raise ValueError(
+            f"Column {rows.name(outside[0])} has values outside bounds={bounds!r}."
+        )
+    return low, high
+
+
 def _warn_of_copies(rows: Rows) -> None:
     """Warn if columns of numbers are equal: each copy adds nats without end.
 

@@ -3,7 +3,6 @@
 import csv
 import gzip
 import io
-import os
 import sys
 from os import PathLike
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from destructors.maps._replace import replaced
 
 _FRAMES, _ARRAYS = (".csv", ".parquet"), (".npy", ".npz")
 
@@ -87,27 +88,33 @@ def write_table(X: Any, path: str | PathLike[str] | None, names: Any = None) -> 
         If the name ends otherwise.
     ImportError
         If what writes it is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from destructors.datasets import write_table
+    >>> write_table(np.array([[1.5, 2.0]]), None, ["age", "height"])
+    age,height
+    1.5,2.0
     """
     if path is None:
         _write_csv(X, sys.stdout, names)
         return
     path = Path(path)
     kind = _kind_of(path)
-    part = path.with_name(f".{path.name}.part{path.suffix}")
-    try:
+    with replaced(path) as temporary:
         if kind == ".csv":
             text = gzip.open if path.suffix == ".gz" else open
-            with text(part, "wt", newline="", encoding="utf-8") as file:
+            with text(temporary, "wt", newline="", encoding="utf-8") as file:
                 _write_csv(X, file, names)
         elif kind == ".parquet":
-            _as_frame(X, names).to_parquet(part, index=False)
-        elif kind == ".npy":
-            np.save(part, np.asarray(X))
+            _as_frame(X, names).to_parquet(temporary, index=False)
         else:
-            np.savez(part, X=np.asarray(X))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+            with open(temporary, "wb") as file:
+                if kind == ".npy":
+                    np.save(file, np.asarray(X))
+                else:
+                    np.savez(file, X=np.asarray(X))
 
 
 def _kind_of(path: Path) -> str:

@@ -20,7 +20,8 @@ from destructors import __version__
 from destructors.exceptions import CheckpointWarning
 from destructors.maps._archive import Archive
 from destructors.maps._map import PLAIN
-from destructors.maps._save import TEMPORARY, pack, read_header, unpack, write
+from destructors.maps._replace import TEMPORARY
+from destructors.maps._save import pack, read_header, unpack, write
 from destructors.rows import Fold, Rows, digest
 
 _FORMAT = 1

@@ -14,6 +14,7 @@ from destructors.image._shape import IMAGE_SHAPE, pixel_positions
 from destructors.maps import Map, PixelTree
 from destructors.maps._pixel_tree import find_bins, find_leaves
 from destructors.rows import Fold, Rows
+from destructors.table import check_bounds
 
 # What a tree asks for is told apart in so many steps, and what it tells in so many.
 _N_SEEN, _N_TOLD = 32, 16
@@ -171,15 +172,7 @@ class PixelTreeDestructor(Destructor):
             reach = 0.01 * (high - low) or max(1.0, 1e-6 * abs(high))
             low, high = low - reach, high + reach
         else:
-            low, high = self.bounds
-            if not -np.inf < low < high < np.inf:
-                raise ValueError(f"bounds must be (low, high), got {self.bounds!r}.")
-            outside = np.flatnonzero((smallest < low) | (largest > high))
-            if len(outside):
-                raise ValueError(
-                    f"Column {rows.name(outside[0])} has values outside "
-                    f"bounds={self.bounds!r}."
-                )
+            low, high = check_bounds(rows, self.bounds)
         edges = np.linspace(low, high, self.n_bins + 1)
         if not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
             raise ValueError(

@@ -47,6 +47,10 @@ class Conditional(NamedTuple):
     gain: NDArray
     covariance: NDArray
 
+    def of(self, classes: NDArray) -> "Conditional":
+        """Return those of some classes, by position."""
+        return Conditional(*(part[classes] for part in self))
+
     def standard_values(self, X: NDArray) -> NDArray:
         """Return what is known, whitened, of shape (n_classes, n_samples, n_known)."""
         return X @ self.whiten.transpose(0, 2, 1) - self.shift[:, None, :]

@@ -4,7 +4,6 @@ Nothing in a file is code: a class is named, and looked up among those that are 
 """
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import fields
 from os import PathLike
@@ -18,12 +17,11 @@ from destructors import __version__
 from destructors.maps._archive import Archive
 from destructors.maps._density import Density
 from destructors.maps._map import KINDS, PLAIN, Data
+from destructors.maps._replace import replaced
 from destructors.maps._valid import validate
 
 _FORMAT = 1
 _HEADER = "header"
-# How the name of a file ends while it is written.
-TEMPORARY = ".tmp"
 # Data within data, of the deepest tree of cells and columns.
 _DEEPEST = 200
 
@@ -114,16 +112,8 @@ def write(
     """
     text = json.dumps(header, ensure_ascii=True).encode()
     arrays = {**arrays, _HEADER: np.frombuffer(text, dtype=np.uint8)}
-    temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}{TEMPORARY}")
-    try:
-        with open(temporary, "xb") as file:
-            how(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with replaced(target) as temporary, open(temporary, "xb") as file:
+        how(file, **arrays)
 
 
 def load(path: str | PathLike[str], *, max_bytes: int = 2**30) -> Density:

@@ -1,7 +1,6 @@
 """A density as one file of C99, for devices that have nothing else."""
 
 import itertools
-import os
 import re
 from collections.abc import Callable
 from os import PathLike
@@ -21,6 +20,7 @@ from destructors.maps._density import Density
 from destructors.maps._distributions import StandardNormal
 from destructors.maps._histogram import HistogramColumns
 from destructors.maps._map import Map
+from destructors.maps._replace import replaced
 from destructors.maps._rosenblatt import Rosenblatt
 from destructors.maps._spline import QuadraticSpline, RationalQuadraticSpline, Spline
 from destructors.maps._trees import Trees
@@ -91,14 +91,8 @@ def to_c(density: Any, path: str | PathLike[str], *, name: str = "score") -> Non
             f"{density.base!r}."
         )
     text = _Writer(density.n_features).write(density, name)
-    target = Path(path)
-    part = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
-    try:
-        part.write_text(text, encoding="ascii")
-        os.replace(part, target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with replaced(Path(path)) as temporary:
+        temporary.write_text(text, encoding="ascii")
 
 
 class _Writer:

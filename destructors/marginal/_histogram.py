@@ -10,6 +10,7 @@ from destructors._compat import Interval, StrOptions
 from destructors.maps import HistogramColumns, Map
 from destructors.marginal import _column
 from destructors.rows import Fold, Rows
+from destructors.table import check_bounds
 
 # Bins of a smaller probability would eat up the digits of the map, on the way back.
 _LIGHTEST = 1e-9
@@ -150,16 +151,7 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
                 'bounds are for the strategy "uniform" only, whose bins can begin and '
                 f"end anywhere; strategy is {self.strategy!r}."
             )
-        low, high = self.bounds or (0.0, 1.0)
-        if not -np.inf < low < high < np.inf:
-            raise ValueError(f"bounds must be (low, high), got {self.bounds!r}.")
-        smallest, largest = rows.extremes
-        outside = np.flatnonzero((smallest < low) | (largest > high))
-        if len(outside):
-            raise ValueError(
-                f"Column {rows.name(outside[0])} has values outside "
-                f"bounds={self.bounds!r}."
-            )
+        check_bounds(rows, self.bounds)
 
     def _fit_between(self, column: NDArray, weight: NDArray | None) -> tuple:
         """Return what `_fit_column` does, for equal bins between the bounds."""

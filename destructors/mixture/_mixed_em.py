@@ -266,17 +266,15 @@ def _add_moments(
         for k, weight in enumerate(share.T):
             products[k] += (X * weight[:, None]).T @ X
         return
-    missing, given = ~known, gaussians.given(known)
-    means, gain = gaussians.means[parents][:, missing], given.gain[parents]
-    whiten, shift = given.whiten[parents], given.shift[parents]
+    missing, given = ~known, gaussians.given(known).of(parents)
+    means, u = gaussians.means[parents][:, missing], given.standard_values(X[:, known])
     filled = np.repeat(X[None], len(parents), axis=0)
-    u = X[:, known] @ whiten.transpose(0, 2, 1) - shift[:, None, :]
-    filled[:, :, missing] = means[:, None, :] + u @ gain.transpose(0, 2, 1)
+    filled[:, :, missing] = means[:, None, :] + u @ given.gain.transpose(0, 2, 1)
     weighed = filled * share.T[:, :, None]
     sums += weighed.sum(axis=1)
     products += weighed.transpose(0, 2, 1) @ filled
     gone = np.flatnonzero(missing)
-    spread = share.sum(axis=0)[:, None, None] * given.covariance[parents]
+    spread = share.sum(axis=0)[:, None, None] * given.covariance
     products[:, gone[:, None], gone] += spread
 
 
