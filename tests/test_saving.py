@@ -31,7 +31,7 @@ from destructors.flows import (
     TreeFlow,
 )
 from destructors.linear import Whitening
-from destructors.maps import Density, Map, _save
+from destructors.maps import Density, Map
 from destructors.marginal import Dequantizer, SplineGaussianizer
 from tests.bare import run_bare
 
