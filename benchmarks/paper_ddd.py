@@ -70,7 +70,9 @@ def _circles(make: Callable[..., Any]) -> Callable[[int | None], Any]:
     return lambda n: make(cv=3, random_state=SEED, **limit(n))
 
 
-# Published: notebooks/demo_toy_experiment.ipynb of the authors' code.
+# Published: notebooks/demo_toy_experiment.ipynb of the authors' code. The cuts of the
+# density tree, and trees that are boosted for the random tree, were settled after a look
+# at these test rows: other seeds are the fairer test of the two.
 TOY = {
     "Gaussian": Model(lambda n: Whitening(), -4.440, 1, 0.155),
     "mixture": Model(
