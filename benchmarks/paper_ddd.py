@@ -71,8 +71,8 @@ def _circles(make: Callable[..., Any]) -> Callable[[int | None], Any]:
 
 
 # Published: notebooks/demo_toy_experiment.ipynb of the authors' code. The cuts of the
-# density tree, and trees that are boosted for the random tree, were settled after a look
-# at these test rows: other seeds are the fairer test of the two.
+# density tree, and trees that are boosted for the random tree, were settled after a
+# look at these test rows: other seeds are the fairer test of the two.
 TOY = {
     "Gaussian": Model(lambda n: Whitening(), -4.440, 1, 0.155),
     "mixture": Model(
