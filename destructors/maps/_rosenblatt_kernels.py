@@ -1,8 +1,9 @@
 """Compiled kernel of `destructors.maps._rosenblatt`: the map and its inverse, by rows.
 
-Of a mixture of hundreds, few components have a weight that counts once some features of
-a row are known. Each row therefore keeps a list of its own, and the loops over those
-listed have no branches, so that the compiler vectorises them. What is not listed is
+A few rows are taken at a time, feature after feature. Of a mixture of hundreds, few
+components have a weight that counts once some features of a row are known. The pairs of
+a row and a component that counts stand in one list, row after row, and the loops over
+it have no branches, so that the compiler vectorises them. What is not listed is
 bounded: where it could change a digit, more are taken, and at last all, in logarithms.
 A row's result depends on that row alone, to the last bit.
 """
@@ -23,6 +24,15 @@ LEAST = -300.0
 # With a tilt, features are seen by those after them to 33 bits (Veltkamp's splitting),
 # and not farther out than this.
 SPLIT, FARTHEST_SEEN = 2.0**20 + 1.0, 1e6
+# Rows and components in a list: they stay in the fast caches.
+_N_PAIRS, _LEAST_ROWS, _MOST_ROWS = 1024, 8, 64
+# What is listed of a pair; the value is the feature's, in the row.
+_FACTOR, _OFFSET, _WEIGHT, _VALUE = range(4)
+# What is known of each row that is at work: its number in the block and where its list
+# of pairs ends; the value looked at, the sum of the weights listed, and, for the
+# inverse, what the value should be mapped to, a bracket, and the last error.
+_ROW, _END = range(2)
+_AT, _TOTAL, _GOAL, _LOW, _HIGH, _ERROR = range(6)
 # Logarithms of the least weights, beside the largest, of the components that are looked
 # at first, and next; what is left out may be this share of what is found.
 _FIRST, _NEXT, _NO_SHARE = -40.0, -64.0, 1e-12
@@ -34,47 +44,110 @@ _INVERSE_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
 
 
 @jit
-def _sum(parts, row, n):
-    """Return the sum of the first numbers of a row, four sums side by side."""
+def _sum(values, row, first, last):
+    """Return the sum of a stretch of a row, four sums side by side."""
     a = b = c = d = 0.0
-    whole = n - n % 4
-    for k in range(0, whole, 4):
-        a += parts[row, k]
-        b += parts[row, k + 1]
-        c += parts[row, k + 2]
-        d += parts[row, k + 3]
-    for k in range(whole, n):
-        a += parts[row, k]
+    whole = last - (last - first) % 4
+    for p in range(first, whole, 4):
+        a += values[row, p]
+        b += values[row, p + 1]
+        c += values[row, p + 2]
+        d += values[row, p + 3]
+    for p in range(whole, last):
+        a += values[row, p]
     return (a + c) + (b + d)
 
 
 @jit
-def _add_components(x, n, listed, parts):
-    """Return the tails and the density of the first ``n`` listed components."""
-    for k in range(n):
-        u = listed[0, k] * x + listed[1, k]
-        distance = min(abs(u), normal.LARGEST)
-        phi = _INVERSE_SQRT_2PI * listed[2, k] * normal.exp(-0.5 * distance * distance)
-        tail = phi * normal.mills(distance)
-        rest = listed[2, k] - tail
-        parts[0, k] = tail if u < 0.0 else rest
-        parts[1, k] = rest if u < 0.0 else tail
-        parts[2, k] = phi * listed[0, k]
-    return _sum(parts, 0, n), _sum(parts, 1, n), _sum(parts, 2, n)
+def _max(values, row, n):
+    """Return the largest of a row; four comparisons do not wait for one another."""
+    whole = n - n % 4
+    a = b = c = d = values[row, 0]
+    for k in range(0, whole, 4):
+        a, b = max(a, values[row, k]), max(b, values[row, k + 1])
+        c, d = max(c, values[row, k + 2]), max(d, values[row, k + 3])
+    for k in range(whole, n):
+        a = max(a, values[row, k])
+    return max(max(a, b), max(c, d))
+
+
+# ---------------------------------------------------------------- values of a feature
 
 
 @jit
-def _in_logs(x, j, factor, offset, log_weight, least, tilt, parts):
-    """Return z and log dz/dx from all components, by logarithms."""
-    n = len(offset)
+def _add_components(n, pairs, parts):
+    """Fill in what each pair adds to the tails and to the density of its row."""
+    for p in range(n):
+        u = pairs[_FACTOR, p] * pairs[_VALUE, p] + pairs[_OFFSET, p]
+        distance = min(abs(u), normal.LARGEST)
+        phi = normal.exp(-0.5 * distance * distance)
+        phi *= _INVERSE_SQRT_2PI * pairs[_WEIGHT, p]
+        tail = phi * normal.mills(distance)
+        rest = pairs[_WEIGHT, p] - tail
+        parts[0, p] = tail if u < 0.0 else rest
+        parts[1, p] = rest if u < 0.0 else tail
+        parts[2, p] = phi * pairs[_FACTOR, p]
+
+
+@jit
+def _to_normal(n, state, sums, tilt, found):
+    """Fill in z, dz/dx and log dz/dx, right where sums can hold the digits."""
+    for a in range(n):
+        tail = min(sums[0, a], sums[1, a])
+        size = normal.quantile_fit(normal.log(tail))
+        slope = sums[2, a] * normal.mills(size) / tail + tilt
+        found[0, a] = (-size if sums[0, a] < sums[1, a] else size) + tilt * state[
+            _AT, a
+        ]
+        found[1, a] = slope
+        found[2, a] = normal.log(slope)
+
+
+@jit
+def _can_hold(sums, a, left_out, largest):
+    """Return whether sums hold all digits, whatever is left out of them."""
+    enough = left_out / _NO_SHARE
+    tail = min(sums[0, a], sums[1, a])
+    return tail > max(_SMALLEST_TAIL, enough) and sums[2, a] > max(
+        _SMALLEST_DENSITY, enough * largest
+    )
+
+
+@jit
+def _by_more(i, j, factor, largest, offset, log_weight, state, least, tilt, found):
+    """Find the results of one row from more components, and at last from all."""
+    n_all, x, total = factor.shape[1], state[_AT, 0], state[_TOTAL, 0]
+    pairs, parts, sums = np.empty((4, n_all)), np.empty((3, n_all)), np.empty((3, 1))
+    n = 0
+    for k in range(n_all):
+        if log_weight[i, k] >= _NEXT:
+            pairs[_FACTOR, n] = factor[j, k]
+            pairs[_OFFSET, n] = offset[i, k]
+            pairs[_WEIGHT, n] = normal.exp(log_weight[i, k]) / total
+            pairs[_VALUE, n] = x
+            n += 1
+    _add_components(n, pairs, parts)
+    for s in range(3):
+        sums[s, 0] = _sum(parts, s, 0, n)
+    if _can_hold(sums, 0, (n_all - n) * _ALL_BELOW_NEXT, largest):
+        _to_normal(1, state, sums, tilt, found)
+    else:
+        _in_logs(x, i, j, factor, offset, log_weight, total, least, tilt, found)
+
+
+@jit
+def _in_logs(x, i, j, factor, offset, log_weight, total, least, tilt, found):
+    """Find one value's results from all components, by logarithms."""
+    n, log_total = factor.shape[1], math.log(total)
+    parts = np.empty((3, n))
     for k in range(n):
-        value = factor[j, k] * x + offset[k]
+        value = factor[j, k] * x + offset[i, k]
         u = min(max(value, -normal.LARGEST), normal.LARGEST)
-        weight = max(log_weight[k], least)
+        weight = max(log_weight[i, k] - log_total, least)
         parts[0, k] = weight + normal.log_tail(-u)
         parts[1, k] = weight + normal.log_tail(u)
         parts[2, k] = u
-    lower, upper = _log_sum(parts, 0, n), _log_sum(parts, 1, n)
+    lower, upper = _log_sum(parts, 0), _log_sum(parts, 1)
     side, smaller, which = 1.0, upper, 1
     if lower < upper:
         side, smaller, which = -1.0, lower, 0
@@ -83,147 +156,153 @@ def _in_logs(x, j, factor, offset, log_weight, least, tilt, parts):
         hazard = math.log(factor[j, k]) - normal.log_mills(side * parts[2, k])
         parts[which, k] = (parts[which, k] - smaller) + hazard
     size = normal.quantile(smaller)
-    log_slope = _log_sum(parts, which, n) + normal.log_mills(size)
+    log_slope = _log_sum(parts, which) + normal.log_mills(size)
     if tilt > 0.0:
         low, high = math.log(tilt), log_slope
         if high < low:
             low, high = high, low
         log_slope = high + math.log1p(math.exp(low - high))
-    return side * size + tilt * x, log_slope
+    found[0, 0], found[1, 0] = side * size + tilt * x, math.exp(log_slope)
+    found[2, 0] = log_slope
 
 
 @jit
-def _log_sum(parts, row, n):
+def _log_sum(parts, row):
     largest, total = parts[row, 0], 0.0
-    for k in range(n):
+    for k in range(parts.shape[1]):
         largest = max(largest, parts[row, k])
-    for k in range(n):
+    for k in range(parts.shape[1]):
         total += math.exp(parts[row, k] - largest)
     return largest + math.log(total)
 
 
+# ---------------------------------------------------------------- a feature of rows
+
+
+@jit
+def _list(n_rows, j, factor, offset, log_weight, pairs, index, state):
+    """List each row's components of large weights, and sum these."""
+    n, n_all = 0, factor.shape[1]
+    for i in range(n_rows):
+        for k in range(n_all):
+            if log_weight[i, k] >= _FIRST:
+                pairs[_FACTOR, n] = factor[j, k]
+                pairs[_OFFSET, n] = offset[i, k]
+                pairs[_WEIGHT, n] = log_weight[i, k]
+                n += 1
+        index[_ROW, i], index[_END, i] = i, n
+    for p in range(n):
+        pairs[_WEIGHT, p] = normal.exp(pairs[_WEIGHT, p])
+    first = 0
+    for i in range(n_rows):
+        state[_TOTAL, i] = _sum(pairs, _WEIGHT, first, index[_END, i])
+        first = index[_END, i]
+
+
 @jit
 def _evaluate(
-    x,
+    n,
     j,
-    n_first,
-    n_next,
-    listed,
     factor,
     largest,
     offset,
     log_weight,
     least,
     tilt,
+    pairs,
+    index,
+    state,
     parts,
+    sums,
+    found,
 ):
-    """Return z and log dz/dx of one value."""
-    n, n_all = n_first, len(offset)
-    left_out = (n_all - n_first) * _ALL_BELOW_FIRST
-    for _ in range(2):
-        lower, upper, density = _add_components(x, n, listed, parts)
-        tail, enough = min(lower, upper), left_out / _NO_SHARE
-        if tail > max(_SMALLEST_TAIL, enough) and density > max(
-            _SMALLEST_DENSITY, enough * largest
-        ):
-            size = normal.quantile_fit(normal.log(tail))
-            slope = density * normal.mills(size) / tail + tilt
-            z = -size if lower < upper else size
-            return z + tilt * x, normal.log(slope)
-        if n == n_next:
-            break
-        n, left_out = n_next, (n_all - n_next) * _ALL_BELOW_NEXT
-    return _in_logs(x, j, factor, offset, log_weight, least, tilt, parts)
+    """Fill in z, dz/dx and log dz/dx of the values of the ``n`` rows at work."""
+    first = 0
+    for a in range(n):
+        for p in range(first, index[_END, a]):
+            pairs[_VALUE, p] = state[_AT, a]
+        first = index[_END, a]
+    _add_components(first, pairs, parts)
+    first = 0
+    for a in range(n):
+        for s in range(3):
+            sums[s, a] = _sum(parts, s, first, index[_END, a]) / state[_TOTAL, a]
+        first = index[_END, a]
+    _to_normal(n, state, sums, tilt, found)
+    first, one, found_one = 0, np.empty((2, 1)), np.empty((3, 1))
+    for a in range(n):
+        left_out = (factor.shape[1] - (index[_END, a] - first)) * _ALL_BELOW_FIRST
+        if not _can_hold(sums, a, left_out, largest):
+            one[_AT, 0], one[_TOTAL, 0] = state[_AT, a], state[_TOTAL, a]
+            _by_more(
+                index[_ROW, a],
+                j,
+                factor,
+                largest,
+                offset,
+                log_weight,
+                one,
+                least,
+                tilt,
+                found_one,
+            )
+            for s in range(3):
+                found[s, a] = found_one[s, 0]
+        first = index[_END, a]
 
 
 @jit
-def _list(j, factor, offset, log_weight, listed, others):
-    """List components of large weights, then those of smaller ones; return how many."""
-    n_first, n_others = 0, 0
-    for k in range(len(offset)):
-        if log_weight[k] >= _NEXT:
-            if log_weight[k] >= _FIRST:
-                listed[0, n_first] = factor[j, k]
-                listed[1, n_first] = offset[k]
-                listed[2, n_first] = log_weight[k]
-                n_first += 1
-            else:
-                others[n_others] = k
-                n_others += 1
-    for a in range(n_others):
-        k = others[a]
-        listed[0, n_first + a] = factor[j, k]
-        listed[1, n_first + a] = offset[k]
-        listed[2, n_first + a] = log_weight[k]
-    return n_first, n_first + n_others
+def _begin(n, j, factor, offset, tilt, pairs, index, state):
+    """Bracket the values that are mapped to the goals, and guess them."""
+    first = 0
+    for i in range(n):
+        goal, low, high, at = state[_GOAL, i], np.inf, -np.inf, 0.0
+        for k in range(factor.shape[1]):
+            quantile = (goal - offset[i, k]) / (factor[j, k] + tilt)
+            low, high = min(low, quantile), max(high, quantile)
+        for p in range(first, index[_END, i]):
+            at += pairs[_WEIGHT, p] * (
+                (goal - pairs[_OFFSET, p]) / (pairs[_FACTOR, p] + tilt)
+            )
+        at /= state[_TOTAL, i]
+        state[_AT, i] = min(max(at, low), high)
+        state[_LOW, i], state[_HIGH, i], state[_ERROR, i] = low, high, np.inf
+        first = index[_END, i]
 
 
 @jit
-def _max(values):
-    """Return the largest number; four comparisons do not wait for one another."""
-    n = len(values)
-    whole = n - n % 4
-    a = b = c = d = values[0]
-    for k in range(0, whole, 4):
-        a, b = max(a, values[k]), max(b, values[k + 1])
-        c, d = max(c, values[k + 2]), max(d, values[k + 3])
-    for k in range(whole, n):
-        a = max(a, values[k])
-    return max(max(a, b), max(c, d))
-
-
-@jit
-def _find(
-    z,
-    j,
-    n_first,
-    n_next,
-    listed,
-    factor,
-    largest,
-    offset,
-    log_weight,
-    least,
-    tilt,
-    parts,
-):
-    """Return the value that is mapped to z, and log dz/dx there."""
-    low, high, at, last = np.inf, -np.inf, 0.0, np.inf
-    for k in range(len(offset)):
-        quantile = (z - offset[k]) / (factor[j, k] + tilt)
-        low, high = min(low, quantile), max(high, quantile)
-    for k in range(n_first):
-        at += listed[2, k] * (z - listed[1, k]) / (listed[0, k] + tilt)
-    at = min(max(at, low), high)
-    for _ in range(MAX_STEPS):
-        now, log_slope = _evaluate(
-            at,
-            j,
-            n_first,
-            n_next,
-            listed,
-            factor,
-            largest,
-            offset,
-            log_weight,
-            least,
-            tilt,
-            parts,
-        )
-        error = now - z
+def _step(n, is_last, pairs, index, state, found, x, log_slope):
+    """Move towards the goals; return how many rows are left, which are listed anew."""
+    first, n_left, n_pairs = 0, 0, 0
+    for a in range(n):
+        at, low, high = state[_AT, a], state[_LOW, a], state[_HIGH, a]
+        error, last = found[0, a] - state[_GOAL, a], index[_END, a]
         if error < 0.0:
             low = at
         else:
             high = at
         # Where the map is flat a step goes too far; it must not be NaN.
-        newton = at - error / max(math.exp(log_slope), 1e-300)
+        newton = at - error / max(found[1, a], 1e-300)
         reach = TOL * max(1.0, abs(at))
-        if abs(newton - at) <= reach or high - low <= 1e-5 * reach:
-            break
-        if not (low < newton < high and abs(error) < 0.5 * last):
-            newton = 0.5 * (low + high)
-        at, last = newton, abs(error)
-    return min(max(newton, low), high), log_slope
+        if is_last or abs(newton - at) <= reach or high - low <= 1e-5 * reach:
+            i = index[_ROW, a]
+            x[i], log_slope[i] = min(max(newton, low), high), found[2, a]
+        else:
+            if not (low < newton < high and abs(error) < 0.5 * state[_ERROR, a]):
+                newton = 0.5 * (low + high)
+            state[_AT, n_left], state[_ERROR, n_left] = newton, abs(error)
+            state[_LOW, n_left], state[_HIGH, n_left] = low, high
+            state[_GOAL, n_left] = state[_GOAL, a]
+            state[_TOTAL, n_left] = state[_TOTAL, a]
+            for p in range(first, last):
+                pairs[_FACTOR, n_pairs] = pairs[_FACTOR, p]
+                pairs[_OFFSET, n_pairs] = pairs[_OFFSET, p]
+                pairs[_WEIGHT, n_pairs] = pairs[_WEIGHT, p]
+                n_pairs += 1
+            index[_ROW, n_left], index[_END, n_left] = index[_ROW, a], n_pairs
+            n_left += 1
+        first = last
+    return n_left
 
 
 def solve(
@@ -250,77 +329,84 @@ def solve(
         Result, in nats.
     """
     n_features, n = factor.shape
-    seen, largest = np.empty(n_features), np.zeros(n_features)
-    for j in range(n_features):
-        for k in range(n):
-            largest[j] = max(largest[j], factor[j, k])
-    log_weight, offset = np.empty(n), np.empty(n)
-    listed, parts, others = np.empty((3, n)), np.empty((3, n)), np.empty(n, np.int64)
+    block = min(max(_N_PAIRS // n, _LEAST_ROWS), _MOST_ROWS)
+    seen, log_weight = np.empty((block, n_features)), np.empty((block, n))
+    offset, pairs = np.empty((block, n)), np.empty((4, block * n))
+    parts, sums, results = (
+        np.empty((3, block * n)),
+        np.empty((3, block)),
+        np.empty((3, block)),
+    )
+    index, state = np.empty((2, block), np.int64), np.empty((6, block))
+    x, log_slope = np.empty(block), np.empty(block)
     # Beside components of far less weight z is large and flat: too large for the tilt
     # to be seen in its digits. They count as a little more.
     least = LEAST if tilt > 0.0 else -np.inf
-    for i in range(len(given)):
-        log_det[i] = 0.0
-        for k in range(n):
-            log_weight[k] = log_weights[k]
+    for start in range(0, len(given), block):
+        n_rows = min(block, len(given) - start)
+        for i in range(n_rows):
+            log_det[start + i] = 0.0
+            for k in range(n):
+                log_weight[i, k] = log_weights[k]
         for j in range(n_features):
-            top = _max(log_weight)
-            for k in range(n):
-                log_weight[k] -= top
-                offset[k] = -shift[j, k]
-            for b in range(j):
-                value = seen[b]
+            largest = _max(factor, j, n)
+            for i in range(n_rows):
+                top = _max(log_weight, i, n)
                 for k in range(n):
-                    offset[k] += before[j, b, k] * value
-            n_first, n_next = _list(j, factor, offset, log_weight, listed, others)
-            for k in range(n_next):
-                listed[2, k] = normal.exp(listed[2, k])
-            total = _sum(listed, 2, n_next)
-            for k in range(n_next):
-                listed[2, k] /= total
-            log_total = math.log(total)
-            for k in range(n):
-                log_weight[k] -= log_total
+                    log_weight[i, k] -= top
+                    offset[i, k] = -shift[j, k]
+                for b in range(j):
+                    value = seen[i, b]
+                    for k in range(n):
+                        offset[i, k] += before[j, b, k] * value
+            _list(n_rows, j, factor, offset, log_weight, pairs, index, state)
+            n_left, n_steps = n_rows, 0
             if inverse:
-                x, log_slope = _find(
-                    given[i, j],
-                    j,
-                    n_first,
-                    n_next,
-                    listed,
-                    factor,
-                    largest[j],
-                    offset,
-                    log_weight,
-                    least,
-                    tilt,
-                    parts,
-                )
-                found[i, j] = x
+                for i in range(n_rows):
+                    state[_GOAL, i] = given[start + i, j]
+                _begin(n_rows, j, factor, offset, tilt, pairs, index, state)
             else:
-                x = given[i, j]
-                found[i, j], log_slope = _evaluate(
-                    x,
+                for i in range(n_rows):
+                    state[_AT, i] = x[i] = given[start + i, j]
+            while n_left > 0:
+                _evaluate(
+                    n_left,
                     j,
-                    n_first,
-                    n_next,
-                    listed,
                     factor,
-                    largest[j],
+                    largest,
                     offset,
                     log_weight,
                     least,
                     tilt,
+                    pairs,
+                    index,
+                    state,
                     parts,
+                    sums,
+                    results,
                 )
-            log_det[i] += log_slope
-            if tilt > 0.0:
-                size = min(abs(x), FARTHEST_SEEN) + 1.0
-                high = SPLIT * size
-                x = math.copysign(high - (high - size) - 1.0, x)
-            seen[j] = x
-            # Multiply the weights by the densities of the feature.
-            for k in range(n):
-                u = factor[j, k] * x + offset[k]
-                u = min(max(u, -normal.LARGEST), normal.LARGEST)
-                log_weight[k] += log_factor[j, k] - 0.5 * u * u
+                if not inverse:
+                    break
+                n_steps += 1
+                is_last = n_steps == MAX_STEPS
+                n_left = _step(
+                    n_left, is_last, pairs, index, state, results, x, log_slope
+                )
+            for i in range(n_rows):
+                if inverse:
+                    found[start + i, j] = x[i]
+                    log_det[start + i] += log_slope[i]
+                else:
+                    found[start + i, j] = results[0, i]
+                    log_det[start + i] += results[2, i]
+                if tilt > 0.0:
+                    size = min(abs(x[i]), FARTHEST_SEEN) + 1.0
+                    high = SPLIT * size
+                    seen[i, j] = math.copysign(high - (high - size) - 1.0, x[i])
+                else:
+                    seen[i, j] = x[i]
+                # Multiply the weights by the densities of the feature.
+                for k in range(n):
+                    u = factor[j, k] * seen[i, j] + offset[i, k]
+                    u = min(max(u, -normal.LARGEST), normal.LARGEST)
+                    log_weight[i, k] += log_factor[j, k] - 0.5 * u * u
