@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 Objective = Callable[[NDArray], tuple[float, NDArray]]
 
 _SHORTEST_STEP = 1e-2
+# Along the manifold, a smaller part of the gradient is rounding, and points nowhere.
+_LEAST_SLOPE = float(np.sqrt(np.finfo(float).eps))
 
 
 def draw_frame(
@@ -57,17 +59,17 @@ def ascend(objective: Objective, start: NDArray, max_iter: int) -> tuple[NDArray
     """
     best, size, n_iter = start, 1.0, 0
     value, gradient = objective(best)
-    gradient = _tangent(best, gradient)
     while n_iter < max_iter:
         n_iter += 1
-        norm = np.sqrt((gradient**2).sum(axis=0).mean())
-        if not norm > 0.0 or size < _SHORTEST_STEP:
+        along = _tangent(best, gradient)
+        norm = np.linalg.norm(along)
+        if not norm > _LEAST_SLOPE * np.linalg.norm(gradient) or size < _SHORTEST_STEP:
             break
-        trial = retract(best + size / norm * gradient)
+        length = size * np.sqrt(start.shape[1])
+        trial = retract(best + length / norm * along)
         trial_value, trial_gradient = objective(trial)
         if trial_value > value:
-            best, value = trial, trial_value
-            gradient = _tangent(best, trial_gradient)
+            best, value, gradient = trial, trial_value, trial_gradient
         else:
             size *= 0.5
     return best, n_iter

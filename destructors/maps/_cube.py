@@ -177,21 +177,21 @@ class CubeSteps(BothWays):
         )
 
     @cached_property
-    def _steps(self) -> list[tuple[int, NDArray, NDArray]]:
-        """Columns of several blocks: edges, and the distribution function there."""
-        return [
-            (j, self.edges[j], np.r_[0.0, np.cumsum(probabilities[:-1]), 1.0])
-            for j, probabilities in enumerate(self.probabilities)
-            if len(probabilities) > 1
-        ]
+    def _steps(self) -> dict[str, list[tuple[int, "_Steps"]]]:
+        """Columns of several blocks, and both ways through each."""
+        steps: dict[str, list[tuple[int, _Steps]]] = {"forward": [], "inverse": []}
+        for j, probabilities in enumerate(self.probabilities):
+            if len(probabilities) > 1:
+                values = np.r_[0.0, np.cumsum(probabilities[:-1]), 1.0]
+                steps["forward"].append((j, _Steps(self.edges[j], values)))
+                steps["inverse"].append((j, _Steps(values, self.edges[j])))
+        return steps
 
     def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
-        ahead, moved = way == "forward", X.copy()
-        log_det = np.zeros(len(X))
-        for j, edges, below in self._steps:
-            ends = (edges, below) if ahead else (below, edges)
+        moved, log_det = X.copy(), np.zeros(len(X))
+        for j, steps in self._steps[way]:
             x, inside = X[:, j], np.abs(X[:, j]) < CUTOFF
-            z, log_slope = _interpolate(x[inside], *ends)
+            z, log_slope = steps.interpolate(x[inside])
             moved[inside, j] = z
             # Both ways pass through the same normal density: dz'/du' over dz/du.
             log_slope += 0.5 * (z - x[inside]) * (z + x[inside])
@@ -199,20 +199,29 @@ class CubeSteps(BothWays):
         return moved, log_det
 
 
-def _interpolate(x: NDArray, knots: NDArray, values: NDArray) -> Mapped:
-    """Interpolate linearly in the cube; return latent coordinates and log-slopes.
+class _Steps:
+    """A column's way through the cube: linear between knots, by block."""
 
-    Places in the cube are measured from both faces: 1 - u has no digits left where u is
-    nearly 1.
-    """
-    below, above = (
-        np.maximum(ndtr(way * x) - _BELOW, 0.0) / _INSIDE for way in (1, -1)
-    )
-    k = np.clip(np.searchsorted(knots, below, side="right") - 1, 0, len(knots) - 2)
-    slope = (values[k + 1] - values[k]) / (knots[k + 1] - knots[k])
-    low, high = values[k], 1.0 - values[k + 1]
-    below = low + slope * np.maximum(below - knots[k], 0.0)
-    above = high + slope * np.maximum(above - (1.0 - knots[k + 1]), 0.0)
-    z = normal_scores(_BELOW + _INSIDE * below, _BELOW + _INSIDE * above)
-    # Rounding leads no coordinate out of the cube, where it would stay.
-    return np.clip(z, -_INNERMOST, _INNERMOST), np.log(slope)
+    def __init__(self, knots: NDArray, values: NDArray):
+        self.knots, self.values = knots, values
+        self._first, self._last = knots[:-1], 1.0 - knots[1:]
+        self._low, self._high = values[:-1], 1.0 - values[1:]
+        self._slope = np.diff(values) / np.diff(knots)
+        self._log_slope = np.log(self._slope)
+
+    def interpolate(self, x: NDArray) -> Mapped:
+        """Return latent coordinates and log-slopes.
+
+        Places in the cube are measured from both faces: 1 - u has no digits left where
+        u is nearly 1.
+        """
+        below, above = (
+            np.maximum(ndtr(way * x) - _BELOW, 0.0) / _INSIDE for way in (1, -1)
+        )
+        k = np.searchsorted(self.knots[1:-1], below, side="right")
+        slope = self._slope[k]
+        below = self._low[k] + slope * np.maximum(below - self._first[k], 0.0)
+        above = self._high[k] + slope * np.maximum(above - self._last[k], 0.0)
+        z = normal_scores(_BELOW + _INSIDE * below, _BELOW + _INSIDE * above)
+        # Rounding leads no coordinate out of the cube, where it would stay.
+        return np.clip(z, -_INNERMOST, _INNERMOST), self._log_slope[k]

@@ -26,6 +26,8 @@ LEAST = -300.0
 SPLIT, FARTHEST_SEEN = 2.0**20 + 1.0, 1e6
 # Rows and components in a list: they stay in the fast caches.
 _N_PAIRS, _LEAST_ROWS, _MOST_ROWS = 1024, 8, 64
+# Components fewer than whose loops are worth a word of their own.
+_FEW = 8
 # What is listed of a pair; the value is the feature's, in the row.
 _FACTOR, _OFFSET, _WEIGHT, _VALUE = range(4)
 # What is known of each row that is at work: its number in the block and where its list
@@ -180,6 +182,26 @@ def _log_sum(parts, row):
 
 
 @jit
+def _add_before(i, j, before, seen, offset):
+    """Add to a row's offsets what the features before one tell."""
+    n, n_together = before.shape[2], 0
+    if n <= _FEW:
+        # Loops over so few wait for their ends: four features in each.
+        n_together = j - j % 4
+        for b in range(0, n_together, 4):
+            x0, x1 = seen[i, b], seen[i, b + 1]
+            x2, x3 = seen[i, b + 2], seen[i, b + 3]
+            for k in range(n):
+                first = before[j, b, k] * x0 + before[j, b + 1, k] * x1
+                second = before[j, b + 2, k] * x2 + before[j, b + 3, k] * x3
+                offset[i, k] += first + second
+    for b in range(n_together, j):
+        value = seen[i, b]
+        for k in range(n):
+            offset[i, k] += before[j, b, k] * value
+
+
+@jit
 def _list(n_rows, j, factor, offset, log_weight, pairs, index, state):
     """List each row's components of large weights, and sum these."""
     n, n_all = 0, factor.shape[1]
@@ -225,8 +247,9 @@ def _evaluate(
     _add_components(first, pairs, parts)
     first = 0
     for a in range(n):
+        share = 1.0 / state[_TOTAL, a]
         for s in range(3):
-            sums[s, a] = _sum(parts, s, first, index[_END, a]) / state[_TOTAL, a]
+            sums[s, a] = _sum(parts, s, first, index[_END, a]) * share
         first = index[_END, a]
     _to_normal(n, state, sums, tilt, found)
     first, one, found_one = 0, np.empty((2, 1)), np.empty((3, 1))
@@ -355,10 +378,7 @@ def solve(
                 for k in range(n):
                     log_weight[i, k] -= top
                     offset[i, k] = -shift[j, k]
-                for b in range(j):
-                    value = seen[i, b]
-                    for k in range(n):
-                        offset[i, k] += before[j, b, k] * value
+                _add_before(i, j, before, seen, offset)
             _list(n_rows, j, factor, offset, log_weight, pairs, index, state)
             n_left, n_steps = n_rows, 0
             if inverse:

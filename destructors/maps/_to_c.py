@@ -217,7 +217,7 @@ def _log_densities(column: Any) -> NDArray:
 
 
 def _write_steps(writer: _Writer, part: CubeSteps) -> None:
-    several = {j: ends for j, *ends in part._steps}
+    several = {j: (ends.knots, ends.values) for j, ends in part._steps["forward"]}
     if not several:
         return
     one = [np.array([0.0, 1.0])] * 2
