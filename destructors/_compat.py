@@ -7,9 +7,11 @@ private scikit-learn module.
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from sklearn import get_config
+from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.callback._callback_support import callback_management_context
 from sklearn.utils._indexing import _get_column_indices as get_column_indices
@@ -21,6 +23,18 @@ from sklearn.utils.parallel import _threadpool_controller_decorator as limit_thr
 from sklearn.utils.stats import _weighted_percentile as weighted_percentile
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+
+
+class CallbackEstimator(CallbackSupportMixin, BaseEstimator):
+    """An estimator with callbacks, whose class is asked for its parameters once.
+
+    Layers are cloned by the hundred, and to read a signature takes long.
+    """
+
+    @classmethod
+    @cache
+    def _get_param_names(cls) -> list[str]:
+        return super()._get_param_names()
 
 
 def is_linear_model(regressor: Any) -> bool:

@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, DensityMixin, TransformerMixin
+from sklearn.base import DensityMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from destructors._compat import (
-    CallbackSupportMixin,
+    CallbackEstimator,
     check_feature_names_in,
     check_sample_weight,
     fit_scope,
@@ -33,13 +33,7 @@ from destructors.table import (
 __all__ = ["Destructor", "HoldoutDestructor"]
 
 
-class Destructor(
-    CallbackSupportMixin,
-    TransformerMixin,
-    DensityMixin,
-    BaseEstimator,
-    metaclass=ABCMeta,
-):
+class Destructor(TransformerMixin, DensityMixin, CallbackEstimator, metaclass=ABCMeta):
     r"""Base class of all density destructors: what learns a map.
 
     A destructor learns an invertible map :math:`T` from data to the samples of a known

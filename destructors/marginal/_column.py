@@ -98,7 +98,7 @@ def _join_equal(x: NDArray, mass: NDArray) -> tuple[NDArray, NDArray]:
     apart = np.diff(x) > _SMALLEST_GAP * np.maximum(1.0, np.abs(x[1:]))
     if apart.all():
         return x, mass
-    first = np.flatnonzero(np.append(True, apart))
+    first = np.flatnonzero(np.concatenate([[True], apart]))
     return x[first], np.add.reduceat(mass, first)
 
 
@@ -128,7 +128,7 @@ def _compress(
     total = len(x) if weight is None else weight.sum()
     rises = x[1:] > x[:-1]
     if np.count_nonzero(rises) < n_points:
-        unique = np.r_[0, 1 + np.flatnonzero(rises)]
+        unique = np.concatenate([[0], 1 + np.flatnonzero(rises)])
     else:
         last_score = -ndtri(0.5 / max(total, 2.0))
         cuts = total * ndtr(np.linspace(-last_score, last_score, n_points + 1)[1:-1])
@@ -138,8 +138,8 @@ def _compress(
             position = np.searchsorted(np.cumsum(weight), cuts, side="right")
         position = np.searchsorted(x, x[np.minimum(position, len(x) - 1)])
         first = np.concatenate([[0], position, [np.searchsorted(x, x[-1])]])
-        unique = first[np.append(True, first[1:] > first[:-1])]
-    counts = np.diff(np.append(unique, len(x)))
+        unique = first[np.concatenate([[True], first[1:] > first[:-1]])]
+    counts = np.diff(np.concatenate([unique, [len(x)]]))
     if weight is None:
         mass = counts.astype(np.float64)
         # A power of two that rounds nothing keeps sums in range.
@@ -149,7 +149,7 @@ def _compress(
         mass = np.add.reduceat(weight, unique)
         # Of shares, which are at most 1, no sum overflows.
         means = np.add.reduceat(weight / np.repeat(mass, counts) * x, unique)
-    means = np.clip(means, x[unique], np.append(x[unique[1:] - 1], x[-1]))
+    means = np.clip(means, x[unique], np.concatenate([x[unique[1:] - 1], x[-1:]]))
     return means, mass
 
 
@@ -175,10 +175,10 @@ def choose_knots(x: NDArray, weight: NDArray, n_knots: int) -> NDArray:
         Strictly increasing; fewer than ``n_knots`` where values are tied or few.
     """
     gaps = np.diff(rank_scores(weight) + 1.5 * np.arcsinh(x))
-    place = np.append(0.0, np.cumsum(np.minimum(gaps, _LARGEST_GAP)))
+    place = np.concatenate([[0.0], np.cumsum(np.minimum(gaps, _LARGEST_GAP))])
     knots = np.interp(np.linspace(0.0, place[-1], min(n_knots, len(x))), place, x)
     apart = np.diff(knots) > _SMALLEST_SPACING * np.hypot(1.0, knots[1:])
-    knots = knots[np.append(True, apart)]
+    knots = knots[np.concatenate([[True], apart])]
     knots[-1] = x[-1]
     return knots
 
@@ -230,8 +230,8 @@ def edges_between(
     is_below = farther < _SMALLEST_GAP * scale
     inner = middles[np.where(is_below, below, above)]
     ends = values[[0, -1]] + 0.5 * np.array([-gaps[0], gaps[-1]])
-    moved = np.unique(np.r_[ends, inner])
-    kept = moved[np.r_[True, np.diff(moved) > _SMALLEST_SPACING * scale]]
+    moved = np.unique(np.concatenate([ends, inner]))
+    kept = moved[np.concatenate([[True], np.diff(moved) > _SMALLEST_SPACING * scale])]
     kept[-1] = moved[-1]
     return kept
 
@@ -261,18 +261,18 @@ def finish_spline(
     """
     knots, values, slopes = _cross_voids(knots, values, slopes)
     if slopes[0] > 1.0:
-        knots = np.r_[knots[0] - 1.0 / slopes[0], knots]
-        slopes = np.r_[1.0, slopes]
+        knots = np.concatenate([[knots[0] - 1.0 / slopes[0]], knots])
+        slopes = np.concatenate([[1.0], slopes])
         rise = 0.5 * (knots[1] - knots[0]) * (slopes[1] + slopes[0])
-        values = np.r_[values[0] - rise, values]
+        values = np.concatenate([[values[0] - rise], values])
     if slopes[-1] > 1.0:
-        knots = np.r_[knots, knots[-1] + 1.0 / slopes[-1]]
-        slopes = np.r_[slopes, 1.0]
+        knots = np.concatenate([knots, [knots[-1] + 1.0 / slopes[-1]]])
+        slopes = np.concatenate([slopes, [1.0]])
         rise = 0.5 * (knots[-1] - knots[-2]) * (slopes[-1] + slopes[-2])
-        values = np.r_[values, values[-1] + rise]
+        values = np.concatenate([values, [values[-1] + rise]])
     # In units whose rounding is coarse, close knots can fall together.
     knots = center + scale * knots
-    kept = np.append(True, knots[1:] > knots[:-1])
+    kept = np.concatenate([[True], knots[1:] > knots[:-1]])
     return knots[kept], values[kept], slopes[kept]
 
 

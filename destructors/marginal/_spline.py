@@ -117,7 +117,8 @@ class SplineGaussianizer(_column.FeaturewiseDestructor):
         knots = _column.choose_knots(x, mass, n_knots)
         first_value, eta = fit_slopes(x, mass, knots, penalties)
         gaps = np.diff(knots)
-        flattest = _SMALLEST_RISE / np.maximum(np.r_[gaps, 0.0], np.r_[0.0, gaps])
+        around = np.concatenate([[0.0], gaps, [0.0]])
+        flattest = _SMALLEST_RISE / np.maximum(around[1:], around[:-1])
         slopes = np.maximum(np.exp(eta), flattest)
         # Of the values the first is given; the others follow from the slopes.
         values = first_value + _integrate(np.diff(knots), slopes)
@@ -130,4 +131,5 @@ class SplineGaussianizer(_column.FeaturewiseDestructor):
 
 def _integrate(widths: NDArray, slopes: NDArray) -> NDArray:
     """Return the rise from the first knot to each."""
-    return np.cumsum(np.r_[0.0, 0.5 * widths * (slopes[1:] + slopes[:-1])])
+    rises = 0.5 * widths * (slopes[1:] + slopes[:-1])
+    return np.concatenate([[0.0], np.cumsum(rises)])
