@@ -156,6 +156,8 @@ class NormalCDF(Destructor):
            [0.841, 0.975]])
     """
 
+    _takes_stored = True
+
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         self.base_distribution_ = Uniform(fold.train.n_features)
         names = fold.train.names

@@ -85,6 +85,7 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
     True
     """
 
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {
         "n_bins": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "strategy": [StrOptions({"adaptive", "quantile", "uniform"})],
