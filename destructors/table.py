@@ -15,7 +15,7 @@ from destructors._compat import check_sample_weight
 from destructors.exceptions import DataWarning
 from destructors.maps import Column, Schema, _column
 from destructors.maps._checks import check_codes
-from destructors.rows import CONTINUOUS, INTEGER, RowBlocks, Rows
+from destructors.rows import CONTINUOUS, INTEGER, Rows
 
 # Rows of which a table has at least so many before equal columns are told.
 _FEWEST_COPIED = 20
@@ -48,11 +48,6 @@ def check_table(estimator: Any, X: Any, name: str = "X", fewest: int = 0) -> Any
         If it is no table: sparse, complex, of another number of dimensions, without
         columns or with fewer rows than the ``fewest``, or if two columns have one name.
     """
-    if isinstance(X, RowBlocks):
-        raise TypeError(
-            f"{name} must be in memory here, and open_rows reads it block by block: "
-            "give the blocks, one after the other."
-        )
     is_frame = _column.library_of(X) != "array"
     names = list(map(repr, X.columns)) if is_frame else []
     if len(set(names)) < len(names):

@@ -471,7 +471,7 @@ class Destructor(
     ) -> Rows:
         """Validate what `fit` is given; drop the rows of weight zero."""
         resumes = getattr(self, "warm_start", False) and "map_" in vars(self)
-        if isinstance(X, RowBlocks):
+        if isinstance(X, RowBlocks) and context is None:
             return load_blocks(self, X, sample_weight, reset=not resumes)
         if not resumes:
             self._schema = learn_schema(self, X, self._categorical(X), sample_weight)
@@ -487,7 +487,7 @@ class Destructor(
         context: NDArray | None = None,
     ) -> Rows:
         """Validate held-out rows."""
-        if isinstance(X, RowBlocks):
+        if isinstance(X, RowBlocks) and context is None:
             return load_blocks(self, X, sample_weight, reset=False)
         values = read_rows(self, X, reset=False, name="X_val", may_miss=self._may_miss)
         return self._as_rows(values, sample_weight, context, "sample_weight_val")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from os import PathLike
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,6 +156,13 @@ class RowBlocks:
 
     def __repr__(self) -> str:
         return f"RowBlocks(n_features={self.n_features}, block_size={self.block_size})"
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        raise TypeError(
+            "What is asked for here takes rows in memory, and those of open_rows are "
+            "read block by block. Give it blocks, one after the other, or as many as "
+            "fit: np.concatenate(list(islice(rows, 10)))."
+        )
 
     def __iter__(self) -> Iterator[NDArray]:
         return (values for values, _ in self.weighted_blocks())

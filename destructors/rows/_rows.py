@@ -109,6 +109,10 @@ class Rows:
         """Return a hash of all that a fit can depend on: the same in every process."""
         return self._digest
 
+    def digest_of(self, part: str) -> bytes:
+        """Return a hash of one thing that is known of each row, such as "values"."""
+        return digest(getattr(self, part))
+
     # ------------------------------------------------------------------ two ways
 
     def sum(

@@ -137,6 +137,13 @@ class StoredRows(Rows):
     def _digest(self) -> bytes:
         return hash_parts(digest(self.names), *self.each_block(Rows.digest))
 
+    def digest_of(self, part: str) -> bytes:
+        """Return a hash of one thing that is known of each row, such as "values"."""
+        return hash_parts(*self.each_block(lambda block: block.digest_of(part)))
+
+    def __repr__(self) -> str:
+        return f"StoredRows({len(self)} rows of {self.n_features} features)"
+
     def _not_in_memory(self) -> NoReturn:
         raise TypeError(
             "This step of the fit needs all rows in memory at once, and they are read "
