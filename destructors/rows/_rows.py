@@ -200,6 +200,15 @@ class Rows:
             kept=None,
         )
 
+    def select(self, test: Callable[["Rows"], NDArray]) -> "Rows":
+        """Return the rows for which ``test(block)`` is true, itself if all are."""
+        index = test(self)
+        return self if index.all() else self.take(index)
+
+    def after(self, step: Callable[["Rows"], "Rows"]) -> "Rows":
+        """Return ``step(block)`` of each block, which has as many rows and columns."""
+        return step(self)
+
     def draw(self, n_rows: int, seed: int, along: NDArray | None = None) -> NDArray:
         """Return which rows are among so many different ones, drawn by content.
 

@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -210,9 +212,13 @@ class ParquetSource(Source):
         names = [self.names[j] for j in columns]
         for path in self._files:
             where, n_rows = str(path), 0
-            with _reading(where), self._parquet.ParquetFile(path) as file:
+            # What pyarrow reads ahead would in the end be all of the file.
+            open_file = partial(self._parquet.ParquetFile, pre_buffer=False)
+            with _reading(where), open_file(path) as file:
                 self._check(file.schema_arrow, where)
-                for batch in file.iter_batches(_BATCH_ROWS, columns=names):
+                for batch in file.iter_batches(
+                    _BATCH_ROWS, columns=names, use_threads=False
+                ):
                     if len(batch):
                         n_rows += len(batch)
                         yield where, _stack(batch, names, where)
@@ -273,8 +279,6 @@ def import_pyarrow(part: str = "") -> Any:
         If it is not installed.
     """
     try:
-        from importlib import import_module
-
         return import_module(f"pyarrow.{part}" if part else "pyarrow")
     except ImportError as error:
         raise ImportError(

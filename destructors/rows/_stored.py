@@ -1,7 +1,7 @@
 """Rows of which only a few blocks at a time are in memory."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from numbers import Integral
 from typing import Any, NoReturn
@@ -226,7 +226,7 @@ class StoredRows(Rows):
         n_more = 1 + self.origin.has_weight
         cache = self.origin.scratch.new_blocks(len(self), self.n_features + n_more)
         places = np.flatnonzero(self.origin.lengths).tolist()
-        after = self._after(
+        after = self.after(
             lambda block: block.through(map_),
             names=self.names if map_.feature_wise else None,
         )
@@ -243,7 +243,7 @@ class StoredRows(Rows):
             after.__dict__["total"] = self.total
         return after
 
-    def _after(self, step: Step, **changed: Any) -> "StoredRows":
+    def after(self, step: Step, **changed: Any) -> "StoredRows":
         """Return the rows after a step that is taken when a block is read."""
         state = {
             "cache": self.cache,
@@ -265,14 +265,68 @@ class StoredRows(Rows):
 
     def unseen(self) -> "StoredRows":
         """Return the rows as if no layer had seen them: without log-determinants."""
-        return self._after(Rows.unseen)
+        return self.after(Rows.unseen)
 
     def columns(self, columns: NDArray) -> "StoredRows":
         """Return some of the columns, as rows that no layer has seen yet."""
         names = None if self.names is None else self.names[columns]
-        return self._after(
+        return self.after(
             lambda block: block.columns(columns), names=names, n_features=len(columns)
         )
+
+    def select(self, test: Callable[[Rows], NDArray]) -> "StoredRows":
+        """Return the rows for which ``test(block)`` is true, itself if all are."""
+        sizes = np.zeros_like(self.origin.lengths)
+        full = np.flatnonzero(self.origin.lengths)
+        sizes[full] = list(self.each_block(lambda block: int(test(block).sum())))
+        if sizes.sum() == len(self):
+            return self
+        return self._part(sizes, lambda block, _: test(block))
+
+    def few(self, n_rows: int, seed: int) -> Rows:
+        """Return about so many of the rows, drawn by content, in memory."""
+        share = min(n_rows / max(len(self), 1), 1.0)
+        units, end = self._units, np.uint64(min(int(share * 2.0**64), 2**64 - 1))
+
+        def draw(block: Rows) -> Rows:
+            return block.take(splits.hash_in_units(block.values, units, seed) <= end)
+
+        drawn = list(self.each_block(draw))
+        weight = None
+        if self.origin.has_weight:
+            weight = np.concatenate([block.weights for block in drawn])
+        return Rows(
+            np.concatenate([block.values for block in drawn]),
+            np.concatenate([block.log_det for block in drawn]),
+            weight,
+            names=self.names,
+            n_jobs=self.n_jobs,
+        )
+
+    @cached_property
+    def _units(self) -> NDArray:
+        """Middle and unit of each column, by which rows are hashed."""
+        return np.transpose(
+            [splits.column_unit(*some) for some in self.column_samples()]
+        )
+
+    def _part(
+        self, sizes: NDArray, test: Callable[[Rows, int], NDArray]
+    ) -> "StoredRows":
+        """Return the rows for which ``test(block, place)`` is true."""
+
+        def load(place: int) -> Rows:
+            block = self.block(place)
+            return block.take(test(block, place))
+
+        origin = replace(
+            self.origin,
+            load=load,
+            lengths=sizes,
+            n_features=self.n_features,
+            names=self.names,
+        )
+        return StoredRows(origin, names=self.names)
 
     def split(self, cv: Any, validation_fraction: float, seed: int) -> list[Fold]:
         """Return folds, by content, as `Rows.split` does.
@@ -291,9 +345,7 @@ class StoredRows(Rows):
                 "cv must be None or a number of folds for rows that are read from "
                 f"disk, whose order has no numbers; got {cv!r}."
             )
-        units = np.transpose(
-            [splits.column_unit(*some) for some in self.column_samples()]
-        )
+        units = self._units
         edges = np.array(
             [min(int(end * 2.0**64), 2**64 - 1) for end in ends], np.uint64
         )
@@ -315,21 +367,8 @@ class StoredRows(Rows):
             )
 
         def part(fold: int, inside: bool) -> StoredRows:
-            def load(block: int) -> Rows:
-                return self.block(block).take((placed[block] == fold) == inside)
-
             size = sizes[:, fold] if inside else lengths - sizes[:, fold]
-            origin = Origin(
-                load,
-                size,
-                self.n_features,
-                self.origin.has_weight,
-                self.origin.scratch,
-                self.names,
-                self.n_jobs,
-                self.origin.engine,
-            )
-            return StoredRows(origin, names=self.names)
+            return self._part(size, lambda _, at: (placed[at] == fold) == inside)
 
         held_out = range(len(ends) + 1) if cv is not None else range(1)
         return [Fold(part(fold, False), part(fold, True)) for fold in held_out]

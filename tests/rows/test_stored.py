@@ -36,6 +36,7 @@ from destructors.marginal import (
     RationalQuadraticGaussianizer,
     SplineGaussianizer,
 )
+from destructors.mixture import GaussianMixtureDestructor
 from destructors.rows import Fold, Rows, StoredRows
 
 
@@ -72,6 +73,7 @@ BY_POINTS = [
     IterativeDestructor([("turn", RandomRotation()), ("white", Whitening())],
                         max_iter=2, random_state=0),
     make_destructor_pipeline(SplineGaussianizer(), FixedRotation()),
+    make_destructor_pipeline(GaussianMixtureDestructor(3), SplineGaussianizer()),
 ]  # fmt: skip
 
 
