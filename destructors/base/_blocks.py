@@ -6,8 +6,28 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from destructors.rows import RowBlocks, Rows
+from destructors.rows import Fold, RowBlocks, Rows, StoredRows
 from destructors.table import check_columns
+
+# Those that may be fitted to rows of which a few blocks are in memory, for messages:
+# stacks, and layers of such.
+FITTED_TO_BLOCKS = (
+    "GaussianCopula",
+    "RBIG",
+    "GaussianMixtureDestructor",
+    "DestructorPipeline",
+    "IterativeDestructor",
+    "Standardize",
+    "Whitening",
+    "PCARotation",
+    "RandomRotation",
+    "FixedRotation",
+    "SplineGaussianizer",
+    "HistogramGaussianizer",
+    "RationalQuadraticGaussianizer",
+    "BoundedSupport",
+    "NormalCDF",
+)
 
 
 def load_blocks(
@@ -45,6 +65,18 @@ def load_blocks(
     if reset:
         check_columns(rows)
     return rows
+
+
+def refuse_stored(estimator: Any, fold: Fold) -> None:
+    """Raise TypeError if rows are not in memory."""
+    if not any(isinstance(rows, StoredRows) for rows in (fold.train, fold.validation)):
+        return
+    raise TypeError(
+        f"{type(estimator).__name__} is fitted to rows in memory, not to several "
+        "blocks of open_rows. Give it as many rows as fit, as in "
+        "np.concatenate(list(islice(rows, 10))): what it has learned scores and "
+        f"transforms any number. Fitted to blocks are {', '.join(FITTED_TO_BLOCKS)}."
+    )
 
 
 def in_turn(

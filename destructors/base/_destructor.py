@@ -18,7 +18,12 @@ from destructors._compat import (
     check_sample_weight,
     fit_scope,
 )
-from destructors.base._blocks import in_turn, load_blocks, score_blocks
+from destructors.base._blocks import (
+    in_turn,
+    load_blocks,
+    refuse_stored,
+    score_blocks,
+)
 from destructors.base_distributions import StandardNormal
 from destructors.maps import Density, Map, Schema
 from destructors.maps._blocks import in_blocks
@@ -26,7 +31,6 @@ from destructors.rows import (
     Fold,
     RowBlocks,
     Rows,
-    StoredRows,
     as_interrupt,
     map_threads,
     remember,
@@ -233,16 +237,8 @@ class Destructor(
                 f"{type(self).__name__} needs at least {self._min_features} features "
                 f"(columns), got {d} feature(s)."
             )
-        stored = [
-            isinstance(rows, StoredRows) for rows in (fold.train, fold.validation)
-        ]
-        if any(stored) and not self._takes_stored:
-            raise TypeError(
-                f"{type(self).__name__} is fitted to rows in memory, not to several "
-                "blocks of open_rows. Give it as many rows as fit, as in "
-                "np.concatenate(list(islice(rows, 10))); what it has learned scores "
-                "and transforms rows of any number."
-            )
+        if not self._takes_stored:
+            refuse_stored(self, fold)
         self.n_features_in_ = d
         self.base_distribution_ = StandardNormal(d)
         seed = getattr(self, "random_state", _NO_SEED)

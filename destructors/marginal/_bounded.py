@@ -72,6 +72,7 @@ class BoundedSupport(Destructor):
     """
 
     _bound: ClassVar[list] = [Real, StrOptions({"learned"}), "array-like", None]
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {
         "low": _bound,
         "high": _bound,

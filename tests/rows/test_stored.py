@@ -31,6 +31,7 @@ from destructors.linear import (
     Whitening,
 )
 from destructors.marginal import (
+    BoundedSupport,
     HistogramGaussianizer,
     NormalCDF,
     RationalQuadraticGaussianizer,
@@ -38,6 +39,7 @@ from destructors.marginal import (
 )
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.rows import Fold, Rows, StoredRows
+from tests.registry import REGISTRY
 
 
 def make_rows(n, seed=0):
@@ -64,7 +66,7 @@ BY_POINTS = [
     SplineGaussianizer(),
     HistogramGaussianizer(),
     RationalQuadraticGaussianizer(),
-    make_destructor_pipeline(SplineGaussianizer(), NormalCDF()),
+    make_destructor_pipeline(BoundedSupport(), SplineGaussianizer(), NormalCDF()),
     GaussianCopula(),
     GaussianCopula(HistogramGaussianizer(n_bins=20)),
     RBIG(max_iter=3, random_state=0),
@@ -287,6 +289,15 @@ def test_a_fit_that_was_cut_off_goes_on_from_its_checkpoint(tmp_path):
 def test_what_needs_all_rows_in_memory_says_so(model):
     with pytest.raises(TypeError, match="TreeFlow is fitted to rows in memory"):
         model.fit(open_rows(X, block_size=SIZE))
+
+
+def test_the_message_names_what_is_fitted_to_blocks():
+    kinds = {type(entry.destructor) for entry in REGISTRY.values()}
+    fitted = [kind.__name__ for kind in kinds if kind._takes_stored]
+    with pytest.raises(TypeError) as error:
+        TreeFlow().fit(open_rows(X, block_size=SIZE))
+    _, named = str(error.value).split("Fitted to blocks are ")
+    assert sorted(named.strip(".").split(", ")) == sorted(fitted)
 
 
 @pytest.mark.parametrize(
