@@ -28,7 +28,9 @@ __all__ = [
     "__version__",
     "describe",
     "load",
+    "open_rows",
     "save",
+    "write_rows",
 ]
 
 if TYPE_CHECKING:
@@ -49,10 +51,17 @@ if TYPE_CHECKING:
     )
     from destructors.inspection import describe
     from destructors.maps import load, save
+    from destructors.rows import open_rows, write_rows
 
 
 # Where names of the top level are, if not among the flows.
-_ROOMS = {"describe": "inspection", "load": "maps", "save": "maps"}
+_ROOMS = {
+    "describe": "inspection",
+    "load": "maps",
+    "open_rows": "rows",
+    "save": "maps",
+    "write_rows": "rows",
+}
 
 
 def __getattr__(name: str) -> Any:

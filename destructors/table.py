@@ -250,20 +250,22 @@ def _warn_of_copies(rows: Rows) -> None:
     Constant columns are not meant, nor tables of few rows, where chance can do it, nor
     columns that have probabilities.
     """
-    values = rows.values
-    if len(rows) < _FEWEST_COPIED or values.dtype != np.float64:
-        return
     # Columns that differ mostly do so in few rows.
-    few = values[: 2 * _FEWEST_COPIED]
+    few = rows.head(2 * _FEWEST_COPIED)
+    if len(rows) < _FEWEST_COPIED or few.dtype != np.float64:
+        return
+    smallest, largest = rows.extremes
     copies: dict[bytes, list[int]] = {}
     for j, column in enumerate(few.T):
         if rows.kinds is not None and rows.kinds[j] != CONTINUOUS:
             continue
         copies.setdefault(column.tobytes(), []).append(j)
     for columns in copies.values():
-        first = values[:, columns[0]]
-        same = [j for j in columns if (values[:, j] == first).all()]
-        if len(same) > 1 and np.ptp(first) > 0:
+        if len(columns) < 2 or not smallest[columns[0]] < largest[columns[0]]:
+            continue
+        others = rows.sum(_count_others, columns)
+        same = [j for j, n_other in zip(columns, others, strict=True) if not n_other]
+        if len(same) > 1:
             names = ", ".join(map(rows.name, same[:10]))
             warnings.warn(
                 f"Columns {names} are equal: a density of them rises without end, so "
@@ -272,6 +274,11 @@ def _warn_of_copies(rows: Rows) -> None:
                 DataWarning,
                 stacklevel=5,
             )
+
+
+def _count_others(rows: Rows, columns: list[int]) -> NDArray:
+    """Return in how many rows columns differ from the first of them."""
+    return (rows.values[:, columns] != rows.values[:, columns[:1]]).sum(axis=0)
 
 
 def read_rows(
@@ -304,6 +311,9 @@ def read_rows(
     ValueError, TypeError
         If they are no table of the columns that the schema knows.
     """
+    if isinstance(X, Rows):
+        # Blocks of a table that was checked when it was opened.
+        return X.values
     schema = estimator._schema
     with _called(name):
         X = check_table(estimator, X, name, estimator._min_samples if reset else 1)
@@ -364,6 +374,8 @@ def read_latent(estimator: Any, Z: Any) -> NDArray:
     ValueError
         If they are not finite, of another width, or codes are expected.
     """
+    if isinstance(Z, Rows):
+        return Z.values
     d, base = estimator.n_features_in_, estimator.base_distribution_
     try:
         rows: NDArray = check_array(Z, dtype=np.float64, order="C", input_name="Z")

@@ -110,6 +110,7 @@ class IterativeDestructor(Composite, GreedyDestructor):
     """
 
     _parts = "candidates"
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {
         **GreedyDestructor._parameter_constraints,
         "max_iter": [Interval(Integral, 1, None, closed="left")],

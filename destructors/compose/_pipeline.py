@@ -70,6 +70,7 @@ class DestructorPipeline(Composite, HoldoutDestructor):
     True
     """
 
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {"steps": [list]}
     _parts = "steps"
 

@@ -75,6 +75,7 @@ class GaussianCopula(HoldoutDestructor):
     True
     """
 
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {
         "marginal": [Destructor, None],
         "shrinkage": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],

@@ -121,6 +121,7 @@ class RBIG(GreedyDestructor):
     """
 
     _least = 1
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {
         **GreedyDestructor._parameter_constraints,
         "max_iter": [Interval(Integral, 1, None, closed="left")],

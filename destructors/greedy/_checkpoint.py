@@ -250,10 +250,10 @@ def _describe(estimator: Any, fold: Fold) -> dict[str, list[str | None]]:
     for part, rows in parts.items():
         told[part] = [_hash(None), "none"]
         if isinstance(rows, Rows):
-            n_rows, n_columns = rows.values.shape
-            told[part] = [_hash(rows.values), f"{n_rows} × {n_columns}"]
-            told[f"the weights of {part}"] = [_hash(rows.weight), "some"]
-            told[f"the domains of {part}"] = [_hash(rows.context), "some"]
+            size = f"{len(rows)} × {rows.n_features}"
+            told[part] = [rows.digest_of("values").hex(), size]
+            told[f"the weights of {part}"] = [rows.digest_of("weight").hex(), "some"]
+            told[f"the domains of {part}"] = [rows.digest_of("context").hex(), "some"]
     return told
 
 

@@ -186,7 +186,7 @@ class GreedyDestructor(HoldoutDestructor):
             seed = int(random_state.randint(2**31 - 1))
         names = [name for name, _ in candidates]
         # Scores are those of this stack, whatever comes before it.
-        fold = fold.each(Rows.unseen)
+        fold = fold.each(lambda rows: rows.unseen())
         folds, all_rows = self._make_folds(fold, seed)
         task = self._make_task(candidates, seed, fold.train)
         progress = Progress(

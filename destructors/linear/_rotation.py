@@ -13,6 +13,7 @@ from destructors.base import Destructor
 from destructors.linear._whitening import (
     Whitening,
     principal_axes,
+    quantile,
     spread_null,
     sum_products,
 )
@@ -69,6 +70,7 @@ class FixedRotation(Destructor):
            [4., 3.]])
     """
 
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {"rotation": ["array-like", None]}
 
     def __init__(self, rotation: ArrayLike | None = None):
@@ -135,6 +137,7 @@ class RandomRotation(Destructor):
     True
     """
 
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {"random_state": ["random_state"]}
 
     def __init__(self, *, random_state: int | np.random.RandomState | None = None):
@@ -187,6 +190,8 @@ class PCARotation(Destructor):
     True
     """
 
+    _takes_stored = True
+
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         rows = fold.train
         mean, scale, constant = mean_and_scale(rows)
@@ -210,11 +215,15 @@ def rotate_safely(rotation: NDArray, rows: Rows) -> Affine:
     size, spread = np.maximum(largest, -smallest), largest - smallest
     if (_lost(rotation, size) > _LOSS * spread).any():
         # A few rows that are far from all others may lose digits.
-        size = np.percentile(np.abs(rows.values), 90.0, axis=0)
+        samples = rows.column_samples()
+        size = np.array([quantile(np.abs(x), weight, 90.0) for x, weight in samples])
         _, scale, constant = mean_and_scale(rows)
         lost = (_lost(rotation, size) > _LOSS * scale) & ~constant
         if lost.any():
-            small, large = rows.name(np.flatnonzero(lost)[0]), rows.name(size.argmax())
+            small, large = (
+                rows.name(np.flatnonzero(lost)[0]),
+                rows.name(int(size.argmax())),
+            )
             raise ValueError(
                 f"Column {small} is too small beside column {large} for its digits to "
                 "outlast a rotation. Standardize the columns before."

@@ -67,6 +67,7 @@ class Standardize(Destructor):
     array([3.])
     """
 
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {"robust": ["boolean"]}
 
     def __init__(self, *, robust: bool = False):
@@ -78,8 +79,9 @@ class Standardize(Destructor):
         if not self.robust:
             self.mean_ = location
             return Affine(location, self.scale_)
+        samples = rows.column_samples()
         low, self.center_, high = (
-            weighted_percentile(rows.values, rows.weights, percent, average=True)
+            np.array([quantile(x, weight, percent) for x, weight in samples])
             for percent in (25.0, 50.0, 75.0)
         )
         spread = (high - low) / _NORMAL_IQR
@@ -160,6 +162,7 @@ class Whitening(Destructor):
     True
     """
 
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {
         "method": [StrOptions({"pca", "zca", "cholesky"})],
         "shrinkage": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
@@ -242,6 +245,12 @@ class Whitening(Destructor):
         np.fill_diagonal(correlation, 1.0)
         _warn_of_collinear(correlation, rows)
         return correlation
+
+
+def quantile(x: NDArray, weight: NDArray | None, percent: float) -> float:
+    """Return a percentile of weighted values; the middle where it lies between two."""
+    weight = np.ones(len(x)) if weight is None else weight
+    return float(weighted_percentile(x, weight, percent, average=True))
 
 
 def sum_products(

@@ -72,6 +72,7 @@ class BoundedSupport(Destructor):
     """
 
     _bound: ClassVar[list] = [Real, StrOptions({"learned"}), "array-like", None]
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {
         "low": _bound,
         "high": _bound,
@@ -155,6 +156,8 @@ class NormalCDF(Destructor):
     array([[0.5  , 0.025],
            [0.841, 0.975]])
     """
+
+    _takes_stored = True
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         self.base_distribution_ = Uniform(fold.train.n_features)

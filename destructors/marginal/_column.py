@@ -50,8 +50,8 @@ class FeaturewiseDestructor(Destructor):
     def _fit_columns(self, rows: Rows) -> Iterator[list]:
         """Yield lists, over the features, of each thing that `_fit_column` returns."""
         fitted = map_threads(
-            lambda column: self._fit_column(column, rows.weight),
-            rows.values.T,
+            lambda sample: self._fit_column(*sample),
+            rows.column_samples(),
             self.n_jobs,
         )
         return map(list, zip(*fitted, strict=True))

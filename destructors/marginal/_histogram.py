@@ -85,6 +85,7 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
     True
     """
 
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {
         "n_bins": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "strategy": [StrOptions({"adaptive", "quantile", "uniform"})],
@@ -109,40 +110,48 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
         self.n_jobs = n_jobs
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        rows = fold.train
         if self.bounds is not None:
-            self._check_bounds(fold.train)
-        self.bin_edges_, self.probabilities_, *ends = self._fit_columns(fold.train)
+            self._check_bounds(rows)
+        self.bin_edges_, parents, scales = self._fit_columns(rows)
+        # Of all rows, also where bins were placed by a sample of the column.
+        counts = rows.sum(_count_in_bins, self.bin_edges_)
+        tail = 0.5 / (rows.total + 1.0)
+        self.probabilities_ = [
+            self._smooth(count, parent, tail)
+            for count, parent in zip(counts, parents, strict=True)
+        ]
         bins = tuple(self.bin_edges_), tuple(self.probabilities_)
-        return HistogramColumns(*bins, *map(np.array, ends))
+        return HistogramColumns(*bins, np.full(len(counts), tail), np.array(scales))
+
+    def _smooth(self, counts: NDArray, parent: NDArray, tail: float) -> NDArray:
+        """Return probabilities of bins; each of the two tails has one of its own."""
+        # What a bin across a void is cut into shares its additional rows.
+        counts = counts + self.alpha / np.bincount(parent)[parent]
+        probabilities = np.maximum(counts / counts.sum(), _LIGHTEST)
+        return probabilities * ((1.0 - 2.0 * tail) / probabilities.sum())
 
     def _fit_column(self, column: NDArray, weight: NDArray | None) -> tuple:
-        """Return edges, probabilities, that of a tail, and scale of one feature."""
+        """Return edges, the bin of which each is a part, and scale of one feature."""
+        total = float(len(column) if weight is None else weight.sum())
+        automatic = max(2, int(np.round(2.0 * total ** (1 / 3))))
         if self.bounds is not None:
-            return self._fit_between(column, weight)
+            low, high = self.bounds
+            n = automatic if isinstance(self.n_bins, str) else self.n_bins
+            edges = np.linspace(low, high, n + 1)
+            return edges, np.arange(n), (high - low) / np.sqrt(12.0)
         x, mass, center, scale = _column.summarise(column, weight)
-        total = mass.sum()
         # Between fewer different values there is nothing to tell, whatever they weigh.
-        most = len(np.unique(column))
-        automatic = max(2, int(min(np.round(2.0 * total ** (1 / 3)), most)))
+        automatic = max(2, min(automatic, len(np.unique(column))))
         n_bins = automatic if isinstance(self.n_bins, str) else self.n_bins
         if len(x) == 1:
             reach = _column.reach_of_constant(center)
-            wide = edges = np.array([center - reach, center + reach])
-        else:
-            edges = center + scale * self._place_edges(x, mass, n_bins)
-            values = np.sort(column)
-            wide = _column.edges_between(values, edges, center, scale)
-            edges = _column.cross_voids(values, wide, center, scale)
-        n = len(edges) - 1
-        bins = np.clip(np.searchsorted(edges, column, side="right") - 1, 0, n - 1)
-        # What a bin across a void is cut into shares its additional rows.
-        parent = np.searchsorted(wide, edges[:-1], side="right") - 1
-        alpha = self.alpha / np.bincount(parent)[parent]
-        counts = np.bincount(bins, weights=weight, minlength=n) + alpha
-        probabilities = np.maximum(counts / counts.sum(), _LIGHTEST)
-        tail = 0.5 / (total + 1.0)
-        inside = (1.0 - 2.0 * tail) / probabilities.sum()
-        return edges, probabilities * inside, tail, scale
+            return np.array([center - reach, center + reach]), np.zeros(1, int), scale
+        edges = center + scale * self._place_edges(x, mass, n_bins)
+        values = np.sort(column)
+        wide = _column.edges_between(values, edges, center, scale)
+        edges = _column.cross_voids(values, wide, center, scale)
+        return edges, np.searchsorted(wide, edges[:-1], side="right") - 1, scale
 
     def _check_bounds(self, rows: Rows) -> None:
         """Raise ValueError if bins can't begin and end at the bounds."""
@@ -153,20 +162,6 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
             )
         check_bounds(rows, self.bounds)
 
-    def _fit_between(self, column: NDArray, weight: NDArray | None) -> tuple:
-        """Return what `_fit_column` does, for equal bins between the bounds."""
-        low, high = self.bounds or (0.0, 1.0)
-        total = float(len(column) if weight is None else weight.sum())
-        automatic = max(2, int(np.round(2.0 * total ** (1 / 3))))
-        n = automatic if isinstance(self.n_bins, str) else self.n_bins
-        edges = np.linspace(low, high, n + 1)
-        bins = np.clip(np.searchsorted(edges, column, side="right") - 1, 0, n - 1)
-        counts = np.bincount(bins, weights=weight, minlength=n) + self.alpha
-        probabilities = np.maximum(counts / counts.sum(), _LIGHTEST)
-        tail = 0.5 / (total + 1.0)
-        inside = (1.0 - 2.0 * tail) / probabilities.sum()
-        return edges, probabilities * inside, tail, (high - low) / np.sqrt(12.0)
-
     def _place_edges(self, x: NDArray, mass: NDArray, n_bins: int) -> NDArray:
         if self.strategy == "uniform":
             return np.linspace(x[0], x[-1], n_bins + 1)
@@ -174,3 +169,13 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
             return _column.choose_knots(x, mass, n_bins + 1)
         share = (np.cumsum(mass) - 0.5 * mass) / mass.sum()
         return np.interp(np.linspace(0.0, 1.0, n_bins + 1), share, x)
+
+
+def _count_in_bins(rows: Rows, edges: list[NDArray]) -> tuple[NDArray, ...]:
+    """Return the weight in each bin of each column."""
+    counts = []
+    for column, ends in zip(rows.values.T, edges, strict=True):
+        n = len(ends) - 1
+        bins = np.clip(np.searchsorted(ends, column, side="right") - 1, 0, n - 1)
+        counts.append(np.bincount(bins, weights=rows.weight, minlength=n))
+    return tuple(counts)

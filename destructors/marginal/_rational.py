@@ -80,6 +80,7 @@ class RationalQuadraticGaussianizer(_column.FeaturewiseDestructor):
     True
     """
 
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {
         "n_knots": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})]
     }

@@ -19,11 +19,12 @@ from destructors.mixture._expectation import (
     Listed,
     Mixture,
     expect,
+    expect_all,
     expect_listed,
     pool,
 )
 from destructors.mixture._split import split
-from destructors.rows import Rows, is_over, memo
+from destructors.rows import Rows, StoredRows, is_over, memo
 
 # Those listed are looked at where they are fewer than this share of all components, and
 # are listed anew after three times as many steps.
@@ -94,9 +95,7 @@ class EM:
     _prior: Prior | None = None
 
     def __post_init__(self) -> None:
-        self.given, is_near = self.rows, (np.abs(self.rows.values) <= _FAR).all(axis=1)
-        if not is_near.all():
-            self.rows = self.given.take(is_near)
+        self.given, self.rows = self.rows, self.rows.select(_is_near)
         self._far = self.given.total - self.rows.total
         self.type = COVARIANCES[self.model.covariance_type](self.rows)
         self.background = self.model.background and self.type.is_own
@@ -235,7 +234,7 @@ class EM:
     def score(self, rows: Rows) -> float:
         """Return the mean log-density of other rows under the mixture, in nats."""
         rows = draw_in(rows, _FARTHEST)
-        return expect(rows, self.type, self.mixture)[1] / rows.total
+        return expect_all(rows, self.type, self.mixture)[1] / rows.total
 
     # ------------------------------------------------------------------ steps
 
@@ -255,7 +254,10 @@ class EM:
         listed : list of Listed or None
             Which to look at from now on; None if there are hardly fewer than all.
         """
-        if listed is None:
+        if isinstance(self.rows, StoredRows):
+            # Lists would grow with the number of rows.
+            moments, total = expect_all(self.rows, self.type, self.mixture)
+        elif listed is None:
             moments, total, listed = expect(self.rows, self.type, self.mixture)
             n_pairs = sum(len(block.components) for block in listed)
             if n_pairs > _FEW * len(moments) * len(self.rows):
@@ -310,6 +312,14 @@ def _with_background(moments: NDArray) -> NDArray:
 
 def draw_in(rows: Rows, distance: NDArray | float) -> Rows:
     """Return rows none of which is farther out than this in any feature."""
-    if (np.abs(rows.values) <= distance).all():
+    smallest, largest = rows.extremes
+    if (np.maximum(largest, -smallest) <= distance).all():
         return rows
-    return replace(rows, values=np.clip(rows.values, -distance, distance))
+    return rows.after(
+        lambda part: replace(part, values=np.clip(part.values, -distance, distance))
+    )
+
+
+def _is_near(rows: Rows) -> NDArray:
+    """Return which rows may have a part in the components."""
+    return (np.abs(rows.values) <= _FAR).all(axis=1)

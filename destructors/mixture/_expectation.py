@@ -4,7 +4,7 @@ Moments are sums of the features of rows (see `destructors.mixture._shares`), ea
 weighted by what a component gets of the row.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,12 @@ def expect(
     return rows.sum(_expect, type_, coefficients, mixture.covariances)
 
 
+def expect_all(rows: Rows, type_: Full, mixture: Mixture) -> tuple[NDArray, float]:
+    """Share rows out among all components, without a list of them; see `expect`."""
+    coefficients = np.ascontiguousarray(type_.coefficients(*mixture).T)
+    return rows.sum(_expect_all, type_, coefficients, mixture.covariances)
+
+
 def expect_listed(
     rows: Rows, listed: list[Listed], type_: Full, mixture: Mixture
 ) -> tuple[NDArray, float]:
@@ -110,6 +116,10 @@ def _expect(
         ends[block] += n_listed
         n_listed += len(parts[-1])
     return moments, total, [Listed(np.concatenate(parts), ends)]
+
+
+def _expect_all(rows: Rows, *state: Any) -> tuple[NDArray, float]:
+    return _expect(rows, *state)[:2]
 
 
 def _expect_listed(

@@ -20,14 +20,24 @@ from destructors.maps import Affine, Chain, Map, Rosenblatt
 from destructors.mixture._covariance import COVARIANCES, as_matrices, check_mixture
 from destructors.mixture._em import EM
 from destructors.mixture._expectation import Mixture
-from destructors.mixture._number import Numbers, numbers_to_try
-from destructors.rows import Fold, Rows, is_over, map_threads, robust_mean_and_scale
+from destructors.mixture._number import Numbers, n_telling, numbers_to_try
+from destructors.rows import (
+    Fold,
+    Rows,
+    StoredRows,
+    is_over,
+    map_threads,
+    robust_mean_and_scale,
+)
 
 # Least slope of each feature's map, in standard units: enough to invert it in any gap
 # between components, however empty.
 _TILT = 1e-7
 # Folds by which the rows of a stack are mapped, and steps of EM on the other folds.
 _N_FOLDS, _N_FOLD_STEPS = 5, 3
+# Of rows that are not in memory, so many are drawn to begin with, if they are not more
+# numbers than that.
+_N_DRAWN, _MOST_DRAWN = 2**17, 2**24
 _AT_LEAST_0 = Interval(Real, 0, None, closed="left")
 _AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 
@@ -131,6 +141,10 @@ class GaussianMixtureDestructor(HoldoutDestructor):
     therefore rises by at least 1e-7 per standard deviation, and the log-density is that
     of the mixture to about 1e-6 nats. `from_parameters` leaves this out.
 
+    Of rows that are not in memory (`destructors.open_rows`), the number of components
+    and the mixture to begin with are found on those that tell them, drawn by content;
+    the last steps share out all rows.
+
     References
     ----------
     M. Rosenblatt, *Remarks on a multivariate transformation*, Annals of Mathematical
@@ -154,6 +168,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
     True
     """
 
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {
         "n_components": [_AT_LEAST_1, list, tuple, StrOptions({"auto"})],
         "covariance_type": [StrOptions(set(COVARIANCES))],
@@ -262,9 +277,14 @@ class GaussianMixtureDestructor(HoldoutDestructor):
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         assert random_state is not None
-        values, weight, place = fold.train.unique()
-        rows = Rows.of(values, weight, n_jobs=fold.train.n_jobs)
-        center, scale, constant = robust_mean_and_scale(rows)
+        every, given = fold.train, fold.train
+        if isinstance(every, StoredRows):
+            # What starts the steps on all rows is found on some of them.
+            given = self._few(every)
+        values, weight, place = given.unique()
+        rows = Rows.of(values, weight, n_jobs=given.n_jobs)
+        is_stored = isinstance(every, StoredRows)
+        center, scale, constant = robust_mean_and_scale(every if is_stored else rows)
         if self.covariance_type == "spherical":
             scale = np.full_like(scale, _root_mean_square(scale, constant))
         to_units = Affine(center, scale)
@@ -272,6 +292,9 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         self.validation_score_: dict[int, float] = {}
         try:
             em = self._fit_em(parts, random_state)
+            if is_stored:
+                found, em = em, EM(self, every.through(to_units), self.max_iter)
+                em.remembered("stored", fit=lambda em: em.fit_from(found.mixture))
         except np.linalg.LinAlgError as error:
             raise ValueError(
                 "A covariance is singular: raise reg_covar, or take fewer components."
@@ -306,6 +329,9 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         next layer sees latent rows such as new ones will have.
         """
         em, place = self._leftover
+        if isinstance(em.given, StoredRows):
+            # Of several blocks, each row has next to no part in the mixture.
+            return fold.through(map_)
         rows, train = replace(em.given, n_jobs=None), fold.train
         if len(rows) < 2 * _N_FOLDS:
             return fold.through(map_)
@@ -351,6 +377,14 @@ class GaussianMixtureDestructor(HoldoutDestructor):
             return best
         every = EM(self, rows, self.max_iter)
         return every.remembered("all", fit=lambda em: em.fit_from(best.mixture))
+
+    def _few(self, rows: StoredRows) -> Rows:
+        """Return as many rows as tell the largest number of components, in memory."""
+        numbers = numbers_to_try(self.n_components, len(rows), rows.n_features)
+        # Of which some are held out.
+        n_rows = n_telling(numbers[-1], rows) / (1.0 - self.validation_fraction)
+        n_rows = min(max(n_rows, _N_DRAWN), _MOST_DRAWN / rows.n_features)
+        return rows.few(int(n_rows), 0)
 
     def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
         if isinstance(self.n_components, Integral):

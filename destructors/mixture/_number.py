@@ -141,7 +141,7 @@ class Numbers(Task):
         assert fold.validation is not None
         n_components = min(self.numbers[choice], len(fold.train))
         # Rows stand in random order.
-        train = fold.train.take(slice(_n_rows(n_components, fold.train)))
+        train = fold.train.take(slice(n_telling(n_components, fold.train)))
         em = self.start(train, n_components, before)
         held_out = criterion = em.score(fold.validation)
         # Of a row farther out than any mixture of the training rows reaches, a wider
@@ -152,7 +152,7 @@ class Numbers(Task):
         return [Trial(em, (fold, em), Scores(em.lower_bound, held_out, criterion))]
 
 
-def _n_rows(n_components: int, rows: Rows) -> int:
+def n_telling(n_components: int, rows: Rows) -> int:
     """Return how many rows tell what so many components are worth."""
     d = rows.n_features
     n_parameters = n_components * (1 + d + d * (d + 1) // 2)

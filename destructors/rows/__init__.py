@@ -9,6 +9,7 @@ from destructors.rows._moments import (
     repeat_rows,
     robust_mean_and_scale,
 )
+from destructors.rows._open import RowBlocks, open_rows
 from destructors.rows._rows import CONTINUOUS, INTEGER, Fold, Rows, make_splits
 from destructors.rows._running import (
     as_interrupt,
@@ -18,6 +19,8 @@ from destructors.rows._running import (
     time_limit,
 )
 from destructors.rows._splits import fold_rows, split_rows
+from destructors.rows._stored import StoredRows
+from destructors.rows._write import write_rows
 
 __all__ = [
     "CONTINUOUS",
@@ -25,8 +28,10 @@ __all__ = [
     "Fold",
     "KnownFolds",
     "Memo",
+    "RowBlocks",
     "Rows",
     "Store",
+    "StoredRows",
     "as_interrupt",
     "digest",
     "fold_rows",
@@ -37,10 +42,12 @@ __all__ = [
     "map_threads",
     "mean_and_scale",
     "memo",
+    "open_rows",
     "remember",
     "repeat_rows",
     "robust_mean_and_scale",
     "split_rows",
     "stop_all",
     "time_limit",
+    "write_rows",
 ]

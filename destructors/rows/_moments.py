@@ -87,9 +87,8 @@ def robust_mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
         if not len(todo):
             break
         part, m, s = rows.columns(todo), mean[todo], scale[todo]
-        inside = np.abs(part.values - m) <= _WINSOR * s
-        low = np.min(part.values, axis=0, where=inside, initial=np.inf)
-        high = np.max(part.values, axis=0, where=inside, initial=-np.inf)
+        lows, highs = part.sum(_ends_inside, m, s)
+        low, high = np.min(lows, axis=0), np.max(highs, axis=0)
         first, second = (total / rows.total for total in part.sum(_winsorised, m, s))
         spread = np.sqrt(np.maximum(second - first**2, 0.0))
         new = np.maximum(s * spread, reach[todo] / _FARTHEST + _SMALLEST)
@@ -99,6 +98,17 @@ def robust_mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
         todo = todo[falls]
         mean[todo], scale[todo] = moved[falls], new[falls]
     return mean, scale, constant
+
+
+@np.errstate(over="ignore")
+def _ends_inside(
+    rows: Rows, mean: NDArray, scale: NDArray
+) -> tuple[list[NDArray], list[NDArray]]:
+    """Return smallest and largest values that are not drawn in, of each block."""
+    inside = np.abs(rows.values - mean) <= _WINSOR * scale
+    low = np.min(rows.values, axis=0, where=inside, initial=np.inf)
+    high = np.max(rows.values, axis=0, where=inside, initial=-np.inf)
+    return [low], [high]
 
 
 @np.errstate(over="ignore")

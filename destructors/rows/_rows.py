@@ -17,13 +17,12 @@ from destructors.maps._map import hash_parts
 from destructors.rows._digest import digest
 from destructors.rows._running import map_threads
 from destructors.rows._splits import fold_rows, hash_roughly, split_rows
+from destructors.rows._weights import Size, scale_weights, size_of_weights
 
 # Kinds of columns; a positive number is that of the codes of a categorical one.
 CONTINUOUS, INTEGER = 0, -1
 # Rows of a block: part of what a sum is, not of where it is taken.
-_BLOCK_ROWS = 65_536
-# The least share of the weight that a row has.
-_RAREST = 2.0**-30
+BLOCK_ROWS = 65_536
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +109,10 @@ class Rows:
         """Return a hash of all that a fit can depend on: the same in every process."""
         return self._digest
 
+    def digest_of(self, part: str) -> bytes:
+        """Return a hash of one thing that is known of each row, such as "values"."""
+        return digest(getattr(self, part))
+
     # ------------------------------------------------------------------ two ways
 
     def sum(
@@ -139,14 +142,14 @@ class Rows:
 
         def of_block(place: int) -> Any:
             block = self
-            if len(self) > _BLOCK_ROWS:
-                start = place * _BLOCK_ROWS
-                block = self.take(slice(start, start + _BLOCK_ROWS))
+            if len(self) > BLOCK_ROWS:
+                start = place * BLOCK_ROWS
+                block = self.take(slice(start, start + BLOCK_ROWS))
             known = () if each is None else (each[place],)
             return statistic(block, *known, *state)
 
-        places = range(max(1, -(-len(self) // _BLOCK_ROWS)))
-        return reduce(_add, map_threads(of_block, places, self.n_jobs))
+        places = range(max(1, -(-len(self) // BLOCK_ROWS)))
+        return reduce(add, map_threads(of_block, places, self.n_jobs))
 
     def through(self, map_: Map) -> "Rows":
         """Return the rows after a map."""
@@ -170,7 +173,21 @@ class Rows:
         """
         return replace(self, values=values, log_det=self.log_det + log_det, names=None)
 
+    def column_samples(self) -> list[tuple[NDArray, NDArray | None]]:
+        """Return a sample of each column by itself: its values, and their weights.
+
+        What is fitted to one column at a time sees it by this. In memory these are all
+        rows as they are. Of rows that are not, they are quantile points, which add up
+        over blocks. One way for both would cost digits here, and time: points of
+        65,536 rows know quantiles to 1e-4, and are made by the sort that is to follow.
+        """
+        return [(column, self.weight) for column in self.values.T]
+
     # ------------------------------------------------------------------ parts
+
+    def head(self, n_rows: int) -> NDArray:
+        """Return the values of the first rows."""
+        return self.values[:n_rows]
 
     def take(self, index: Any) -> "Rows":
         """Return some of the rows."""
@@ -182,6 +199,15 @@ class Rows:
             context=None if self.context is None else self.context[index],
             kept=None,
         )
+
+    def select(self, test: Callable[["Rows"], NDArray]) -> "Rows":
+        """Return the rows for which ``test(block)`` is true, itself if all are."""
+        index = test(self)
+        return self if index.all() else self.take(index)
+
+    def after(self, step: Callable[["Rows"], "Rows"]) -> "Rows":
+        """Return ``step(block)`` of each block, which has as many rows and columns."""
+        return step(self)
 
     def draw(self, n_rows: int, seed: int, along: NDArray | None = None) -> NDArray:
         """Return which rows are among so many different ones, drawn by content.
@@ -211,9 +237,17 @@ class Rows:
             return np.ones(len(self), dtype=bool)
         return hashes < distinct[n_rows]
 
-    def weighted(self, weight: NDArray) -> "Rows":
-        """Return the rows under non-negative weights, without those of weight zero."""
-        weight = _countable(weight)
+    def weighted(self, weight: NDArray, size: Size | None = None) -> "Rows":
+        """Return the rows under non-negative weights, without those of weight zero.
+
+        Parameters
+        ----------
+        weight : ndarray of shape (n_rows,)
+            Their weights.
+        size : Size, default=None
+            That of the weights of all rows, where these are a part of them.
+        """
+        weight = scale_weights(weight, size or size_of_weights(weight))
         rows, kept = replace(self, weight=weight), weight > 0
         return rows if kept.all() else replace(rows.take(kept), kept=kept)
 
@@ -297,7 +331,7 @@ class Fold:
 
     def through(self, map_: Map) -> "Fold":
         """Return both parts after a map."""
-        return self.each(Rows.through, map_)
+        return self.each(lambda rows: rows.through(map_))
 
     def digest(self) -> bytes:
         """Return a hash of both parts: the same in every process."""
@@ -354,27 +388,8 @@ def _along(least: np.ufunc, X: NDArray) -> NDArray:
     return least.reduce(np.concatenate([parts, X[tall:]]), axis=0)
 
 
-def _countable(weight: NDArray) -> NDArray:
-    """Return weights that sums, shares and quantiles can tell apart.
-
-    Weights count rows. A positive one is taken for a row in 2**30 at least: no table in
-    memory has a rarer one, and next to shares of less, squares of what is left have no
-    digits. A sum beyond 2**53, more rows than float64 can count, or below 2**-20, next
-    to none, is brought there by a power of two. All others stay what they are, to the
-    last bit.
-    """
-    largest = weight.max(initial=0.0)
-    if not largest > 0:
-        return weight
-    exponent = int(np.frexp(largest)[1])
-    scaled = np.ldexp(weight, -exponent)
-    total = float(scaled.sum())
-    scaled = np.where(weight > 0, np.maximum(scaled, _RAREST * total), 0.0)
-    size = exponent + int(np.frexp(total)[1])
-    return np.ldexp(scaled, exponent + int(np.clip(size, -20, 53)) - size)
-
-
-def _add(total: Any, part: Any) -> Any:
+def add(total: Any, part: Any) -> Any:
+    """Return the sum of two statistics: each thing of a tuple by itself."""
     if isinstance(total, tuple):
-        return tuple(map(_add, total, part))
+        return tuple(map(add, total, part))
     return total + part

@@ -45,11 +45,12 @@ def columns_units(X: NDArray, sample_weight: NDArray | None) -> NDArray:
     """Return middle and unit of each column, and the power of two by which it is
     multiplied first, so that differences are inside float64.
     """
-    return np.transpose([_unit(column, sample_weight) for column in X.T])
+    return np.transpose([column_unit(column, sample_weight) for column in X.T])
 
 
-def _unit(column: NDArray, weight: NDArray | None) -> tuple[float, float, float]:
-    """Return the median, and the median distance of those apart from it.
+def column_unit(column: NDArray, weight: NDArray | None) -> tuple[float, float, float]:
+    """Return the median, the median distance of those apart from it, and a factor; see
+    `columns_units`.
 
     A number that fills most of the column, and a few that are far from all others,
     leave the distances of the others as they are.

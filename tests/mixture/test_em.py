@@ -269,7 +269,7 @@ def test_components_that_die_late_leave_the_prior_in_order(
 
 
 def test_many_rows_are_summed_by_blocks_for_any_number_of_threads(X, monkeypatch):
-    monkeypatch.setattr("destructors.rows._rows._BLOCK_ROWS", 100)
+    monkeypatch.setattr("destructors.rows._rows.BLOCK_ROWS", 100)
 
     def fit(n_jobs):
         rows = Rows.of(X, n_jobs=n_jobs)

@@ -18,10 +18,24 @@ from destructors._compat import (
     check_sample_weight,
     fit_scope,
 )
+from destructors.base._blocks import (
+    in_turn,
+    load_blocks,
+    refuse_stored,
+    score_blocks,
+)
 from destructors.base_distributions import StandardNormal
 from destructors.maps import Density, Map, Schema
 from destructors.maps._blocks import in_blocks
-from destructors.rows import Fold, Rows, as_interrupt, map_threads, remember, time_limit
+from destructors.rows import (
+    Fold,
+    RowBlocks,
+    Rows,
+    as_interrupt,
+    map_threads,
+    remember,
+    time_limit,
+)
 from destructors.table import (
     Categorical,
     check_columns,
@@ -29,8 +43,6 @@ from destructors.table import (
     read_latent,
     read_rows,
 )
-
-__all__ = ["Destructor", "HoldoutDestructor"]
 
 
 class Destructor(TransformerMixin, DensityMixin, CallbackEstimator, metaclass=ABCMeta):
@@ -98,6 +110,9 @@ class Destructor(TransformerMixin, DensityMixin, CallbackEstimator, metaclass=AB
     _min_samples: ClassVar[int] = 2
     _min_features: ClassVar[int] = 1
 
+    # Whether it is fitted to rows of which a few blocks at a time are in memory: to
+    # sums over them. What is made of layers leaves it to these.
+    _takes_stored: ClassVar[bool] = False
     # Whether it is fitted on rows with missing values.
     _may_miss: ClassVar[bool] = False
     # Whether the map may be a `Surjection`, or begin with one.
@@ -143,7 +158,7 @@ class Destructor(TransformerMixin, DensityMixin, CallbackEstimator, metaclass=AB
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training data, finite.
+            Training data, finite; or what `destructors.open_rows` returns.
         y : Ignored
             Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -161,7 +176,8 @@ class Destructor(TransformerMixin, DensityMixin, CallbackEstimator, metaclass=AB
             If ``X`` is not a finite two-dimensional array of numbers with enough rows
             and columns, or a weight is negative, or all are zero.
         TypeError
-            If ``X`` is sparse.
+            If ``X`` is sparse, or rows of `destructors.open_rows` are several blocks
+            and this class is fitted to rows in memory.
 
         Warns
         -----
@@ -215,6 +231,8 @@ class Destructor(TransformerMixin, DensityMixin, CallbackEstimator, metaclass=AB
                 f"{type(self).__name__} needs at least {self._min_features} features "
                 f"(columns), got {d} feature(s)."
             )
+        if not self._takes_stored:
+            refuse_stored(self, fold)
         self.n_features_in_ = d
         self.base_distribution_ = StandardNormal(d)
         seed = getattr(self, "random_state", _NO_SEED)
@@ -252,15 +270,15 @@ class Destructor(TransformerMixin, DensityMixin, CallbackEstimator, metaclass=AB
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data.
+            Data; or what `destructors.open_rows` returns.
 
         Returns
         -------
         Z : ndarray of shape (n_samples, n_features)
-            Latent rows; they follow ``base_distribution_`` as far as the model is
-            right.
+            Latent rows, or an iterator over them, block by block; they follow
+            ``base_distribution_`` as far as the model is right.
         """
-        return self.transform_and_log_det(X)[0]
+        return in_turn(self, X, lambda rows: self.transform_and_log_det(rows)[0])
 
     def inverse_transform(self, X: ArrayLike) -> Any:
         """Map latent rows back to data: the exact inverse of `transform`.
@@ -268,14 +286,17 @@ class Destructor(TransformerMixin, DensityMixin, CallbackEstimator, metaclass=AB
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Latent rows.
+            Latent rows; or what `destructors.open_rows` returns.
 
         Returns
         -------
         X_original : ndarray or DataFrame of shape (n_samples, n_features)
-            Data: a frame with the names and dtypes of the training data if it was one.
+            Data: a frame with the names and dtypes of the training data if it was one;
+            or an iterator over it, block by block.
         """
-        return self.inverse_and_log_det(X)[0]
+        return in_turn(
+            self, X, lambda rows: self.inverse_and_log_det(rows)[0], is_latent=True
+        )
 
     def transform_and_log_det(self, X: ArrayLike) -> tuple[NDArray, NDArray]:
         """Map data to the latent space, with the log-determinant of the Jacobian.
@@ -320,14 +341,15 @@ class Destructor(TransformerMixin, DensityMixin, CallbackEstimator, metaclass=AB
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data.
+            Data; or what `destructors.open_rows` returns.
 
         Returns
         -------
         log_density : ndarray of shape (n_samples,)
-            ``log p(x)``; the score of a row does not depend on the other rows.
+            ``log p(x)``, or an iterator over it, block by block; the score of a row
+            does not depend on the other rows.
         """
-        return self._logpdf(X)
+        return in_turn(self, X, self._logpdf)
 
     def score(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
@@ -337,17 +359,20 @@ class Destructor(TransformerMixin, DensityMixin, CallbackEstimator, metaclass=AB
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data.
+            Data; or what `destructors.open_rows` returns.
         y : Ignored
             Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows in the mean.
+            Weights of the rows in the mean. Those of `destructors.open_rows` have
+            theirs.
 
         Returns
         -------
         score : float
             The (weighted) mean of `score_samples`: larger is better.
         """
+        if isinstance(X, RowBlocks):
+            return score_blocks(self, X, sample_weight)
         scores = self.score_samples(X)
         weight = sample_weight
         if weight is not None:
@@ -436,6 +461,8 @@ class Destructor(TransformerMixin, DensityMixin, CallbackEstimator, metaclass=AB
     ) -> Rows:
         """Validate what `fit` is given; drop the rows of weight zero."""
         resumes = getattr(self, "warm_start", False) and "map_" in vars(self)
+        if isinstance(X, RowBlocks) and context is None:
+            return load_blocks(self, X, sample_weight, reset=not resumes)
         if not resumes:
             self._schema = learn_schema(self, X, self._categorical(X), sample_weight)
         values = read_rows(self, X, reset=not resumes, may_miss=self._may_miss)
@@ -450,6 +477,8 @@ class Destructor(TransformerMixin, DensityMixin, CallbackEstimator, metaclass=AB
         context: NDArray | None = None,
     ) -> Rows:
         """Validate held-out rows."""
+        if isinstance(X, RowBlocks) and context is None:
+            return load_blocks(self, X, sample_weight, reset=False)
         values = read_rows(self, X, reset=False, name="X_val", may_miss=self._may_miss)
         return self._as_rows(values, sample_weight, context, "sample_weight_val")
 
@@ -524,71 +553,6 @@ class Destructor(TransformerMixin, DensityMixin, CallbackEstimator, metaclass=AB
 
     def _run(self, function: Any, blocks: Any) -> Any:
         return map_threads(function, blocks, getattr(self, "n_jobs", None))
-
-
-class HoldoutDestructor(Destructor):
-    """Base of the destructors that choose or stop by held-out rows.
-
-    They take such rows in `fit` (``X_val``), and a stack gives them those it has: both
-    arrive as ``fold.validation``. Where it is None, a learner holds rows out itself::
-
-        if fold.validation is None:
-            [fold] = fold.train.split(None, 0.1, random_state.randint(2**31 - 1))
-
-    (`destructors.rows.Rows.split`; equal rows stay together). In a stack whose depth is
-    chosen by cross-validation, layers are fitted again on all rows in the end, without
-    validation rows: ``_refit_params(fitted)`` may return the parameters by which such a
-    fit does what those on the folds have found best.
-    """
-
-    def fit(
-        self,
-        X: ArrayLike,
-        y: Any = None,
-        *,
-        sample_weight: ArrayLike | None = None,
-        X_val: ArrayLike | None = None,
-        sample_weight_val: ArrayLike | None = None,
-    ) -> Self:
-        """Fit the map to data.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training data, finite.
-        y : Ignored
-            Not used, present for API consistency by convention.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows. Integer weights equal repeated rows.
-        X_val : array-like of shape (n_val_samples, n_features), default=None
-            Held-out data, to choose and to stop by. If given, all of ``X`` is trained
-            on, and nothing is held out of it.
-        sample_weight_val : array-like of shape (n_val_samples,), default=None
-            Weights of the held-out rows.
-
-        Returns
-        -------
-        self : object
-            The fitted destructor. Where a fit fails or is interrupted before anything
-            is learned, the destructor is what it was before.
-
-        Raises
-        ------
-        ValueError
-            If an input is not a finite two-dimensional array of numbers with enough
-            rows and columns, or a weight is negative, or all are zero, or nothing can
-            be held out because all rows are equal.
-        TypeError
-            If ``X`` is sparse.
-        """
-        with self._fitting() as learner:
-            train, validation = learner._read_training(X, sample_weight), None
-            if X_val is None and sample_weight_val is not None:
-                raise ValueError("sample_weight_val is given without X_val.")
-            if X_val is not None:
-                validation = learner._read_validation(X_val, sample_weight_val)
-            learner._fit_rows(Fold(train, validation))
-        return self
 
 
 _NO_SEED = object()

@@ -1,0 +1,109 @@
+"""Fits to tables that are not in memory: seconds, megabytes and held-out nats."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from destructors import write_rows
+
+__all__ = ["LARGER", "WAYS", "measure_larger"]
+
+# Of each model, how it is made. Few layers: one costs what another does; where these
+# turn must not hang on the last digits of what was learned before, to be compared.
+LARGER = {
+    "GaussianCopula": "GaussianCopula(n_jobs={n_jobs})",
+    "RBIG": "RBIG(max_iter=5, rotation='random', n_jobs={n_jobs}, random_state=0)",
+}
+# Files, whether they are read into memory first, and threads.
+WAYS = {
+    "npy": (".npy", "no", 1),
+    "npy, 2 threads": (".npy", "no", 2),
+    "parquet": (".parquet", "no", 1),
+    "memory": (".npy", "yes", 1),
+}
+_N_COLUMNS, _N_HELD_OUT = 10, 50_000
+
+# In a process of its own, whose memory is that of the fit.
+_FIT = """
+import json, re, sys
+from time import perf_counter, process_time
+import numpy as np
+from destructors import GaussianCopula, RBIG, open_rows
+def peak():
+    # That of getrusage begins with what the process was started from has taken.
+    status = open("/proc/self/status").read()
+    return int(re.search("VmHWM:(.*)kB", status)[1]) / 1024
+path, held_out, in_memory = sys.argv[1:]
+X = open_rows(path, scratch=path.rpartition("/")[0])
+before = peak()
+if in_memory == "yes":
+    X = np.concatenate(list(X))
+model = {model}
+wall, cpu = perf_counter(), process_time()
+model.fit(X)
+found = dict(seconds=perf_counter() - wall, cpu=process_time() - cpu)
+found |= dict(start_MB=before, peak_MB=peak(), nats=model.score(np.load(held_out)))
+print(json.dumps(found | dict(bits=model.map_.digest().hex()[:8])))
+"""
+
+
+def measure_larger(
+    model: str, n_rows: int, ways: Sequence[str] = tuple(WAYS)
+) -> list[dict[str, Any]]:
+    """Fit to a table of 10 columns in several ways.
+
+    Parameters
+    ----------
+    model : str
+        One of `LARGER`.
+    n_rows : int
+        Number of rows.
+    ways : sequence of str
+        Some of `WAYS`.
+
+    Returns
+    -------
+    found : list of dict
+        For each way, wall and CPU seconds, megabytes that are resident after the
+        imports and at the peak, mean log density of 50,000 new rows, and the first
+        digits of a hash of what was learned. Fits to disk have to agree in these.
+    """
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        held_out = Path(name) / "held_out.npy"
+        np.save(held_out, _draw(_N_HELD_OUT, np.random.default_rng(1)))
+        for suffix in {WAYS[way][0] for way in ways}:
+            write_rows(Path(name, "rows" + suffix), _blocks(n_rows))
+        for way in ways:
+            suffix, in_memory, n_jobs = WAYS[way]
+            code = _FIT.format(model=LARGER[model].format(n_jobs=n_jobs))
+            arguments = [str(Path(name, "rows" + suffix)), str(held_out), in_memory]
+            done = subprocess.run(
+                [sys.executable, "-c", code, *arguments],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            found = json.loads(done.stdout)
+            rows.append({"model": model, "rows": n_rows, "from": way, **found})
+    return rows
+
+
+def _blocks(n_rows: int) -> Iterator[NDArray]:
+    rng = np.random.default_rng(0)
+    for start in range(0, n_rows, 100_000):
+        yield _draw(min(100_000, n_rows - start), rng)
+
+
+def _draw(n_rows: int, rng: np.random.Generator) -> NDArray:
+    x = rng.gamma(2.0, size=(n_rows, _N_COLUMNS // 2))
+    return np.c_[x, np.sin(x) + rng.normal(scale=0.2, size=x.shape)]

@@ -1,0 +1,161 @@
+"""What a destructor does with rows that are read block by block."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from destructors.rows import Fold, RowBlocks, Rows, StoredRows
+from destructors.table import check_columns
+
+# Those that may be fitted to rows of which a few blocks are in memory, for messages:
+# stacks, and layers of such.
+FITTED_TO_BLOCKS = (
+    "GaussianCopula",
+    "RBIG",
+    "GaussianMixtureDestructor",
+    "DestructorPipeline",
+    "IterativeDestructor",
+    "Standardize",
+    "Whitening",
+    "PCARotation",
+    "RandomRotation",
+    "FixedRotation",
+    "SplineGaussianizer",
+    "HistogramGaussianizer",
+    "RationalQuadraticGaussianizer",
+    "BoundedSupport",
+    "NormalCDF",
+)
+
+
+def load_blocks(
+    estimator: Any, X: RowBlocks, sample_weight: Any, *, reset: bool
+) -> Rows:
+    """Return validated rows to learn from.
+
+    Parameters
+    ----------
+    estimator : Destructor
+        Whom they are given to.
+    X : RowBlocks
+        The blocks.
+    sample_weight : object
+        What `fit` was given as weights, which is an error.
+    reset : bool
+        Whether these are the training rows.
+
+    Returns
+    -------
+    rows : Rows
+    """
+    _refuse_weights(sample_weight)
+    if reset:
+        estimator.n_features_in_ = X.n_features
+        if X.names is not None:
+            estimator.feature_names_in_ = np.array(X.names, dtype=object)
+    _check_blocks(estimator, X)
+    rows = X.load(getattr(estimator, "n_jobs", None))
+    if len(rows) < estimator._min_samples:
+        raise ValueError(
+            f"Found {len(rows)} row(s) in the table while a minimum of "
+            f"{estimator._min_samples} is required by {type(estimator).__name__}."
+        )
+    if reset:
+        check_columns(rows)
+    return rows
+
+
+def refuse_stored(estimator: Any, fold: Fold) -> None:
+    """Raise TypeError if rows are not in memory."""
+    if not any(isinstance(rows, StoredRows) for rows in (fold.train, fold.validation)):
+        return
+    raise TypeError(
+        f"{type(estimator).__name__} is fitted to rows in memory, not to several "
+        "blocks of open_rows. Give it as many rows as fit, as in "
+        "np.concatenate(list(islice(rows, 10))): what it has learned scores and "
+        f"transforms any number. Fitted to blocks are {', '.join(FITTED_TO_BLOCKS)}."
+    )
+
+
+def in_turn(
+    estimator: Any, X: Any, function: Callable[[Any], Any], *, is_latent: bool = False
+) -> Any:
+    """Return what a function makes of rows; of rows that are read block by block, an
+    iterator over what it makes of the blocks.
+
+    That is written to a file by `write_rows`, rather than by a parameter of each
+    method: scikit-learn takes further parameters of ``transform`` for metadata.
+    """
+    if not isinstance(X, RowBlocks):
+        return function(X)
+    check_is_fitted(estimator)
+    _check_blocks(estimator, X, is_latent=is_latent)
+    return (function(Rows.of(values)) for values in X)
+
+
+def score_blocks(estimator: Any, X: RowBlocks, sample_weight: Any) -> float:
+    """Return the mean log density of rows that are read block by block, in nats."""
+    _refuse_weights(sample_weight)
+    check_is_fitted(estimator)
+    _check_blocks(estimator, X)
+    total = mass = 0.0
+    for values, weight in X.weighted_blocks():
+        weights = np.ones(len(values)) if weight is None else weight
+        total += float(estimator._logpdf(Rows.of(values)) @ weights)
+        mass += float(weights.sum())
+    if not mass > 0:
+        raise ValueError("All weights are zero.")
+    return total / mass
+
+
+def _check_blocks(estimator: Any, X: RowBlocks, *, is_latent: bool = False) -> None:
+    """Refuse blocks of other columns than an estimator was fitted to.
+
+    Parameters
+    ----------
+    estimator : Destructor
+        Whom they are given to.
+    X : RowBlocks
+        The blocks.
+    is_latent : bool, default=False
+        Whether they are latent rows, whose names do not count.
+
+    Raises
+    ------
+    ValueError
+        If number or names of the columns are others.
+    TypeError
+        If the estimator knows categories, which are no numbers.
+    """
+    owner, d = type(estimator).__name__, estimator.n_features_in_
+    schema, base = estimator._schema, getattr(estimator, "base_distribution_", None)
+    is_coded = schema is not None and (schema.kinds > 0).any()
+    if is_coded or (base is not None and base.n_categories.any()):
+        raise TypeError(
+            f"{owner} knows categories, and open_rows reads numbers only. Give it "
+            "tables in memory, one after the other."
+        )
+    if X.n_features != d:
+        raise ValueError(
+            f"The rows have {X.n_features} features, but {owner} is expecting {d} "
+            "features as input."
+        )
+    names = getattr(estimator, "feature_names_in_", None)
+    if is_latent or names is None or X.names is None or X.names == tuple(names):
+        return
+    raise ValueError(
+        "The columns must be those of fit, in the same order: "
+        f"{', '.join(names[:10])}; got {', '.join(X.names[:10])}. "
+        "Name them in open_rows(..., columns=...)."
+    )
+
+
+def _refuse_weights(sample_weight: Any) -> None:
+    """Raise ValueError if weights are given beside blocks."""
+    if sample_weight is not None:
+        raise ValueError(
+            "Weights of rows that are read block by block are named where they are "
+            "opened: open_rows(..., weight=...)."
+        )
