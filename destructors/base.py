@@ -18,6 +18,7 @@ from destructors._compat import (
     check_sample_weight,
     fit_scope,
 )
+from destructors._inspection_mixin import InspectionMixin
 from destructors.base_distributions import StandardNormal
 from destructors.maps import Density, Map, Schema
 from destructors.maps._blocks import in_blocks
@@ -35,6 +36,7 @@ __all__ = ["Destructor", "HoldoutDestructor"]
 
 class Destructor(
     CallbackSupportMixin,
+    InspectionMixin,
     TransformerMixin,
     DensityMixin,
     BaseEstimator,
@@ -47,8 +49,7 @@ class Destructor(
 
     .. math:: \log p(x) = \log p_{base}(T(x)) + \log |\det J_T(x)|.
 
-    A subclass implements one private hook and nothing else; validation, weights,
-    scoring, sampling and saving are done here.
+    A subclass implements one private hook; all else is done here.
 
     ``_fit(fold, random_state) -> Map``
         learns from `destructors.rows.Fold`, sets the fitted attributes that a user
@@ -58,10 +59,9 @@ class Destructor(
         map is applied. A flexible layer destroys its own training rows more than it
         will destroy new ones; it returns rows mapped by copies that did not see them
 
-    Weights in a fold are positive (rows of weight zero are already gone) or None;
-    ``random_state`` is a ``RandomState``, or None for a destructor without that
-    parameter. A map that does not end on the standard normal sets
-    ``base_distribution_`` in ``_fit``.
+    Weights in a fold are positive (rows of weight zero are gone) or None;
+    ``random_state`` is a ``RandomState``, or None without that parameter. A map that
+    does not end on the standard normal sets ``base_distribution_`` in ``_fit``.
 
     Attributes
     ----------
@@ -426,8 +426,8 @@ class Destructor(
         names = check_feature_names_in(self, input_features)
         if self.map_.feature_wise:
             return names
-        prefix = type(self).__name__.lower()
-        return np.asarray([f"{prefix}{j}" for j in range(len(names))], dtype=object)
+        own = type(self).__name__.lower()
+        return np.array([f"{own}{j}" for j in range(len(names))], dtype=object)
 
     def __sklearn_is_fitted__(self) -> bool:
         return "map_" in vars(self)
