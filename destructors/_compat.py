@@ -12,6 +12,7 @@ from typing import Any
 from sklearn import get_config
 from sklearn.callback import CallbackSupportMixin
 from sklearn.callback._callback_support import callback_management_context
+from sklearn.callback._transport import close_listener, open_listener, send
 from sklearn.utils._indexing import _get_column_indices as get_column_indices
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock

@@ -22,7 +22,7 @@ from destructors._inspection_mixin import InspectionMixin
 from destructors.base_distributions import StandardNormal
 from destructors.maps import Density, Map, Schema
 from destructors.maps._blocks import in_blocks
-from destructors.rows import Fold, Rows, as_interrupt, map_threads, remember, time_limit
+from destructors.rows import Fold, Rows, as_interrupt, limited, map_threads, remember
 from destructors.table import (
     Categorical,
     check_columns,
@@ -190,7 +190,7 @@ class Destructor(
         if not getattr(self, "warm_start", False):
             learner._forget()
         try:
-            with fit_scope(self), time_limit(None):
+            with fit_scope(self), limited(self):
                 yield learner
         except SystemError as error:
             raise as_interrupt(error) from None
@@ -227,8 +227,7 @@ class Destructor(
         random_state = None if seed is _NO_SEED else check_random_state(seed)
         self._onwards = onwards
         try:
-            limit = getattr(self, "max_time", None)
-            with time_limit(limit), remember(self, fold, random_state) as memo:
+            with limited(self), remember(self, fold, random_state) as memo:
                 if not memo.restore(self, random_state):
                     with memo.keeping(self, random_state):
                         self.map_ = self._fit(fold, random_state)

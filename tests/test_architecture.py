@@ -39,7 +39,8 @@ FLOORS = [
     {"compose"},
     {"flows"},
     {"estimators"},
-    {"inspection", "information", "callbacks", "datasets", "testing"},
+    {"inspection", "information", "datasets", "testing"},
+    {"callbacks"},
     {"command"},
     {"__main__"},
 ]

@@ -118,7 +118,7 @@ class LikelihoodDisplay:
             self.stops_.append(axis.axvline(stop, color=REFERENCE, linestyle=":"))
             axis.set_xlabel(f"{noun}s (stopped at {stop:,})")
             axis.set_ylabel(
-                "mean log density (nats)" if noun == "layer" else "gain (nats)"
+                "gain (nats)" if noun == "tree" else "mean log density (nats)"
             )
             axis.xaxis.get_major_locator().set_params(integer=True)
             axis.legend(frameon=False)

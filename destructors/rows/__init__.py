@@ -13,6 +13,7 @@ from destructors.rows._rows import CONTINUOUS, INTEGER, Fold, Rows, make_splits
 from destructors.rows._running import (
     as_interrupt,
     is_over,
+    limited,
     map_threads,
     stop_all,
     time_limit,
@@ -33,6 +34,7 @@ __all__ = [
     "hash_again",
     "hash_rows",
     "is_over",
+    "limited",
     "make_splits",
     "map_threads",
     "mean_and_scale",
