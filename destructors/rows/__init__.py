@@ -2,7 +2,7 @@
 
 from destructors.maps._hash import hash_again, hash_rows
 from destructors.rows._digest import digest
-from destructors.rows._folds import KnownFolds
+from destructors.rows._folds import known_folds
 from destructors.rows._memo import Memo, Store, memo, remember
 from destructors.rows._moments import (
     mean_and_scale,
@@ -24,7 +24,6 @@ __all__ = [
     "CONTINUOUS",
     "INTEGER",
     "Fold",
-    "KnownFolds",
     "Memo",
     "Rows",
     "Store",
@@ -34,6 +33,7 @@ __all__ = [
     "hash_again",
     "hash_rows",
     "is_over",
+    "known_folds",
     "limited",
     "make_splits",
     "map_threads",

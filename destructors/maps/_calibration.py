@@ -1,18 +1,21 @@
 """Scores of rows that were held out, and how many of them are as low as others."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from destructors.maps._map import Data
 
 # Weights are sums in another order when rows are.
 _ROUNDING = 1e-9
 
 
-class Calibration(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Calibration(Data):
     """Scores of held-out rows, smallest first.
 
-    Attributes
+    Parameters
     ----------
     scores : ndarray of shape (n_samples,)
         The scores.
@@ -28,6 +31,16 @@ class Calibration(NamedTuple):
         """Sort scores."""
         order = np.argsort(scores, kind="stable")
         return cls(scores[order], np.concatenate([[0.0], np.cumsum(weight[order])]))
+
+    def is_valid(self) -> bool:
+        """Return whether both are in order, and as many as they should be."""
+        return bool(
+            self.scores.ndim == self.mass.ndim == 1
+            and len(self.mass) == len(self.scores) + 1 > 1
+            and (np.diff(self.scores) >= 0).all()
+            and self.mass[0] == 0.0
+            and (np.diff(self.mass) >= 0).all()
+        )
 
     def threshold(self, share: float) -> float:
         """Return the score below which this share of the rows is."""
