@@ -9,6 +9,9 @@ from sklearn.utils.validation import check_is_fitted
 from destructors.base import Destructor
 from destructors.inspection._table import as_html, as_text
 
+# Gains from here on are shown without decimals.
+_LARGE = 1e4
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -26,6 +29,11 @@ class Summary:
     unit : str, default="nats"
         What the objective is measured in: nats of the mean log density, or the energy
         coefficient by which domains come closer.
+
+    Notes
+    -----
+    The gain of the first layer counts from the standard normal in the units of the
+    data, which may be far off.
     """
 
     title: str
@@ -114,6 +122,9 @@ def summarize(estimator: Any) -> Summary:
         f"{type(estimator).__name__}: {n} layer{'s' * (n != 1)} of "
         f"{d} column{'s' * (d != 1)}"
     )
+    held_out: Any = getattr(estimator, "validation_score_", ())
+    if own and len(held_out) == n + 1:
+        title += f", {held_out[-1]:.4f} on held-out rows"
     kinds = tuple((name, type(layer).__name__) for name, layer in layers)
     unit = "energy" if hasattr(estimator, "divergence_") else "nats"
     known = gains("train_score_"), gains("validation_score_")
@@ -140,4 +151,6 @@ def _rise(layer: Any, name: str) -> float:
 
 
 def _signed(gain: float) -> str:
-    return "" if np.isnan(gain) else f"{gain:+.4f}"
+    if np.isnan(gain):
+        return ""
+    return f"{gain:+.4f}" if abs(gain) < _LARGE else f"{gain:+,.0f}"

@@ -21,7 +21,7 @@ from destructors.maps._combine import Along, Chain, Columns, Switch
 from destructors.maps._cube import CubeSteps, NormalToUniform
 from destructors.maps._density import Density
 from destructors.maps._dequantize import Dequantize, DequantizeCategories
-from destructors.maps._detector import Detector, MeanLogDensity
+from destructors.maps._detector import Detector
 from destructors.maps._gaussians import Gaussians
 from destructors.maps._histogram import HistogramColumns
 from destructors.maps._map import Map, Surjection
@@ -60,7 +60,6 @@ __all__ = [
     "Identity",
     "IntegerTable",
     "Map",
-    "MeanLogDensity",
     "NormalToUniform",
     "ParametricColumn",
     "Permutation",

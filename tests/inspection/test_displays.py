@@ -145,6 +145,15 @@ def test_likelihood_shows_the_scores_and_the_stop(trees):
     assert len(display.lines_) == 2
 
 
+def test_a_start_that_is_far_off_does_not_flatten_the_rest():
+    far = LikelihoodDisplay([("layer", [-9e5, -3.0, -2.0], [-9e5, -3.1, -2.5])]).plot()
+    low, high = far.axes_[0].get_ylim()
+    assert -3.3 < low < -3.1
+    assert -2.0 < high < -1.8
+    near = LikelihoodDisplay([("layer", [-4.0, -3.0, -2.0], [])]).plot()
+    assert near.axes_[0].get_ylim()[0] < -4.0
+
+
 def test_pairs_mirror_real_rows_and_samples(gaussian):
     display = PairDisplay.from_estimator(gaussian, X, n_samples=200)
     real, sampled = display.points_[1, 0], display.points_[0, 1]

@@ -20,6 +20,8 @@ def test_gains_add_up_to_the_scores():
         assert sum(gains) == pytest.approx(scores[-1] - scores[0])
     text = str(summary)
     assert text.startswith("RBIG: ")
+    held_out = f"{model.validation_score_[-1]:.4f} on held-out rows"
+    assert text.splitlines()[0].endswith(held_out)
     assert len(text.splitlines()) == model.n_iter_ + 3
     assert summary._repr_html_().count("<tr>") == model.n_iter_ + 2
 
