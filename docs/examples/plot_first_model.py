@@ -24,7 +24,8 @@ wines = load_wine(as_frame=True).data[columns].sample(frac=1.0, random_state=0)
 train, test = wines[:118], wines[118:]
 
 # %%
-# Is something odd about it? Values that repeat, mostly, as of all that was rounded.
+# Is something odd about it: values that repeat, columns that follow from others? A line
+# would say so, and what to do. There is none.
 
 destructors.describe(wines)
 
@@ -42,6 +43,7 @@ model.fit(train)
 # How it grew
 # -----------
 # With ``cv=5``, five stacks grow side by side, and their mean on held-out rows decides.
+# Layers that gained nothing in the end are dropped.
 
 display = monitor.plot()
 
