@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 
 from destructors.callbacks import LikelihoodMonitor, ProgressBar
 from destructors.compose import IterativeDestructor
+from destructors.estimators import OutlierDetector
 from destructors.flows import RBIG
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.tree import BoostedTreeDestructor
@@ -93,6 +94,14 @@ def test_a_search_records_all_of_its_fits(monitor, n_jobs):
     assert len(set(fits)) == 5
     assert not monitor._handles
     assert monitor.records[0]["within"].startswith("GridSearchCV / ")
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_each_density_of_a_detector_is_a_run(monitor, n_jobs):
+    model = RBIG(max_iter=2, early_stopping=False).set_callbacks(monitor)
+    OutlierDetector(model, n_folds=3, n_jobs=n_jobs, random_state=0).fit(X)
+    assert sorted(record["run"] for record in monitor.records) == [0, 0, 1, 1, 2, 2]
+    assert not monitor._handles
 
 
 def test_it_is_cloned_and_pickled_with_its_records(monitor):

@@ -11,7 +11,12 @@ from sklearn.preprocessing import FunctionTransformer
 import destructors
 from destructors.autoregressive import RegressionDestructor
 from destructors.command import main
-from destructors.estimators import DensityClassifier, OutlierDetector
+from destructors.estimators import (
+    DensityClassifier,
+    DensityImputer,
+    MixtureDensity,
+    OutlierDetector,
+)
 from destructors.flows import RBIG
 from destructors.linear import Whitening
 from destructors.maps import Classifier, Detector
@@ -77,6 +82,13 @@ def test_a_class_without_prior_is_kept():
     learned = model.to_classifier()
     assert learned.is_valid()
     assert set(learned.predict(rows)) == {0, 1}
+
+
+def test_of_an_imputer_the_density_comes_back(path):
+    imputer = DensityImputer(MixtureDensity(1, marginal=None), random_state=0).fit(X)
+    holed = np.where(np.eye(2, dtype=bool), np.nan, X[:2])
+    filled = again(imputer, path).predict_missing(holed)
+    np.testing.assert_array_equal(filled, imputer.transform(holed))
 
 
 def test_names_of_columns_are_checked(path):
