@@ -296,6 +296,9 @@ def test_bars_of_an_outlier_are_its_nats_by_column():
     labels = [label.get_text() for label in display.axes_[0].get_yticklabels()]
     assert labels[0] == "column 2 = 9"
     assert display.axes_[1].get_title(loc="left").startswith("p = 0.0")
+    saved = OutlierDisplay.from_estimator(detector.to_detector(), rows)
+    np.testing.assert_array_equal(saved.excess, excess)
+    assert saved.names == display.names
     again = OutlierDisplay(excess, rows).plot(n_features=2)
     assert [len(bars) for bars in again.bars_] == [2, 2]
 
