@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from destructors.maps._map import Data
 
-# Weights are sums in another order when rows are.
+# Weights are sums in another order when rows are; scores differ by as little on another
+# machine.
 _ROUNDING = 1e-9
 
 
@@ -50,5 +51,6 @@ class Calibration(Data):
 
     def p_values(self, scores: NDArray) -> NDArray:
         """Return the shares of rows that score no higher, the new row among them."""
-        place = np.searchsorted(self.scores, scores, side="right")
+        slack = _ROUNDING * (1.0 + np.abs(scores))
+        place = np.searchsorted(self.scores, scores + slack, side="right")
         return (1.0 + self.mass[place]) / (1.0 + self.mass[-1])
