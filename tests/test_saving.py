@@ -22,6 +22,7 @@ from destructors.compose import (
     as_destructor,
     make_destructor_pipeline,
 )
+from destructors.estimators import DensityClassifier, OutlierDetector
 from destructors.flows import (
     RBIG,
     AlignmentFlow,
@@ -184,6 +185,11 @@ def test_where_only_numpy_and_scipy_are_installed(tmp_path):
     rows["mixed"][:, 3] = table["when"].to_numpy()[:200]
     for name, model in models.items():
         destructors.save(model, tmp_path / f"{name}.npz")
+    named = pd.DataFrame(X, columns=["a", "b", "c"])
+    detector = OutlierDetector(n_folds=2, random_state=0).fit(named)
+    destructors.save(detector, tmp_path / "detector.npz")
+    classifier = DensityClassifier(Whitening()).fit(X, np.where(X[:, 0] > 2, "a", "b"))
+    destructors.save(classifier, tmp_path / "classifier.npz")
     np.savez(tmp_path / "numbers", X=X[:200])
     table.iloc[:200].to_pickle(tmp_path / "table.pkl")
     run_bare(
@@ -205,8 +211,15 @@ density = destructors.load("mixed.npz")
 samples = density.sample(50, random_state=0)
 assert samples.shape == (50, 4), samples.shape
 np.savez("out-mixed", scores=density.logpdf(samples))
+detector = destructors.load("detector.npz")
+excess, labels = detector.explain(X[:3]), destructors.load("classifier.npz").predict(X)
+np.savez("out-judged", p=detector.p_values(X), excess=excess, labels=labels)
 """,
     )
+    with np.load(tmp_path / "out-judged.npz") as found:
+        np.testing.assert_allclose(found["p"], detector.p_values(named[:200]))
+        np.testing.assert_allclose(found["excess"], detector.explain(named[:3]))
+        assert found["labels"].tolist() == classifier.predict(X[:200]).tolist()
     for name in NUMERIC:
         with np.load(tmp_path / f"out-{name}.npz") as found:
             model = models[name]

@@ -24,6 +24,7 @@ from destructors.base._blocks import (
     refuse_stored,
     score_blocks,
 )
+from destructors.base._inspection import InspectionMixin
 from destructors.base_distributions import StandardNormal
 from destructors.maps import Density, Map, Schema
 from destructors.maps._blocks import in_blocks
@@ -32,9 +33,9 @@ from destructors.rows import (
     RowBlocks,
     Rows,
     as_interrupt,
+    limited,
     map_threads,
     remember,
-    time_limit,
 )
 from destructors.table import (
     Categorical,
@@ -45,7 +46,13 @@ from destructors.table import (
 )
 
 
-class Destructor(TransformerMixin, DensityMixin, CallbackEstimator, metaclass=ABCMeta):
+class Destructor(
+    InspectionMixin,
+    TransformerMixin,
+    DensityMixin,
+    CallbackEstimator,
+    metaclass=ABCMeta,
+):
     r"""Base class of all density destructors: what learns a map.
 
     A destructor learns an invertible map :math:`T` from data to the samples of a known
@@ -200,7 +207,7 @@ class Destructor(TransformerMixin, DensityMixin, CallbackEstimator, metaclass=AB
         if not getattr(self, "warm_start", False):
             learner._forget()
         try:
-            with fit_scope(self), time_limit(None):
+            with fit_scope(self), limited(self):
                 yield learner
         except SystemError as error:
             raise as_interrupt(error) from None
@@ -239,8 +246,7 @@ class Destructor(TransformerMixin, DensityMixin, CallbackEstimator, metaclass=AB
         random_state = None if seed is _NO_SEED else check_random_state(seed)
         self._onwards = onwards
         try:
-            limit = getattr(self, "max_time", None)
-            with time_limit(limit), remember(self, fold, random_state) as memo:
+            with limited(self), remember(self, fold, random_state) as memo:
                 if not memo.restore(self, random_state):
                     with memo.keeping(self, random_state):
                         self.map_ = self._fit(fold, random_state)

@@ -10,6 +10,7 @@ import numpy as np
 from destructors import flows, load, save
 from destructors.datasets import read_table, write_table
 from destructors.estimators import MixtureDensity
+from destructors.maps import Density
 
 MODELS = {
     "tree-flow": flows.TreeFlow,
@@ -47,7 +48,7 @@ def fit(args: argparse.Namespace) -> None:
 
 def score(args: argparse.Namespace) -> None:
     """Print the mean log density of the rows of a table; write those of all rows."""
-    density = load(args.model)
+    density = _load_density(args.model)
     X = _match_columns(read_table(args.data), density)
     log_density = density.logpdf(X)
     error = log_density.std() / np.sqrt(len(log_density))
@@ -61,14 +62,14 @@ def score(args: argparse.Namespace) -> None:
 
 def sample(args: argparse.Namespace) -> None:
     """Draw rows from a saved density."""
-    density = load(args.model)
+    density = _load_density(args.model)
     X = density.sample(args.n_samples, random_state=args.random_state)
     write_table(X, args.output)
 
 
 def info(args: argparse.Namespace) -> None:
     """Print what a saved file holds."""
-    density = load(args.model)
+    density = _load_density(args.model)
     n_maps = len(getattr(density.map, "maps", (density.map,)))
     print(f"{density.n_features} columns, {n_maps} maps in a row.")
     print(f"Size: {args.model.stat().st_size / 1e6:,.2f} MB.")
@@ -80,6 +81,16 @@ def info(args: argparse.Namespace) -> None:
             print(f"  {column.name}: {kind}")
     if density.labels is not None:
         print(f"Domains: {', '.join(map(str, density.labels))}")
+
+
+def _load_density(path: Any) -> Density:
+    model = load(path)
+    if not isinstance(model, Density):
+        raise ValueError(
+            f"{path} holds a {type(model).__name__}, and this command takes densities: "
+            "use it in Python, by destructors.load."
+        )
+    return model
 
 
 # ---------------------------------------------------------------------- what to fit

@@ -14,10 +14,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from destructors._compat import Interval, check_sample_weight, fit_scope
 from destructors.base import Destructor
-from destructors.estimators._calibration import Calibration
 from destructors.estimators._seeded import clone_seeded
+from destructors.maps import Classifier, Schema
+from destructors.maps._calibration import Calibration
 from destructors.mixture import GaussianMixtureDestructor
-from destructors.rows import KnownFolds
+from destructors.rows import known_folds
 
 
 class DensityClassifier(ClassifierMixin, BaseEstimator):
@@ -230,7 +231,7 @@ class DensityClassifier(ClassifierMixin, BaseEstimator):
             own = codes == c
             given = None if weight is None else weight[own]
             try:
-                folds = KnownFolds.of(values[own], given, self.n_folds, seed)
+                folds = known_folds(values[own], given, self.n_folds, seed)
             except ValueError as error:
                 raise ValueError(
                     f"The class {label!r} has too few different rows for "
@@ -353,6 +354,31 @@ class DensityClassifier(ClassifierMixin, BaseEstimator):
             ``log p(x)``: of rows that are like none of those in `fit`, low.
         """
         return logsumexp(self.predict_joint_log_proba(X), axis=1)
+
+    def to_classifier(self) -> Classifier:
+        """Return what was learned, without the learner.
+
+        Returns
+        -------
+        classifier : destructors.maps.Classifier
+            It has the methods of this one, needs NumPy and SciPy only, and is what
+            `destructors.save` writes.
+
+        Raises
+        ------
+        TypeError
+            If labels are of several types.
+        """
+        check_is_fitted(self)
+        names = getattr(self, "feature_names_in_", None)
+        return Classifier(
+            tuple(density.to_density() for density in self.estimators_),
+            self.classes_,
+            self.class_prior_,
+            float(self.threshold_),
+            None if self.reject is None else self.reject_label,
+            Schema.of_named(names, self.n_features_in_),
+        )
 
     def _joint(self, values: NDArray, densities: list[Destructor]) -> NDArray:
         with np.errstate(divide="ignore"):

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from destructors._compat import StrOptions, fit_scope
 from destructors.estimators._mixture_density import MixtureDensity
+from destructors.maps import Density
 
 
 class DensityImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -126,6 +127,18 @@ class DensityImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self.strategy == "sample":
             return self.density_.sample_conditional(X, 1, self.random_state)
         return self.density_.predict_missing(X, self.strategy)
+
+    def to_density(self) -> Density:
+        """Return the density that holes are filled in from, without the learner.
+
+        Returns
+        -------
+        density : destructors.maps.Density
+            Its ``predict_missing`` and ``sample_conditional`` fill in what is missing;
+            it is what `destructors.save` writes.
+        """
+        check_is_fitted(self)
+        return self.density_.to_density()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,5 +1,6 @@
 """Find outliers by how unlikely rows are, at a rate of false alarms that one sets."""
 
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -12,11 +13,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from destructors._compat import Interval, check_sample_weight, fit_scope
 from destructors.base import Destructor
-from destructors.estimators._calibration import Calibration
-from destructors.estimators._conditional import excess_by_column, grid_of_columns
+from destructors.estimators._conditional import grid_of_columns
 from destructors.estimators._seeded import clone_seeded
 from destructors.estimators._smoothing import SmoothedMixture
-from destructors.rows import KnownFolds, Rows
+from destructors.maps import Detector, Schema
+from destructors.maps._calibration import Calibration
+from destructors.maps._excess import excess_by_column
+from destructors.maps._folds import KnownFolds, apply_by_fold
+from destructors.rows import Rows, known_folds
 
 
 class OutlierDetector(OutlierMixin, BaseEstimator):
@@ -187,7 +191,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
                 f"Only {n_different} of the rows (n_samples={len(values)}) differ: too "
                 "few to hold some out and to fit the others. Give more rows."
             )
-        return KnownFolds.of(values, weight, min(self.n_folds, n_different), seed)
+        return known_folds(values, weight, min(self.n_folds, n_different), seed)
 
     # ------------------------------------------------------------------ scoring
 
@@ -204,8 +208,9 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         scores : ndarray of shape (n_samples,)
             The lower, the stranger. That of a row does not depend on the other rows.
         """
-        values, place = self._read(X)
-        return self._score(values, place)
+        values = self._read(X)
+        score = [density.score_samples for density in self.estimators_]
+        return apply_by_fold(score, values, self._folds.place(values))
 
     def decision_function(self, X: ArrayLike) -> NDArray:
         """Return how far above the threshold the scores of rows are.
@@ -277,23 +282,36 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             In nats; large for the columns that make a row an outlier. By an integral
             over each column, along quantiles of the training rows and beyond them.
         """
-        values, place = self._read(X)
-        excess = np.empty(values.shape)
-        for k in np.unique(place):
-            score = self.estimators_[k].score_samples
-            excess[place == k] = excess_by_column(score, values[place == k], self._grid)
-        return excess
+        values = self._read(X)
+        excess = [
+            partial(excess_by_column, density.score_samples, grid=self._grid)
+            for density in self.estimators_
+        ]
+        return apply_by_fold(excess, values, self._folds.place(values))
 
-    def _read(self, X: Any) -> tuple[NDArray, NDArray]:
+    def to_detector(self) -> Detector:
+        """Return what was learned, without the learner.
+
+        Returns
+        -------
+        detector : destructors.maps.Detector
+            It has the methods of this one, needs NumPy and SciPy only, and is what
+            `destructors.save` writes.
+        """
         check_is_fitted(self)
-        values = validate_data(self, X, dtype=np.float64, order="C", reset=False)
-        return values, self._folds.place(values)
+        names = getattr(self, "feature_names_in_", None)
+        return Detector(
+            tuple(density.to_density() for density in self.estimators_),
+            self._folds,
+            self._calibration,
+            self.offset_,
+            self._grid,
+            Schema.of_named(names, self.n_features_in_),
+        )
 
-    def _score(self, values: NDArray, place: NDArray) -> NDArray:
-        scores = np.empty(len(values))
-        for k in np.unique(place):
-            scores[place == k] = self.estimators_[k].score_samples(values[place == k])
-        return scores
+    def _read(self, X: Any) -> NDArray:
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=np.float64, order="C", reset=False)
 
 
 def _fit_without(

@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 
 from destructors.base_distributions import StandardNormal
 from destructors.maps import Affine, Chain, Density, Rosenblatt
+from destructors.maps._detector import MeanLogDensity
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.rows import Rows, robust_mean_and_scale
 
@@ -52,18 +53,19 @@ class SmoothedMixture(BaseEstimator):
         ]
         d, to_units = len(scale), Affine(center, scale)
         maps = [mixture.map_, *(Chain((to_units, map_)) for map_ in smoothed)]
-        self.densities_ = [Density(map_, StandardNormal(d), d) for map_ in maps]
+        densities = [Density(map_, StandardNormal(d), d) for map_ in maps]
         # Rows of the model stand for new rows: the model has not seen them either.
         drawn = mixture.sample(_N_DRAWN, random_state=0)
-        logs = self._log_densities(drawn)
-        low, self.level_, high = np.quantile(logs, (0.25, 0.5, 0.75), axis=1)
-        self.spread_ = np.maximum(high - low, _LEAST_SPREAD)
+        logs = np.stack([density.logpdf(drawn) for density in densities])
+        low, level, high = np.quantile(logs, (0.25, 0.5, 0.75), axis=1)
+        spread = np.maximum(high - low, _LEAST_SPREAD)
+        self.density_ = MeanLogDensity(tuple(densities), level, spread)
         return self
 
     def score_samples(self, X: NDArray) -> NDArray:
         """Return the mean log density of rows."""
-        standard = (self._log_densities(X).T - self.level_) / self.spread_
-        return self.level_.mean() + self.spread_.mean() * standard.mean(axis=1)
+        return self.density_.logpdf(X)
 
-    def _log_densities(self, X: NDArray) -> NDArray:
-        return np.stack([density.logpdf(X) for density in self.densities_])
+    def to_density(self) -> MeanLogDensity:
+        """Return what was learned."""
+        return self.density_

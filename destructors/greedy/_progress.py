@@ -109,15 +109,23 @@ class Progress:
                 scores += f", held-out {held_out:.4f}"
             which = "" if name == self.noun else f" ({name})"
             self.line(f"{self.noun} {number}{which}: {scores}")
-        return self.close_step(self.snapshot)
+        found = {"step": number, "name": name}
+        found |= {"train_score": train, "validation_score": held_out}
+        return self.close_step(self.snapshot, found)
 
-    def close_step(self, snapshot: Callable[[], dict[str, Any]] | None = None) -> bool:
-        """Report to callbacks that a step has ended; see `end_step`."""
+    def close_step(
+        self,
+        snapshot: Callable[[], dict[str, Any]] | None = None,
+        found: dict[str, Any] | None = None,
+    ) -> bool:
+        """Report to callbacks that a step has ended, and what it has found; see
+        `end_step`.
+        """
         step, self._step = self._step, None
         if step is None:
             return False
         return step.call_on_fit_task_end(
-            estimator=self.estimator, reconstruction_attributes=snapshot
+            estimator=self.estimator, reconstruction_attributes=snapshot, metadata=found
         )
 
     def tried(self, place: int, name: str, gain: float, seconds: float) -> None:

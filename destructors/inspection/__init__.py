@@ -9,6 +9,7 @@ from destructors.inspection._alignment import AlignmentDisplay
 from destructors.inspection._density import DensityDisplay
 from destructors.inspection._describe import Description, Finding, describe
 from destructors.inspection._destruction import DestructionDisplay
+from destructors.inspection._draw import draw
 from destructors.inspection._latent import LatentDisplay
 from destructors.inspection._likelihood import LikelihoodDisplay
 from destructors.inspection._outliers import OutlierDisplay
@@ -27,5 +28,6 @@ __all__ = [
     "PairDisplay",
     "Summary",
     "describe",
+    "draw",
     "summarize",
 ]

@@ -13,6 +13,8 @@ from destructors.inspection._model import Model
 
 # Panels drawn where no features are named.
 _N_PANELS = 9
+# Samples between these quantiles set the limits of axes where there are no rows.
+_SHOWN = (0.005, 0.995)
 # Interquartile range of the standard normal.
 _NORMAL_IQR = 1.349
 
@@ -75,7 +77,7 @@ class DensityDisplay:
     def from_estimator(
         cls,
         estimator: Any,
-        X: ArrayLike,
+        X: ArrayLike | None = None,
         *,
         features: Sequence[Any] | None = None,
         kind: Literal["marginal", "slice"] = "marginal",
@@ -91,9 +93,10 @@ class DensityDisplay:
         ----------
         estimator : Destructor or Density
             What was learned.
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), default=None
             Rows. They set the limits of the axes, and in a slice the values of the
-            columns that are not shown: their medians.
+            columns that are not shown: their medians. Without any, samples do, and
+            there is no histogram.
         features : sequence of (int, str or pair of them), default=None
             Columns to draw a curve of, and pairs of columns to draw a map of. None
             takes the map of two columns, else the curves of the first nine.
@@ -129,6 +132,10 @@ class DensityDisplay:
         if kind not in ("marginal", "slice"):
             raise ValueError(f'kind must be "marginal" or "slice", got {kind!r}.')
         model = Model.of(estimator, X)
+        if X is None:
+            # One sample far out would make the rest a dot.
+            low, high = np.quantile(model.rows, _SHOWN, axis=0)
+            model = model._replace(rows=np.clip(model.rows, low, high))
         d = len(model.names)
         if features is None:
             features = [(0, 1)] if d == 2 else list(range(min(d, _N_PANELS)))
@@ -150,7 +157,8 @@ class DensityDisplay:
                 densities.append(_marginal(samples, columns, grid))
             labels.append(tuple(model.names[j] for j in columns))
             is_marginal = len(columns) == 1 and (kind == "marginal" or d == 1)
-            rows.append(model.rows[:, columns[0]] if is_marginal else None)
+            shown = is_marginal and X is not None
+            rows.append(model.rows[:, columns[0]] if shown else None)
         return cls(grids, densities, labels, rows).plot(ax=ax, **kwargs)
 
     def plot(

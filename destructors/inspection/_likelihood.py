@@ -9,6 +9,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from destructors.inspection._axes import COLORS, REFERENCE, make_axes
 
+# A start so many times as far below the rest as that is high is not shown.
+_FAR = 10.0
+
 
 class LikelihoodDisplay:
     """Log-density of training and of held-out rows, step by step.
@@ -114,15 +117,29 @@ class LikelihoodDisplay:
             for label, scores, color, dashes in curves:
                 style = {"color": color, "linestyle": dashes, **few, **kwargs}
                 self.lines_ += axis.plot(scores, label=label, **style)
+            _look_away(axis, train, held_out)
             stop = len(train) - 1
             self.stops_.append(axis.axvline(stop, color=REFERENCE, linestyle=":"))
             axis.set_xlabel(f"{noun}s (stopped at {stop:,})")
             axis.set_ylabel(
-                "mean log density (nats)" if noun == "layer" else "gain (nats)"
+                "gain (nats)" if noun == "tree" else "mean log density (nats)"
             )
             axis.xaxis.get_major_locator().set_params(integer=True)
             axis.legend(frameon=False)
         return self
+
+
+def _look_away(axis: Any, train: NDArray, held_out: NDArray) -> None:
+    """Leave the start out of an axis where it would make a flat line of the rest: it
+    is the standard normal in the units of the data, which may be far off.
+    """
+    later = np.concatenate([train[1:], held_out[1:]])
+    if len(train) < 3:
+        return
+    low, high = np.nanmin(later), np.nanmax(later)
+    size = high - low
+    if train[0] < low - _FAR * size:
+        axis.set_ylim(low - 0.05 * size, high + 0.05 * size)
 
 
 def _noun(estimator: Any) -> str:

@@ -10,6 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from destructors.maps import Density, Schema
 
+# Samples that stand for rows where none are given.
+_N_SAMPLES = 2000
+
 
 class Model(NamedTuple):
     """A density of plain rows, and rows.
@@ -22,24 +25,38 @@ class Model(NamedTuple):
         Rows, as the map knows them.
     names : list of str
         What to call the columns.
+    kinds : ndarray of shape (n_features,)
+        Number of categories of each; 0 for numbers.
     """
 
     density: Density
     rows: NDArray
     names: list[str]
+    kinds: NDArray
 
     @classmethod
-    def of(cls, estimator: Any, X: Any) -> "Model":
-        """Read a fitted destructor, or a density from a file, and rows for it."""
+    def of(cls, estimator: Any, X: Any = None) -> "Model":
+        """Read a fitted destructor, or a density from a file, and rows for it; without
+        any, samples. Rows with missing values are left out.
+        """
         if not isinstance(estimator, Density):
             check_is_fitted(estimator)
             estimator = estimator.to_density()
         schema = estimator.schema or Schema.of_numbers(estimator.n_features)
-        rows = np.asarray(schema.encode(X), dtype=np.float64)
+        if X is None:
+            rows = estimator.sample_rows(_N_SAMPLES, np.random.RandomState(0))
+        else:
+            rows = schema.encode(X, may_miss=estimator.sums_out)
+            rows = rows[~np.isnan(rows).any(axis=1)]
+            if not len(rows):
+                raise ValueError("X has no row without missing values to show.")
+        rows = np.asarray(rows, dtype=np.float64)
         given = [column.name for column in schema.columns]
         if estimator.schema is None:
             given = [f"column {j}" for j in range(estimator.n_features)]
-        return cls(replace(estimator, schema=None), rows, list(map(str, given)))
+        names = list(map(str, given))
+        kinds = estimator.n_categories
+        return cls(replace(estimator, schema=None), rows, names, kinds)
 
     def place(self, feature: Any) -> int:
         """Return the position of a column, by position or name."""

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from destructors.inspection._axes import COLORS, REFERENCE, grid_shape, make_axes
 from destructors.inspection._model import default_names
+from destructors.maps import Detector
 
 # More rows than this are no picture.
 _MOST_ROWS = 12
@@ -101,8 +102,8 @@ class OutlierDisplay:
 
         Parameters
         ----------
-        estimator : OutlierDetector
-            A fitted detector.
+        estimator : OutlierDetector or Detector
+            A fitted detector, or one from a file.
         X : array-like of shape (n_samples, n_features)
             The rows, 12 at most.
         ax : Axes or array of Axes, default=None
@@ -125,7 +126,9 @@ class OutlierDisplay:
                 f"{type(estimator).__name__} explains no rows: it has no explain. Fit "
                 "an OutlierDetector with it as its destructor."
             )
-        check_is_fitted(estimator)
+        is_saved = isinstance(estimator, Detector)
+        if not is_saved:
+            check_is_fitted(estimator)
         values = np.asarray(X, dtype=np.float64)
         if len(values) > _MOST_ROWS:
             # Before the work, not after it.
@@ -134,6 +137,8 @@ class OutlierDisplay:
                 f"give at most {_MOST_ROWS}, such as those with the lowest scores."
             )
         names = getattr(estimator, "feature_names_in_", None)
+        if is_saved and estimator.schema.container != "array":
+            names = estimator.schema.names
         display = cls(estimator.explain(X), values, names, estimator.p_values(X))
         return display.plot(ax=ax, **kwargs)
 

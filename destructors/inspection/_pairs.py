@@ -12,6 +12,8 @@ from destructors.inspection._model import Model, default_names, some_rows
 
 # Columns shown where none are named.
 _N_FEATURES = 4
+# How far codes of categories, which are one apart, are spread to each side.
+_SPREAD = 0.3
 
 
 class PairDisplay:
@@ -22,8 +24,8 @@ class PairDisplay:
 
     Parameters
     ----------
-    real : array-like of shape (n_samples, n_features)
-        Real rows.
+    real : array-like of shape (n_samples, n_features) or None
+        Real rows. None shows samples alone, on both sides.
     sampled : array-like of shape (n_sampled, n_features)
         Samples.
     names : sequence of str, default=None
@@ -59,24 +61,29 @@ class PairDisplay:
     """
 
     def __init__(
-        self, real: ArrayLike, sampled: ArrayLike, names: Sequence[str] | None = None
+        self,
+        real: ArrayLike | None,
+        sampled: ArrayLike,
+        names: Sequence[str] | None = None,
     ):
-        self.real: NDArray = check_array(real, dtype=np.float64, input_name="real")
         self.sampled: NDArray = check_array(
             sampled, dtype=np.float64, input_name="sampled"
         )
-        d = self.real.shape[1]
-        if self.sampled.shape[1] != d:
-            raise ValueError(
-                f"real has {d} features, but sampled has {self.sampled.shape[1]}."
-            )
+        d = self.sampled.shape[1]
+        self.real: NDArray | None = None
+        if real is not None:
+            self.real = check_array(real, dtype=np.float64, input_name="real")
+            if self.real.shape[1] != d:
+                raise ValueError(
+                    f"real has {self.real.shape[1]} features, but sampled has {d}."
+                )
         self.names = default_names(names, d)
 
     @classmethod
     def from_estimator(
         cls,
         estimator: Any,
-        X: ArrayLike,
+        X: ArrayLike | None = None,
         *,
         features: Sequence[Any] | None = None,
         n_samples: int = 1000,
@@ -90,8 +97,8 @@ class PairDisplay:
         ----------
         estimator : Destructor or Density
             What to draw samples from.
-        X : array-like of shape (n_samples, n_features)
-            Real rows, at best such as the model has not seen.
+        X : array-like of shape (n_samples, n_features), default=None
+            Real rows, at best such as the model has not seen. None shows samples alone.
         features : sequence of int or str, default=None
             Columns to show. None takes the first four.
         n_samples : int, default=1000
@@ -112,10 +119,14 @@ class PairDisplay:
         if features is None:
             features = range(min(len(model.names), _N_FEATURES))
         columns = [model.place(feature) for feature in features]
-        real = model.rows[some_rows(model.rows, n_samples, rng)]
-        sampled = model.density.sample_rows(len(real), rng)
+        some = model.rows[some_rows(model.rows, n_samples, rng)]
+        sampled = model.density.sample_rows(len(some), rng)
+        real, sampled = (
+            _spread(rows[:, columns], model.kinds[columns], rng)
+            for rows in (some, sampled)
+        )
         names = [model.names[j] for j in columns]
-        display = cls(real[:, columns], sampled[:, columns], names)
+        display = cls(None if X is None else real, sampled, names)
         return display.plot(ax=ax, **kwargs)
 
     def plot(self, *, ax: Any = None, **kwargs: Any) -> Self:
@@ -136,7 +147,7 @@ class PairDisplay:
         d = len(self.names)
         self.figure_, self.axes_ = make_axes(ax, d, d, 2.0 if d > 1 else 4.0)
         self.points_: dict[tuple[int, int], Any] = {}
-        both = np.vstack([self.real, self.sampled])
+        both = np.vstack([rows for rows, *_ in self._kinds()])
         low, high = both.min(axis=0), both.max(axis=0)
         margin = np.where(high > low, 0.04 * (high - low), 1.0)
         limits = np.stack([low - margin, high + margin], axis=1)
@@ -158,7 +169,7 @@ class PairDisplay:
                         )
                     axis.set(xlim=limits[i], yticks=[])
                 else:
-                    rows, color, _ = self._kinds()[int(j > i)]
+                    rows, color, _ = self._kinds()[-int(j > i)]
                     style = {"s": 5.0, "linewidths": 0, "alpha": 0.5, "color": color}
                     self.points_[i, j] = axis.scatter(
                         rows[:, j], rows[:, i], **{**style, **kwargs}
@@ -178,4 +189,15 @@ class PairDisplay:
         return self
 
     def _kinds(self) -> list[tuple[NDArray, str, str]]:
-        return [(self.real, COLORS[0], "real"), (self.sampled, COLORS[1], "sampled")]
+        """Return the rows of each kind, samples last."""
+        sampled = (self.sampled, COLORS[1], "sampled")
+        return [
+            *([] if self.real is None else [(self.real, COLORS[0], "real")]),
+            sampled,
+        ]
+
+
+def _spread(rows: NDArray, kinds: NDArray, rng: np.random.RandomState) -> NDArray:
+    """Return rows with codes of categories spread, so that no point hides others."""
+    noise = rng.uniform(-_SPREAD, _SPREAD, size=rows.shape)
+    return np.where(kinds > 0, rows + noise, rows)

@@ -15,11 +15,13 @@ from destructors.maps._bounded import BoundedColumns
 from destructors.maps._boxes import BoxRosenblatt
 from destructors.maps._cells import Cells
 from destructors.maps._classes import IntegerTable
+from destructors.maps._classifier import Classifier
 from destructors.maps._code_forest import CodeForest
 from destructors.maps._combine import Along, Chain, Columns, Switch
 from destructors.maps._cube import CubeSteps, NormalToUniform
 from destructors.maps._density import Density
 from destructors.maps._dequantize import Dequantize, DequantizeCategories
+from destructors.maps._detector import Detector
 from destructors.maps._gaussians import Gaussians
 from destructors.maps._histogram import HistogramColumns
 from destructors.maps._map import Map, Surjection
@@ -44,6 +46,7 @@ __all__ = [
     "BoxRosenblatt",
     "Cells",
     "Chain",
+    "Classifier",
     "CodeForest",
     "Column",
     "Columns",
@@ -51,6 +54,7 @@ __all__ = [
     "Density",
     "Dequantize",
     "DequantizeCategories",
+    "Detector",
     "Gaussians",
     "HistogramColumns",
     "Identity",

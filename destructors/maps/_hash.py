@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
+# Of the 52 bits of a mantissa, the first 16; and half of the last of these.
+_LEADING, _HALF = ~(2**36 - 1), 2**35
 
 
 def hash_rows(X: NDArray, seed: int) -> NDArray:
@@ -71,6 +73,18 @@ def hash_copies(X: NDArray, seed: int) -> NDArray:
     number = np.empty(len(X), dtype=np.uint64)
     number[order] = np.arange(len(X)) - np.repeat(first, lengths)
     return hashes + number * _ODD
+
+
+def hash_in_units(X: NDArray, units: NDArray, seed: int) -> NDArray:
+    """Hash the distances from the middle of each column, in its unit, to 16 bits."""
+    middle, unit, factor = units
+    with np.errstate(over="ignore"):
+        offset = X * factor - middle
+        # Plus one: numbers near the median keep as few digits as others.
+        bits = (np.abs(offset) / unit + 1.0).view(np.int64)
+    bits += _HALF
+    bits &= _LEADING
+    return hash_rows(np.copysign(bits.view(np.float64) - 1.0, offset), seed)
 
 
 def _mix(bits: NDArray) -> NDArray:

@@ -1,4 +1,4 @@
-"""Files of densities: arrays in an ``.npz``, everything else in a JSON header.
+"""Files of models: arrays in an ``.npz``, everything else in a JSON header.
 
 Nothing in a file is code: a class is named, and looked up among those that are there.
 """
@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from destructors import __version__
 from destructors.maps._archive import Archive
+from destructors.maps._classifier import Classifier
 from destructors.maps._density import Density
+from destructors.maps._detector import Detector
 from destructors.maps._map import KINDS, PLAIN, Data
 from destructors.maps._replace import replaced
 from destructors.maps._valid import validate
@@ -24,26 +26,28 @@ _FORMAT = 1
 _HEADER = "header"
 # Data within data, of the deepest tree of cells and columns.
 _DEEPEST = 200
+# What a file can be of, and how an estimator gives it.
+_MODELS = {Density: "to_density", Detector: "to_detector", Classifier: "to_classifier"}
 
 
 def save(model: Any, path: str | PathLike[str]) -> None:
-    """Save what a fitted destructor has learned, or a density, to one file.
+    """Save what a fitted model has learned to one file.
 
     The file is written beside its place and then moved there, so that an interruption
     leaves the old file or the new one, never half of one.
 
     Parameters
     ----------
-    model : Destructor or Density
-        A fitted destructor, or a density. A destructor is saved without the learner:
-        what comes back is a density.
+    model : Destructor, OutlierDetector, DensityClassifier or what `load` gives
+        A fitted model. It is saved without the learner: what comes back of a destructor
+        is a density, of the others a detector and a classifier.
     path : str or path-like
         Name of the file, such as ``"model.npz"``.
 
     Raises
     ------
     NotFittedError
-        If the destructor is not fitted.
+        If the model is not fitted.
     TypeError
         If something in it is no data, such as a function of one's own.
 
@@ -66,16 +70,10 @@ def save(model: Any, path: str | PathLike[str]) -> None:
     >>> bool((density.logpdf(X) == model.score_samples(X)).all())
     True
     """
-    if not isinstance(model, Density) and not hasattr(model, "to_density"):
-        raise TypeError(
-            "A fitted destructor or a Density can be saved, got "
-            f"{type(model).__name__}. Of a search, save its best_estimator_; instead "
-            "of a Pipeline of scikit-learn, save a DestructorPipeline."
-        )
-    density = model if isinstance(model, Density) else model.to_density()
+    learned = _learned(model)
     # For people, not to be read again.
     settings = model.get_params(deep=False) if hasattr(model, "get_params") else {}
-    names = [] if density.schema is None else density.schema.names
+    names = [] if learned.schema is None else learned.schema.names
     arrays: dict[str, NDArray] = {}
     header = {
         "format": _FORMAT,
@@ -83,12 +81,27 @@ def save(model: Any, path: str | PathLike[str]) -> None:
         "class": type(model).__name__,
         "parameters": {name: repr(value) for name, value in settings.items()},
         "columns": [str(name) for name in names],
-        "density": pack(density, arrays, "density"),
+        # The first files were all of densities.
+        "density": pack(learned, arrays, "model"),
     }
     target = Path(path)
     if not target.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {target.parent} to save in.")
     write(target, header, arrays, np.savez_compressed)
+
+
+def _learned(model: Any) -> Any:
+    """Return what a model has learned, as data."""
+    if isinstance(model, tuple(_MODELS)):
+        return model
+    for name in _MODELS.values():
+        if hasattr(model, name):
+            return getattr(model, name)()
+    raise TypeError(
+        "A fitted destructor, OutlierDetector or DensityClassifier can be saved, got "
+        f"{type(model).__name__}. Of a search, save its best_estimator_; instead of a "
+        "Pipeline of scikit-learn, save a DestructorPipeline."
+    )
 
 
 def write(
@@ -116,8 +129,8 @@ def write(
         how(file, **arrays)
 
 
-def load(path: str | PathLike[str], *, max_bytes: int = 2**30) -> Density:
-    """Load a density from a file that `save` has written.
+def load(path: str | PathLike[str], *, max_bytes: int = 2**30) -> Any:
+    """Load what a file holds that `save` has written.
 
     Only NumPy and SciPy are needed. Where numba is there, results are the same to the
     last bit. No code is executed, whatever the file holds, no more memory is taken
@@ -132,9 +145,10 @@ def load(path: str | PathLike[str], *, max_bytes: int = 2**30) -> Density:
 
     Returns
     -------
-    density : Density
-        It scores (`Density.logpdf`), samples, transforms (`Density.forward`) and
-        inverts (`Density.inverse`).
+    model : Density, Detector or Classifier
+        A density scores (`Density.logpdf`), samples, transforms (`Density.forward`) and
+        inverts (`Density.inverse`); a `Detector` and a `Classifier` have the methods of
+        what was saved.
 
     Raises
     ------
@@ -148,9 +162,9 @@ def load(path: str | PathLike[str], *, max_bytes: int = 2**30) -> Density:
         with open(path, "rb") as opened:
             file = Archive(opened, max_bytes)
             header = read_header(file, path)
-            density = unpack(header["density"], file)
-        if not isinstance(density, Density):
-            raise TypeError(f"it holds a {type(density).__name__}, no density")
+            model = unpack(header["density"], file)
+        if not isinstance(model, tuple(_MODELS)):
+            raise TypeError(f"it holds a {type(model).__name__}, no model")
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except _Refused:
@@ -161,7 +175,7 @@ def load(path: str | PathLike[str], *, max_bytes: int = 2**30) -> Density:
             f"{path} is no file of destructors.save, or it is damaged "
             f"({type(error).__name__}: {error})."
         ) from error
-    return density
+    return model
 
 
 class _Refused(ValueError):

@@ -58,6 +58,14 @@ class Schema(Data):
         numbers = tuple(Column(j, 0, "float64") for j in range(n_features))
         return Schema(numbers, "array")
 
+    @staticmethod
+    def of_named(names: Any, n_features: int) -> "Schema":
+        """Return the schema of a table of continuous numbers; None are no names."""
+        if names is None:
+            return Schema.of_numbers(n_features)
+        numbers = tuple(Column(str(name), 0, "float64") for name in names)
+        return Schema(numbers, "pandas")
+
     def __len__(self) -> int:
         return len(self.columns)
 

@@ -2,7 +2,7 @@
 
 from destructors.maps._hash import hash_again, hash_rows
 from destructors.rows._digest import digest
-from destructors.rows._folds import KnownFolds
+from destructors.rows._folds import known_folds
 from destructors.rows._memo import Memo, Store, memo, remember
 from destructors.rows._moments import (
     mean_and_scale,
@@ -14,6 +14,7 @@ from destructors.rows._rows import CONTINUOUS, INTEGER, Fold, Rows, make_splits
 from destructors.rows._running import (
     as_interrupt,
     is_over,
+    limited,
     map_threads,
     stop_all,
     time_limit,
@@ -26,7 +27,6 @@ __all__ = [
     "CONTINUOUS",
     "INTEGER",
     "Fold",
-    "KnownFolds",
     "Memo",
     "RowBlocks",
     "Rows",
@@ -38,6 +38,8 @@ __all__ = [
     "hash_again",
     "hash_rows",
     "is_over",
+    "known_folds",
+    "limited",
     "make_splits",
     "map_threads",
     "mean_and_scale",

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from threading import Event
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from joblib import effective_n_jobs, parallel_config
 from sklearn import get_config, set_config
@@ -34,6 +34,18 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         yield
     finally:
         _CLOCK.reset(token)
+
+
+@contextmanager
+def limited(estimator: Any) -> Iterator[None]:
+    """Limit the time of a fit, by its parameter ``max_time`` and by its callbacks."""
+    limits = [getattr(estimator, "max_time", None)]
+    for callback in getattr(estimator, "_skl_callbacks", ()):
+        if hasattr(callback, "seconds_left"):
+            limits.append(callback.seconds_left(estimator))
+    given = [limit for limit in limits if limit is not None]
+    with time_limit(min(given, default=None)):
+        yield
 
 
 def is_over() -> bool:

@@ -11,10 +11,7 @@ import itertools
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from destructors.maps._hash import hash_rows
-
-# Of the 52 bits of a mantissa, the first 16; and half of the last of these.
-_LEADING, _HALF = ~(2**36 - 1), 2**35
+from destructors.maps._hash import hash_in_units
 
 
 def hash_roughly(X: NDArray, sample_weight: NDArray | None, seed: int) -> NDArray:
@@ -64,18 +61,6 @@ def column_unit(column: NDArray, weight: NDArray | None) -> tuple[float, float, 
     if apart.any():
         unit = _median(distance[apart], None if weight is None else weight[apart])
     return middle, unit, factor
-
-
-def hash_in_units(X: NDArray, units: NDArray, seed: int) -> NDArray:
-    """Hash the distances from the middle of each column, in its unit, to 16 bits."""
-    middle, unit, factor = units
-    with np.errstate(over="ignore"):
-        offset = X * factor - middle
-        # Plus one: numbers near the median keep as few digits as others.
-        bits = (np.abs(offset) / unit + 1.0).view(np.int64)
-    bits += _HALF
-    bits &= _LEADING
-    return hash_rows(np.copysign(bits.view(np.float64) - 1.0, offset), seed)
 
 
 def _median(column: NDArray, weight: NDArray | None) -> float:

@@ -10,13 +10,14 @@ from sklearn.base import clone
 
 import destructors
 from destructors.compose import ColumnDestructor
+from destructors.estimators import DensityClassifier, OutlierDetector
 from destructors.flows import AlignmentFlow, DiscreteTreeFlow, GaussianCopula
 from destructors.linear import Whitening
 from tests.registry import ALIGNMENT, REGISTRY
 
 __all__ = ["NAMES", "save_models"]
 
-NAMES = [*REGISTRY, *ALIGNMENT, "frame", "labels"]
+NAMES = [*REGISTRY, *ALIGNMENT, "frame", "labels", "detector", "classifier"]
 
 
 def save_models(folder: Path, names: Iterable[str] = NAMES) -> list[Path]:
@@ -44,6 +45,12 @@ def _fit(name: str):
     if name == "labels":
         model = AlignmentFlow(density=Whitening(), max_iter=2, random_state=0)
         return model.fit(X, sample_domain=labels)
+    if name == "detector":
+        return OutlierDetector(n_folds=2, random_state=0).fit(X)
+    if name == "classifier":
+        return DensityClassifier(Whitening(), reject=0.1, reject_label="?").fit(
+            X, labels
+        )
     if name in ALIGNMENT:
         return clone(ALIGNMENT[name][0]).fit(X)
     entry = REGISTRY[name]

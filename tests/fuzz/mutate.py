@@ -4,9 +4,9 @@
     python -m tests.fuzz.mutate 1 SEED --first 4711   # that one again
 
 Each file is a saved model of the registry, changed. It must be refused by ValueError,
-or hold a density that scores, samples and inverts two rows, or says by ValueError why
-it does not. It is loaded in a process of bounded memory, by the clock, and nothing that
-runs code may be touched.
+or hold a density that scores, samples and inverts two rows (a detector or a classifier
+that judges them), or says by ValueError why it does not. It is loaded in a process of
+bounded memory, by the clock, and nothing that runs code may be touched.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 import destructors
+from destructors.maps import Density, Detector
 from destructors.maps._map import KINDS
 from tests.fuzz.files import NAMES, save_models
 
@@ -256,6 +257,8 @@ def _try(path: Path) -> str:
         density = destructors.load(path)
     except ValueError:
         return "refused"
+    if not isinstance(density, Density):
+        return _try_estimator(density)
     domain = None if density.labels is None else np.repeat(density.labels[:1], 2)
     try:
         if density.base is None:
@@ -268,6 +271,20 @@ def _try(path: Path) -> str:
     except ValueError:
         return "loaded, but says why not"
     return "loaded"
+
+
+def _try_estimator(model: Any) -> str:
+    """Return what becomes of a detector or a classifier."""
+    rows = np.zeros((2, model.n_features))
+    try:
+        model.predict(rows)
+        found = [model.score_samples(rows)]
+        if isinstance(model, Detector):
+            found += [model.p_values(rows), model.explain(rows)]
+    except ValueError:
+        return "loaded, but says why not"
+    is_finite = all(np.isfinite(values).all() for values in found)
+    return "loaded" if is_finite else "a score is not finite"
 
 
 def _work(cases: list[int], seed: int, files: list[Path], out: int) -> None:

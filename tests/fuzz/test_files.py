@@ -12,6 +12,7 @@ from tests.fuzz.files import save_models
 from tests.fuzz.mutate import run
 
 FEW = ["spline", "tree", "permutation", "mixture", "regression", "frame", "labels"]
+FEW += ["detector", "classifier"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="bounds the memory of a process")

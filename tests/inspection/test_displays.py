@@ -145,6 +145,15 @@ def test_likelihood_shows_the_scores_and_the_stop(trees):
     assert len(display.lines_) == 2
 
 
+def test_a_start_that_is_far_off_does_not_flatten_the_rest():
+    far = LikelihoodDisplay([("layer", [-9e5, -3.0, -2.0], [-9e5, -3.1, -2.5])]).plot()
+    low, high = far.axes_[0].get_ylim()
+    assert -3.3 < low < -3.1
+    assert -2.0 < high < -1.8
+    near = LikelihoodDisplay([("layer", [-4.0, -3.0, -2.0], [])]).plot()
+    assert near.axes_[0].get_ylim()[0] < -4.0
+
+
 def test_pairs_mirror_real_rows_and_samples(gaussian):
     display = PairDisplay.from_estimator(gaussian, X, n_samples=200)
     real, sampled = display.points_[1, 0], display.points_[0, 1]
@@ -287,6 +296,9 @@ def test_bars_of_an_outlier_are_its_nats_by_column():
     labels = [label.get_text() for label in display.axes_[0].get_yticklabels()]
     assert labels[0] == "column 2 = 9"
     assert display.axes_[1].get_title(loc="left").startswith("p = 0.0")
+    saved = OutlierDisplay.from_estimator(detector.to_detector(), rows)
+    np.testing.assert_array_equal(saved.excess, excess)
+    assert saved.names == display.names
     again = OutlierDisplay(excess, rows).plot(n_features=2)
     assert [len(bars) for bars in again.bars_] == [2, 2]
 

@@ -5,7 +5,6 @@ import pytest
 
 from destructors.flows import RBIG
 from destructors.inspection import summarize
-from destructors.linear import Whitening
 
 X = np.random.default_rng(0).gamma(2.0, size=(300, 2))
 
@@ -21,6 +20,8 @@ def test_gains_add_up_to_the_scores():
         assert sum(gains) == pytest.approx(scores[-1] - scores[0])
     text = str(summary)
     assert text.startswith("RBIG: ")
+    held_out = f"{model.validation_score_[-1]:.4f} on held-out rows"
+    assert text.splitlines()[0].endswith(held_out)
     assert len(text.splitlines()) == model.n_iter_ + 3
     assert summary._repr_html_().count("<tr>") == model.n_iter_ + 2
 
@@ -32,6 +33,6 @@ def test_without_held_out_rows_their_nats_are_left_out():
     assert "nan" not in str(summary)
 
 
-def test_what_is_no_stack_is_refused():
-    with pytest.raises(TypeError, match="Whitening is no stack"):
-        summarize(Whitening().fit(X))
+def test_what_is_no_destructor_is_refused():
+    with pytest.raises(TypeError, match="A dict is no destructor"):
+        summarize({})

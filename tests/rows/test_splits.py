@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from destructors.rows import KnownFolds, Rows, fold_rows, hash_rows, split_rows
+from destructors.rows import Rows, fold_rows, hash_rows, known_folds, split_rows
 
 
 @pytest.fixture(scope="module")
@@ -216,14 +216,14 @@ def test_rows_of_next_to_no_weight_are_held_out_once_as_well(X):
 
 
 def test_rows_come_back_to_the_fold_they_were_in(X):
-    folds = KnownFolds.of(X, None, 5, seed=3)
+    folds = known_folds(X, None, 5, seed=3)
     place = folds.place(X)
     for k, (_, held_out) in enumerate(fold_rows(X, None, 5, seed=3)):
         np.testing.assert_array_equal(np.flatnonzero(place == k), held_out)
 
 
 def test_the_fold_of_a_row_is_its_own_and_that_of_new_rows_is_by_chance(X):
-    folds = KnownFolds.of(X[:300], None, 4, seed=0)
+    folds = known_folds(X[:300], None, 4, seed=0)
     place = folds.place(X[300:])
     np.testing.assert_array_equal(folds.place(X[310:320]), place[10:20])
     shares = np.bincount(place, minlength=folds.n_folds) / len(place)
@@ -232,11 +232,11 @@ def test_the_fold_of_a_row_is_its_own_and_that_of_new_rows_is_by_chance(X):
 
 def test_known_folds_of_weights_are_those_of_repeats(X):
     weight = np.random.default_rng(0).integers(1, 4, len(X))
-    weighted = KnownFolds.of(X, weight.astype(float), 3, seed=0)
-    repeated = KnownFolds.of(np.repeat(X, weight, axis=0), None, 3, seed=0)
+    weighted = known_folds(X, weight.astype(float), 3, seed=0)
+    repeated = known_folds(np.repeat(X, weight, axis=0), None, 3, seed=0)
     np.testing.assert_array_equal(weighted.place(X), repeated.place(X))
 
 
 def test_rows_far_from_all_others_have_a_fold(X):
     far = np.array([[1e308, -1e308, 0.0]])
-    assert KnownFolds.of(X, None, 3, seed=0).place(far)[0] in (0, 1, 2)
+    assert known_folds(X, None, 3, seed=0).place(far)[0] in (0, 1, 2)

@@ -1,18 +1,22 @@
 """Scores of rows that were held out, and how many of them are as low as others."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Weights are sums in another order when rows are.
+from destructors.maps._map import Data
+
+# Weights are sums in another order when rows are; scores differ by as little on another
+# machine.
 _ROUNDING = 1e-9
 
 
-class Calibration(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Calibration(Data):
     """Scores of held-out rows, smallest first.
 
-    Attributes
+    Parameters
     ----------
     scores : ndarray of shape (n_samples,)
         The scores.
@@ -29,6 +33,16 @@ class Calibration(NamedTuple):
         order = np.argsort(scores, kind="stable")
         return cls(scores[order], np.concatenate([[0.0], np.cumsum(weight[order])]))
 
+    def is_valid(self) -> bool:
+        """Return whether both are in order, and as many as they should be."""
+        return bool(
+            self.scores.ndim == self.mass.ndim == 1
+            and len(self.mass) == len(self.scores) + 1 > 1
+            and (np.diff(self.scores) >= 0).all()
+            and self.mass[0] == 0.0
+            and (np.diff(self.mass) >= 0).all()
+        )
+
     def threshold(self, share: float) -> float:
         """Return the score below which this share of the rows is."""
         wanted = share * self.mass[-1] * (1.0 + _ROUNDING)
@@ -37,5 +51,6 @@ class Calibration(NamedTuple):
 
     def p_values(self, scores: NDArray) -> NDArray:
         """Return the shares of rows that score no higher, the new row among them."""
-        place = np.searchsorted(self.scores, scores, side="right")
+        slack = _ROUNDING * (1.0 + np.abs(scores))
+        place = np.searchsorted(self.scores, scores + slack, side="right")
         return (1.0 + self.mass[place]) / (1.0 + self.mass[-1])

@@ -1,0 +1,144 @@
+"""Detectors and classifiers in files: what comes back judges rows as they did."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.preprocessing import FunctionTransformer
+
+import destructors
+from destructors.autoregressive import RegressionDestructor
+from destructors.command import main
+from destructors.estimators import (
+    DensityClassifier,
+    DensityImputer,
+    MixtureDensity,
+    OutlierDetector,
+)
+from destructors.flows import RBIG
+from destructors.linear import Whitening
+from destructors.maps import Classifier, Detector
+from destructors.maps._excess import _quantiles, _shares
+
+X = np.random.default_rng(0).gamma(2.0, size=(300, 2))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.npz"
+
+
+def again(model, path):
+    destructors.save(model, path)
+    return destructors.load(path)
+
+
+@pytest.mark.parametrize("destructor", [None, Whitening(), RBIG(max_iter=2)])
+def test_a_detector_comes_back_to_the_same_bits(destructor, path):
+    model = OutlierDetector(destructor, n_folds=3, random_state=0).fit(X)
+    loaded = again(model, path)
+    assert isinstance(loaded, Detector)
+    assert loaded == model.to_detector()
+    rows = np.vstack([X[:50], X[:5] + 20.0])
+    for method in ("score_samples", "decision_function", "predict", "p_values"):
+        np.testing.assert_array_equal(
+            getattr(loaded, method)(rows), getattr(model, method)(rows)
+        )
+    np.testing.assert_array_equal(loaded.explain(rows[:3]), model.explain(rows[:3]))
+    assert again(loaded, path) == loaded
+
+
+@pytest.mark.parametrize("labels", ["numbers", "strings", "flags"])
+@pytest.mark.parametrize("reject", [None, 0.1])
+def test_a_classifier_comes_back_to_the_same_bits(labels, reject, path):
+    rows, y = load_iris(return_X_y=True)
+    if labels == "strings":
+        # As a column of a frame is: objects.
+        y = np.array(["a", "b", "c"], dtype=object)[y]
+    elif labels == "flags":
+        y = y > 0
+    label = "?" if labels == "strings" else -1
+    model = DensityClassifier(Whitening(), reject=reject, reject_label=label)
+    loaded = again(model.fit(rows, y), path)
+    assert isinstance(loaded, Classifier)
+    rows = np.vstack([rows[::10], [[9.0] * 4]])
+    assert loaded.predict(rows).tolist() == model.predict(rows).tolist()
+    for method in (
+        "predict_proba",
+        "predict_log_proba",
+        "predict_joint_log_proba",
+        "score_samples",
+    ):
+        np.testing.assert_array_equal(
+            getattr(loaded, method)(rows), getattr(model, method)(rows)
+        )
+
+
+def test_a_class_without_prior_is_kept():
+    rows, y = load_iris(return_X_y=True)
+    model = DensityClassifier(Whitening(), priors=[0.5, 0.5, 0.0]).fit(rows, y)
+    learned = model.to_classifier()
+    assert learned.is_valid()
+    assert set(learned.predict(rows)) == {0, 1}
+
+
+def test_of_an_imputer_the_density_comes_back(path):
+    imputer = DensityImputer(MixtureDensity(1, marginal=None), random_state=0).fit(X)
+    holed = np.where(np.eye(2, dtype=bool), np.nan, X[:2])
+    filled = again(imputer, path).predict_missing(holed)
+    np.testing.assert_array_equal(filled, imputer.transform(holed))
+
+
+def test_names_of_columns_are_checked(path):
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    loaded = again(OutlierDetector(Whitening(), random_state=0).fit(frame), path)
+    assert loaded.predict(frame).shape == (300,)
+    assert loaded.predict(X).shape == (300,)
+    with pytest.raises(ValueError, match="in another order than in fit"):
+        loaded.predict(frame[["b", "a"]])
+
+
+def test_bad_rows_are_named(path):
+    y = X[:, 0] > 2.0
+    detector = OutlierDetector(Whitening(), random_state=0).fit(X).to_detector()
+    classifier = DensityClassifier(Whitening()).fit(X, y).to_classifier()
+    for model in (detector, classifier):
+        with pytest.raises(ValueError, match=r"must have the shape \(n_samples, 2\)"):
+            model.predict(X[:, :1])
+        with pytest.raises(ValueError, match="NaN"):
+            model.predict([[np.nan, 1.0]])
+    with pytest.raises(ValueError, match="X has no rows"):
+        detector.predict(X[:0])
+
+
+def test_what_cannot_be_saved_is_refused(path):
+    with pytest.raises(TypeError, match="OutlierDetector or DensityClassifier"):
+        destructors.save(FunctionTransformer(), path)
+    with pytest.raises(NotFittedError):
+        destructors.save(OutlierDetector(), path)
+    opaque = RegressionDestructor(KNeighborsRegressor())
+    bent = np.c_[X[:, 0], 9.0 * np.sin(X[:, 0]) + 0.1 * X[:, 1]]
+    model = DensityClassifier(opaque).fit(bent, X[:, 1] > 2.0)
+    with pytest.raises(TypeError, match=r"model.densities\[0\].* is no data"):
+        destructors.save(model, path)
+    with pytest.raises(TypeError, match="all numbers or strings"):
+        Classifier((), np.array(["a", 1], dtype=object), np.ones(2), 0.0, None, None)
+
+
+def test_the_command_line_says_what_a_file_holds(path, tmp_path, capsys):
+    destructors.save(OutlierDetector(Whitening(), random_state=0).fit(X), path)
+    assert main(["info", str(path)]) == 1
+    assert "holds a Detector" in capsys.readouterr().err
+
+
+def test_quantiles_of_all_rows_are_those_of_each():
+    rng = np.random.default_rng(0)
+    points = np.sort(rng.normal(size=(40, 30)), axis=1)
+    points[3, 5:9] = points[3, 5]
+    scores = rng.normal(scale=30.0, size=points.shape)
+    shares = _shares(points, scores)
+    below, levels = np.cumsum(shares, axis=1) - 0.5 * shares, (np.arange(9) + 0.5) / 9
+    expected = [np.interp(levels, *pair) for pair in zip(below, points, strict=True)]
+    np.testing.assert_allclose(_quantiles(points, scores, 9), expected, atol=1e-9)
