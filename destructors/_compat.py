@@ -18,6 +18,7 @@ from sklearn.callback._transport import close_listener, open_listener, send
 from sklearn.utils._indexing import _get_column_indices as get_column_indices
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.parallel import _threadpool_controller_decorator as limit_threadpools
@@ -85,3 +86,8 @@ def fit_scope(estimator: Any) -> Iterator[None]:
         estimator._validate_params()
     with one_blas_thread():
         yield
+
+
+def wants_frames(estimator: Any) -> bool:
+    """Return whether ``set_output`` asks that `transform` gives frames."""
+    return bool(_get_output_config("transform", estimator)["dense"] != "default")

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from destructors._compat import wants_frames
 from destructors.rows import Fold, RowBlocks, Rows, StoredRows
 from destructors.table import check_columns
 
@@ -80,18 +81,29 @@ def refuse_stored(estimator: Any, fold: Fold) -> None:
 
 
 def in_turn(
-    estimator: Any, X: Any, function: Callable[[Any], Any], *, is_latent: bool = False
+    estimator: Any,
+    X: Any,
+    function: Callable[[Any], Any],
+    *,
+    is_latent: bool = False,
+    is_transform: bool = False,
 ) -> Any:
     """Return what a function makes of rows; of rows that are read block by block, an
     iterator over what it makes of the blocks.
 
     That is written to a file by `write_rows`, rather than by a parameter of each
-    method: scikit-learn takes further parameters of ``transform`` for metadata.
+    method: scikit-learn takes further parameters of ``transform`` for metadata. It also
+    makes frames of what that method returns, if asked to, which an iterator is not for.
     """
     if not isinstance(X, RowBlocks):
         return function(X)
     check_is_fitted(estimator)
     _check_blocks(estimator, X, is_latent=is_latent)
+    if is_transform and wants_frames(estimator):
+        raise TypeError(
+            "What is made of the blocks of open_rows are arrays, and set_output asks "
+            'for frames: call set_output(transform="default").'
+        )
     return (function(Rows.of(values)) for values in X)
 
 

@@ -284,7 +284,9 @@ class Destructor(
             Latent rows, or an iterator over them, block by block; they follow
             ``base_distribution_`` as far as the model is right.
         """
-        return in_turn(self, X, lambda rows: self.transform_and_log_det(rows)[0])
+        return in_turn(
+            self, X, lambda rows: self.transform_and_log_det(rows)[0], is_transform=True
+        )
 
     def inverse_transform(self, X: ArrayLike) -> Any:
         """Map latent rows back to data: the exact inverse of `transform`.

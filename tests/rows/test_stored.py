@@ -190,6 +190,10 @@ def test_blocks_are_scored_mapped_and_brought_back(tmp_path):
     assert [len(part) for part in scores] == [700, 700, 600]
     np.testing.assert_array_equal(np.concatenate(scores), model.score_samples(NEW))
     assert np.isclose(model.score(rows), model.score(NEW), rtol=1e-12)
+    frames = clone(model).fit(X).set_output(transform="pandas")
+    with pytest.raises(TypeError, match=r'set_output\(transform="default"\)'):
+        frames.transform(rows)
+    assert len(next(frames.score_samples(rows))) == 700
     path = write_rows(tmp_path / "latent.npy", model.transform(rows))
     np.testing.assert_array_equal(np.load(path), model.transform(NEW))
     back = np.concatenate(list(model.inverse_transform(open_rows(path))))
