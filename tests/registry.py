@@ -55,6 +55,7 @@ from destructors.image import (
     FeatureGroups,
     HaarPyramid,
     ImageFeaturePairs,
+    PixelMixtureDestructor,
     PixelTreeDestructor,
 )
 from destructors.linear import (
@@ -260,6 +261,9 @@ REGISTRY: dict[str, Entry] = {
     # image: patches with one fit for all are in "patch-flow"
     "feature-groups": Entry(
         FeatureGroups(TreeDestructor(max_leaf_nodes=8), ImageFeaturePairs()), TINY_LOSS
+    ),
+    "pixel-mixture": Entry(
+        PixelMixtureDestructor(n_components=2, n_bins=32), {"max_normal_loss": 0.1}
     ),
     "pixel-tree": Entry(PixelTreeDestructor(n_bins=32), {"max_normal_loss": 0.1}),
     "haar-pyramid": Entry(HaarPyramid(), LOSS_FREE),

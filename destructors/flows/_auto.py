@@ -9,8 +9,9 @@ from destructors._compat import Interval
 from destructors.autoregressive import RegressionDestructor
 from destructors.base import Destructor
 from destructors.compose import make_destructor_pipeline
+from destructors.flows._sliced import SlicedGaussianization
 from destructors.flows._starts import StartedDestructor, make_marginal, race_starts
-from destructors.greedy import Retire, Schedule, Stages, TryAll
+from destructors.greedy import Never, Retire, Schedule, Stages, Stopping, TryAll
 from destructors.linear import PCARotation
 from destructors.marginal import SplineGaussianizer
 from destructors.mixture import GaussianMixtureDestructor
@@ -28,8 +29,9 @@ class AutoDestructor(StartedDestructor):
     regressions among the features in front of a mixture, these come first (tried on 2
     to 20 features). Boosted trees follow. Then each
     iteration takes, from rotated marginals, mixtures and more trees, the layer with the
-    largest held-out gain; a kind that gained nothing is retired. The stack is
-    cut back to its best prefix.
+    largest held-out gain; a kind that gained nothing is retired. When none of them
+    gains any more, sliced layers are tried. The stack is cut back to the shortest
+    prefix that is within ``tol`` of the best.
 
     Parameters
     ----------
@@ -82,6 +84,7 @@ class AutoDestructor(StartedDestructor):
     See Also
     --------
     TreeFlow : The same without the choice of layers; faster.
+    SlicedGaussianization : Sliced layers alone.
     destructors.compose.IterativeDestructor : A portfolio of one's own.
 
     References
@@ -146,7 +149,16 @@ class AutoDestructor(StartedDestructor):
             ("rotation", chain(PCARotation(), SplineGaussianizer())),
             ("trees", BoostedTreeDestructor()),
             ("marginal-tree", chain(marginal, tree)),
+            ("sliced", SlicedGaussianization(n_iter_no_change=2)),
         ]
+
+    def _stopping(self) -> Stopping:
+        if not self.early_stopping:
+            return Never()
+        # What is tried at last gains little, and some of it by chance.
+        return Stopping(
+            self.n_iter_no_change, self.tol, enough=self.tol, least=self._least
+        )
 
     def _schedule(self, names: list[str]) -> Schedule:
         behind = None
@@ -160,5 +172,11 @@ class AutoDestructor(StartedDestructor):
         return Stages(
             race_starts("mixture", "marginal-mixture", "marginal-tree", then=behind),
             TryAll("trees"),
-            Retire("rotation", "mixture", "trees", tol=self.tol, since=1),
+            # Sliced layers leave little to the others, which gain more where they can.
+            Retire(
+                *("rotation", "mixture", "trees"),
+                tol=self.tol,
+                since=1,
+                reserve="sliced",
+            ),
         )

@@ -116,23 +116,42 @@ class Retire(Schedule):
         Layers from which on a small gain counts.
     keep : str, default=None
         One that is always tried.
+    reserve : str, default=None
+        One more, that is tried when none of the others gains enough.
     """
 
     def __init__(
-        self, *names: str, tol: float, since: int = 0, keep: str | None = None
+        self,
+        *names: str,
+        tol: float,
+        since: int = 0,
+        keep: str | None = None,
+        reserve: str | None = None,
     ):
         super().__init__(*names)
-        self.tol, self.since, self.keep = tol, since, keep
+        self.tol, self.since, self.keep, self.reserve = tol, since, keep, reserve
 
     def turn(self, history: Sequence[Step]) -> Sequence[str]:
         """Return those that are not retired."""
+        return self._left(self.names, history) or self._reserve(history)
+
+    def then(self, history: Sequence[Step], gains: Mapping[str, float]) -> list[str]:
+        """Return the reserve, if no other gains enough."""
+        if self.reserve in gains or max(gains.values(), default=0.0) >= self.tol:
+            return []
+        return self._reserve(history)
+
+    def _reserve(self, history: Sequence[Step]) -> list[str]:
+        return [] if self.reserve is None else self._left([self.reserve], history)
+
+    def _left(self, names: Sequence[str], history: Sequence[Step]) -> list[str]:
         retired = {
             name
             for step in history[self.since :]
             for name, gain in step.gains.items()
             if gain < self.tol and name != self.keep
         }
-        return [name for name in self.names if name not in retired]
+        return [name for name in names if name not in retired]
 
 
 class Stages(Schedule):

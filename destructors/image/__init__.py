@@ -7,6 +7,7 @@ from destructors.image._groupings import (
     ImagePatches,
     RandomFeaturePairs,
 )
+from destructors.image._pixel_mixture import PixelMixtureDestructor
 from destructors.image._pixel_tree import PixelTreeDestructor
 from destructors.image._pyramid import HaarPyramid
 
@@ -16,6 +17,7 @@ __all__ = [
     "HaarPyramid",
     "ImageFeaturePairs",
     "ImagePatches",
+    "PixelMixtureDestructor",
     "PixelTreeDestructor",
     "RandomFeaturePairs",
 ]

@@ -189,11 +189,8 @@ class PixelTreeDestructor(Destructor):
         if self.max_samples is not None:
             few = rows.draw(max(1, self.max_samples // d), 0)
             bins, weight = bins[few], weight[few]
-        # Level 0, the ground, is told from all others; the others in equal steps.
         n_bins = self.n_bins
-        step = -(-n_bins // (_N_SEEN - 2))
-        steps = np.append(np.where(np.arange(n_bins) > 0, 2, 1), 0)
-        steps[1:-1] += np.arange(n_bins - 1) // step
+        steps = find_steps(n_bins)
         # The last column stands for what is outside the image.
         padded = np.zeros((len(bins), d + 1), np.uint8)
         padded[:, :d] = steps[bins]
@@ -265,6 +262,17 @@ def find_neighbors(
         found.append(np.where(inside, at, -1))
     neighbors = np.array(found, dtype=np.int64).reshape(-1, n_features).T
     return np.ascontiguousarray(neighbors), np.stack([row, column, channel], axis=1)
+
+
+def find_steps(n_bins: int) -> NDArray:
+    """Return the step in which a tree sees each level, and at last what is outside.
+
+    Level 0, the ground, is told from all others; the others in equal steps.
+    """
+    step = -(-n_bins // (_N_SEEN - 2))
+    steps = np.append(np.where(np.arange(n_bins) > 0, 2, 1), 0)
+    steps[1:-1] += np.arange(n_bins - 1) // step
+    return steps
 
 
 def _join_levels(counts: NDArray, n_groups: int) -> NDArray:

@@ -27,6 +27,7 @@ from destructors.maps._histogram import HistogramColumns
 from destructors.maps._map import Map, Surjection
 from destructors.maps._parametric import ParametricColumn
 from destructors.maps._permutation import Permutation
+from destructors.maps._pixel_mixture import PixelMixture
 from destructors.maps._pixel_tree import PixelTree
 from destructors.maps._power import PowerColumns
 from destructors.maps._rosenblatt import Rosenblatt
@@ -63,6 +64,7 @@ __all__ = [
     "NormalToUniform",
     "ParametricColumn",
     "Permutation",
+    "PixelMixture",
     "PixelTree",
     "PowerColumns",
     "QuadraticSpline",

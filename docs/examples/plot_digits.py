@@ -15,6 +15,7 @@ from sklearn.datasets import load_digits
 from destructors.autoregressive import AutoregressiveDestructor
 from destructors.compose import make_destructor_pipeline
 from destructors.flows import DeepCopula, GaussianCopula
+from destructors.image import PixelMixtureDestructor
 from destructors.marginal import HistogramGaussianizer
 from destructors.metrics import bits_per_dim
 from destructors.mixture import GaussianMixtureDestructor
@@ -56,11 +57,20 @@ mixture = make_destructor_pipeline(
     pixels, GaussianMixtureDestructor([8, 16, 32], random_state=0)
 )
 model = AutoregressiveDestructor(mixture).fit(X_train, X_val=X_val)
+
+# %%
+# A tree of histograms tells each pixel from those before it, and, here, from the shape
+# of one of sixteen kinds of images.
+
+shapes = PixelMixtureDestructor(
+    (8, 8), n_components=16, n_bins=17, bounds=(0, 1), min_samples_leaf=20, min_gain=20
+).fit(X_train)
 models = {
     "pixels": pixels.fit(X_train),
     "copula": GaussianCopula(pixels).fit(X_train),
     "deep copula": flow,
     "mixture": model,
+    "pixel mixture": shapes,
 }
 lengths = [bits(each.score_samples(X_test)) for each in models.values()]
 fig, axis = plt.subplots(figsize=(6, 2.4), layout="constrained")
@@ -87,11 +97,12 @@ def draw(axis, rows, title):
     axis.set_axis_off()
 
 
-fig, axes = plt.subplots(3, 1, figsize=(8, 5.2), layout="constrained")
+fig, axes = plt.subplots(4, 1, figsize=(8, 6.9), layout="constrained")
 for axis, rows, title in (
     (axes[0], X_test[:24], "new images"),
     (axes[1], flow.sample(24, random_state=0), "drawn from the deep copula"),
     (axes[2], model.sample(24, random_state=0), "drawn from the mixture"),
+    (axes[3], shapes.sample(24, random_state=0), "drawn from the pixel mixture"),
 ):
     draw(axis, rows, title)
 

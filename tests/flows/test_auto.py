@@ -40,9 +40,25 @@ def test_is_not_behind_the_flow_it_extends():
 def test_scores_rise_and_the_best_prefix_is_kept():
     X = smooth(800)
     model = AutoDestructor(random_state=0, cv=None).fit(X)
-    assert model.n_iter_ == np.argmax(model.validation_score_) == len(model.layers_)
+    scores = model.validation_score_
+    assert model.n_iter_ == len(model.layers_) == len(scores) - 1
+    # What brought less than the tolerance at the end is cut off.
+    assert (scores[1:-1] < scores[-1] - model.tol).all()
     assert len(model.layer_names_) == model.n_iter_
     assert model.score_layers(X).shape == (model.n_iter_,)
+
+
+def test_sliced_layers_come_last_and_gain():
+    # A curve that no mixture of few normals follows, in directions of its own.
+    rng = np.random.default_rng(0)
+    turn, _ = np.linalg.qr(rng.normal(size=(5, 5)))
+    spread = np.exp(0.5 * rng.normal(0, 3, size=(3000, 1)))
+    X = np.hstack([rng.normal(size=(3000, 4)) * spread, 2 * np.log(spread)]) @ turn
+    model = AutoDestructor(random_state=0, cv=None).fit(X)
+    first = model.layer_names_.index("sliced")
+    assert set(model.layer_names_[first:]) == {"sliced"}
+    gains = np.diff(model.validation_score_)[first:]
+    assert gains.sum() >= model.tol
 
 
 def test_normal_data_cost_next_to_nothing():
