@@ -120,7 +120,7 @@ def spread_atoms(fold: Fold, units: Affine, seed: int) -> Fold:
         index = first[here] - (len(parts[0]) if k else 0)
         rows = replace(part.take(index), weight=weight[here])
         spread.append(_spread(rows, codes[here], halves[here] * units.scale, rng))
-    return Fold(*spread)
+    return Fold(spread[0], spread[1] if len(spread) > 1 else None)
 
 
 def _spread(
