@@ -7,16 +7,16 @@ import numpy as np
 
 from destructors._compat import StrOptions
 from destructors.compose import DestructorPipeline
-from destructors.greedy import GreedyDestructor, Race
+from destructors.greedy import GreedyDestructor, Race, Rung
 from destructors.marginal import BlockGaussianizer, SplineGaussianizer
 from destructors.rows import Rows
 
 # A hold-out of fewer rows is too noisy to choose by; all rows take their turn then.
 _ENOUGH_HELD_OUT, _N_FOLDS = 1000, 5
-# Starts are compared on one fold and so many training rows first, or a tenth of them,
+# Starts are compared on one fold and 2,000 training rows first, or a tenth of them,
 # which costs about a tenth; those that fall behind the best by more than the margin, in
-# nats, are not fitted in full.
-_N_RACE_ROWS, _RACE_FRACTION, _RACE_MARGIN = 2000, 0.1, 0.4
+# nats, are not fitted in full. Where more are left, 40,000 rows tell which is the best.
+_RUNGS = (Rung(2000, 0.4, fraction=0.1, n_most=10_000), Rung(40_000, 0.0))
 
 
 class StartedDestructor(GreedyDestructor):
@@ -39,13 +39,7 @@ class StartedDestructor(GreedyDestructor):
 
 def race_starts(*names: str, then: Callable[[str], str] | None = None) -> Race:
     """Return the schedule that compares starts on few rows first."""
-    return Race(
-        *names,
-        n_rows=_N_RACE_ROWS,
-        fraction=_RACE_FRACTION,
-        margin=_RACE_MARGIN,
-        then=then,
-    )
+    return Race(*names, rungs=_RUNGS, then=then)
 
 
 def make_marginal() -> DestructorPipeline:

@@ -70,7 +70,9 @@ class StackTask(Task):
             self.prepare(layer, fold)
             layer._validate_params()
             with progress.part(name, layer):
-                after = layer._fit_rows(fold, onwards=True)
+                after = layer._fit_rows(fold, onwards=not fold.is_last)
+            if after is None:
+                after = _judge(fold, layer.map_)
             scores = self.score(after)
             self.check(layer, scores, after)
             trials.append(Trial(layer, after, scores))
@@ -102,10 +104,23 @@ class StackTask(Task):
         return len(state.train)
 
     def shorten(self, state: Fold, n_rows: int) -> Fold:
-        """Return a fold with few training rows, chosen by content."""
-        train = state.train
-        few = np.argsort(train.hashes(0), kind="stable")[:n_rows]
-        return replace(state, train=train.take(few))
+        """Return a fold with few rows in either part, chosen by content."""
+
+        def take_few(rows: Rows) -> Rows:
+            if len(rows) <= n_rows:
+                return rows
+            return rows.take(np.argsort(rows.hashes(0), kind="stable")[:n_rows])
+
+        return replace(state.each(take_few), is_last=True)
+
+
+def _judge(fold: Fold, map_: Map) -> Fold:
+    """Return the rows to judge a layer by that no other comes after."""
+    if fold.validation is None:
+        return fold.through(map_)
+    # Nobody looks at training rows then: to map them would take as long again.
+    held_out = fold.validation.through(map_)
+    return Fold(held_out, held_out)
 
 
 class GreedyDestructor(HoldoutDestructor):

@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from destructors.greedy._progress import Progress
-from destructors.greedy._schedules import Schedule
+from destructors.greedy._schedules import Rung, Schedule
 from destructors.greedy._stopping import Stopping
 from destructors.greedy._task import Scores, Step, Task, Trial
 from destructors.rows import as_interrupt, is_over, map_threads, stop_all
@@ -118,7 +118,8 @@ class Greedy:
             todo = [self.names.index(name) for name in schedule.turn(self.steps)]
             if not todo:
                 break
-            fields, races = self._race(schedule, todo, states)
+            rungs = self._rungs(schedule, todo, states)
+            fields = self._shorten(states, rungs)
             trials: dict[int, list[Trial]] = {}
             errors: dict[int, Exception] = {}
             adds = True
@@ -149,13 +150,14 @@ class Greedy:
                         named = schedule.then(self.steps, gains)
                         todo = [self.names.index(name) for name in named]
                         adds = False
-                    if not todo and races and trials:
-                        todo = self._leaders(gains, schedule.margin)
-                        fields, races, adds, trials = states, False, False, {}
+                    if not todo and rungs and trials:
+                        todo = self._leaders(gains, rungs[0].margin)
+                        rungs = rungs[1:] if len(todo) > 1 else []
+                        fields, adds, trials = self._shorten(states, rungs), False, {}
                 best = self._best(trials, errors)
             except (Exception, KeyboardInterrupt) as error:
-                self._end_early(as_interrupt(error), bool(trials) and not races)
-                if self.steps or races:
+                self._end_early(as_interrupt(error), bool(trials) and not rungs)
+                if self.steps or rungs:
                     break
                 # The first layer: of those that were fitted, the best is better than
                 # nothing.
@@ -172,17 +174,24 @@ class Greedy:
                 break
         return states
 
-    def _race(
+    def _rungs(
         self, schedule: Schedule, todo: list[int], states: list[Any]
-    ) -> tuple[list[Any], bool]:
-        """Return the folds to compare candidates on, and whether they are short."""
-        if schedule.n_rows is None or len(todo) < 2:
-            return states, False
+    ) -> list[Rung]:
+        """Return the comparisons on few rows that come first."""
+        if len(todo) < 2:
+            return []
         size = self.task.size(states[0])
-        n_rows = max(schedule.n_rows, int(schedule.fraction * size))
-        if len(states) == 1 and size <= 2 * n_rows:
-            return states, False
-        return [self.task.shorten(states[0], n_rows)], True
+        sized = [rung.at(size) for rung in schedule.rungs]
+        # All folds together are many times the rows of the first comparison.
+        return [
+            rung
+            for place, rung in enumerate(sized)
+            if size > 2 * rung.n_rows or (place == 0 and len(states) > 1)
+        ]
+
+    def _shorten(self, states: list[Any], rungs: list[Rung]) -> list[Any]:
+        """Return the folds to compare candidates on."""
+        return [self.task.shorten(states[0], rungs[0].n_rows)] if rungs else states
 
     def _leaders(self, gains: dict[str, float], margin: float) -> list[int]:
         enough = max(gains.values()) - margin

@@ -4,9 +4,38 @@ A schedule is a function of what happened so far and holds no state, so a fit ca
 taken up again from its history alone.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from destructors.greedy._task import Step
+
+
+class Rung(NamedTuple):
+    """A comparison of candidates on few rows.
+
+    Attributes
+    ----------
+    n_rows : int
+        Training rows of the comparison, on the first fold, at least.
+    margin : float
+        By how much a candidate may be behind the best there, in units of the objective,
+        to be tried on more rows.
+    fraction : float
+        Share of the training rows to compare on, where that is more.
+    n_most : float
+        Training rows at most.
+    """
+
+    n_rows: int
+    margin: float
+    fraction: float = 0.0
+    n_most: float = math.inf
+
+    def at(self, size: int) -> "Rung":
+        """Return the comparison where there are so many training rows."""
+        n_rows = max(self.n_rows, min(int(self.fraction * size), self.n_most))
+        return self._replace(n_rows=int(n_rows))
 
 
 class Schedule:
@@ -18,12 +47,8 @@ class Schedule:
         Names of candidates.
     """
 
-    # Rows on which candidates are compared first, at least, the share of all if that is
-    # more, and the nats by which one may be behind the best there to be tried in full.
-    # None: there is no such comparison.
-    n_rows: int | None = None
-    fraction: float = 0.0
-    margin: float = 0.0
+    # Comparisons that come before the candidates are tried in full.
+    rungs: Sequence[Rung] = ()
 
     def __init__(self, *names: str):
         self.names = names
@@ -74,12 +99,9 @@ class Race(Schedule):
     ----------
     *names : str
         Names of candidates.
-    n_rows : int
-        Training rows of the comparison, on the first fold, at least.
-    fraction : float
-        Share of the training rows to compare on, where that is more.
-    margin : float
-        Nats by which a candidate may be behind the best there.
+    rungs : sequence of Rung
+        The comparisons, that on fewest rows first. Those that ask for more than half of
+        the rows are passed over.
     then : callable, default=None
         Takes the name of the best and returns the name of one more to try.
     """
@@ -87,14 +109,11 @@ class Race(Schedule):
     def __init__(
         self,
         *names: str,
-        n_rows: int,
-        fraction: float,
-        margin: float,
+        rungs: Sequence[Rung],
         then: Callable[[str], str] | None = None,
     ):
         super().__init__(*names)
-        self.n_rows, self.fraction, self.margin = n_rows, fraction, margin
-        self._then = then
+        self.rungs, self._then = rungs, then
 
     def then(self, history: Sequence[Step], gains: Mapping[str, float]) -> list[str]:
         """Return the one that goes with the best."""

@@ -46,11 +46,18 @@ class Kernel:
         What is compiled. It may call other kernels.
     plain : callable
         What runs where numba is missing.
+    any_order : bool, default=False
+        Whether sums may be added up in any order, as vector registers do it.
     """
 
-    def __init__(self, loops: Callable[..., Any], plain: Callable[..., Any]):
+    def __init__(
+        self,
+        loops: Callable[..., Any],
+        plain: Callable[..., Any],
+        any_order: bool = False,
+    ):
         update_wrapper(self, loops)
-        self.loops, self.plain = loops, plain
+        self.loops, self.plain, self.any_order = loops, plain, any_order
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the kernel."""
@@ -77,10 +84,12 @@ class Kernel:
 
 
 def jit(
-    loops: Callable[..., Any], plain: Callable[..., Any] | None = None
+    loops: Callable[..., Any],
+    plain: Callable[..., Any] | None = None,
+    any_order: bool = False,
 ) -> Callable[..., Any]:
     """Return the kernel of loops; without a plain form they run as Python."""
-    return Kernel(loops, loops if plain is None else plain)
+    return Kernel(loops, loops if plain is None else plain, any_order)
 
 
 def are_starts(starts: NDArray, n: int, shortest: int = 0) -> bool:

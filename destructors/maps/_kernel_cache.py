@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -44,13 +44,15 @@ except ImportError:  # pragma: no cover
 _PATIENCE = 1.0
 # Threads run side by side; nothing is compiled that only C code would call.
 _OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+# What sums in any order allow: other brackets, and products added without rounding.
+_ANY_ORDER = {"reassoc", "contract"}
 
 
 def compile_lazily(kernel: Kernel) -> Any:
     """Return numba's function, which compiles once it knows the types."""
-    function = numba.njit(**_OPTIONS)(kernel.loops)
+    function = numba.njit(**_options(kernel))(kernel.loops)
     if hasattr(function, "_cache") and NullCache is not None:
-        function._cache = KernelCache(kernel.loops)
+        function._cache = KernelCache(kernel)
     return function
 
 
@@ -58,7 +60,11 @@ def compile_callee(kernel: Kernel) -> Any:
     """Return what other kernels call. It becomes part of their code, so it is not kept,
     and Python, which cannot call it, needs no entry.
     """
-    return numba.njit(no_cpython_wrapper=True, **_OPTIONS)(kernel.loops)
+    return numba.njit(no_cpython_wrapper=True, **_options(kernel))(kernel.loops)
+
+
+def _options(kernel: Kernel) -> dict[str, Any]:
+    return {**_OPTIONS, "fastmath": _ANY_ORDER} if kernel.any_order else _OPTIONS
 
 
 @typeof_impl.register(Kernel)
@@ -87,19 +93,20 @@ def cache_folder() -> str:
 # ---------------------------------------------------------------- what a kernel is
 
 
-def _code(function: Any) -> Iterator[object]:
+def _code(kernel: Kernel) -> Iterator[object]:
     """List what a kernel is compiled from: code and constants, its own and those of the
     kernels it calls; no names of files, no lines.
     """
     seen: set[str] = set()
-    functions = [function]
-    while functions:
-        function = functions.pop()
+    kernels = [kernel]
+    while kernels:
+        kernel = kernels.pop()
+        function: Any = kernel.loops
         name = f"{function.__module__}.{function.__qualname__}"
         if name in seen:
             continue
         seen.add(name)
-        yield name, function.__defaults__
+        yield name, function.__defaults__, kernel.any_order
         codes, scopes = [function.__code__], [function.__globals__]
         while codes:
             code = codes.pop()
@@ -112,7 +119,7 @@ def _code(function: Any) -> Iterator[object]:
             for name in code.co_names:
                 for value in [scope[name] for scope in scopes if name in scope]:
                     if isinstance(value, Kernel):
-                        functions.append(value.loops)
+                        kernels.append(value)
                     elif not isinstance(value, ModuleType):
                         # Of classes and functions the name must do.
                         yield name, getattr(value, "__qualname__", value)
@@ -157,13 +164,13 @@ if NullCache is not None:
         _begin, _seconds = 0.0, 0.0
         _is_told, _is_error_told = False, False
 
-        def __init__(self, function: Callable[..., Any]):
+        def __init__(self, kernel: Kernel):
             digest = hashlib.sha256()
-            for part in _code(function):
+            for part in _code(kernel):
                 digest.update(repr(part).encode())
             python = sys.implementation.cache_tag, getattr(sys, "abiflags", "")
             digest.update(repr((numba.__version__, python)).encode())
-            self._name, self._digest = function.__name__, digest
+            self._name, self._digest = kernel.loops.__name__, digest
             self._folder = cache_folder()
 
         @property

@@ -15,7 +15,7 @@ from destructors.mixture._covariance import Full
 from destructors.rows import Rows
 
 # Numbers in the arrays of a block of rows: what fits into the second-level cache.
-_BLOCK_SIZE = 2**17
+_BLOCK_SIZE = 2**16
 
 
 class Mixture(NamedTuple):
@@ -100,17 +100,18 @@ def _expect(
     n_features, n_components = coefficients.shape
     n_rows = min(len(X), max(256, _BLOCK_SIZE // (n_components + n_features)))
     moments, total = np.zeros((n_components, n_features)), 0.0
+    own = np.empty_like(moments)
     features, logs = np.empty((n_rows, n_features)), np.empty((n_rows, n_components))
-    found, ends = np.empty(n_rows * n_components, np.int32), np.empty(len(X), np.int64)
+    found = np.empty(n_rows * n_components + 1, np.int32)
+    ends = np.empty(len(X), np.int64)
     parts: list[NDArray] = []
     n_listed = 0
     for block in gen_batches(len(X), n_rows):
         n = len(X[block])
         shares.fill_features(X[block], *type_.products, features[:n])
         np.matmul(features[:n], coefficients, out=logs[:n])
-        total += shares.share_all(
-            logs[:n], features[:n], weights[block], moments, found, ends[block]
-        )
+        total += shares.share_all(logs[:n], weights[block], found, ends[block])
+        moments += np.matmul(logs[:n].T, features[:n], out=own)
         total += _add_offset(type_, X[block], weights[block], covariances)
         parts.append(found[: ends[block][-1]].copy())
         ends[block] += n_listed

@@ -20,7 +20,7 @@ from destructors.maps import Affine, Chain, Map, Rosenblatt
 from destructors.mixture._covariance import COVARIANCES, as_matrices, check_mixture
 from destructors.mixture._em import EM
 from destructors.mixture._expectation import Mixture
-from destructors.mixture._number import Numbers, n_telling, numbers_to_try
+from destructors.mixture._number import N_TELLING, Numbers, n_telling, numbers_to_try
 from destructors.rows import (
     Fold,
     Rows,
@@ -38,6 +38,10 @@ _N_FOLDS, _N_FOLD_STEPS = 5, 3
 # Of rows that are not in memory, so many are drawn to begin with, if they are not more
 # numbers than that.
 _N_DRAWN, _MOST_DRAWN = 2**17, 2**24
+# Beyond so many rows a mixture forgets a fold in one step: none of them weighs much.
+_MANY = 200_000
+# By how much the rows grow from stage to stage.
+_STAGE = 4
 _AT_LEAST_0 = Interval(Real, 0, None, closed="left")
 _AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 
@@ -337,12 +341,13 @@ class GaussianMixtureDestructor(HoldoutDestructor):
             return fold.through(map_)
         Z, log_det = np.empty_like(rows.values), np.empty(len(rows))
         listed = EM(self, rows, 0, wide=em.wide).list_under(em.mixture)
+        n_steps = _N_FOLD_STEPS if len(rows) < _MANY else 1
 
         def map_part(part: slice) -> None:
             # Rows of no weight: where the others are stays the same.
             weight = rows.weights.copy()
             weight[part] = 0.0
-            copy = EM(self, replace(rows, weight=weight), _N_FOLD_STEPS, wide=em.wide)
+            copy = EM(self, replace(rows, weight=weight), n_steps, wide=em.wide)
             map_ = self._to_map(copy.refine(em.mixture, listed))
             Z[part], log_det[part] = map_.forward(rows.values[part])
 
@@ -362,21 +367,31 @@ class GaussianMixtureDestructor(HoldoutDestructor):
             progress = Progress(self, noun="step", every=10)
             n_doublings = max(numbers[0] - 1, 0).bit_length()
             with progress.running(self.max_iter * (n_doublings + 1) * self.n_init):
-                return self._start(rows, numbers[0], seeds, None, progress)
+                return self._start(rows, numbers[0], None, progress, seeds=seeds)
         parts = fold
         if fold.validation is None:
             seed = random_state.randint(2**31 - 1)
             [parts] = rows.split(None, self.validation_fraction, seed)
-        search = Numbers(
-            numbers, lambda rows, k, before: self._start(rows, k, seeds, before)
-        )
+        # Where rows are few, the last steps cost little and the optimum counts.
+        rough = len(rows) > N_TELLING
+        search = Numbers(numbers, partial(self._start, seeds=seeds, rough=rough))
         best, self.validation_score_ = search.choose(
             parts, Progress(self, noun="number")
         )
-        if len(best.given) == len(rows):
+        if len(best.given) == len(rows) and not rough:
             return best
-        every = EM(self, rows, self.max_iter)
-        return every.remembered("all", fit=lambda em: em.fit_from(best.mixture))
+        # Many more rows than it was tried on are taken up in stages: most steps are
+        # taken where they cost least.
+        n_rows = len(best.given)
+        while _STAGE * n_rows < len(rows):
+            n_rows *= _STAGE
+            best = self._refit(rows.take(slice(n_rows)), best, rough=True)
+        return self._refit(rows, best)
+
+    def _refit(self, rows: Rows, before: EM, rough: bool = False) -> EM:
+        """Fit to other rows from where a fit has ended."""
+        em = EM(self, rows, self.max_iter)
+        return em.remembered("all", fit=lambda em: em.fit_from(before.mixture, rough))
 
     def _few(self, rows: StoredRows) -> Rows:
         """Return as many rows as tell the largest number of components, in memory."""
@@ -396,9 +411,11 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         self,
         rows: Rows,
         n_components: int,
-        seeds: NDArray,
         before: EM | None,
         progress: Progress | None = None,
+        *,
+        seeds: NDArray,
+        rough: bool = False,
     ) -> EM:
         """Fit as often as asked for; return the most likely."""
         fits: list[EM] = []
@@ -412,6 +429,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
                 random_state=np.random.RandomState(seed),
                 before=before,
                 by_chance=len(fits) > 0,
+                rough=rough,
             )
             fits.append(em.remembered(n_components, len(fits), fit=fit))
         return max(fits, key=lambda em: em.lower_bound)

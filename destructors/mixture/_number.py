@@ -26,7 +26,7 @@ _N_WORSE, _NO_LOSS = 2, 0.01
 _N_SCALES = 15.0
 # Rows for each parameter of a mixture on which it is tried, where there are so many,
 # and the fewest; the one that is chosen is fitted on all rows.
-_N_FOR_EACH, _N_TELLING = 2, 10_000
+_N_FOR_EACH, N_TELLING = 2, 10_000
 # What "auto" tries, up to the largest number, and that, which leaves each component so
 # many rows for each feature.
 _NUMBERS, _N_ROWS = [2**i for i in range(10)], 4
@@ -156,7 +156,7 @@ def n_telling(n_components: int, rows: Rows) -> int:
     """Return how many rows tell what so many components are worth."""
     d = rows.n_features
     n_parameters = n_components * (1 + d + d * (d + 1) // 2)
-    return max(_N_TELLING, _N_FOR_EACH * n_parameters)
+    return max(N_TELLING, _N_FOR_EACH * n_parameters)
 
 
 def _reach(rows: Rows) -> NDArray:

@@ -13,8 +13,6 @@ from sklearn.utils import gen_batches
 from destructors.maps import _normal as normal
 from destructors.maps._jit import jit
 
-# Shares below exp(-32), beside the largest, are below the last digits of any sum.
-_NOTHING = -32.0
 # Components that have less than a few millionths of the largest share are not listed.
 _LISTED = -12.0
 # What is less is taken for this: subnormal numbers are slow.
@@ -46,12 +44,29 @@ def _features_vectorised(X, first, second, features):
     np.multiply(X[:, first], X[:, second], out=features[:, d + 1 :])
 
 
-def _share_all_loops(logs, features, weight, moments, listed, ends):
-    """Share rows out among all components; see `share_all`."""
+def _share_all_loops(logs, weight, listed, ends):
+    """Turn the log-densities of rows under all components into shares.
+
+    Parameters
+    ----------
+    logs : ndarray of shape (n_samples, n_components)
+        Log of weight times density; filled with what each component gets of the row,
+        times the weight of the row.
+    weight : ndarray of shape (n_samples,)
+        Weights of the rows.
+    listed : ndarray of shape (n_samples * n_components,), dtype int32
+        Filled with the components that have a part in each row.
+    ends : ndarray of shape (n_samples,), dtype int64
+        Filled with where those of each row end.
+
+    Returns
+    -------
+    total : float
+        Sum of the log-densities of the rows, times their weights, in nats.
+    """
     n, n_components = logs.shape
-    n_features, n_listed, total = features.shape[1], 0, 0.0
+    n_listed, total = 0, 0.0
     whole = n_components - n_components % 4
-    active = np.empty(n_components, np.int64)
     for i in range(n):
         # Four at a time, or each comparison would wait for the one before.
         a = b = c = d = logs[i, 0]
@@ -60,60 +75,36 @@ def _share_all_loops(logs, features, weight, moments, listed, ends):
             c, d = max(c, logs[i, k + 2]), max(d, logs[i, k + 3])
         for k in range(whole, n_components):
             a = max(a, logs[i, k])
-        largest = max(max(a, b), max(c, d))
-        n_active, mass = 0, 0.0
+        largest, mass = max(max(a, b), max(c, d)), 0.0
+        # No branches, which no one could foretell, so that the compiler takes several
+        # components at a time.
         for k in range(n_components):
             log_share = logs[i, k] - largest
-            if log_share >= _NOTHING:
-                if log_share >= _LISTED:
-                    listed[n_listed] = k
-                    n_listed += 1
-                logs[i, k] = normal.exp(log_share)
-                mass += logs[i, k]
-                active[n_active] = k
-                n_active += 1
+            listed[n_listed] = k
+            n_listed += log_share >= _LISTED
+            logs[i, k] = log_share
+        for k in range(n_components):
+            logs[i, k] = normal.exp(logs[i, k])
+        for k in range(n_components):
+            mass += logs[i, k]
         ends[i] = n_listed
         total += weight[i] * (largest + np.log(mass))
-        for j in range(n_active):
-            k = active[j]
-            share = weight[i] * logs[i, k] / mass
-            for t in range(n_features):
-                moments[k, t] += share * features[i, t]
+        factor = weight[i] / mass
+        for k in range(n_components):
+            logs[i, k] *= factor
     return total
 
 
-def _share_all_vectorised(logs, features, weight, moments, listed, ends):
+def _share_all_vectorised(logs, weight, listed, ends):
     largest = logs.max(axis=1)
     logs -= largest[:, None]
     is_listed = logs >= _LISTED
     ends[:] = np.cumsum(is_listed.sum(axis=1))
     listed[: ends[-1]] = np.nonzero(is_listed)[1]
-    shares = np.where(logs >= _NOTHING, np.exp(np.maximum(logs, _NOTHING)), 0.0)
+    shares = np.exp(np.maximum(logs, _LOWEST))
     mass = shares.sum(axis=1)
-    shares *= (weight / mass)[:, None]
-    moments += shares.T @ features
+    np.multiply(shares, (weight / mass)[:, None], out=logs)
     return float(weight @ (largest + np.log(mass)))
-
-
-@jit
-def _dot(a, i, b):
-    """Return the product of a row of ``a`` and the one row of ``b``."""
-    # Eight sums side by side, as two vector registers hold them.
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-    n = b.shape[1]
-    whole = n - n % 8
-    for t in range(0, whole, 8):
-        s0 += a[i, t] * b[0, t]
-        s1 += a[i, t + 1] * b[0, t + 1]
-        s2 += a[i, t + 2] * b[0, t + 2]
-        s3 += a[i, t + 3] * b[0, t + 3]
-        s4 += a[i, t + 4] * b[0, t + 4]
-        s5 += a[i, t + 5] * b[0, t + 5]
-        s6 += a[i, t + 6] * b[0, t + 6]
-        s7 += a[i, t + 7] * b[0, t + 7]
-    for t in range(whole, n):
-        s0 += a[i, t] * b[0, t]
-    return ((s0 + s4) + (s1 + s5)) + ((s2 + s6) + (s3 + s7))
 
 
 def _share_listed_loops(X, first, second, weight, coefficients, listed, ends, moments):
@@ -129,8 +120,11 @@ def _share_listed_loops(X, first, second, weight, coefficients, listed, ends, mo
         n_here = ends[i] - start
         largest = -np.inf
         for a in range(n_here):
-            logs[a] = _dot(coefficients, listed[start + a], features)
-            largest = max(largest, logs[a])
+            k, log = listed[start + a], 0.0
+            for t in range(n_features):
+                log += coefficients[k, t] * features[0, t]
+            logs[a] = log
+            largest = max(largest, log)
         mass = 0.0
         for a in range(n_here):
             logs[a] = normal.exp(logs[a] - largest)
@@ -166,5 +160,5 @@ def _share_listed_vectorised(
 
 
 fill_features = jit(_features_loops, plain=_features_vectorised)
-share_all = jit(_share_all_loops, plain=_share_all_vectorised)
-share_listed = jit(_share_listed_loops, plain=_share_listed_vectorised)
+share_all = jit(_share_all_loops, plain=_share_all_vectorised, any_order=True)
+share_listed = jit(_share_listed_loops, plain=_share_listed_vectorised, any_order=True)

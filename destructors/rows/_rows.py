@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import check_cv
 
 from destructors.maps import Map
 from destructors.maps._blocks import in_blocks
@@ -313,17 +312,21 @@ class Fold:
         Rows to fit on.
     validation : Rows or None
         Held-out rows, if there are any.
+    is_last : bool
+        Whether no layer comes after the one that is fitted, so that nobody asks for the
+        training rows behind it.
     """
 
     train: Rows
     validation: Rows | None = None
+    is_last: bool = False
 
     def each(self, change: Callable[..., Rows], *state: Any) -> "Fold":
         """Return both parts after a change: ``change(part, *state)`` of each."""
         held_out = self.validation
         if held_out is not None:
             held_out = change(held_out, *state)
-        return Fold(change(self.train, *state), held_out)
+        return replace(self, train=change(self.train, *state), validation=held_out)
 
     def validation_through(self, map_: Map) -> Rows | None:
         """Return the held-out rows after a map; None if there are none."""
@@ -370,6 +373,9 @@ def make_splits(
         return [split_rows(X, weight, validation_fraction, seed)]
     if isinstance(cv, Integral):
         return fold_rows(X, weight, int(cv), seed)
+    # Slow to import, and most fits do without.
+    from sklearn.model_selection import check_cv
+
     # Indices from outside number the rows as they were given, those of weight zero too.
     kept = np.ones(len(X), bool) if rows.kept is None else rows.kept
     place = np.cumsum(kept) - 1

@@ -18,6 +18,9 @@ from destructors.tree._rule import Grid
 
 # Standardised values nearer than this are one: earlier layers leave rounding errors.
 _SAME = 2.0**-40
+# Of n standard values about n² times a third of that are so near to another by chance
+# where the density is normal; several times as many are no sign of values that repeat.
+_BY_CHANCE = 4.0 * _SAME
 # Rows that are equal are spread over their cells as so many points in all, or this many
 # times the number of different rows.
 _N_POINTS, _N_POINTS_EACH = 1000, 4
@@ -79,7 +82,7 @@ def spread_atoms(fold: Fold, units: Affine, seed: int) -> Fold:
     Parameters
     ----------
     fold : Fold
-        Rows. Where no two different ones share a value, they are returned.
+        Rows. Where no more of them share a value than by chance, they are returned.
     units : Affine
         What brings them to standard units.
     seed : int
@@ -93,7 +96,7 @@ def spread_atoms(fold: Fold, units: Affine, seed: int) -> Fold:
     parts = [fold.train] + ([] if fold.validation is None else [fold.validation])
     Z = np.concatenate([units.forward(part.values)[0] for part in parts])
     columns = [rank_values(column) for column in Z.T]
-    if all(len(values) == len(Z) for _, values in columns):
+    if all(len(Z) - len(values) <= _BY_CHANCE * len(Z) ** 2 for _, values in columns):
         return fold
     codes = np.column_stack([codes for codes, _ in columns])
     of_part = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
@@ -120,7 +123,7 @@ def spread_atoms(fold: Fold, units: Affine, seed: int) -> Fold:
         index = first[here] - (len(parts[0]) if k else 0)
         rows = replace(part.take(index), weight=weight[here])
         spread.append(_spread(rows, codes[here], halves[here] * units.scale, rng))
-    return Fold(*spread)
+    return Fold(spread[0], spread[1] if len(spread) > 1 else None)
 
 
 def _spread(

@@ -342,10 +342,10 @@ def test_time_that_is_up_ends_the_search_with_what_there_is(clusters):
 def test_a_number_that_fails_ends_the_search_with_those_before(clusters, monkeypatch):
     start = GaussianMixtureDestructor._start
 
-    def fail(self, rows, n_components, *args):
+    def fail(self, rows, n_components, *args, **kwargs):
         if n_components == 3:
             raise np.linalg.LinAlgError("a variance is zero")
-        return start(self, rows, n_components, *args)
+        return start(self, rows, n_components, *args, **kwargs)
 
     monkeypatch.setattr(GaussianMixtureDestructor, "_start", fail)
     model = GaussianMixtureDestructor([1, 3, 6], random_state=0)
