@@ -113,7 +113,7 @@ class PixelMixture(Map):
     def _find_leaves(self, bins: NDArray, j: int, leaves: NDArray) -> None:
         near, guides = self.neighbors[j], self.guides[j]
         nodes = self.feature, self.threshold, self.left
-        _find_leaves(bins, near, guides, *nodes, leaves)
+        find_leaves(bins, near, guides, *nodes, leaves)
 
     def _log_slope(self, mass: NDArray, k: NDArray, z: NDArray) -> NDArray:
         log_density = np.log(mass / np.diff(self.edges)[k])
@@ -240,4 +240,4 @@ def _find_leaves_vectorised(bins, near, guides, feature, threshold, left, leaves
         leaves[:] = np.where(inner, left[leaves] + passed, leaves)
 
 
-_find_leaves = jit(_find_leaves_loops, plain=_find_leaves_vectorised)
+find_leaves = jit(_find_leaves_loops, plain=_find_leaves_vectorised)

@@ -95,6 +95,11 @@ class RowBlocks:
     Iterating yields its blocks: arrays of float64 of shape (n_rows, n_features), all
     of ``block_size`` rows but the last.
 
+    Parameters
+    ----------
+    source, columns, weight, block_size, engine, scratch : object
+        As in `open_rows`.
+
     Attributes
     ----------
     n_features : int
