@@ -5,7 +5,7 @@ import pytest
 
 from destructors.image import PixelMixtureDestructor, PixelTreeDestructor
 from destructors.maps import PixelMixture
-from destructors.maps._pixel_mixture import _find_leaves
+from destructors.maps._pixel_mixture import find_leaves
 
 
 def shapes(n, seed=0):
@@ -75,7 +75,7 @@ def test_loops_find_the_leaves_that_the_plain_form_finds():
     for j in (0, 7, 19):
         found = [np.zeros((500, 3), np.int64) for _ in range(2)]
         for form, leaves in zip(
-            (_find_leaves.compiled, _find_leaves.plain), found, strict=True
+            (find_leaves.compiled, find_leaves.plain), found, strict=True
         ):
             form(bins, map_.neighbors[j], map_.guides[j], *nodes, leaves)
         np.testing.assert_array_equal(*found)
