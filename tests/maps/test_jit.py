@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import destructors
-from destructors.maps._jit import has_numba
+from destructors.maps._jit import has_numba, jit
 from destructors.marginal import SplineGaussianizer
 
 # A kernel that takes no time to compile.
@@ -156,7 +156,7 @@ def test_numba_is_imported_with_the_first_kernel_only():
 def test_numba_without_compilation_is_as_good_as_none():
     code = """
 import numpy as np
-from destructors.maps._jit import has_numba
+from destructors.maps._jit import has_numba, jit
 from destructors.maps._rosenblatt import Rosenblatt
 assert not has_numba()
 mixture = Rosenblatt(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1)))
@@ -171,3 +171,23 @@ def test_fits_without_compilation():
     X = np.random.RandomState(0).gamma(2.0, size=(50, 1))
     compiled = SplineGaussianizer().fit(X).score(X)
     assert abs(float(plain.stdout) - compiled) < 1e-9
+
+
+def _sum_of(values):
+    total = 0.0
+    for i in range(len(values)):
+        total += values[i]
+    return total
+
+
+@pytest.mark.skipif(not has_numba(), reason="numba is missing")
+def test_sums_in_any_order_are_compiled_apart_from_those_in_order():
+    from destructors.maps._kernel_cache import KernelCache
+
+    in_order, in_any = jit(_sum_of), jit(_sum_of, any_order=True)
+    assert (
+        KernelCache(in_order)._digest.digest() != KernelCache(in_any)._digest.digest()
+    )
+    values = np.random.default_rng(0).normal(size=1001)
+    assert in_order(values) == sum(values.tolist())
+    np.testing.assert_allclose(in_any(values), values.sum(), rtol=0, atol=1e-12)

@@ -621,3 +621,20 @@ def test_a_held_out_row_at_the_end_of_float64_has_a_score():
     X_val = np.r_[X[:20] + 0.1, [[1e300, 0.0]]]
     model = GaussianMixtureDestructor([1, 2], random_state=0).fit(X, X_val=X_val)
     assert all(np.isfinite(score) for score in model.validation_score_.values())
+
+
+def test_many_rows_are_taken_up_in_stages():
+    rng = np.random.default_rng(0)
+    means = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]])
+    X = rng.normal(size=(60_000, 2)) + means[rng.integers(3, size=60_000)]
+    T = rng.normal(size=(20_000, 2)) + means[rng.integers(3, size=20_000)]
+    model = GaussianMixtureDestructor(n_components=[1, 2, 3, 4, 6], random_state=0)
+    model.fit(X)
+    truth = np.mean([stats.multivariate_normal(m).pdf(T) for m in means], axis=0)
+    assert model.n_components_ == 3
+    assert abs(model.score(T) - np.log(truth).mean()) < 1e-3
+    order = rng.permutation(len(X))
+    again = GaussianMixtureDestructor(n_components=[1, 2, 3, 4, 6], random_state=0)
+    np.testing.assert_allclose(
+        again.fit(X[order]).score_samples(T), model.score_samples(T), atol=1e-6
+    )
