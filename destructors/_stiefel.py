@@ -62,17 +62,21 @@ def ascend(objective: Objective, start: NDArray, max_iter: int) -> tuple[NDArray
     while n_iter < max_iter:
         n_iter += 1
         along = _tangent(best, gradient)
-        norm = np.linalg.norm(along)
-        if not norm > _LEAST_SLOPE * np.linalg.norm(gradient) or size < _SHORTEST_STEP:
+        norm, least = _size(along), _LEAST_SLOPE * _size(gradient)
+        if not norm > least or size < _SHORTEST_STEP:
             break
-        length = size * np.sqrt(start.shape[1])
-        trial = retract(best + length / norm * along)
+        trial = retract(best + size / norm * along)
         trial_value, trial_gradient = objective(trial)
         if trial_value > value:
             best, value, gradient = trial, trial_value, trial_gradient
         else:
             size *= 0.5
     return best, n_iter
+
+
+def _size(gradient: NDArray) -> float:
+    """Return the root mean square length of the columns."""
+    return np.sqrt((gradient**2).sum(axis=0).mean())
 
 
 def _tangent(directions: NDArray, gradient: NDArray) -> NDArray:

@@ -120,6 +120,7 @@ _ONE_SCALE = frozenset(
         "alignment-flow-density",
         "mixture-spherical",
         "haar-pyramid",
+        "pixel-mixture",
         "pixel-tree",
     }
 )
@@ -159,6 +160,7 @@ TRAINING_ROWS_ONLY = {"mixture-plain": _GAPS, "mixture-tied": _GAPS}
 COMMON_UNITS = frozenset(
     {
         "mixture-spherical",
+        "pixel-mixture",
         "pixel-tree",
         "whitening-cholesky",
         "whitening-estimator",
