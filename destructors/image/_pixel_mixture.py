@@ -197,6 +197,7 @@ class PixelMixtureDestructor(PixelTreeDestructor):
         """Return what the tree sees of each component at each pixel."""
         positions = pixel_positions(self.image_shape, self.shapes_.shape[1])
         height, width, n_channels = positions.shape
+        # In steps of a logit: levels from all but off to all but on use all of them.
         logit = np.log((self.shapes_ + 0.003) / (1.003 - self.shapes_))
         steps = np.clip(np.round(2.6 * logit + 15.0), 0, _N_SEEN - 1).astype(np.int64)
         images = np.zeros(
