@@ -17,11 +17,12 @@ from destructors.base import Destructor
 from destructors.estimators._seeded import clone_seeded
 from destructors.maps import Classifier, Schema
 from destructors.maps._calibration import Calibration
+from destructors.maps._classifier import BayesRule
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.rows import known_folds
 
 
-class DensityClassifier(ClassifierMixin, BaseEstimator):
+class DensityClassifier(BayesRule, ClassifierMixin, BaseEstimator):
     r"""Fit a density to each class, and classify by Bayes' rule.
 
     .. math:: p(c | x) \propto \pi_c\, p_c(x)
@@ -271,37 +272,6 @@ class DensityClassifier(ClassifierMixin, BaseEstimator):
         rejected = logsumexp(joint, axis=1) < self.threshold_
         return np.where(rejected, self.reject_label, labels)
 
-    def predict_proba(self, X: ArrayLike) -> NDArray:
-        """Return the probabilities of the classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_classes)
-            Of sum one, for rows that `predict` rejects too.
-        """
-        return np.exp(self.predict_log_proba(X))
-
-    def predict_log_proba(self, X: ArrayLike) -> NDArray:
-        """Return the log probabilities of the classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        log_probabilities : ndarray of shape (n_samples, n_classes)
-            Natural logarithms.
-        """
-        joint = self.predict_joint_log_proba(X)
-        return joint - logsumexp(joint, axis=1, keepdims=True)
-
     def predict_joint_log_proba(self, X: ArrayLike) -> NDArray:
         """Return the log densities of rows and classes together.
 
@@ -339,21 +309,6 @@ class DensityClassifier(ClassifierMixin, BaseEstimator):
             Between 0 and 1.
         """
         return super().score(X, y, sample_weight)
-
-    def score_samples(self, X: ArrayLike) -> NDArray:
-        """Return the log density of rows of any class, in nats.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        log_density : ndarray of shape (n_samples,)
-            ``log p(x)``: of rows that are like none of those in `fit`, low.
-        """
-        return logsumexp(self.predict_joint_log_proba(X), axis=1)
 
     def to_classifier(self) -> Classifier:
         """Return what was learned, without the learner.

@@ -1,5 +1,6 @@
 """Classes by their densities: what a classifier has learned."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,61 @@ from destructors.maps._map import Data
 from destructors.maps._schema import Schema
 
 
+class BayesRule:
+    """Probabilities of classes, by the log densities of rows and classes together."""
+
+    # What each kind has: rows to ``log p(c) + log p(x | c)``, in nats.
+    predict_joint_log_proba: Callable[[ArrayLike], NDArray]
+
+    def predict_log_proba(self, X: ArrayLike) -> NDArray:
+        """Return the log probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            Natural logarithms.
+        """
+        joint = self.predict_joint_log_proba(X)
+        return joint - logsumexp(joint, axis=1, keepdims=True)
+
+    def predict_proba(self, X: ArrayLike) -> NDArray:
+        """Return the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            Of sum one, for rows that `predict` rejects too.
+        """
+        return np.exp(self.predict_log_proba(X))
+
+    def score_samples(self, X: ArrayLike) -> NDArray:
+        """Return the log density of rows of any class, in nats.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+            ``log p(x)``: of rows that are like none of those learned from, low.
+        """
+        return logsumexp(self.predict_joint_log_proba(X), axis=1)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class Classifier(Data):
+class Classifier(BayesRule, Data):
     """Classifies rows by Bayes' rule: a `DensityClassifier` without the learner.
 
     It is what `destructors.load` gives of a saved classifier, and needs NumPy and SciPy
@@ -118,37 +172,6 @@ class Classifier(Data):
         rejected = logsumexp(joint, axis=1) < self.threshold
         return np.where(rejected, self.reject_label, labels)
 
-    def predict_proba(self, X: ArrayLike) -> NDArray:
-        """Return the probabilities of the classes.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_classes)
-            Of sum one.
-        """
-        return np.exp(self.predict_log_proba(X))
-
-    def predict_log_proba(self, X: ArrayLike) -> NDArray:
-        """Return the log probabilities of the classes.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        log_probabilities : ndarray of shape (n_samples, n_classes)
-            Natural logarithms.
-        """
-        joint = self.predict_joint_log_proba(X)
-        return joint - logsumexp(joint, axis=1, keepdims=True)
-
     def predict_joint_log_proba(self, X: ArrayLike) -> NDArray:
         """Return the log densities of rows and classes together.
 
@@ -167,20 +190,6 @@ class Classifier(Data):
             log_prior = np.log(self.prior)
         scores = [density.logpdf(rows) for density in self.densities]
         return np.column_stack(scores) + log_prior
-
-    def score_samples(self, X: ArrayLike) -> NDArray:
-        """Return the log density of rows of any class, in nats.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        log_density : ndarray of shape (n_samples,)
-        """
-        return logsumexp(self.predict_joint_log_proba(X), axis=1)
 
     def save(self, path: str) -> None:
         """Write to a file; see `destructors.save`."""

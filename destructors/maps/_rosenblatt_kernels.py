@@ -26,7 +26,7 @@ LEAST = -300.0
 SPLIT, FARTHEST_SEEN = 2.0**20 + 1.0, 1e6
 # Rows and components in a list: they stay in the fast caches.
 _N_PAIRS, _LEAST_ROWS, _MOST_ROWS = 1024, 8, 64
-# Components fewer than whose loops are worth a word of their own.
+# Where components are not more, a loop over them adds up four features.
 _FEW = 8
 # What is listed of a pair; the value is the feature's, in the row.
 _FACTOR, _OFFSET, _WEIGHT, _VALUE = range(4)
