@@ -107,8 +107,8 @@ def _is_clear(error: BaseException) -> bool:
     about_input = frames[-1].filename.startswith(_LIBRARY) or (
         frames[-1].filename.endswith(_VALIDATION)
         and bool(ours)
-        and Path(ours[-1].filename).name
-        in {"_destructor.py", "_holdout.py", "_blocks.py", "table.py"}
+        and Path(ours[-1].filename).relative_to(_LIBRARY).parts[0]
+        in {"base", "table.py"}
     )
     return about_input and any(word in str(error) for word in _SUBJECTS)
 
