@@ -79,10 +79,10 @@ class Full:
 
     def __init__(self, rows: Rows):
         d = self.n_features = rows.n_features
-        self.products: tuple[NDArray, ...]
-        # Pairs of columns whose products are among the features of a row, which are
-        # one, its columns, and these: the log-density is linear in them.
-        self.products = np.triu_indices(d)
+        # The features of a row, in which the log-density is linear, are one, its
+        # columns, and products of each column with itself and so many after it.
+        self.n_products = np.arange(d, 0, -1)
+        self.products: tuple[NDArray, ...] = np.triu_indices(d)
         # The covariance whose variances are one.
         self.unit: NDArray | float = np.eye(d)
 
@@ -122,9 +122,12 @@ class Full:
         scatter[:, first, second] = scatter[:, second, first] = products
         return scatter - sums[:, :, None] * (sums / counts)[:, None, :]
 
-    def relative_trace(self, shape: NDArray, covariances: NDArray) -> NDArray:
+    def precisions(self, covariances: NDArray) -> NDArray:
+        """Return inverses of covariances."""
+        return _invert(covariances)[0]
+
+    def relative_trace(self, shape: NDArray, precisions: NDArray) -> NDArray:
         """Return the trace of ``shape`` in units of each covariance, per feature."""
-        precisions, _ = _invert(covariances)
         return np.einsum("kij,ij->k", precisions, shape) / self.n_features
 
     def relative_scatter(self, scatter: NDArray, shape: NDArray) -> NDArray:
@@ -161,9 +164,10 @@ class Full:
         shape = scatter.sum(axis=0) / total + ridge
         if self.has_shape:
             rough = Prior(_N_ROUGH, shape, size).estimate(scatter, counts) + ridge
+            precisions = self.precisions(rough)
             for _ in range(_N_ROUNDS):
                 # The harmonic mean of the variances relative to the shape.
-                size = 1.0 / self.relative_trace(shape, rough)
+                size = 1.0 / self.relative_trace(shape, precisions)
                 size /= np.exp(np.average(np.log(size), weights=counts))
                 shape = (scatter.T / size).T.sum(axis=0) / total + ridge
         if strength == "auto":
@@ -226,6 +230,7 @@ class Diagonal(Full):
 
     def __init__(self, rows: Rows):
         self.n_features = rows.n_features
+        self.n_products = np.ones(self.n_features, int)
         self.products = np.diag_indices(self.n_features)
         self.unit = 1.0
 
@@ -242,9 +247,13 @@ class Diagonal(Full):
         counts, sums, squares = np.split(moments, [1, self.n_features + 1], axis=1)
         return squares - sums * (sums / counts)
 
-    def relative_trace(self, shape: NDArray, covariances: NDArray) -> NDArray:
+    def precisions(self, covariances: NDArray) -> NDArray:
+        """Return inverses of variances."""
+        return 1.0 / covariances
+
+    def relative_trace(self, shape: NDArray, precisions: NDArray) -> NDArray:
         """Return the mean of ``shape`` in units of each component's variances."""
-        return (shape / covariances).mean(axis=1)
+        return (shape * precisions).mean(axis=1)
 
     def relative_scatter(self, scatter: NDArray, shape: NDArray) -> NDArray:
         """Return sums of squares in units of variances."""
@@ -300,6 +309,7 @@ class Tied(Full):
 
     def __init__(self, rows: Rows):
         super().__init__(rows)
+        self.n_products = np.zeros(self.n_features, int)
         self.products = np.diag_indices(0)
         [self._second_moment] = rows.sum(self.second_moment)
 

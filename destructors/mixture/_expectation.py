@@ -108,14 +108,14 @@ def _expect(
     n_listed = 0
     for block in gen_batches(len(X), n_rows):
         n = len(X[block])
-        shares.fill_features(X[block], *type_.products, features[:n])
+        shares.fill_features(X[block], type_.n_products, features[:n])
         np.matmul(features[:n], coefficients, out=logs[:n])
         total += shares.share_all(logs[:n], weights[block], found, ends[block])
         moments += np.matmul(logs[:n].T, features[:n], out=own)
-        total += _add_offset(type_, X[block], weights[block], covariances)
         parts.append(found[: ends[block][-1]].copy())
         ends[block] += n_listed
         n_listed += len(parts[-1])
+    total += _add_offset(type_, X, weights, covariances)
     return moments, total, [Listed(np.concatenate(parts), ends)]
 
 
@@ -133,7 +133,7 @@ def _expect_listed(
     X, weights = np.ascontiguousarray(rows.values), rows.weights
     moments = np.zeros_like(coefficients)
     total = shares.share_listed(
-        X, *type_.products, weights, coefficients, *listed, moments
+        X, type_.n_products, weights, coefficients, *listed, moments
     )
     return moments, total + _add_offset(type_, X, weights, covariances)
 
@@ -151,6 +151,6 @@ def _pool(rows: Rows, type_: Full) -> NDArray:
     moments = np.zeros((1, n_features))
     for block in gen_batches(len(X), max(256, _BLOCK_SIZE // n_features)):
         features = np.empty((len(X[block]), n_features))
-        shares.fill_features(X[block], *type_.products, features)
+        shares.fill_features(X[block], type_.n_products, features)
         moments += weights[block] @ features
     return moments

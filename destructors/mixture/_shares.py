@@ -22,26 +22,44 @@ _N_PLAIN = 4096
 
 
 @jit
-def _fill_features(X, i, first, second, row, features):
+def _fill_features(X, i, n_products, row, features):
     d = X.shape[1]
     features[row, 0] = 1.0
     for j in range(d):
         features[row, 1 + j] = X[i, j]
-    for p in range(len(first)):
-        features[row, 1 + d + p] = X[i, first[p]] * X[i, second[p]]
+    # They lie side by side, so that the compiler takes several at a time.
+    start = 1 + d
+    for j in range(d):
+        value = X[i, j]
+        for p in range(n_products[j]):
+            features[row, start + p] = value * X[i, j + p]
+        start += n_products[j]
 
 
-def _features_loops(X, first, second, features):
-    """Fill in the features of rows: 1, the columns, and products of two of these."""
+def _features_loops(X, n_products, features):
+    """Fill in the features of rows: 1, the columns, and products of two of these.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_columns)
+        Rows.
+    n_products : ndarray of int of shape (n_columns,)
+        Of each column: how many products with itself and those after it there are.
+    features : ndarray of shape (n_samples, n_features)
+        Result.
+    """
     for i in range(len(X)):
-        _fill_features(X, i, first, second, i, features)
+        _fill_features(X, i, n_products, i, features)
 
 
-def _features_vectorised(X, first, second, features):
+def _features_vectorised(X, n_products, features):
     d = X.shape[1]
     features[:, 0] = 1.0
     features[:, 1 : d + 1] = X
-    np.multiply(X[:, first], X[:, second], out=features[:, d + 1 :])
+    start = 1 + d
+    for j, n in enumerate(n_products):
+        np.multiply(X[:, j, None], X[:, j : j + n], out=features[:, start : start + n])
+        start += n
 
 
 def _share_all_loops(logs, weight, listed, ends):
@@ -107,7 +125,7 @@ def _share_all_vectorised(logs, weight, listed, ends):
     return float(weight @ (largest + np.log(mass)))
 
 
-def _share_listed_loops(X, first, second, weight, coefficients, listed, ends, moments):
+def _share_listed_loops(X, n_products, weight, coefficients, listed, ends, moments):
     """Share rows out among the components listed; see `share_listed`."""
     n_features = coefficients.shape[1]
     features, logs = np.empty((1, n_features)), np.empty(len(coefficients))
@@ -116,7 +134,7 @@ def _share_listed_loops(X, first, second, weight, coefficients, listed, ends, mo
         if weight[i] == 0.0:
             start = ends[i]
             continue
-        _fill_features(X, i, first, second, 0, features)
+        _fill_features(X, i, n_products, 0, features)
         n_here = ends[i] - start
         largest = -np.inf
         for a in range(n_here):
@@ -139,12 +157,12 @@ def _share_listed_loops(X, first, second, weight, coefficients, listed, ends, mo
 
 
 def _share_listed_vectorised(
-    X, first, second, weight, coefficients, listed, ends, moments
+    X, n_products, weight, coefficients, listed, ends, moments
 ):
     starts, total = np.r_[0, ends[:-1]], 0.0
     for part in gen_batches(len(X), _N_PLAIN):
         features = np.empty((len(X[part]), coefficients.shape[1]))
-        _features_vectorised(X[part], first, second, features)
+        _features_vectorised(X[part], n_products, features)
         begin, counts = starts[part] - starts[part][0], ends[part] - starts[part]
         components = listed[starts[part][0] : ends[part][-1]]
         rows = np.repeat(np.arange(len(counts)), counts)
