@@ -49,6 +49,11 @@ _INVERSE_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
 def _sum(values, row, first, last):
     """Return the sum of a stretch of a row, four sums side by side."""
     a = b = c = d = 0.0
+    if last - first <= 3:
+        # Many sums are of two or three numbers: the rest would cost more than these.
+        for p in range(first, last):
+            a += values[row, p]
+        return a
     whole = last - (last - first) % 4
     for p in range(first, whole, 4):
         a += values[row, p]
