@@ -178,7 +178,7 @@ class EM:
         for step in range(1, self.max_iter + 1):
             self.n_steps = step
             moments, listed = self._expect(listed)
-            self.mixture = self._maximise(moments)
+            self.mixture = self.maximise(moments)
             if len(self.mixture.weights) < len(moments):
                 listed = None
         return self.mixture
@@ -192,7 +192,7 @@ class EM:
                 self.progress.begin_step()
             n_before = len(moments)
             with np.errstate(divide="ignore", invalid="ignore"):
-                self.mixture = self._maximise(moments)
+                self.mixture = self.maximise(moments)
                 has_died = len(self.mixture.weights) < n_before
                 if has_died or step in (next_full, self.max_iter):
                     listed = None
@@ -265,20 +265,41 @@ class EM:
         listed : list of Listed or None
             Which to look at from now on; None if there are hardly fewer than all.
         """
-        if isinstance(self.rows, StoredRows):
-            # Lists would grow with the number of rows.
-            moments, total = expect_all(self.rows, self.type, self.mixture)
-        elif listed is None:
-            moments, total, listed = expect(self.rows, self.type, self.mixture)
-            n_pairs = sum(len(block.components) for block in listed)
-            if n_pairs > _FEW * len(moments) * len(self.rows):
-                listed = None
-        else:
-            moments, total = expect_listed(self.rows, listed, self.type, self.mixture)
+        moments, total, listed = self.share(self.rows, listed)
         self.lower_bound = total / self.rows.total
         return moments, listed
 
-    def _maximise(self, moments: NDArray) -> Mixture:
+    def share(
+        self, rows: Rows, listed: list[Listed] | None
+    ) -> tuple[NDArray, float, list[Listed] | None]:
+        """Share out some of the rows under the mixture.
+
+        Parameters
+        ----------
+        rows : Rows
+            All rows, or a part of them.
+        listed : list of Listed or None
+            Which components to look at; None for all of them.
+
+        Returns
+        -------
+        moments : ndarray
+        total : float
+            Sum of the log-densities, in nats.
+        listed : list of Listed or None
+            Which to look at from now on; None if there are hardly fewer than all.
+        """
+        if isinstance(rows, StoredRows):
+            # Lists would grow with the number of rows.
+            return *expect_all(rows, self.type, self.mixture), None
+        if listed is not None:
+            return *expect_listed(rows, listed, self.type, self.mixture), listed
+        moments, total, listed = expect(rows, self.type, self.mixture)
+        n_pairs = sum(len(block.components) for block in listed)
+        is_short = n_pairs <= _FEW * len(moments) * len(rows)
+        return moments, total, listed if is_short else None
+
+    def maximise(self, moments: NDArray) -> Mixture:
         """Return the mixture of these moments."""
         n_moving = len(moments) - self.background
         alive = moments[:n_moving, 0] > _DEAD * (self.rows.total / len(self.rows))

@@ -20,6 +20,7 @@ from destructors.maps import Affine, Chain, Map, Rosenblatt
 from destructors.mixture._covariance import COVARIANCES, as_matrices, check_mixture
 from destructors.mixture._em import EM
 from destructors.mixture._expectation import Mixture
+from destructors.mixture._incremental import PART_ROWS, fit_in_parts
 from destructors.mixture._number import N_TELLING, Numbers, n_telling, numbers_to_try
 from destructors.rows import (
     Fold,
@@ -40,8 +41,8 @@ _N_FOLDS, _N_FOLD_STEPS = 5, 3
 _N_DRAWN, _MOST_DRAWN = 2**17, 2**24
 # Beyond so many rows a mixture forgets a fold in one step: none of them weighs much.
 _MANY = 200_000
-# By how much the rows grow from stage to stage.
-_STAGE = 4
+# Rows of so many parts are taken part by part.
+_MANY_PARTS = 5
 _AT_LEAST_0 = Interval(Real, 0, None, closed="left")
 _AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 
@@ -380,18 +381,10 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         )
         if len(best.given) == len(rows) and not rough:
             return best
-        # Many more rows than it was tried on are taken up in stages: most steps are
-        # taken where they cost least.
-        n_rows = len(best.given)
-        while _STAGE * n_rows < len(rows):
-            n_rows *= _STAGE
-            best = self._refit(rows.take(slice(n_rows)), best, rough=True)
-        return self._refit(rows, best)
-
-    def _refit(self, rows: Rows, before: EM, rough: bool = False) -> EM:
-        """Fit to other rows from where a fit has ended."""
-        em = EM(self, rows, self.max_iter)
-        return em.remembered("all", fit=lambda em: em.fit_from(before.mixture, rough))
+        em, fit = EM(self, rows, self.max_iter), lambda em: em.fit_from(best.mixture)
+        if len(rows) >= _MANY_PARTS * PART_ROWS:
+            fit = lambda em: fit_in_parts(em, best, fold.validation)
+        return em.remembered("all", fit=fit)
 
     def _few(self, rows: StoredRows) -> Rows:
         """Return as many rows as tell the largest number of components, in memory."""
