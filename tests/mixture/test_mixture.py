@@ -623,7 +623,7 @@ def test_a_held_out_row_at_the_end_of_float64_has_a_score():
     assert all(np.isfinite(score) for score in model.validation_score_.values())
 
 
-def test_many_rows_are_taken_up_in_stages():
+def test_many_rows_are_taken_part_by_part():
     rng = np.random.default_rng(0)
     means = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]])
     X = rng.normal(size=(60_000, 2)) + means[rng.integers(3, size=60_000)]
