@@ -75,7 +75,7 @@ class Pass:
     function: Callable[..., Any]
     state: tuple[Any, ...] = ()
     # How the process that asks takes overflow and the like.
-    errors: dict[str, Any] = field(default_factory=np.geterr)
+    errors: Any = field(default_factory=np.geterr)
 
     def __call__(self, place: int, known: tuple[Any, ...]) -> Any:
         """Return what the function makes of a block."""

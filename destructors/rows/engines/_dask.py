@@ -5,18 +5,24 @@ from concurrent.futures import CancelledError
 from time import monotonic
 from typing import Any
 
-from distributed import Future, KilledWorker
+from distributed import Future, KilledWorker, wait
 
 from destructors.rows.engines import _engine
-from destructors.rows.engines._engine import Engine, Job, NoWorkers, WorkerLost
-from destructors.rows.engines._packed import Packed, call, itself
+from destructors.rows.engines._engine import (
+    Engine,
+    NoWorkers,
+    Task,
+    WorkerLost,
+    do_task,
+)
+from destructors.rows.engines._packed import Packed, itself
 
 
 class Dask(Engine):
     """Workers of a cluster.
 
-    Dask gives what a dead worker had to another. Only where three have died over a block
-    it takes the block for the cause: it is asked again then.
+    Dask gives what a dead worker had to another. Only where more than three have died
+    over a block does it take the block for the cause; it is asked again then.
 
     Parameters
     ----------
@@ -38,24 +44,46 @@ class Dask(Engine):
         """
         return self._client.submit(itself, Packed.of(work), pure=False)
 
-    def submit(self, shared: Future, job: Job) -> Future:
-        """Give a block to the cluster."""
-        return self._client.submit(call, shared, *job, pure=False)
+    def n_workers(self) -> int:
+        """Return how many threads of workers there are."""
+        return sum(self._client.nthreads().values())
 
-    def result(self, future: Future) -> Any:
+    def submit(self, shared: Future, tasks: list[Task]) -> list[Future]:
+        """Give tasks to the cluster, as one graph: it costs about what a task does."""
+        return self._client.map(do_task, [shared] * len(tasks), tasks, pure=False)
+
+    def results(self, futures: list[Future]) -> list[Any]:
+        """Wait for what comes out of tasks, and fetch it together."""
+        self._wait(futures)
+        ended = [future for future in futures if future.status == "finished"]
+        whole = dict(zip(ended, self._client.gather(ended), strict=True))
+        rest = [future for future in futures if future not in whole]
+        whole |= zip(rest, super().results(rest), strict=True)
+        return [whole[future] for future in futures]
+
+    def result(self, future: Future) -> list[Any]:
         """Wait for what comes out."""
+        self._wait([future])
+        try:
+            return future.result()
+        except (KilledWorker, CancelledError) as error:
+            raise WorkerLost(str(error)) from error
+
+    def _wait(self, futures: list[Future]) -> None:
+        """Wait until all have ended, well or not, as long as there are workers."""
         seen = monotonic()
         while True:
             try:
-                return future.result(timeout=_engine.LOOK_EVERY)
+                wait(futures, timeout=_engine.LOOK_EVERY)
             except TimeoutError:
-                if future.status == "error":
-                    raise
-                if self._client.nthreads():
+                if self.n_workers():
                     seen = monotonic()
                 elif monotonic() > seen + _engine.PATIENCE:
                     raise NoWorkers(
                         "The Dask cluster", "start some, as cluster.scale(2) does."
                     ) from None
-            except (KilledWorker, CancelledError) as error:
-                raise WorkerLost(str(error)) from error
+            except CancelledError:
+                # Told where results are asked for.
+                return
+            else:
+                return

@@ -5,11 +5,13 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice
 from types import ModuleType
 from typing import Any
 
-# Blocks that are under way together: what comes out of them waits to be added up.
-_N_TOGETHER = 32
+# Blocks that are handed over together, at least, and lots of them that are under way:
+# what comes out of them waits to be added up.
+_N_TOGETHER, _N_LOTS = 16, 3
 # So often a block is given to another worker where those that had it are gone.
 N_TRIES = 10
 # Seconds until one looks again whether there are workers, and until one stops waiting
@@ -17,6 +19,9 @@ N_TRIES = 10
 LOOK_EVERY, PATIENCE = 1.0, 60.0
 
 Job = tuple[int, tuple[Any, ...]]
+# What a worker does in one go: a few blocks, because a cluster takes about as long to
+# give one away as a worker takes for it.
+Task = list[Job]
 
 
 class Engine(ABC):
@@ -35,12 +40,12 @@ class Engine(ABC):
         """Hand over a pass, ``work(place, known)``; return what `submit` is to name."""
 
     @abstractmethod
-    def submit(self, shared: Any, job: Job) -> Any:
-        """Give a block to a worker, and return a future."""
+    def submit(self, shared: Any, tasks: list[Task]) -> list[Any]:
+        """Give tasks to workers, and return futures."""
 
     @abstractmethod
-    def result(self, future: Any) -> Any:
-        """Wait for what comes out.
+    def result(self, future: Any) -> list[Any]:
+        """Wait for what comes out of a task.
 
         Raises
         ------
@@ -50,50 +55,78 @@ class Engine(ABC):
             If there are none that could do it.
         """
 
+    def results(self, futures: list[Any]) -> list[Any]:
+        """Wait for what comes out of tasks; of those that workers have ended over it is
+        the error.
+        """
+        found: list[Any] = []
+        for future in futures:
+            try:
+                found.append(self.result(future))
+            except WorkerLost as error:
+                found.append(error)
+        return found
+
     def cancel(self, future: Any) -> None:
         """Say that what comes out is not needed."""
         future.cancel()
 
-    def rescue(self, work: Callable[..., Any], job: Job, error: Exception) -> Any:
+    def n_workers(self) -> int:
+        """Return how many workers there are, where it costs time to ask one."""
+        return _N_TOGETHER
+
+    def rescue(self, work: Callable[..., Any], task: Task, error: Exception) -> Any:
         """Return what comes out where workers end again and again, or raise."""
         raise RuntimeError(
-            f"{N_TRIES} workers have ended over block {job[0]} ({error}). If they run "
-            "out of memory, give them more, or open the rows with a smaller block_size."
+            f"{N_TRIES} times workers have ended over block {task[0][0]} ({error}). If "
+            "they run out of memory, give them more, or open the rows with a smaller "
+            "block_size."
         ) from error
 
     def each(self, work: Callable[..., Any], jobs: Iterable[Job]) -> Iterator[Any]:
         """Yield what comes out of each block, in their order."""
-        shared = self.share(work)
-        waiting: deque[tuple[Job, Any]] = deque()
+        shared, jobs = self.share(work), list(jobs)
+        # A cluster may be about to start some.
+        n_workers = self.n_workers() or _N_TOGETHER
+        n_together = max(_N_TOGETHER, 2 * n_workers)
+        n_each = max(1, min(len(jobs), n_together) // (2 * n_workers))
+        waiting = iter([jobs[i : i + n_each] for i in range(0, len(jobs), n_each)])
+        lots: deque[tuple[list[Task], list[Any]]] = deque()
         try:
-            for job in jobs:
-                if len(waiting) == _N_TOGETHER:
-                    yield self._take(work, shared, waiting)
-                waiting.append((job, self.submit(shared, job)))
-            while waiting:
-                yield self._take(work, shared, waiting)
+            while lot := list(islice(waiting, -(-n_together // n_each))):
+                lots.append((lot, self.submit(shared, lot)))
+                if len(lots) == _N_LOTS:
+                    yield from self._take(work, shared, lots)
+            while lots:
+                yield from self._take(work, shared, lots)
         finally:
-            for _, future in waiting:
-                self.cancel(future)
+            for _, futures in lots:
+                for future in futures:
+                    self.cancel(future)
 
     def _take(
-        self, work: Callable[..., Any], shared: Any, waiting: deque[tuple[Job, Any]]
-    ) -> Any:
-        """Return what comes out of the first block that is waited for."""
-        job, future = waiting[0]
+        self, work: Callable[..., Any], shared: Any, lots: deque
+    ) -> Iterator[Any]:
+        """Yield what comes out of the first lot; give away again what is lost."""
+        lot, futures = lots[0]
+        found = self.results(futures)
         for _ in range(N_TRIES):
-            try:
-                found = self.result(future)
-            except WorkerLost as error:
-                lost = error
-                future = self.submit(shared, job)
-                waiting[0] = job, future
-            else:
+            lost = [i for i, one in enumerate(found) if isinstance(one, WorkerLost)]
+            if not lost:
                 break
-        else:
-            found = self.rescue(work, job, lost)
-        waiting.popleft()
-        return found
+            again = self.submit(shared, [lot[i] for i in lost])
+            for i, future, one in zip(lost, again, self.results(again), strict=True):
+                futures[i], found[i] = future, one
+        for i, one in enumerate(found):
+            if isinstance(one, WorkerLost):
+                found[i] = self.rescue(work, lot[i], one)
+        lots.popleft()
+        return chain.from_iterable(found)
+
+
+def do_task(work: Callable[..., Any], task: Task) -> list[Any]:
+    """Return what comes out of each block."""
+    return [work(*job) for job in task]
 
 
 class WorkerLost(Exception):
@@ -126,11 +159,11 @@ class Threads(Engine):
         """Return the pass itself."""
         return work
 
-    def submit(self, shared: Any, job: Job) -> Any:
-        """Give a block to a thread."""
-        return self._pool.submit(shared, *job)
+    def submit(self, shared: Any, tasks: list[Task]) -> list[Any]:
+        """Give tasks to threads."""
+        return [self._pool.submit(do_task, shared, task) for task in tasks]
 
-    def result(self, future: Any) -> Any:
+    def result(self, future: Any) -> list[Any]:
         """Wait for what comes out."""
         return future.result()
 

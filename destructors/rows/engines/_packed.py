@@ -51,11 +51,6 @@ def _unpack(packed: Packed) -> Any:
     return pickle.loads(packed.content)
 
 
-def call(packed: Packed, *arguments: Any) -> Any:
-    """Call a function that was pickled."""
-    return packed(*arguments)
-
-
 def itself(packed: Packed) -> Packed:
     """Return what is given."""
     return packed

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future
 from typing import Any
 
-from destructors.rows.engines._engine import Engine, Job, WorkerLost
-from destructors.rows.engines._packed import Packed, call
+from destructors.rows.engines._engine import Engine, Task, WorkerLost, do_task
+from destructors.rows.engines._packed import Packed
 
 
 class Processes(Engine):
@@ -28,24 +28,24 @@ class Processes(Engine):
         """Pickle the pass."""
         return Packed.of(work)
 
-    def submit(self, shared: Packed, job: Job) -> Any:
-        """Give a block to a process."""
+    def submit(self, shared: Packed, tasks: list[Task]) -> list[Any]:
+        """Give tasks to processes."""
         try:
-            return self._pool.submit(call, shared, *job)
+            return [self._pool.submit(do_task, shared, task) for task in tasks]
         except BrokenExecutor as error:
-            future: Future = Future()
-            future.set_exception(error)
-            return future
+            broken: Future = Future()
+            broken.set_exception(error)
+            return [broken] * len(tasks)
 
-    def result(self, future: Any) -> Any:
+    def result(self, future: Any) -> list[Any]:
         """Wait for what comes out."""
         try:
             return future.result()
         except BrokenExecutor as error:
             raise WorkerLost(str(error)) from error
 
-    def rescue(self, work: Callable[..., Any], job: Job, error: Exception) -> Any:
-        """Work on a block here."""
+    def rescue(self, work: Callable[..., Any], task: Task, error: Exception) -> Any:
+        """Do a task here."""
         if not self._is_broken:
             self._is_broken = True
             warnings.warn(
@@ -54,4 +54,4 @@ class Processes(Engine):
                 RuntimeWarning,
                 stacklevel=2,
             )
-        return work(*job)
+        return do_task(work, task)

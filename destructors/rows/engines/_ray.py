@@ -6,7 +6,13 @@ from time import monotonic
 from typing import Any
 
 from destructors.rows.engines import _engine
-from destructors.rows.engines._engine import Engine, Job, NoWorkers, WorkerLost
+from destructors.rows.engines._engine import (
+    Engine,
+    NoWorkers,
+    Task,
+    WorkerLost,
+    do_task,
+)
 from destructors.rows.engines._packed import Packed
 
 
@@ -23,24 +29,28 @@ class Ray(Engine):
         if not ray.is_initialized():
             raise RuntimeError("engine=ray: there is no cluster yet, call ray.init().")
         self._ray = ray
-        self._call = ray.remote(max_retries=_engine.N_TRIES)(_call)
+        self._do = ray.remote(max_retries=_engine.N_TRIES)(_do)
 
     def share(self, work: Callable[..., Any]) -> Any:
         """Put a pass where all workers find it; the copy here stays."""
         return self._ray.put(Packed.of(work))
 
-    def submit(self, shared: Any, job: Job) -> Any:
-        """Give a block to the cluster."""
-        return self._call.remote(shared, *job)
+    def n_workers(self) -> int:
+        """Return how many CPUs there are."""
+        return int(self._ray.cluster_resources().get("CPU", 0.0))
 
-    def result(self, future: Any) -> Any:
+    def submit(self, shared: Any, tasks: list[Task]) -> list[Any]:
+        """Give tasks to the cluster."""
+        return [self._do.remote(shared, task) for task in tasks]
+
+    def result(self, future: Any) -> list[Any]:
         """Wait for what comes out."""
         errors, seen = self._ray.exceptions, monotonic()
         while True:
             try:
                 found = self._ray.get(future, timeout=_engine.LOOK_EVERY)
             except errors.GetTimeoutError:
-                if self._ray.cluster_resources().get("CPU", 0.0) >= 1.0:
+                if self.n_workers():
                     seen = monotonic()
                 elif monotonic() > seen + _engine.PATIENCE:
                     raise NoWorkers(
@@ -64,6 +74,6 @@ class Ray(Engine):
         self._ray.cancel(future)
 
 
-def _call(packed: Packed, *arguments: Any) -> bytes:
+def _do(work: Packed, task: Task) -> bytes:
     """Return as bytes what comes out: see `Packed`."""
-    return pickle.dumps(packed(*arguments))
+    return pickle.dumps(do_task(work, task))
