@@ -1,0 +1,295 @@
+"""Fits to tables on disk by threads, processes and clusters that lose workers."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from time import monotonic, perf_counter, sleep
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from benchmarks.larger import _blocks
+from destructors import RBIG, GaussianCopula, open_rows, write_rows
+from destructors.mixture import GaussianMixtureDestructor
+from destructors.rows.engines import Engine, find_engine
+
+__all__ = ["ENGINES", "Killing", "compare_engines", "measure_overhead"]
+
+MODELS: dict[str, Any] = {
+    "GaussianCopula": GaussianCopula(),
+    "RBIG": RBIG(max_iter=2, random_state=0),
+    "GaussianMixture": GaussianMixtureDestructor(4, max_iter=5, random_state=0),
+}
+# Seconds that a worker may take to come back, and within which it is killed.
+_LONGEST, _SOON = 60.0, 0.05
+
+
+class Killing(Engine):
+    """An engine of which a worker is killed (SIGKILL) in each pass.
+
+    Parameters
+    ----------
+    engine : Engine
+        What does the work.
+    find : callable
+        Returns the ids of the processes that are its workers now.
+    n_kills : int
+        How many at most.
+    seed : int
+        Seed of the moments.
+    """
+
+    def __init__(
+        self,
+        engine: Any,
+        find: Callable[[], list[int]],
+        n_kills: int = 10**9,
+        seed: int = 0,
+    ):
+        self._engine, self._find, self._left = engine, find, n_kills
+        self._rng = np.random.default_rng(seed)
+        self._is_due = False
+        self.n_passes = self.n_killed = 0
+
+    def share(self, work: Any) -> Any:
+        """Hand over a pass."""
+        self.n_passes += 1
+        self._is_due = self._left > 0
+        return self._engine.share(work)
+
+    def submit(self, shared: Any, tasks: Any) -> Any:
+        """Hand over tasks, and kill a worker soon after the first."""
+        futures = self._engine.submit(shared, tasks)
+        if self._is_due:
+            self._is_due = False
+            self._kill()
+        return futures
+
+    def _kill(self) -> None:
+        end = monotonic() + _LONGEST
+        while not (workers := self._find()) and monotonic() < end:
+            sleep(0.05)
+        sleep(self._rng.uniform(0.0, _SOON))
+        try:
+            os.kill(int(self._rng.choice(workers)), signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        self._left, self.n_killed = self._left - 1, self.n_killed + 1
+
+    def result(self, future: Any) -> Any:
+        """Wait for a task."""
+        return self._engine.result(future)
+
+    def results(self, futures: Any) -> Any:
+        """Wait for tasks."""
+        return self._engine.results(futures)
+
+    def cancel(self, future: Any) -> None:
+        """Drop a task."""
+        self._engine.cancel(future)
+
+    def n_workers(self) -> int:
+        """Return the number of workers."""
+        return self._engine.n_workers()
+
+    def rescue(self, *about: Any) -> Any:
+        """Go on where workers end again and again."""
+        return self._engine.rescue(*about)
+
+
+# ---------------------------------------------------------------------- engines
+
+
+@contextmanager
+def _threads() -> Iterator[tuple[Any, None]]:
+    yield None, None
+
+
+@contextmanager
+def _processes() -> Iterator[tuple[Any, Callable[[], list[int]]]]:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        yield pool, lambda: list(pool._processes or ())
+
+
+@contextmanager
+def dask(n_workers: int = 2) -> Iterator[tuple[Any, Callable[[], list[int]]]]:
+    """Start two workers of Dask."""
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=1,
+            dashboard_address=None,
+            silence_logs=50,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield (
+            client,
+            lambda: [
+                nanny.pid for nanny in cluster.workers.values() if nanny.is_alive()
+            ],
+        )
+
+
+@contextmanager
+def ray() -> Iterator[tuple[Any, Callable[[], list[int]]]]:
+    """Start two workers of Ray."""
+    import ray
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        yield ray, _find_ray
+    finally:
+        ray.shutdown()
+
+
+def _find_ray() -> list[int]:
+    """Return the processes of Ray's workers, which are those of this one's."""
+    import psutil
+
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if re.match("ray::_?(do|IDLE)", " ".join(process.cmdline())):
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
+ENGINES: dict[str, Callable[[], Any]] = {
+    "threads": _threads,
+    "processes": _processes,
+    "dask": dask,
+    "ray": ray,
+}
+
+
+# ---------------------------------------------------------------------- measures
+
+
+def compare_engines(n_rows: int, n_kills: int, engines: Any) -> list[dict[str, Any]]:
+    """Fit models to a table on disk by each engine, and kill its workers.
+
+    Parameters
+    ----------
+    n_rows : int
+        Number of rows, in 10 blocks.
+    n_kills : int
+        How many workers to kill of each engine that has such, one a pass.
+    engines : sequence of str
+        Some of `ENGINES`.
+
+    Returns
+    -------
+    found : list of dict
+        For each engine and model: passes over the table, workers that were killed, wall
+        seconds, and whether what was learned is what one thread learns from the same
+        table, of ``.npy`` and of Parquet.
+    """
+    rows, size = [], -(-n_rows // 10)
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder, "rows" + suffix) for suffix in (".npy", ".parquet")]
+        for path in files:
+            write_rows(path, _blocks(n_rows))
+        read = partial(open_rows, block_size=size, scratch=folder)
+        expected = {
+            name: _bits(clone(model).fit(read(files[0])))
+            for name, model in MODELS.items()
+        }
+        for engine in engines:
+            with ENGINES[engine]() as (given, find):
+                left = n_kills if find else 0
+                # The last kill of processes is the first: they do not come back.
+                for kills in (0, left) if left else (0,):
+                    for name, model in MODELS.items():
+                        here = find_engine(given) if given is not None else None
+                        counted = None
+                        if here is not None:
+                            counted = Killing(here, find, left if kills else 0)
+                        began, same = perf_counter(), 0
+                        with warnings.catch_warnings():
+                            warnings.simplefilter("ignore", RuntimeWarning)
+                            for path in files:
+                                fitted = clone(model).fit(read(path, engine=counted))
+                                same += _bits(fitted) == expected[name]
+                        killed = counted.n_killed if counted else 0
+                        if kills:
+                            left -= killed
+                        rows.append(
+                            {
+                                "engine": engine + (" with kills" if kills else ""),
+                                "model": name,
+                                "fits": len(files),
+                                "passes": counted.n_passes if counted else np.nan,
+                                "kills": killed,
+                                "seconds": round(perf_counter() - began, 2),
+                                "same bits": same,
+                            }
+                        )
+    return rows
+
+
+def measure_overhead(n_rows: int, n_repeats: int = 3) -> list[dict[str, Any]]:
+    """Return seconds a pass of threads and of Dask, on blocks of the usual size.
+
+    Parameters
+    ----------
+    n_rows : int
+        Number of rows.
+    n_repeats : int
+        How often each fits, by turns; the fastest counts.
+
+    Returns
+    -------
+    found : list of dict
+        For each model: passes of a fit, wall seconds of two threads and of two workers,
+        and what these take more for each pass.
+    """
+    rows = []
+    with tempfile.TemporaryDirectory() as folder, dask() as (client, _):
+        path = write_rows(Path(folder, "rows.npy"), _blocks(n_rows))
+        for name in ("GaussianCopula", "RBIG"):
+            model = clone(MODELS[name]).set_params(n_jobs=2)
+            seconds: dict[str, list[float]] = {"threads": [], "dask": []}
+            # The first fit of each worker loads what there is to load.
+            for _ in range(n_repeats + 1):
+                for way, times in seconds.items():
+                    engine = None
+                    if way == "dask":
+                        engine = Killing(find_engine(client), list, 0)
+                    given = open_rows(path, engine=engine, scratch=folder)
+                    began = perf_counter()
+                    clone(model).fit(given)
+                    times.append(perf_counter() - began)
+            assert engine is not None
+            threads, workers = (min(times[1:]) for times in seconds.values())
+            rows.append(
+                {
+                    "model": name,
+                    "rows": n_rows,
+                    "passes": engine.n_passes,
+                    "threads s": round(threads, 2),
+                    "dask s": round(workers, 2),
+                    "more a pass": round((workers - threads) / engine.n_passes, 4),
+                    "share": round(workers / threads - 1.0, 3),
+                }
+            )
+    return rows
+
+
+def _bits(model: Any) -> bytes:
+    return model.to_density().digest()
