@@ -7,8 +7,8 @@ import re
 import signal
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
@@ -31,6 +31,8 @@ MODELS: dict[str, Any] = {
     "RBIG": RBIG(max_iter=2, random_state=0),
     "GaussianMixture": GaussianMixtureDestructor(4, max_iter=5, random_state=0),
 }
+# No process has this number.
+_NOBODY = 2**22 + 1
 # Seconds that a worker may take to come back, and within which it is killed.
 _LONGEST, _SOON = 60.0, 0.05
 
@@ -42,10 +44,10 @@ class Killing(Engine):
     ----------
     engine : Engine
         What does the work.
-    find : callable
+    find : callable or None
         Returns the ids of the processes that are its workers now.
     n_kills : int
-        How many at most.
+        How many at most; zero only counts passes.
     seed : int
         Seed of the moments.
     """
@@ -53,8 +55,8 @@ class Killing(Engine):
     def __init__(
         self,
         engine: Any,
-        find: Callable[[], list[int]],
-        n_kills: int = 10**9,
+        find: Callable[[], list[int]] | None,
+        n_kills: int,
         seed: int = 0,
     ):
         self._engine, self._find, self._left = engine, find, n_kills
@@ -77,13 +79,15 @@ class Killing(Engine):
         return futures
 
     def _kill(self) -> None:
+        assert self._find is not None
         end = monotonic() + _LONGEST
         while not (workers := self._find()) and monotonic() < end:
             sleep(0.05)
         sleep(self._rng.uniform(0.0, _SOON))
         try:
             os.kill(int(self._rng.choice(workers)), signal.SIGKILL)
-        except ProcessLookupError:
+        except (ProcessLookupError, ValueError):
+            # It has ended, or none has come back, as those of an executor do not.
             return
         self._left, self.n_killed = self._left - 1, self.n_killed + 1
 
@@ -113,13 +117,15 @@ class Killing(Engine):
 
 @contextmanager
 def _threads() -> Iterator[tuple[Any, None]]:
-    yield None, None
+    with ThreadPoolExecutor(2) as pool:
+        yield pool, None
 
 
 @contextmanager
 def _processes() -> Iterator[tuple[Any, Callable[[], list[int]]]]:
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        yield pool, lambda: list(pool._processes or ())
+        # Once one has ended there are none any more.
+        yield pool, lambda: list(pool._processes or [_NOBODY])
 
 
 @contextmanager
@@ -149,7 +155,12 @@ def ray() -> Iterator[tuple[Any, Callable[[], list[int]]]]:
     """Start two workers of Ray."""
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init(
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="CRITICAL",
+    )
     try:
         yield ray, _find_ray
     finally:
@@ -181,63 +192,59 @@ ENGINES: dict[str, Callable[[], Any]] = {
 # ---------------------------------------------------------------------- measures
 
 
-def compare_engines(n_rows: int, n_kills: int, engines: Any) -> list[dict[str, Any]]:
-    """Fit models to a table on disk by each engine, and kill its workers.
+def compare_engines(
+    n_rows: int, n_kills: int, models: Sequence[str] = tuple(MODELS)
+) -> list[dict[str, Any]]:
+    """Fit models to a table on disk by each engine, whose workers are killed.
 
     Parameters
     ----------
     n_rows : int
         Number of rows, in 10 blocks.
     n_kills : int
-        How many workers to kill of each engine that has such, one a pass.
-    engines : sequence of str
-        Some of `ENGINES`.
+        How many workers of each engine to kill at most, one in each pass.
+    models : sequence of str
+        Some of `MODELS`.
 
     Returns
     -------
     found : list of dict
-        For each engine and model: passes over the table, workers that were killed, wall
-        seconds, and whether what was learned is what one thread learns from the same
-        table, of ``.npy`` and of Parquet.
+        For each engine and model: fits from ``.npy`` and from Parquet, those of them
+        that ended on the bits of a fit in one thread from ``.npy``, passes over the
+        table, workers that were killed, and wall seconds.
     """
-    rows, size = [], -(-n_rows // 10)
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, "rows" + suffix) for suffix in (".npy", ".parquet")]
         for path in files:
             write_rows(path, _blocks(n_rows))
-        read = partial(open_rows, block_size=size, scratch=folder)
-        expected = {
-            name: _bits(clone(model).fit(read(files[0])))
-            for name, model in MODELS.items()
-        }
-        for engine in engines:
-            with ENGINES[engine]() as (given, find):
-                left = n_kills if find else 0
-                # The last kill of processes is the first: they do not come back.
-                for kills in (0, left) if left else (0,):
-                    for name, model in MODELS.items():
-                        here = find_engine(given) if given is not None else None
-                        counted = None
-                        if here is not None:
-                            counted = Killing(here, find, left if kills else 0)
-                        began, same = perf_counter(), 0
+        read = partial(open_rows, block_size=-(-n_rows // 10), scratch=folder)
+        fit = lambda name, path, engine: _bits(
+            clone(MODELS[name]).fit(read(path, engine=engine))
+        )
+        expected = {name: fit(name, files[0], None) for name in models}
+        for engine, start in ENGINES.items():
+            with start() as (given, find):
+                # With kills last: an executor loses all of its processes.
+                for limit in (0, n_kills) if find else (0,):
+                    left = limit
+                    for name in models:
+                        killing = Killing(find_engine(given), find, left)
+                        began = perf_counter()
                         with warnings.catch_warnings():
+                            # That the executor is done without.
                             warnings.simplefilter("ignore", RuntimeWarning)
-                            for path in files:
-                                fitted = clone(model).fit(read(path, engine=counted))
-                                same += _bits(fitted) == expected[name]
-                        killed = counted.n_killed if counted else 0
-                        if kills:
-                            left -= killed
+                            bits = [fit(name, path, killing) for path in files]
+                        left -= killing.n_killed
                         rows.append(
                             {
-                                "engine": engine + (" with kills" if kills else ""),
+                                "engine": engine + (", kills" if limit else ""),
                                 "model": name,
                                 "fits": len(files),
-                                "passes": counted.n_passes if counted else np.nan,
-                                "kills": killed,
+                                "same bits": bits.count(expected[name]),
+                                "passes": killing.n_passes,
+                                "kills": killing.n_killed,
                                 "seconds": round(perf_counter() - began, 2),
-                                "same bits": same,
                             }
                         )
     return rows

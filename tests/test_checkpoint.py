@@ -94,7 +94,10 @@ def test_processes_killed_at_random_moments(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     table = pd.read_csv(tmp_path / "kills.csv")
     assert (table["same bits"] == table["fits"]).all()
-    assert table["kills"].sum() == 14
+    assert table["kills"].sum() == 20
+    engines = pd.read_csv(tmp_path / "engines.csv")
+    assert (engines["same bits"] == engines["fits"]).all()
+    assert engines["kills"].sum() == 11
 
 
 @pytest.mark.parametrize("settings", [{}, {"cv": 2}, {"n_jobs": 2}])
