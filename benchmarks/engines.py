@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from time import monotonic, perf_counter, sleep
+from time import monotonic, perf_counter, process_time, sleep
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import clone
 
 from benchmarks.larger import _blocks
@@ -251,7 +252,7 @@ def compare_engines(
 
 
 def measure_overhead(n_rows: int, n_repeats: int = 3) -> list[dict[str, Any]]:
-    """Return seconds a pass of threads and of Dask, on blocks of the usual size.
+    """Return seconds of threads and of Dask, on blocks of the usual size.
 
     Parameters
     ----------
@@ -263,39 +264,54 @@ def measure_overhead(n_rows: int, n_repeats: int = 3) -> list[dict[str, Any]]:
     Returns
     -------
     found : list of dict
-        For each model: passes of a fit, wall seconds of two threads and of two workers,
-        and what these take more for each pass.
+        For each model: passes of a fit; wall and CPU seconds of two threads, and of two
+        workers with the process that asks them and the scheduler in it; and what these
+        take more for each pass.
     """
     rows = []
-    with tempfile.TemporaryDirectory() as folder, dask() as (client, _):
+    with tempfile.TemporaryDirectory() as folder, dask() as (client, find):
         path = write_rows(Path(folder, "rows.npy"), _blocks(n_rows))
         for name in ("GaussianCopula", "RBIG"):
             model = clone(MODELS[name]).set_params(n_jobs=2)
-            seconds: dict[str, list[float]] = {"threads": [], "dask": []}
-            # The first fit of each worker loads what there is to load.
+            times: dict[str, list[NDArray]] = {"threads": [], "dask": []}
             for _ in range(n_repeats + 1):
-                for way, times in seconds.items():
-                    engine = None
-                    if way == "dask":
-                        engine = Killing(find_engine(client), list, 0)
-                    given = open_rows(path, engine=engine, scratch=folder)
-                    began = perf_counter()
+                for way, found in times.items():
+                    engine = Killing(find_engine(client), None, 0)
+                    given = open_rows(
+                        path,
+                        engine=engine if way == "dask" else None,
+                        scratch=folder,
+                    )
+                    began = _clocks(find())
                     clone(model).fit(given)
-                    times.append(perf_counter() - began)
-            assert engine is not None
-            threads, workers = (min(times[1:]) for times in seconds.values())
+                    found.append(_clocks(find()) - began)
+            # The first fit of each worker loads what there is to load.
+            threads, workers = (np.min(found[1:], axis=0) for found in times.values())
+            more = (workers - threads) / engine.n_passes
             rows.append(
                 {
                     "model": name,
                     "rows": n_rows,
                     "passes": engine.n_passes,
-                    "threads s": round(threads, 2),
-                    "dask s": round(workers, 2),
-                    "more a pass": round((workers - threads) / engine.n_passes, 4),
-                    "share": round(workers / threads - 1.0, 3),
+                    "threads": threads[0],
+                    "dask": workers[0],
+                    "more a pass": more[0],
+                    "threads CPU": threads[1],
+                    "dask CPU": workers[1],
+                    "more CPU a pass": more[1],
                 }
             )
     return rows
+
+
+def _clocks(workers: list[int]) -> NDArray:
+    """Return wall seconds, and CPU seconds of this process and of workers."""
+    import psutil
+
+    times = [psutil.Process(pid).cpu_times() for pid in workers]
+    return np.array(
+        [perf_counter(), process_time() + sum(t.user + t.system for t in times)]
+    )
 
 
 def _bits(model: Any) -> bytes:

@@ -95,21 +95,24 @@ def run(args: argparse.Namespace) -> int:
     tables = []
     n_kills = args.kills or (2 if args.quick else 100)
     on_disk = [name for name in _ON_DISK if name in args.models]
-    for name, source in [*((n, "memory") for n in args.models),
-                         *((n, "disk") for n in on_disk)]:  # fmt: skip
+    places = [(name, "memory") for name in args.models]
+    for name, source in places + [(name, "disk") for name in on_disk]:
         model, n_rows = clone(MODELS[name]), 1_000 * _MANY.get(name, _N_ROWS)
         if args.quick:
             model.set_params(**_SMALL.get(name, {}))
             n_rows = 400
-        X, labels = _make_data(name, n_rows)
+        values, labels = _make_data(name, n_rows)
         with tempfile.TemporaryDirectory() as folder:
+            X: Any = values
             if source == "disk":
-                path = write_rows(Path(folder, "rows.npy"), [X])
+                path = write_rows(Path(folder, "rows.npy"), [values])
                 size = -(-n_rows // _N_BLOCKS)
                 X = open_rows(path, block_size=size, scratch=folder)
-            row = count_kills(model, X, labels, n_kills, args.seed)
-            row |= measure_cost(model, X, labels)
-        tables.append(pd.DataFrame([{"model": name, "from": source, **row}]))
+            found: dict[str, float] = {
+                **count_kills(model, X, labels, n_kills, args.seed)
+            }
+            found |= measure_cost(model, X, labels)
+        tables.append(pd.DataFrame([{"model": name, "from": source, **found}]))
         print(tables[-1].to_string(index=False, header=len(tables) == 1), flush=True)
     table = pd.concat(tables, ignore_index=True)
     write_csv(args.output / "kills.csv", table)
@@ -128,14 +131,14 @@ def run(args: argparse.Namespace) -> int:
         "A table that is not in memory: seconds, resident megabytes after imports and"
     )
     print("at the peak of the fit, held-out nats, and a hash of what was learned:")
-    found = []
+    fits: list[dict[str, Any]] = []
     for name in (name for name in LARGER if name in args.models):
         if not args.quick:
-            found += measure_larger(name, args.rows or 10**7)
-        elif not found:
+            fits += measure_larger(name, args.rows or 10**7)
+        elif not fits:
             # Three blocks of one model.
-            found += measure_larger(name, args.rows or 150_000, list(WAYS)[:2])
-    larger = pd.DataFrame(found)
+            fits += measure_larger(name, args.rows or 150_000, list(WAYS)[:2])
+    larger = pd.DataFrame(fits)
     print(larger.to_string(index=False, float_format="%.4g"))
     write_csv(args.output / "larger.csv", larger)
     engines = _run_engines(args, on_disk, n_kills)
@@ -165,9 +168,9 @@ def _run_engines(
     print(engines.to_string(index=False), flush=True)
     write_csv(args.output / "engines.csv", engines)
     if not args.quick:
-        print("Wall seconds of Dask beside threads, and what it takes more a pass:")
+        print("Seconds of Dask beside threads, and what it takes more for each pass:")
         overhead = pd.DataFrame(measure_overhead(args.rows or 10**6))
-        print(overhead.to_string(index=False))
+        print(overhead.to_string(index=False, float_format="%.3f"))
         write_csv(args.output / "overhead.csv", overhead)
     return engines
 
