@@ -17,9 +17,18 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from benchmarks.edge import measure_edge
+from benchmarks.engines import compare_engines, measure_overhead
 from benchmarks.files import write_csv
 from benchmarks.larger import LARGER, WAYS, measure_larger
-from destructors import RBIG, AlignmentFlow, DiscreteTreeFlow, GaussianCopula, TreeFlow
+from destructors import (
+    RBIG,
+    AlignmentFlow,
+    DiscreteTreeFlow,
+    GaussianCopula,
+    TreeFlow,
+    open_rows,
+    write_rows,
+)
 from destructors.callbacks import Checkpoint
 from destructors.command._arguments import count, seed
 from destructors.mixture import GaussianMixtureDestructor
@@ -43,6 +52,9 @@ MODELS: dict[str, Any] = {
 }
 # Those that C can be written for.
 _ON_DEVICES = ("RBIG", "TreeFlow", "GaussianCopula", "GaussianMixture", "BoostedTrees")
+# Those that are fitted to tables on disk too.
+_ON_DISK = ("RBIG", "GaussianCopula", "GaussianMixture")
+_N_BLOCKS = 6
 # What makes them small, for a try.
 _SMALL: dict[str, dict[str, Any]] = {
     "RBIG": {"max_iter": 10},
@@ -81,15 +93,26 @@ def run(args: argparse.Namespace) -> int:
     print("begun again with resume=True until it ends; then the next fit. CPU seconds")
     print("of a fit, of one with a checkpoint, and of one that finds all of it there:")
     tables = []
-    for name in args.models:
+    n_kills = args.kills or (2 if args.quick else 100)
+    on_disk = [name for name in _ON_DISK if name in args.models]
+    places = [(name, "memory") for name in args.models]
+    for name, source in places + [(name, "disk") for name in on_disk]:
         model, n_rows = clone(MODELS[name]), 1_000 * _MANY.get(name, _N_ROWS)
-        n_kills = args.kills or (2 if args.quick else 100)
         if args.quick:
             model.set_params(**_SMALL.get(name, {}))
             n_rows = 400
-        data = _make_data(name, n_rows)
-        row = count_kills(model, *data, n_kills, args.seed) | measure_cost(model, *data)
-        tables.append(pd.DataFrame([{"model": name, **row}]))
+        values, labels = _make_data(name, n_rows)
+        with tempfile.TemporaryDirectory() as folder:
+            X: Any = values
+            if source == "disk":
+                path = write_rows(Path(folder, "rows.npy"), [values])
+                size = -(-n_rows // _N_BLOCKS)
+                X = open_rows(path, block_size=size, scratch=folder)
+            found: dict[str, float] = {
+                **count_kills(model, X, labels, n_kills, args.seed)
+            }
+            found |= measure_cost(model, X, labels)
+        tables.append(pd.DataFrame([{"model": name, "from": source, **found}]))
         print(tables[-1].to_string(index=False, header=len(tables) == 1), flush=True)
     table = pd.concat(tables, ignore_index=True)
     write_csv(args.output / "kills.csv", table)
@@ -108,24 +131,52 @@ def run(args: argparse.Namespace) -> int:
         "A table that is not in memory: seconds, resident megabytes after imports and"
     )
     print("at the peak of the fit, held-out nats, and a hash of what was learned:")
-    found = []
+    fits: list[dict[str, Any]] = []
     for name in (name for name in LARGER if name in args.models):
         if not args.quick:
-            found += measure_larger(name, args.rows or 10**7)
-        elif not found:
+            fits += measure_larger(name, args.rows or 10**7)
+        elif not fits:
             # Three blocks of one model.
-            found += measure_larger(name, args.rows or 150_000, list(WAYS)[:2])
-    larger = pd.DataFrame(found)
+            fits += measure_larger(name, args.rows or 150_000, list(WAYS)[:2])
+    larger = pd.DataFrame(fits)
     print(larger.to_string(index=False, float_format="%.4g"))
     write_csv(args.output / "larger.csv", larger)
+    engines = _run_engines(args, on_disk, n_kills)
     print(f"The tables are in {args.output}.")
     stored = larger[larger["from"] != "memory"]
     agrees = stored.groupby("model")["bits"].nunique() == 1
-    return int((table["same bits"] < table["fits"]).any() or not agrees.all())
+    counts = pd.concat([table, engines])
+    return int((counts["same bits"] < counts["fits"]).any() or not agrees.all())
+
+
+def _run_engines(
+    args: argparse.Namespace, models: list[str], n_kills: int
+) -> pd.DataFrame:
+    """Print how fits by processes and clusters end that lose workers."""
+    if not models:
+        return pd.DataFrame({"fits": [], "same bits": []})
+    print(
+        "The same from disk by threads, processes and clusters of two workers; of each"
+    )
+    print("pass a worker is killed (SIGKILL):")
+    if args.quick:
+        # A dozen are killed.
+        found = compare_engines(4_000, 5, models[1:2] or models[:1])
+    else:
+        found = compare_engines(200_000, n_kills, models)
+    engines = pd.DataFrame(found)
+    print(engines.to_string(index=False), flush=True)
+    write_csv(args.output / "engines.csv", engines)
+    if not args.quick:
+        print("Seconds of Dask beside threads, and what it takes more for each pass:")
+        overhead = pd.DataFrame(measure_overhead(args.rows or 10**6))
+        print(overhead.to_string(index=False, float_format="%.3f"))
+        write_csv(args.output / "overhead.csv", overhead)
+    return engines
 
 
 def count_kills(
-    model: Any, X: NDArray, labels: dict[str, Any], n_kills: int, seed: int
+    model: Any, X: Any, labels: dict[str, Any], n_kills: int, seed: int
 ) -> dict[str, int]:
     """Kill fits and let them go on.
 
@@ -133,7 +184,7 @@ def count_kills(
     ----------
     model : Destructor
         What is fitted.
-    X, labels : ndarray and dict
+    X, labels : ndarray or RowBlocks, and dict
         The data, and what else `fit` takes.
     n_kills, seed : int
         How often to kill, and seed of the moments.
@@ -171,7 +222,7 @@ def count_kills(
     return counts
 
 
-def measure_cost(model: Any, X: NDArray, labels: dict[str, Any]) -> dict[str, float]:
+def measure_cost(model: Any, X: Any, labels: dict[str, Any]) -> dict[str, float]:
     """Return CPU seconds of a fit, of one that writes a checkpoint, and of one that
     finds all of it there; and the files of the checkpoint.
     """
@@ -188,7 +239,7 @@ def measure_cost(model: Any, X: NDArray, labels: dict[str, Any]) -> dict[str, fl
     return {"plain": plain, "writes": writes, "reads": reads, **files}
 
 
-def _fit_on(model: Any, X: NDArray, labels: dict[str, Any], folder: str) -> None:
+def _fit_on(model: Any, X: Any, labels: dict[str, Any], folder: str) -> None:
     """Go on with a fit; write down the bits that it ends on."""
     checkpoint = Checkpoint(Path(folder, "run"), every=20, resume=True)
     with warnings.catch_warnings():

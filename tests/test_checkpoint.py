@@ -82,6 +82,7 @@ def forbid(monkeypatch, owner, name):
 # ---------------------------------------------------------------- the same bits
 
 
+@pytest.mark.slow
 def test_processes_killed_at_random_moments(tmp_path):
     arguments = ["localized", "--quick", "--output", str(tmp_path)]
     done = subprocess.run(
@@ -94,7 +95,11 @@ def test_processes_killed_at_random_moments(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     table = pd.read_csv(tmp_path / "kills.csv")
     assert (table["same bits"] == table["fits"]).all()
-    assert table["kills"].sum() == 14
+    assert table["kills"].sum() == 20
+    engines = pd.read_csv(tmp_path / "engines.csv")
+    assert (engines["same bits"] == engines["fits"]).all()
+    # An executor may lose its second process before it is done without.
+    assert engines["kills"].sum() in (11, 12)
 
 
 @pytest.mark.parametrize("settings", [{}, {"cv": 2}, {"n_jobs": 2}])

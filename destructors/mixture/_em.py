@@ -8,6 +8,7 @@ no digits that matter; the few that lie far out even so are left to the backgrou
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -347,9 +348,11 @@ def draw_in(rows: Rows, distance: NDArray | float) -> Rows:
     smallest, largest = rows.extremes
     if (np.maximum(largest, -smallest) <= distance).all():
         return rows
-    return rows.after(
-        lambda part: replace(part, values=np.clip(part.values, -distance, distance))
-    )
+    return rows.after(partial(_clip, distance=distance))
+
+
+def _clip(rows: Rows, distance: NDArray | float) -> Rows:
+    return replace(rows, values=np.clip(rows.values, -distance, distance))
 
 
 def _is_near(rows: Rows) -> NDArray:

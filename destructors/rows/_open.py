@@ -8,11 +8,13 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from destructors.rows._passes import Table
 from destructors.rows._rows import BLOCK_ROWS, Rows
 from destructors.rows._scratch import Scratch
 from destructors.rows._sources import find_source
 from destructors.rows._stored import Origin, StoredRows
 from destructors.rows._weights import Size, join_sizes, size_of_weights
+from destructors.rows.engines import find_engine
 
 
 def open_rows(
@@ -46,14 +48,19 @@ def open_rows(
     block_size : int, default=65_536
         Number of rows of a block. Sums are taken over blocks in their order, so it is
         part of what a fit depends on; number and kind of the files are not.
-    engine : concurrent.futures.Executor, default=None
-        Threads that blocks are given to, by its method ``submit``. None for those of
-        the ``n_jobs`` of what is fitted. The result does not depend on it.
+    engine : Client, Executor or module, default=None
+        Who works on blocks in a fit: a ``dask.distributed.Client`` (extra ``dask``),
+        the module ``ray`` after ``ray.init()`` (extra ``ray``), or an executor of
+        `concurrent.futures` or whatever has its method ``submit``. None for the
+        ``n_jobs`` threads of what is fitted. The result does not depend on it, nor on
+        workers that end, are slow or come later. Workers that are other processes read
+        the files themselves, under the same paths; arrays in memory they cannot.
     scratch : path-like, default=None
         Folder where a fit keeps what layers have made of the rows, in a folder of its
         own that it removes: at the most three times the size of the table in float64,
         and once more for what can be read in order only (all but arrays). None for the
-        system's folder of temporary files.
+        system's folder of temporary files. On several machines it should be one that
+        all see: where a worker does not, it computes blocks again for each layer.
 
     Returns
     -------
@@ -64,8 +71,8 @@ def open_rows(
     FileNotFoundError
         If there is no such file or folder.
     TypeError, ValueError
-        If the source is nothing of the kind, a column or the weights are not there, or
-        columns are not numbers.
+        If the source or the engine is nothing of the kind, a column or the weights are
+        not there, columns are not numbers, or other processes cannot read the source.
     ImportError
         If pyarrow is needed and not installed.
 
@@ -123,17 +130,14 @@ class RowBlocks:
             raise ValueError(
                 f"block_size must be an integer of at least 1, got {block_size!r}."
             )
-        if engine is not None and not hasattr(engine, "submit"):
-            raise TypeError(
-                "engine must have a method submit, as executors of concurrent.futures "
-                f"have; got {type(engine).__name__}."
-            )
         self.block_size = int(block_size)
-        self._engine, self._scratch = engine, scratch
+        self._engine, self._scratch = find_engine(engine), scratch
         self._source = find_source(source)
         width, names = self._source.width, self._source.names
         self._weight: NDArray | None = None
         weight_at = None
+        if self._engine is not None and not self._engine.is_local:
+            self._check_travels(weight)
         if weight is not None and not isinstance(weight, str | int | np.integer):
             self._weight = np.asarray(weight, dtype=np.float64)
             if not (np.isfinite(self._weight) & (self._weight >= 0)).all():
@@ -245,16 +249,9 @@ class RowBlocks:
             rows = Rows.of(only.values, names=names, n_jobs=n_jobs)
             return rows if only.weight is None else rows.weighted(only.weight)
 
-        def load(place: int) -> Rows:
-            rows = spool.read(place, has_weight) if is_spooled else None
-            if rows is None:
-                values, weight = self.read(place)
-                rows = Rows(values, np.zeros(len(values)), weight)
-            return rows if rows.weight is None else rows.weighted(rows.weight, size)
-
         stored = StoredRows(
             Origin(
-                load=load,
+                load=Table(self.read, spool if is_spooled else None, has_weight, size),
                 lengths=np.array(lengths),
                 n_features=self.n_features,
                 has_weight=has_weight,
@@ -304,6 +301,21 @@ class RowBlocks:
         return self._part(block, start)
 
     # ------------------------------------------------------------------ steps
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Who reads a block asks nobody else to.
+        return self.__dict__ | {"_engine": None}
+
+    def _check_travels(self, weight: Any) -> None:
+        """Raise TypeError if other processes cannot read the rows."""
+        what = "" if self._source.travels else "source is an array in memory"
+        if weight is not None and not isinstance(weight, str | int | np.integer):
+            what = "weight is an array in memory, not a column of the table"
+        if what:
+            raise TypeError(
+                f"{what}, and the workers of engine are other processes, which do not "
+                "see it. Write it to a file: write_rows(path, [array])."
+            )
 
     def _find(self, column: Any, parameter: str) -> int:
         """Return the position of a column."""

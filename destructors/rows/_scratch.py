@@ -1,11 +1,13 @@
 """Blocks of rows in a folder: what layers have made of them, until the next has."""
 
+import os
 import shutil
 import tempfile
 import weakref
 from itertools import count
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +38,7 @@ class Scratch:
                 f"scratch={str(parent)!r} is no folder that can be written to: {error}"
             ) from error
         self._names = count()
-        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        _remove_with(self, self.folder)
 
     def new_blocks(self, n_rows: int, n_columns: int) -> "ScratchBlocks":
         """Return where as many numbers can be written.
@@ -49,7 +51,8 @@ class Scratch:
         need, free = n_rows * n_columns * _FLOAT, shutil.disk_usage(self.folder).free
         if need > free:
             raise _no_room(
-                self, f"{need / 1e9:.2g} GB are needed, {free / 1e9:.2g} are free"
+                self.folder,
+                f"{need / 1e9:.2g} GB are needed, {free / 1e9:.2g} are free",
             )
         folder = self.folder / str(next(self._names))
         folder.mkdir(parents=True)
@@ -58,6 +61,9 @@ class Scratch:
 
 class ScratchBlocks:
     """A file for each block. It is a cache: a block that is lost is computed again.
+
+    Pickled, it is the folder alone, for other processes to read and to write. Where
+    they have no such folder, nothing is kept.
 
     Parameters
     ----------
@@ -68,8 +74,12 @@ class ScratchBlocks:
     """
 
     def __init__(self, scratch: Scratch, folder: Path):
-        self._scratch, self._folder = scratch, folder
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._scratch: Scratch | None = scratch
+        self._folder = folder
+        _remove_with(self, folder)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_folder": self._folder, "_scratch": None}
 
     def write(self, place: int, rows: Rows) -> None:
         """Write a block.
@@ -79,13 +89,21 @@ class ScratchBlocks:
         OSError
             If there is no room.
         """
+        path = self._path(place)
+        # Several processes may write a block, where one was slow or taken for dead; a
+        # file in its place is whole.
+        own = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
         try:
-            with open(self._path(place), "wb") as file:
+            with open(own, "wb") as file:
                 for part in (rows.values, rows.log_det, rows.weight):
                     if part is not None:
                         np.save(file, part, allow_pickle=False)
+            own.replace(path)
         except OSError as error:
-            raise _no_room(self._scratch, str(error)) from error
+            own.unlink(missing_ok=True)
+            if self._scratch is None and not self._folder.is_dir():
+                return
+            raise _no_room(self._folder.parent, str(error)) from error
 
     def read(self, place: int, has_weight: bool) -> Rows | None:
         """Return a block; None if it is not whole."""
@@ -101,8 +119,20 @@ class ScratchBlocks:
         return self._folder / f"{place}.npy"
 
 
-def _no_room(scratch: Scratch, why: str) -> OSError:
+def _no_room(folder: Path, why: str) -> OSError:
     return OSError(
-        f"The scratch folder {scratch.folder} has no room for the rows after a layer: "
-        f"{why}. Name another in open_rows(..., scratch=...)."
+        f"The scratch folder {folder} has no room for the rows after a layer: {why}. "
+        "Name another in open_rows(..., scratch=...)."
     )
+
+
+def _remove_with(owner: Any, folder: Path) -> None:
+    """Remove a folder with the object that owns it, in the process that made it: forks
+    have such an object too.
+    """
+    weakref.finalize(owner, _remove, folder, os.getpid())
+
+
+def _remove(folder: Path, pid: int) -> None:
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
+from mmap import mmap
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,14 @@ class Source(ABC):
     n_rows : int or None
         Number of rows, where any of them can be read by itself; None for what is read
         in order only.
+    travels : bool
+        Whether other processes can read it.
     """
 
     names: tuple[str, ...] | None = None
     width: int
     n_rows: int | None = None
+    travels: bool = True
 
     @abstractmethod
     def chunks(self, columns: NDArray) -> Iterator[tuple[str, NDArray]]:
@@ -69,7 +73,7 @@ def find_source(source: Any) -> Source:
         If there is no such file or folder.
     """
     if isinstance(source, np.ndarray):
-        return ArraySource(lambda: source, "the array")
+        return ArraySource(ArrayOf(source), "the array")
     if isinstance(source, str | PathLike):
         return _find_file(Path(source))
     if isinstance(source, Sequence) and source and all(map(callable, source)):
@@ -84,13 +88,15 @@ def find_source(source: Any) -> Source:
 def _find_file(path: Path) -> Source:
     if not path.exists():
         raise FileNotFoundError(f"There is no file or folder {path}.")
+    # Who reads it may work in another folder.
+    path = path.absolute()
     if path.is_dir():
         files = sorted(path.rglob("*.parquet"))
         if not files:
             raise ValueError(f"The folder {path} holds no file that ends in .parquet.")
         return ParquetSource(files)
     if path.suffix == ".npy":
-        return ArraySource(lambda: np.load(path, mmap_mode="r"), str(path))
+        return ArraySource(partial(np.load, path, mmap_mode="r"), str(path))
     if path.suffix == ".parquet":
         return ParquetSource([path])
     if path.name.endswith((".csv", ".csv.gz")):
@@ -119,6 +125,47 @@ def as_numbers(part: Any, where: str) -> NDArray:
     return array
 
 
+class ArrayOf:
+    """Returns an array when it is called. What is mapped to a file, and no more than a
+    part of it, is pickled as its place in the file.
+
+    Parameters
+    ----------
+    array : ndarray
+    """
+
+    def __init__(self, array: NDArray):
+        self._array = array
+
+    def __call__(self) -> NDArray:
+        """Return the array."""
+        return self._array
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether another process can find it."""
+        array = self._array
+        # The mode "c" has changes that are in no file; parts have no offset.
+        return (
+            isinstance(array, np.memmap)
+            and isinstance(array.base, mmap)
+            and array.filename is not None
+            and array.mode != "c"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        array = self._array
+        if not isinstance(array, np.memmap) or not self.is_mapped:
+            raise TypeError("An array in memory does not travel.")
+        order = "C" if array.flags.c_contiguous else "F"
+        where = str(Path(str(array.filename)).absolute()), array.dtype.str
+        return _map_again, (*where, int(array.offset), array.shape, order)
+
+
+def _map_again(path: str, dtype: str, offset: int, shape: Any, order: Any) -> ArrayOf:
+    return ArrayOf(np.memmap(path, dtype, "r", offset, shape, order))
+
+
 class ArraySource(Source):
     """An array, in memory or mapped to a file: any of its rows can be read.
 
@@ -133,6 +180,7 @@ class ArraySource(Source):
 
     def __init__(self, get: Callable[[], NDArray], where: str):
         self._get, self._where = get, where
+        self.travels = not isinstance(get, ArrayOf) or get.is_mapped
         with _reading(where):
             array = as_numbers(get(), where)
         self.n_rows, self.width = array.shape
@@ -199,10 +247,10 @@ class ParquetSource(Source):
     """
 
     def __init__(self, files: list[Path]):
-        self._parquet = import_pyarrow("parquet")
+        parquet = import_pyarrow("parquet")
         self._files = files
         with _reading(str(files[0])):
-            schema = self._parquet.read_schema(files[0])
+            schema = parquet.read_schema(files[0])
         self.names = tuple(schema.names)
         self.width = len(self.names)
 
@@ -213,7 +261,8 @@ class ParquetSource(Source):
         for path in self._files:
             where, n_rows = str(path), 0
             # What pyarrow reads ahead would in the end be all of the file.
-            open_file = partial(self._parquet.ParquetFile, pre_buffer=False)
+            kind = import_pyarrow("parquet").ParquetFile
+            open_file = partial(kind, pre_buffer=False)
             with _reading(where), open_file(path) as file:
                 self._check(file.schema_arrow, where)
                 for batch in file.iter_batches(
@@ -245,9 +294,8 @@ class CSVSource(Source):
     """
 
     def __init__(self, path: Path):
-        self._csv = import_pyarrow("csv")
         self._path = path
-        with _reading(str(path)), self._csv.open_csv(path) as reader:
+        with _reading(str(path)), import_pyarrow("csv").open_csv(path) as reader:
             self._schema = reader.schema
         self.names = tuple(self._schema.names)
         self.width = len(self.names)
@@ -262,9 +310,9 @@ class CSVSource(Source):
             kind = self._schema.field(name).type
             # The first lines may look like integers where later ones do not.
             kinds[name] = import_pyarrow().float64() if _is_number(kind) else kind
-        options = self._csv.ConvertOptions(column_types=kinds, include_columns=names)
-        open_csv = self._csv.open_csv
-        with _reading(where), open_csv(path, convert_options=options) as reader:
+        csv = import_pyarrow("csv")
+        options = csv.ConvertOptions(column_types=kinds, include_columns=names)
+        with _reading(where), csv.open_csv(path, convert_options=options) as reader:
             for batch in reader:
                 if len(batch):
                     yield where, _stack(batch, names, where)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from numbers import Integral
 from typing import Any, NoReturn
 
@@ -13,12 +13,11 @@ from destructors.maps import Map
 from destructors.maps._map import hash_parts
 from destructors.rows import _splits as splits
 from destructors.rows._digest import digest
+from destructors.rows._passes import Blocks, Pass, Selected, Shares, Step
 from destructors.rows._points import QuantilePoints
 from destructors.rows._rows import Fold, Rows, add
 from destructors.rows._running import map_threads
 from destructors.rows._scratch import Scratch, ScratchBlocks
-
-Step = Callable[[Rows], Rows]
 
 # Blocks that are asked for together: what comes out of them waits to be added up.
 _N_TOGETHER = 32
@@ -44,7 +43,7 @@ class Origin:
         Names of the columns.
     n_jobs : int or None
         Threads that share the blocks.
-    engine : Executor or None
+    engine : Engine or None
         What is given the blocks in place of them.
     """
 
@@ -122,12 +121,12 @@ class StoredRows(Rows):
         """Number of rows, or sum of their weights."""
         if not self.origin.has_weight:
             return float(len(self))
-        return float(sum(self.each_block(lambda block: block.total)))
+        return float(sum(self.each_block(_total)))
 
     @cached_property
     def extremes(self) -> tuple[NDArray, NDArray]:
         """Smallest and largest value of each column."""
-        return _join(self.each_block(lambda block: block.extremes))
+        return _join(self.each_block(_extremes))
 
     def know_extremes(self, of_blocks: Iterable[tuple[NDArray, NDArray]]) -> None:
         """Keep the extremes, from those of the blocks."""
@@ -139,7 +138,7 @@ class StoredRows(Rows):
 
     def digest_of(self, part: str) -> bytes:
         """Return a hash of one thing that is known of each row, such as "values"."""
-        return hash_parts(*self.each_block(lambda block: block.digest_of(part)))
+        return hash_parts(*self.each_block(Rows.digest_of, state=(part,)))
 
     def __repr__(self) -> str:
         return f"StoredRows({len(self)} rows of {self.n_features} features)"
@@ -169,44 +168,31 @@ class StoredRows(Rows):
 
     # ------------------------------------------------------------------ blocks
 
-    def block(self, place: int) -> Rows:
-        """Return a block."""
-        rows, todo = None, self.steps
-        if self.cache is not None:
-            rows = self.cache.read(place, self.origin.has_weight)
-        if rows is None:
-            rows = self.origin.load(place)
-        else:
-            todo = self.steps[self.n_cached :]
-        for step in todo:
-            rows = step(rows)
-        return rows
+    @property
+    def blocks(self) -> Blocks:
+        """How a block comes about."""
+        origin = self.origin
+        return Blocks(
+            origin.load, origin.has_weight, self.steps, self.cache, self.n_cached
+        )
 
     def each_block(
-        self, function: Callable[..., Any], *each: Sequence[Any]
+        self,
+        function: Callable[..., Any],
+        *each: Sequence[Any],
+        state: tuple[Any, ...] = (),
     ) -> Iterator:
-        """Yield ``function(block, *known)`` for each block, in their order."""
+        """Yield ``function(block, *known, *state)`` for each block, in their order."""
         places = np.flatnonzero(self.origin.lengths).tolist()
-        engine = self.origin.engine
-
-        def of_block(job: tuple[int, tuple[Any, ...]]) -> Any:
-            place, known = job
-            return function(self.block(place), *known)
-
-        jobs = list(
-            zip(
-                places,
-                zip(*each, strict=True) if each else [()] * len(places),
-                strict=True,
-            )
-        )
+        known = zip(*each, strict=True) if each else [()] * len(places)
+        jobs = list(zip(places, known, strict=True))
+        work, engine = Pass(self.blocks, function, state), self.origin.engine
+        if engine is not None:
+            yield from engine.each(work, jobs)
+            return
         for start in range(0, len(jobs), _N_TOGETHER):
             some = jobs[start : start + _N_TOGETHER]
-            if engine is None:
-                yield from map_threads(of_block, some, self.n_jobs)
-            else:
-                futures = [engine.submit(of_block, job) for job in some]
-                yield from (future.result() for future in futures)
+            yield from map_threads(lambda job: work(*job), some, self.n_jobs)
 
     # ------------------------------------------------------------------ two ways
 
@@ -218,8 +204,7 @@ class StoredRows(Rows):
     ) -> Any:
         """Add up ``statistic(block, *state)`` over blocks; see `Rows.sum`."""
         known = () if each is None else (each,)
-        parts = self.each_block(lambda *about: statistic(*about, *state), *known)
-        return reduce(add, parts)
+        return reduce(add, self.each_block(statistic, *known, state=state))
 
     def through(self, map_: Map) -> "StoredRows":
         """Return the rows after a map, written down in blocks."""
@@ -227,18 +212,14 @@ class StoredRows(Rows):
         cache = self.origin.scratch.new_blocks(len(self), self.n_features + n_more)
         places = np.flatnonzero(self.origin.lengths).tolist()
         after = self.after(
-            lambda block: block.through(map_),
+            partial(Rows.through, map_=map_),
             names=self.names if map_.feature_wise else None,
         )
         after.__dict__.update(cache=cache, n_cached=len(after.steps))
-
-        def write(block: Rows, place: int) -> tuple[NDArray, NDArray]:
-            block = block.through(map_)
-            cache.write(place, block)
-            return block.extremes
-
         # They are asked for next, and known where they were made.
-        after.know_extremes(self.each_block(write, places))
+        after.know_extremes(
+            self.each_block(_write_through, places, state=(map_, cache))
+        )
         if "total" in self.__dict__:
             after.__dict__["total"] = self.total
         return after
@@ -261,7 +242,8 @@ class StoredRows(Rows):
 
     def head(self, n_rows: int) -> NDArray:
         """Return the first rows: not more than there are in the first block."""
-        return self.block(int(np.flatnonzero(self.origin.lengths)[0])).values[:n_rows]
+        place = int(np.flatnonzero(self.origin.lengths)[0])
+        return self.blocks.read(place).values[:n_rows]
 
     def unseen(self) -> "StoredRows":
         """Return the rows as if no layer had seen them: without log-determinants."""
@@ -270,28 +252,21 @@ class StoredRows(Rows):
     def columns(self, columns: NDArray) -> "StoredRows":
         """Return some of the columns, as rows that no layer has seen yet."""
         names = None if self.names is None else self.names[columns]
-        return self.after(
-            lambda block: block.columns(columns), names=names, n_features=len(columns)
-        )
+        step = partial(Rows.columns, columns=columns)
+        return self.after(step, names=names, n_features=len(columns))
 
     def select(self, test: Callable[[Rows], NDArray]) -> "StoredRows":
         """Return the rows for which ``test(block)`` is true, itself if all are."""
         sizes = np.zeros_like(self.origin.lengths)
         full = np.flatnonzero(self.origin.lengths)
-        sizes[full] = list(self.each_block(lambda block: int(test(block).sum())))
-        if sizes.sum() == len(self):
-            return self
-        return self._part(sizes, lambda block, _: test(block))
+        sizes[full] = list(self.each_block(_count, state=(test,)))
+        return self if sizes.sum() == len(self) else self._part(sizes, test)
 
     def few(self, n_rows: int, seed: int) -> Rows:
         """Return about so many of the rows, drawn by content, in memory."""
         share = min(n_rows / max(len(self), 1), 1.0)
-        units, end = self._units, np.uint64(min(int(share * 2.0**64), 2**64 - 1))
-
-        def draw(block: Rows) -> Rows:
-            return block.take(splits.hash_in_units(block.values, units, seed) <= end)
-
-        drawn = list(self.each_block(draw))
+        shares = Shares.of(np.array([share]), self._units, seed)
+        drawn = list(self.each_block(_take, state=(shares.within, 0)))
         weight = None
         if self.origin.has_weight:
             weight = np.concatenate([block.weights for block in drawn])
@@ -310,18 +285,11 @@ class StoredRows(Rows):
             [splits.column_unit(*some) for some in self.column_samples()]
         )
 
-    def _part(
-        self, sizes: NDArray, test: Callable[[Rows, int], NDArray]
-    ) -> "StoredRows":
-        """Return the rows for which ``test(block, place)`` is true."""
-
-        def load(place: int) -> Rows:
-            block = self.block(place)
-            return block.take(test(block, place))
-
+    def _part(self, sizes: NDArray, test: Callable[[Rows], NDArray]) -> "StoredRows":
+        """Return the rows for which ``test(block)`` is true."""
         origin = replace(
             self.origin,
-            load=load,
+            load=Selected(self.blocks, test),
             lengths=sizes,
             n_features=self.n_features,
             names=self.names,
@@ -345,33 +313,21 @@ class StoredRows(Rows):
                 "cv must be None or a number of folds for rows that are read from "
                 f"disk, whose order has no numbers; got {cv!r}."
             )
-        units = self._units
-        edges = np.array(
-            [min(int(end * 2.0**64), 2**64 - 1) for end in ends], np.uint64
-        )
-
-        def place(block: Rows) -> NDArray:
-            hashes = splits.hash_in_units(block.values, units, seed)
-            return np.searchsorted(edges, hashes, side="right").astype(np.uint8)
-
-        lengths = self.origin.lengths
-        placed: list[NDArray] = [np.empty(0, np.uint8)] * len(lengths)
-        full = np.flatnonzero(lengths)
-        for i, folds in zip(full, self.each_block(place), strict=True):
-            placed[i] = folds
-        sizes = np.array([np.bincount(p, minlength=len(ends) + 1) for p in placed])
+        shares, lengths = Shares.of(ends, self._units, seed), self.origin.lengths
+        sizes = np.zeros((len(lengths), len(ends) + 1), dtype=lengths.dtype)
+        sizes[np.flatnonzero(lengths)] = list(self.each_block(shares.count))
         if not sizes.any(axis=0).all():
             raise ValueError(
                 "There are too few different rows to hold some of them out. Set "
                 "early_stopping=False, or give X_val."
             )
-
-        def part(fold: int, inside: bool) -> StoredRows:
-            size = sizes[:, fold] if inside else lengths - sizes[:, fold]
-            return self._part(size, lambda _, at: (placed[at] == fold) == inside)
-
-        held_out = range(len(ends) + 1) if cv is not None else range(1)
-        return [Fold(part(fold, False), part(fold, True)) for fold in held_out]
+        return [
+            Fold(
+                self._part(lengths - sizes[:, i], partial(shares.outside, part=i)),
+                self._part(sizes[:, i], partial(shares.within, part=i)),
+            )
+            for i in range(1 if cv is None else len(ends) + 1)
+        ]
 
     def take(self, index: Any) -> NoReturn:
         """Raise TypeError: rows have no numbers here."""
@@ -396,6 +352,30 @@ def _share_of_score(rows: Rows, base: Any, total: float) -> float:
 
 def _points_of_columns(rows: Rows) -> tuple[QuantilePoints, ...]:
     return tuple(QuantilePoints.of(column, rows.weight) for column in rows.values.T)
+
+
+def _write_through(
+    rows: Rows, place: int, map_: Map, cache: ScratchBlocks
+) -> tuple[NDArray, NDArray]:
+    rows = rows.through(map_)
+    cache.write(place, rows)
+    return rows.extremes
+
+
+def _extremes(rows: Rows) -> tuple[NDArray, NDArray]:
+    return rows.extremes
+
+
+def _total(rows: Rows) -> float:
+    return rows.total
+
+
+def _count(rows: Rows, test: Callable[[Rows], NDArray]) -> int:
+    return int(test(rows).sum())
+
+
+def _take(rows: Rows, test: Callable[..., NDArray], *state: Any) -> Rows:
+    return rows.take(test(rows, *state))
 
 
 def _join(ends: Iterable[tuple[NDArray, NDArray]]) -> tuple[NDArray, NDArray]:
