@@ -19,6 +19,7 @@ from sklearn.base import clone
 from benchmarks.edge import measure_edge
 from benchmarks.files import write_csv
 from benchmarks.larger import LARGER, WAYS, measure_larger
+from benchmarks.stream import measure_drift, measure_stream
 from destructors import RBIG, AlignmentFlow, DiscreteTreeFlow, GaussianCopula, TreeFlow
 from destructors.callbacks import Checkpoint
 from destructors.command._arguments import count, seed
@@ -118,6 +119,13 @@ def run(args: argparse.Namespace) -> int:
     larger = pd.DataFrame(found)
     print(larger.to_string(index=False, float_format="%.4g"))
     write_csv(args.output / "larger.csv", larger)
+    print("A stream: one pass beside a fit to all rows, in nats; then a drift, in nats")
+    print("that are lost beside a model of the new rows:")
+    stream = pd.DataFrame([measure_stream(20_000 if args.quick else 1_000_000)])
+    drift = pd.DataFrame([measure_drift(1_000 if args.quick else 20_000)])
+    for found, name in ((stream, "stream"), (drift, "drift")):
+        print(found.to_string(index=False, float_format="%.4g"))
+        write_csv(args.output / f"{name}.csv", found)
     print(f"The tables are in {args.output}.")
     stored = larger[larger["from"] != "memory"]
     agrees = stored.groupby("model")["bits"].nunique() == 1

@@ -141,9 +141,9 @@ class IncrementalDestructor(Composite, Destructor):
 
     Notes
     -----
-    Rows are learned in blocks of an eighth of those before, of 64 rows at least and
-    8192 at most, whatever the batches; the last ones wait. So the result depends on the
-    order of the rows and on nothing else. Weights count rows.
+    Rows are learned in blocks of an eighth of those before, of at least 64 rows and two
+    for each column, and at most 8192, whatever the batches; the last ones wait. So the
+    result depends on the order of the rows and on nothing else. Weights count rows.
 
     Small changes of the rows have to change a step little, or those behind it have
     learned something else: `PCARotation` and "pca" whitening swap axes of nearly the
@@ -223,8 +223,8 @@ class IncrementalDestructor(Composite, Destructor):
         Returns
         -------
         self : object
-            The destructor; it has a model as soon as there are two rows. Where this
-            fails, it is what it was before.
+            The destructor; it has a model as soon as there are more rows than columns.
+            Where this fails, it is what it was before.
 
         Raises
         ------
@@ -244,13 +244,15 @@ class IncrementalDestructor(Composite, Destructor):
         with fit_scope(self):
             if "_state" in vars(self):
                 rows = learner._read(X, sample_weight)
-                check_range(rows)
             else:
                 rows = learner._read_training(X, sample_weight)
                 rng = check_random_state(self.random_state)
                 learner._state = _State(int(rng.randint(2**31 - 1)))
                 learner.prequential_score_ = np.nan
                 learner.n_samples_seen_ = learner.n_settled_ = 0
+            # The next batch may be as far out on the other side.
+            size = np.abs(rows.values).max(axis=0)
+            check_range(Rows.of(np.stack([-size, size]), names=rows.names))
             learner.batch_score_ = learner._score_before(rows)
             learner.n_samples_seen_ += len(rows)
             learner._take(rows)
@@ -295,7 +297,7 @@ class IncrementalDestructor(Composite, Destructor):
             start += size
         rest = rows.take(slice(start, None))
         self._state = replace(self._state, waiting=(rest,))
-        if not self._state.n_seen and len(rest) > 1:
+        if not self._state.n_seen and len(rest) > self.n_features_in_:
             # A first model, of rows that still wait to be learned.
             kept = self._state
             self._start(rest)
@@ -307,7 +309,8 @@ class IncrementalDestructor(Composite, Destructor):
         if self.half_life is not None:
             largest = min(largest, _SHARE_OF_HALF_LIFE * self.half_life)
         size = min(_BLOCK_SHARE * self._state.n_seen, largest)
-        return max(_SMALLEST_BLOCK, int(size))
+        # Of fewer rows than columns there are directions that nothing is known of.
+        return max(_SMALLEST_BLOCK, 2 * self.n_features_in_, int(size))
 
     # ------------------------------------------------------------------ steps
 
