@@ -1,12 +1,12 @@
 """A chain of destructors that learns from a stream of rows."""
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
@@ -15,6 +15,7 @@ from destructors._composite import Composite
 from destructors.base import Destructor
 from destructors.base_distributions import StandardNormal
 from destructors.compose._adapt import adapt
+from destructors.compose._stream_state import StreamState, join_rows, largest_gain
 from destructors.greedy import layer_seed, set_random_states
 from destructors.linear import RandomRotation, Whitening
 from destructors.maps import Chain, Map
@@ -32,50 +33,6 @@ _BLOCK_SHARE, _SMALLEST_BLOCK, _LARGEST_BLOCK = 1 / 8, 64, 8192
 _GROWTH, _SHARE_OF_HALF_LIFE = 1.25, 1 / 8
 # What the scores of steps before their last fit count beside those after it.
 _OLD_SCORES = 0.5
-# Standard errors by which a gain has to be below ``tol``.
-_CERTAIN = 2.0
-
-
-@dataclass(frozen=True, eq=False)
-class _State:
-    """Where a stream is. Sums fade by the half-life.
-
-    Parameters
-    ----------
-    seed : int
-        Of all steps.
-    waiting : tuple of Rows
-        Those that do not fill a block yet.
-    n_seen : int
-        Rows that are learned.
-    weight : float
-        Sum of their weights.
-    due : float
-        The sum of weights at which the steps are fitted again.
-    statistics : tuple of RunningStatistics or None
-        Of the rows before each step; None where it has settled.
-    n_settled : int
-        Number of steps that have settled: the first ones.
-    before : tuple of Map
-        The maps of the steps before their last fit, until they are compared.
-    scores, mass : ndarray of shape (n_steps + 1,) and float
-        Sums of the log densities of rows before they were learned, after so many steps,
-        and of their weights.
-    prequential : tuple of (float, float)
-        The same of the model that was in use.
-    """
-
-    seed: int
-    waiting: tuple[Rows, ...] = ()
-    n_seen: int = 0
-    weight: float = 0.0
-    due: float = 0.0
-    statistics: tuple[RunningStatistics | None, ...] = ()
-    n_settled: int = 0
-    before: tuple[Map, ...] = ()
-    scores: NDArray | float = 0.0
-    mass: float = 0.0
-    prequential: tuple[float, float] = (0.0, 0.0)
 
 
 class IncrementalDestructor(Composite, Destructor):
@@ -187,7 +144,7 @@ class IncrementalDestructor(Composite, Destructor):
     }
 
     steps_: list[tuple[str, Destructor]]
-    _state: _State
+    _state: StreamState
 
     def __init__(
         self,
@@ -247,7 +204,7 @@ class IncrementalDestructor(Composite, Destructor):
             else:
                 rows = learner._read_training(X, sample_weight)
                 rng = check_random_state(self.random_state)
-                learner._state = _State(int(rng.randint(2**31 - 1)))
+                learner._state = StreamState(int(rng.randint(2**31 - 1)))
                 learner.prequential_score_ = np.nan
                 learner.n_samples_seen_ = learner.n_settled_ = 0
             # The next batch may be as far out on the other side.
@@ -267,7 +224,7 @@ class IncrementalDestructor(Composite, Destructor):
                 f"{type(self).__name__}.fit."
             )
         assert random_state is not None
-        self._state = _State(int(random_state.randint(2**31 - 1)))
+        self._state = StreamState(int(random_state.randint(2**31 - 1)))
         self.n_samples_seen_, self.n_settled_ = len(rows), 0
         self.batch_score_ = self.prequential_score_ = np.nan
         self._start(rows)
@@ -285,7 +242,7 @@ class IncrementalDestructor(Composite, Destructor):
         if self._state.n_seen and n_rows < self._block_size():
             self._state = replace(self._state, waiting=tuple(waiting))
             return
-        rows = _join(waiting)
+        rows = join_rows(waiting)
         start = 0
         while len(rows) - start >= (size := self._block_size()):
             block = rows.take(slice(start, start + size))
@@ -373,7 +330,7 @@ class IncrementalDestructor(Composite, Destructor):
                 statistics[place] = known.faded(fade).plus(rows)
                 if place == n_settled and state.before and self.half_life is None:
                     old = rows.through(state.before[place])
-                    if _gain(old, after, step.base_distribution_) < self.tol:
+                    if largest_gain(old, after, step.base_distribution_) < self.tol:
                         statistics[place] = None
                         n_settled += 1
             rows = after
@@ -408,7 +365,7 @@ class IncrementalDestructor(Composite, Destructor):
         self._state = state
         self._use(depth)
 
-    def _fit_again(self, state: _State) -> None:
+    def _fit_again(self, state: StreamState) -> None:
         named = self._named_steps()
         if [name for name, _ in named] != [name for name, _ in self.steps_]:
             raise ValueError(
@@ -452,21 +409,3 @@ class IncrementalDestructor(Composite, Destructor):
             name_details=[str(step) for step in steps],
             dash_wrapped=False,
         )
-
-
-def _join(parts: list[Rows]) -> Rows:
-    """Return rows one after the other."""
-    weight = None
-    if any(part.weight is not None for part in parts):
-        weight = np.concatenate([part.weights for part in parts])
-    values = np.concatenate([part.values for part in parts])
-    return replace(Rows.of(values, weight), n_jobs=parts[-1].n_jobs)
-
-
-def _gain(old: Rows, new: Rows, base: Any) -> float:
-    """Return how many nats a row gains at most, up to chance."""
-    gain = base.logpdf(new.values) + new.log_det - base.logpdf(old.values) - old.log_det
-    share = new.weights / new.total
-    mean = float(share @ gain)
-    variance = float(share @ (gain - mean) ** 2)
-    return mean + _CERTAIN * float(np.sqrt(variance * (share @ share)))
