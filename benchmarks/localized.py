@@ -20,6 +20,7 @@ from benchmarks.edge import measure_edge
 from benchmarks.engines import compare_engines, measure_overhead
 from benchmarks.files import write_csv
 from benchmarks.larger import LARGER, WAYS, measure_larger
+from benchmarks.stream import measure_drift, measure_stream
 from destructors import (
     RBIG,
     AlignmentFlow,
@@ -142,6 +143,7 @@ def run(args: argparse.Namespace) -> int:
     print(larger.to_string(index=False, float_format="%.4g"))
     write_csv(args.output / "larger.csv", larger)
     engines = _run_engines(args, on_disk, n_kills)
+    _run_stream(args)
     print(f"The tables are in {args.output}.")
     stored = larger[larger["from"] != "memory"]
     agrees = stored.groupby("model")["bits"].nunique() == 1
@@ -173,6 +175,18 @@ def _run_engines(
         print(overhead.to_string(index=False, float_format="%.3f"))
         write_csv(args.output / "overhead.csv", overhead)
     return engines
+
+
+def _run_stream(args: argparse.Namespace) -> None:
+    """Print what a stream ends with, and how it finds its way after a drift."""
+    print("A stream: one pass beside a fit to all rows, in nats; then a drift, in nats")
+    print("that are lost beside a model of the new rows:")
+    stream = measure_stream(20_000 if args.quick else 1_000_000)
+    drift = measure_drift(1_000 if args.quick else 20_000)
+    for name, found in (("stream", stream), ("drift", drift)):
+        table = pd.DataFrame([found])
+        print(table.to_string(index=False, float_format="%.4g"))
+        write_csv(args.output / f"{name}.csv", table)
 
 
 def count_kills(

@@ -206,6 +206,18 @@ def check_columns(rows: Rows) -> None:
     Raises
     ------
     ValueError
+        As `check_range`.
+    """
+    check_range(rows)
+    _warn_of_copies(rows)
+
+
+def check_range(rows: Rows) -> None:
+    """Refuse columns that float64 cannot hold.
+
+    Raises
+    ------
+    ValueError
         If the largest number leaves no room beside a column for another as wide; it is
         named.
     """
@@ -220,7 +232,6 @@ def check_columns(rows: Rows) -> None:
             f"Column {rows.name(j)} ranges from {smallest[j]:.3g} to {largest[j]:.3g}, "
             "too near the largest float64 to reach beyond. Divide it by a constant."
         )
-    _warn_of_copies(rows)
 
 
 def check_bounds(rows: Rows, bounds: Any) -> tuple[float, float]:

@@ -30,6 +30,7 @@ from destructors.compose import (
     CategoryDequantizer,
     ColumnDestructor,
     DestructorPipeline,
+    IncrementalDestructor,
     IterativeDestructor,
     SlicedGaussianizer,
     TransformerDestructor,
@@ -311,6 +312,18 @@ REGISTRY: dict[str, Entry] = {
     "sliced-one": Entry(
         SlicedGaussianizer(1, p=1.5, learning_rate=1.0, max_samples=200, n_knots=8),
         TINY_LOSS,
+    ),
+    "incremental": Entry(
+        IncrementalDestructor(
+            [
+                ("marginal", SplineGaussianizer()),
+                ("whitening", Whitening(method="zca", shrinkage=0.0)),
+                ("rotation", RandomRotation()),
+                ("marginal2", SplineGaussianizer()),
+            ]
+        ),
+        TINY_LOSS,
+        ROUNDING_MAGNIFIED,
     ),
     "iterative": Entry(IterativeDestructor(max_iter=3), TINY_LOSS),
     "iterative-portfolio": Entry(

@@ -3,6 +3,7 @@
 from destructors.compose._adapt import TransformerDestructor, as_destructor
 from destructors.compose._categories import CategoryDequantizer
 from destructors.compose._columns import ColumnDestructor
+from destructors.compose._incremental import IncrementalDestructor
 from destructors.compose._iterative import IterativeDestructor
 from destructors.compose._pipeline import DestructorPipeline, make_destructor_pipeline
 from destructors.compose._sliced import SlicedGaussianizer
@@ -11,6 +12,7 @@ __all__ = [
     "CategoryDequantizer",
     "ColumnDestructor",
     "DestructorPipeline",
+    "IncrementalDestructor",
     "IterativeDestructor",
     "SlicedGaussianizer",
     "TransformerDestructor",

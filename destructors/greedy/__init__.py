@@ -4,6 +4,7 @@ from destructors.greedy._checkpoint import Checkpoint
 from destructors.greedy._destructor import (
     GreedyDestructor,
     StackTask,
+    check_max_layers,
     set_random_states,
 )
 from destructors.greedy._engine import Greedy, layer_seed
@@ -41,6 +42,7 @@ __all__ = [
     "Task",
     "Trial",
     "TryAll",
+    "check_max_layers",
     "layer_seed",
     "set_random_states",
 ]

@@ -196,7 +196,7 @@ class PCARotation(Destructor):
         rows = fold.train
         mean, scale, constant = mean_and_scale(rows)
         unit = power_of_two(scale[~constant].max(initial=0.0))
-        values, axes = principal_axes(rows.sum(sum_products, mean, unit)[0])
+        values, axes = principal_axes(rows.sum(sum_products, mean, unit))
         self.rotation_ = spread_null(values <= _NULL * values[0]) @ axes.T
         return rotate_safely(self.rotation_, rows)
 

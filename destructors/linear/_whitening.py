@@ -16,7 +16,7 @@ from destructors.base import Destructor
 from destructors.exceptions import DataWarning
 from destructors.maps import Affine, Chain, Map
 from destructors.rows import Fold, Rows, mean_and_scale, repeat_rows
-from destructors.rows._moments import weigh
+from destructors.rows._moments import quadratic, weigh
 
 # Interquartile range of the standard normal.
 _NORMAL_IQR = 1.3489795003921634
@@ -202,13 +202,17 @@ class Whitening(Destructor):
 
     def _shrunk_correlation(self, rows: Rows) -> NDArray:
         self.mean_, self.scale_, constant = mean_and_scale(rows)
-        total, with_squares = rows.total, self.shrinkage == "auto"
+        total = rows.total
         # Nothing is left of a column that is constant.
         scale = np.where(constant, np.inf, self.scale_)
-        correlation, second = rows.sum(sum_products, self.mean_, scale, with_squares)
+        second = None
+        if self.shrinkage == "auto":
+            correlation, second = rows.sum(_sum_products_and_squares, self.mean_, scale)
+        else:
+            correlation = rows.sum(sum_products, self.mean_, scale)
         correlation = correlation / total
         np.fill_diagonal(correlation, 1.0)
-        if self.shrinkage == "auto":
+        if second is not None:
             self.shrinkage_ = _best_shrinkage(correlation, second / total, total)
         else:
             self.shrinkage_ = float(self.shrinkage)
@@ -253,14 +257,20 @@ def quantile(x: NDArray, weight: NDArray | None, percent: float) -> float:
     return float(weighted_percentile(x, weight, percent, average=True))
 
 
-def sum_products(
-    rows: Rows, mean: NDArray, scale: NDArray | float, with_squares: bool = False
-) -> tuple[NDArray, NDArray | float]:
+@quadratic
+def sum_products(rows: Rows, mean: NDArray, scale: NDArray | float) -> NDArray:
+    """Return sums of the products of two scaled columns."""
+    scaled = (rows.values - mean) / scale
+    return weigh(scaled, rows).T @ scaled
+
+
+def _sum_products_and_squares(
+    rows: Rows, mean: NDArray, scale: NDArray
+) -> tuple[NDArray, NDArray]:
     """Return sums of the products of two scaled columns, and of their squares."""
     scaled = (rows.values - mean) / scale
     weighted = weigh(scaled, rows)
-    squares = (weighted * scaled).T @ (scaled * scaled) if with_squares else 0.0
-    return weighted.T @ scaled, squares
+    return weighted.T @ scaled, (weighted * scaled).T @ (scaled * scaled)
 
 
 def _best_shrinkage(correlation: NDArray, second: NDArray, total: float) -> float:

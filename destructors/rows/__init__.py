@@ -21,6 +21,7 @@ from destructors.rows._running import (
 )
 from destructors.rows._splits import fold_rows, split_rows
 from destructors.rows._stored import StoredRows
+from destructors.rows._stream import RunningStatistics, StreamRows
 from destructors.rows._write import write_rows
 
 __all__ = [
@@ -30,8 +31,10 @@ __all__ = [
     "Memo",
     "RowBlocks",
     "Rows",
+    "RunningStatistics",
     "Store",
     "StoredRows",
+    "StreamRows",
     "as_interrupt",
     "digest",
     "fold_rows",

@@ -1,9 +1,14 @@
 """Location and scale of each feature, to full precision in any unit."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from destructors.rows._rows import Rows
+
+Statistic = TypeVar("Statistic", bound=Callable[..., Any])
 
 # Values farther from the mean than so many scales are drawn in to there: of normal ones
 # next to none, in a sample of any size.
@@ -136,15 +141,32 @@ def weigh(values: NDArray, rows: Rows) -> NDArray:
     return values if rows.weight is None else values * rows.weight[:, None]
 
 
+def quadratic(statistic: Statistic) -> Statistic:
+    """Declare a statistic that is a polynomial of degree two in each row.
+
+    Its sum follows from the moments of the rows, whatever else they are.
+    """
+    statistic.is_quadratic = True  # type: ignore[attr-defined]
+    return statistic
+
+
+def is_quadratic(statistic: Callable[..., Any]) -> bool:
+    """Return whether a statistic is declared to be quadratic in each row."""
+    return getattr(statistic, "is_quadratic", False)
+
+
+@quadratic
 def sum_values(rows: Rows) -> NDArray:
     """Return the weighted sum of each feature."""
     return weigh(rows.values, rows).sum(axis=0)
 
 
+@quadratic
 def _sum_about(rows: Rows, middle: NDArray, reach: NDArray) -> NDArray:
     return weigh((rows.values - middle) / reach, rows).sum(axis=0)
 
 
+@quadratic
 def _squares_about(
     rows: Rows, middle: NDArray, reach: NDArray, offset: NDArray
 ) -> NDArray:

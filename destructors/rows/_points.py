@@ -42,39 +42,44 @@ class QuantilePoints:
             Positive weights.
         """
         if weight is None:
-            return cls((_reduce(np.sort(column), np.ones(len(column))),))
+            return cls((reduce_points(np.sort(column), np.ones(len(column))),))
         order = np.argsort(column, kind="stable")
-        return cls((_reduce(column[order], weight[order]),))
+        return cls((reduce_points(column[order], weight[order]),))
 
     def __add__(self, other: "QuantilePoints") -> "QuantilePoints":
         parts = self.parts + other.parts
         if len(parts) < _N_PARTS:
             return QuantilePoints(parts)
-        return QuantilePoints((_reduce(*_merge(parts)),))
+        return QuantilePoints((reduce_points(*merge_points(parts)),))
 
     def merged(self) -> tuple[NDArray, NDArray]:
         """Return all points: sorted values, and their weights."""
-        return _merge(self.parts)
+        return merge_points(self.parts)
 
 
-def _merge(parts: tuple[tuple[NDArray, NDArray], ...]) -> tuple[NDArray, NDArray]:
+def merge_points(
+    parts: tuple[tuple[NDArray, NDArray], ...],
+) -> tuple[NDArray, NDArray]:
+    """Return the points of all parts: sorted values, and their weights."""
     values = np.concatenate([part[0] for part in parts])
     weights = np.concatenate([part[1] for part in parts])
     order = np.argsort(values, kind="stable")
     return values[order], weights[order]
 
 
-def _reduce(x: NDArray, weight: NDArray) -> tuple[NDArray, NDArray]:
-    """Replace sorted values by the means of groups.
+def reduce_points(
+    x: NDArray, weight: NDArray, n_points: int = _N_POINTS
+) -> tuple[NDArray, NDArray]:
+    """Replace sorted values by the means of about so many groups.
 
     Smallest and largest value stay as they are, and so does a repeated one that a
     group would end in: where rows have an atom, it must be in one place in all blocks.
     """
     total = weight.sum()
     first = np.flatnonzero(np.append(True, x[1:] > x[:-1]))
-    if len(first) > _N_POINTS:
+    if len(first) > n_points:
         last_score = -ndtri(0.5 / max(total, 2.0))
-        scores = np.linspace(-last_score, last_score, _N_POINTS + 1)[1:-1]
+        scores = np.linspace(-last_score, last_score, n_points + 1)[1:-1]
         cuts = np.searchsorted(np.cumsum(weight), total * ndtr(scores), side="right")
         at = x[np.minimum(cuts, len(x) - 1)]
         before = np.searchsorted(x, at)

@@ -41,7 +41,8 @@ def test_it_ends_where_em_ends(parts_of_100):
     before = begin(X[:100], means)
     parts = incremental.fit_in_parts(make(X, tol=1e-9), before, None)
     whole = make(X, tol=1e-9).fit_from(before.mixture)
-    assert parts.converged and whole.converged
+    assert parts.converged
+    assert whole.converged
     np.testing.assert_allclose(parts.mixture.means, whole.mixture.means, atol=1e-3)
     assert abs(parts.lower_bound - whole.lower_bound) < 1e-6
 
@@ -96,5 +97,6 @@ def test_the_pass_is_the_last_when_time_is_up(parts_of_100):
     with time_limit(None):
         stop_all()
         em = incremental.fit_in_parts(make(X), begin(X[:100]), None)
-    assert em.n_iter == 1 and not em.converged
+    assert em.n_iter == 1
+    assert not em.converged
     assert np.isfinite(em.lower_bound)
