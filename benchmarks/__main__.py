@@ -11,6 +11,7 @@ from benchmarks import (
     anomaly,
     calibration,
     cold,
+    conditional,
     density,
     information,
     localized,
@@ -37,6 +38,7 @@ JOBS = {
     "localized": localized,
     "anomaly": anomaly,
     "tables": tables,
+    "conditional": conditional,
     "paper": paper,
 }
 

@@ -98,8 +98,8 @@ def test_processes_killed_at_random_moments(tmp_path):
     assert table["kills"].sum() == 20
     engines = pd.read_csv(tmp_path / "engines.csv")
     assert (engines["same bits"] == engines["fits"]).all()
-    # An executor may lose its second process before it is done without.
-    assert engines["kills"].sum() in (11, 12)
+    # An executor may lose a second process before it is done without.
+    assert engines["kills"].sum() >= 11
 
 
 @pytest.mark.parametrize("settings", [{}, {"cv": 2}, {"n_jobs": 2}])

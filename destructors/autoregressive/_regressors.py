@@ -1,7 +1,7 @@
 """Regressors of any kind: fitted on folds and on all rows, and as data of a map."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,12 +34,15 @@ class CrossFit:
         Rows to train on, and rows to predict.
     seed : int
         Seed of the regressors.
+    loss : str, default="squared_error"
+        What the default regressor minimises.
     """
 
     regressor: Any
     weight: NDArray
     folds: list[tuple[NDArray, NDArray]]
     seed: int
+    loss: str = "squared_error"
 
     def predict(self, X: NDArray, y: NDArray) -> tuple[NDArray, int | None]:
         """Return predictions by regressors that did not see the row.
@@ -74,7 +77,8 @@ class CrossFit:
         weight = self.weight[train]
         if self.regressor is None:
             held_out = None if test is None else (X[test], y[test], self.weight[test])
-            return _boost(X[train], y[train], weight, self.seed, n_iter, held_out)
+            rows = X[train], y[train], weight
+            return _boost(*rows, self.seed, n_iter, held_out, self.loss)
         model, options = clone(self.regressor), {}
         if "random_state" in model.get_params(deep=False):
             model.set_params(random_state=self.seed)
@@ -99,6 +103,7 @@ def _boost(
     seed: int,
     n_iter: int | None,
     held_out: tuple[NDArray, NDArray, NDArray] | None,
+    loss: str = "squared_error",
 ) -> Any:
     """Return boosted trees that stop by held-out rows, or after ``n_iter`` trees.
 
@@ -110,6 +115,7 @@ def _boost(
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     model = HistGradientBoostingRegressor(
+        loss,
         max_iter=n_iter or _MAX_ITER,
         early_stopping=held_out is not None,
         random_state=seed,
@@ -191,6 +197,14 @@ def as_predictor(regressor: Any) -> Predictor | None:
         coefficients = np.asarray(regressor.coef_, dtype=np.float64)
         return Linear(coefficients, float(np.squeeze(regressor.intercept_)))
     return Opaque(regressor)
+
+
+def as_log_scale(regressor: Any) -> BoostedTrees:
+    """Return the logarithm of the root of what boosted trees of the loss "gamma"
+    predict: that of a scale, if they were fitted to squares.
+    """
+    trees = _read_trees(regressor)
+    return replace(trees, baseline=0.5 * trees.baseline, value=0.5 * trees.value)
 
 
 def _is_linear(regressor: Any) -> bool:

@@ -18,6 +18,7 @@ from destructors.maps._classes import IntegerTable
 from destructors.maps._classifier import Classifier
 from destructors.maps._code_forest import CodeForest
 from destructors.maps._combine import Along, Chain, Columns, Switch
+from destructors.maps._conditional import Conditional
 from destructors.maps._cube import CubeSteps, NormalToUniform
 from destructors.maps._density import Density
 from destructors.maps._dequantize import Dequantize, DequantizeCategories
@@ -51,6 +52,7 @@ __all__ = [
     "CodeForest",
     "Column",
     "Columns",
+    "Conditional",
     "CubeSteps",
     "Density",
     "Dequantize",

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from destructors import __version__
 from destructors.maps._archive import Archive
 from destructors.maps._classifier import Classifier
+from destructors.maps._conditional import Conditional
 from destructors.maps._density import Density
 from destructors.maps._detector import Detector
 from destructors.maps._map import KINDS, PLAIN, Data
@@ -27,7 +28,12 @@ _HEADER = "header"
 # Data within data, of the deepest tree of cells and columns.
 _DEEPEST = 200
 # What a file can be of, and how an estimator gives it.
-_MODELS = {Density: "to_density", Detector: "to_detector", Classifier: "to_classifier"}
+_MODELS = {
+    Density: "to_density",
+    Detector: "to_detector",
+    Classifier: "to_classifier",
+    Conditional: "to_conditional",
+}
 
 
 def save(model: Any, path: str | PathLike[str]) -> None:
@@ -38,9 +44,9 @@ def save(model: Any, path: str | PathLike[str]) -> None:
 
     Parameters
     ----------
-    model : Destructor, OutlierDetector, DensityClassifier or what `load` gives
+    model : Destructor, an estimator of destructors.estimators or what `load` gives
         A fitted model. It is saved without the learner: what comes back of a destructor
-        is a density, of the others a detector and a classifier.
+        is a density, of the others a detector, a classifier and a conditional density.
     path : str or path-like
         Name of the file, such as ``"model.npz"``.
 
@@ -98,9 +104,10 @@ def _learned(model: Any) -> Any:
         if hasattr(model, name):
             return getattr(model, name)()
     raise TypeError(
-        "A fitted destructor, OutlierDetector or DensityClassifier can be saved, got "
-        f"{type(model).__name__}. Of a search, save its best_estimator_; instead of a "
-        "Pipeline of scikit-learn, save a DestructorPipeline."
+        "A fitted destructor, OutlierDetector, DensityClassifier or "
+        f"ConditionalDensity can be saved, got {type(model).__name__}. Of a search, "
+        "save its best_estimator_; instead of a Pipeline of scikit-learn, save "
+        "a DestructorPipeline."
     )
 
 
@@ -145,10 +152,10 @@ def load(path: str | PathLike[str], *, max_bytes: int = 2**30) -> Any:
 
     Returns
     -------
-    model : Density, Detector or Classifier
+    model : Density, Detector, Classifier or Conditional
         A density scores (`Density.logpdf`), samples, transforms (`Density.forward`) and
-        inverts (`Density.inverse`); a `Detector` and a `Classifier` have the methods of
-        what was saved.
+        inverts (`Density.inverse`); a `Detector`, a `Classifier` and a `Conditional`
+        have the methods of what was saved.
 
     Raises
     ------

@@ -60,8 +60,9 @@ def walk_rows(U: NDArray, walks: list[Walk], inverse: bool) -> NDArray:
         for walk in walks:
             for f, (low, high, image, end) in _find_box(row, walk, inverse).items():
                 u = row[f]
-                # On the faces of the cube a number stays what it is.
-                if 0.0 < u < 1.0:
+                # On the faces of the cube a number stays what it is, and so does one
+                # that is only asked for.
+                if 0.0 < u < 1.0 and (low, high) != (image, end):
                     slope = (end - image) / (high - low)
                     row[f] = min(image + slope * (u - low), end * _BELOW)
                     product *= slope

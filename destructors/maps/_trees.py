@@ -224,7 +224,7 @@ def _write_map(splits, leaf, inverse, box, unmet, begin, which, pieces):
         Where the map ends.
     log_det : float
     """
-    end, node = begin, leaf
+    stop, node = begin, leaf
     # No branches here: no one could foretell them.
     while node > 0:
         k, side = (node - _1) >> _1, node & _1
@@ -232,22 +232,26 @@ def _write_map(splits, leaf, inverse, box, unmet, begin, which, pieces):
         # The cut nearest to the leaf is the tightest.
         box[f, side] = max(box[f, side], sign * splits[k]["t_in"])
         box[f, side + _2] = max(box[f, side + _2], sign * splits[k]["t_out"])
-        which[end] = f
-        end += unmet[f]
+        which[stop] = f
+        stop += unmet[f]
         unmet[f] = 0
         node = np.uint64(splits[k]["node"])
-    log_det, product = 0.0, 1.0
-    for p in range(begin, end):
+    end, log_det, product = begin, 0.0, 1.0
+    for p in range(begin, stop):
         f = which[p]
         low, high = box[f, _0], -box[f, _1]
         low_image, high_image = box[f, _2], -box[f, _3]
         box[f, _0], box[f, _1], box[f, _2], box[f, _3] = 0.0, -1.0, 0.0, -1.0
         unmet[f] = 1
+        if low == low_image and high == high_image:
+            # What is only asked for keeps its bits.
+            continue
         if inverse:
             low, high, low_image, high_image = low_image, high_image, low, high
         slope = (high_image - low_image) / (high - low)
-        pieces[p, _0], pieces[p, _1] = low, slope
-        pieces[p, _2], pieces[p, _3] = low_image, high_image * _BELOW
+        which[end], pieces[end, _0], pieces[end, _1] = f, low, slope
+        pieces[end, _2], pieces[end, _3] = low_image, high_image * _BELOW
+        end += _1
         product *= slope
         if not _SMALL < product < _LARGE:
             log_det += np.log(product)
@@ -379,7 +383,8 @@ def _push_vectorised(U, beyond, splits, starts, log_det, inverse, leaves):
         slope = (high_image - low_image) / (high - low)
         moved = low_image[at] + slope[at] * (U - low[at])
         np.minimum(moved, (high_image * _BELOW)[at], out=moved)
-        inside = (U > 0.0) & (U < 1.0)
+        same = (low == low_image) & (high == high_image)
+        inside = (U > 0.0) & (U < 1.0) & ~same[at]
         np.copyto(U, moved, where=inside)
         log_det += np.sum(np.log(slope)[at], axis=1, where=inside)
 

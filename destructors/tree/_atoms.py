@@ -73,7 +73,7 @@ def rank_values(column: NDArray) -> tuple[NDArray, NDArray]:
 # ---------------------------------------------------------------------- spread rows
 
 
-def spread_atoms(fold: Fold, units: Affine, seed: int) -> Fold:
+def spread_atoms(fold: Fold, units: Affine, seed: int, first_column: int = 0) -> Fold:
     """Return rows that are spread evenly over the cells of the values that they share.
 
     Trees that are grown on them see that the density is even there, and the held-out
@@ -87,6 +87,8 @@ def spread_atoms(fold: Fold, units: Affine, seed: int) -> Fold:
         What brings them to standard units.
     seed : int
         Of the draws.
+    first_column : int, default=0
+        Columns before it stay as they are.
 
     Returns
     -------
@@ -96,7 +98,8 @@ def spread_atoms(fold: Fold, units: Affine, seed: int) -> Fold:
     parts = [fold.train] + ([] if fold.validation is None else [fold.validation])
     Z = np.concatenate([units.forward(part.values)[0] for part in parts])
     columns = [rank_values(column) for column in Z.T]
-    if all(len(Z) - len(values) <= _BY_CHANCE * len(Z) ** 2 for _, values in columns):
+    n_repeated = [len(Z) - len(values) for _, values in columns[first_column:]]
+    if max(n_repeated) <= _BY_CHANCE * len(Z) ** 2:
         return fold
     codes = np.column_stack([codes for codes, _ in columns])
     of_part = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
@@ -109,7 +112,7 @@ def spread_atoms(fold: Fold, units: Affine, seed: int) -> Fold:
     weight = np.add.reduceat(weight, np.flatnonzero(is_first))
     codes, of_part, ones = codes[first], of_part[first], np.ones(len(first))
     halves = np.zeros((len(first), Z.shape[1]))
-    for j, (_, values) in enumerate(columns):
+    for j, (_, values) in list(enumerate(columns))[first_column:]:
         atoms, half = find_cells(codes[:, j], values, ones)
         by_value = np.zeros(len(values))
         by_value[atoms] = half

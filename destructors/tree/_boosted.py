@@ -157,6 +157,9 @@ class BoostedTreeDestructor(HoldoutDestructor):
         "warm_start": ["boolean"],
     }
 
+    # Whether all columns but the last are given.
+    _given: ClassVar[bool] = False
+
     def __init__(
         self,
         *,
@@ -208,6 +211,9 @@ class BoostedTreeDestructor(HoldoutDestructor):
             assert random_state is not None
             self._seed = int(random_state.randint(2**31 - 1))
             self.mean_, self.scale_, _ = mean_and_scale(rows)
+            if self._given:
+                # What is given stays what it is.
+                self.mean_[:-1], self.scale_[:-1] = 0.0, 1.0
             known = []
         units = Affine(self.mean_, self.scale_)
         folds, by_cv = [Fold(rows)], False
@@ -225,6 +231,7 @@ class BoostedTreeDestructor(HoldoutDestructor):
             rows.n_features,
             learning_rate=float(rate),
             scale_decay=float(self.scale_decay),
+            given=self._given,
         )
         # The trees of folds are gone; the same seeds grow them again.
         first = [] if by_cv else known
@@ -273,7 +280,8 @@ class BoostedTreeDestructor(HoldoutDestructor):
     ) -> CubeFold:
         """Return rows for trees to be grown on."""
         seed = self._seed if self.subsample < 1.0 else None
-        spread = spread_atoms(fold, units, self._seed)
+        first = fold.train.n_features - 1 if self._given else 0
+        spread = spread_atoms(fold, units, self._seed, first)
         return CubeFold(spread, units, rule, remembered, seed)
 
     def _known(self) -> list[Grown] | None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from destructors.maps._jit import jit
 from destructors.maps._trees import SPLIT, UNKNOWN
 from destructors.tree._cut import best_cut, count, partition
+from destructors.tree._given import cut_given
 from destructors.tree._look_ahead import look_ahead
 
 if TYPE_CHECKING:
@@ -74,7 +75,9 @@ def _pop_open(heap, n, rank):
 
 
 @jit
-def _grow(grid, weight, rows, total, rule, drawn, ahead, nodes, boxes, work, out):
+def _grow(
+    grid, weight, rows, total, rule, drawn, ahead, given, nodes, boxes, work, out
+):
     """Grow a tree; see `grow_tree`, which makes room for what is filled in here."""
     bins, edges, n_bins = grid
     (known, values), (low, high, image) = nodes, boxes
@@ -132,6 +135,16 @@ def _grow(grid, weight, rows, total, rule, drawn, ahead, nodes, boxes, work, out
                         features[child % len(features)],
                         found,
                     )
+                if given is not None:
+                    found = cut_given(
+                        grid,
+                        weight,
+                        rows[first:last],
+                        (low[child], high[child], mass),
+                        rule,
+                        given[child % len(given)],
+                        found,
+                    )
                 gain, feature, cut, below = found
                 known[child, _FEATURE], known[child, _CUT] = feature, cut
                 values[child, _BELOW] = below
@@ -165,6 +178,8 @@ def _grow(grid, weight, rows, total, rule, drawn, ahead, nodes, boxes, work, out
         least = LEAST_SLOPE * (stop - start) / (np.float64(b) - np.float64(a))
         q = min(max(q, least * v), 1.0 - least * (1.0 - v))
         t_in, t_out = np.float32(t), np.float32(a + q * (b - a))
+        if given is not None and f < d - 1:
+            q, t_out = v, t_in
         thin = not np.float32(start) < t_in < np.float32(stop)
         if thin or not a < t_out < b:
             # A box too thin for the digits of a cut stays a leaf.
@@ -216,6 +231,7 @@ def grow_tree(
     features: NDArray,
     random_cuts: NDArray,
     ahead: bool | None,
+    given: NDArray | None,
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Grow a tree.
 
@@ -239,6 +255,8 @@ def grow_tree(
         Where to cut them, see `best_cut`.
     ahead : True or None
         Whether to look ahead. For None that is not compiled either.
+    given : ndarray of shape (n_draws, n_given) or None
+        Features that are given, of which nodes, in turn, may ask; see `cut_given`.
 
     Returns
     -------
@@ -269,8 +287,8 @@ def grow_tree(
         np.empty((max_splits, 2), np.float32),
         np.empty(max_splits),
     )
-    drawn = features, random_cuts
-    n = _grow(grid, weight, rows, total, rule, drawn, ahead, nodes, boxes, work, out)
+    known = grid, weight, rows, total, rule, (features, random_cuts), ahead, given
+    n = _grow(*known, nodes, boxes, work, out)
     (ends, cuts, gains), splits = out, np.empty(n, SPLIT)
     for k, (name, image) in enumerate((("node", "t_in"), ("feature", "t_out"))):
         splits[name], splits[image] = ends[:n, k], cuts[:n, k]

@@ -49,6 +49,9 @@ class GrowthRule(NamedTuple):
         Whether cuts are ranked by the gain of the full step.
     look_ahead : bool
         Whether a cut may also gain by what it lets other features tell.
+    given : bool
+        Whether all features but the last are given: they are cut where the last is then
+        spread otherwise on either side, and such a cut moves nothing.
     prior : float
         Weight of uniform mass that is added to each box before it is cut.
     learning_rate, scale_decay : float
@@ -65,6 +68,7 @@ class GrowthRule(NamedTuple):
     random: bool = False
     exact: bool = False
     look_ahead: bool = False
+    given: bool = False
     prior: float = 0.0
     learning_rate: float = 1.0
     scale_decay: float = 0.0
@@ -114,7 +118,11 @@ class GrowthRule(NamedTuple):
         by_depth = 2 ** min(self.max_depth, 31)
         max_splits = min(len(rows), by_mass, by_depth, self.max_leaf_nodes) - 1
         ahead = True if self.look_ahead else None
-        return grid, weight, rows, total, max_splits, self, features, cuts, ahead
+        given = None
+        if self.given:
+            given, features = features[:, features[0] < d - 1], np.array([[d - 1]])
+        more = ahead, given
+        return grid, weight, rows, total, max_splits, self, features, cuts, *more
 
 
 def count_drawn(max_features: int | float | str | None, n_features: int) -> int:

@@ -114,7 +114,7 @@ def test_bad_rows_are_named(path):
 
 
 def test_what_cannot_be_saved_is_refused(path):
-    with pytest.raises(TypeError, match="OutlierDetector or DensityClassifier"):
+    with pytest.raises(TypeError, match="OutlierDetector, DensityClassifier"):
         destructors.save(FunctionTransformer(), path)
     with pytest.raises(NotFittedError):
         destructors.save(OutlierDetector(), path)
