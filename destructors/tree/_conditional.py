@@ -15,8 +15,9 @@ class ConditionalBoostedTrees(BoostedTreeDestructor):
 
     References
     ----------
-    Wang, Awaya and Ma, *Tree-based conditional density*, 2024 (splits of what is
-    given); Awaya and Ma, JMLR 25, 2024 (steps and their decay).
+    Z. Wang, N. Awaya and L. Ma, *Generative modeling of density regression through
+    tree flows*, arXiv:2406.05260, 2024 (splits of what is given); N. Awaya and L. Ma,
+    JMLR 25, 2024 (steps and their decay).
     """
 
     _given: ClassVar[bool] = True
