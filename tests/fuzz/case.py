@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import destructors
+from destructors.base import HoldoutDestructor
 from destructors.base_distributions import StandardNormal, Uniform
 from destructors.maps import Chain, Map
 from tests.fuzz.models import Model, Points
-from tests.fuzz.tables import Table
+from tests.fuzz.tables import Table, may_be_constant
 
 __all__ = ["Case", "NotAsked", "Refused", "Violation", "attempt", "limited"]
 
@@ -198,6 +199,12 @@ class Case:
         X = self.train.X / self.scale - self.centre / self.scale
         sizes = np.linalg.svd(X, compute_uv=False)
         return bool(sizes[-1] <= 1e-6 * sizes[0]) or len(X) <= X.shape[1]
+
+    @cached_property
+    def may_be_constant(self) -> bool:
+        """Whether a column is constant, or may be in what a model trains on."""
+        holds_out = isinstance(self.model.fitted, HoldoutDestructor)
+        return may_be_constant(self.table, holds_out)
 
     @cached_property
     def near(self) -> Points:

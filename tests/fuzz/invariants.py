@@ -14,14 +14,16 @@ from tests.fuzz.case import Case, NotAsked, Refused, Violation, attempt
 from tests.fuzz.integral import check_integral
 from tests.fuzz.models import Points
 from tests.fuzz.not_owed import (
+    COMMON_ORIGIN,
     COMMON_UNITS,
     NO_HEAVY_WEIGHTS,
     NOT_OWED,
+    QUANTILES,
     TRAINING_ROWS_ONLY,
     TURNED,
     least_scale,
 )
-from tests.fuzz.tables import Table, may_be_constant
+from tests.fuzz.tables import Table, largest_share
 
 __all__ = ["INVARIANTS", "REFITS", "check"]
 
@@ -254,8 +256,10 @@ def _check_affine(case: Case, scale: Array, shift: Array | float) -> None:
     points, table = case.kinds.get("training rows"), case.table
     if points is None:
         raise NotAsked("no training row lies in the support")
-    if may_be_constant(table):
+    if case.may_be_constant:
         raise NotAsked("a column is constant, or may be in the rows of a fold")
+    if case.name in QUANTILES and largest_share(table) >= 0.5:
+        raise NotAsked("half of a column is one number, and so are its quantiles")
     if case.name in TURNED and case.is_dependent:
         raise NotAsked("a turned column is rounding")
     heavy = table.weight is not None and table.weight.max() > _HEAVY
@@ -263,6 +267,10 @@ def _check_affine(case: Case, scale: Array, shift: Array | float) -> None:
         raise NotAsked("weights are so heavy that columns count as constant")
     if case.name in COMMON_UNITS:
         scale = np.full_like(scale, scale[0])
+    if case.name in COMMON_ORIGIN:
+        shift = np.broadcast_to(shift, scale.shape)[:1]
+    if not _is_grouped(case):
+        raise NotAsked("features in no group stay in the units of the data")
     with np.errstate(over="ignore", under="ignore"):
         X = (table.X + shift) * scale
     sizes = np.abs(np.concatenate([table.X[table.X != 0], X[X != 0]]))
@@ -280,6 +288,15 @@ def _check_affine(case: Case, scale: Array, shift: Array | float) -> None:
         now = attempt(moved.forward, points)[1]
     off = np.abs(now - expected) / np.maximum(np.abs(expected), 1.0)
     require_share(off, 1e-6, "scores in other units")
+
+
+def _is_grouped(case: Case) -> bool:
+    """Whether a layer for groups of features is one for all of them."""
+    groups = getattr(case.model.fitted, "groups_", None)
+    if groups is None:
+        return True
+    grouped = {feature for group in groups for feature in np.ravel(group)}
+    return len(grouped) == case.train.X.shape[1]
 
 
 def check_weights(case: Case) -> None:
