@@ -12,6 +12,8 @@ from tests.fuzz.not_owed import NO_SCALE
 __all__ = ["check_integral"]
 
 Array = NDArray
+# Latents of one cluster, at least.
+_N_NEAR = 3
 
 
 def check_integral(case: Case) -> None:
@@ -62,7 +64,9 @@ def _check_integral_in_line(case: Case, is_cube: bool) -> None:
     cells = np.column_stack([at[:-1], at[1:]])
     settled, left, n_asked = 0.0, 0.0, 0
     # Latents of models without a scale may be far less than the last digits of theirs.
-    least = np.spacing(case.scale[0]) if case.name in NO_SCALE else 0.0
+    least = 0.0
+    if case.name in NO_SCALE:
+        least = 16.0 * np.spacing(max(case.scale[0], abs(case.centre[0])))
     for _ in range(14):
         ends = attempt(case.model.inverse, _line(cells.ravel()))[0].reshape(-1, 2)
         with np.errstate(over="ignore"):
@@ -150,9 +154,10 @@ def _numerical_log_det(case: Case, Z: Array, domain: Array, step: float) -> Arra
     for j in range(d):
         low, high = Z.copy(), Z.copy()
         # Some maps keep an offset: it is no distance.
-        # The mean of two halves does not overflow.
-        apart = 2.0 * np.abs(Z[:, j] / 2 - np.median(Z[:, j] / 2))
-        aside = step * np.clip(apart, 1.0, np.finfo(float).max)
+        # Some maps keep offsets and gaps: what is near tells a distance, halved so that
+        # it does not overflow.
+        apart = np.sort(np.abs(Z[:, j, None] / 2 - Z[:, j] / 2), axis=1)[:, _N_NEAR]
+        aside = step * np.clip(2.0 * apart, 1.0, np.finfo(float).max)
         low[:, j] -= aside
         high[:, j] += aside
         ends = [
