@@ -211,6 +211,15 @@ def test_weights_of_less_than_half_a_row_count_as_half_a_row():
     np.testing.assert_array_equal(light.score_samples(X), half.score_samples(X))
 
 
+def test_an_outlier_times_its_weight_does_not_overflow():
+    x = 0.01 * np.random.default_rng(0).normal(size=(150, 1))
+    x[0] = 1e300
+    weight = np.r_[np.full(148, 1e7), [1e15, 5e15]]
+    model = SplineGaussianizer().fit(x, sample_weight=weight)
+    assert np.isfinite(model.score_samples(x)).all()
+    assert np.isfinite(model.inverse_transform(model.transform(x))).all()
+
+
 def test_a_weight_too_light_for_the_sum_of_all_counts_next_to_nothing():
     x = np.random.default_rng(0).normal(size=(200, 1))
     weight = np.where(x[:, 0] > 2.0, 1e-17, 1.0)
