@@ -192,7 +192,8 @@ def loss_of_digits(rows: Rows, lost: NDArray, sizes: NDArray) -> ValueError:
     sizes : ndarray of shape (n_features,)
         How large numbers are in each.
     """
-    small, large = rows.name(np.flatnonzero(lost)[0]), rows.name(sizes.argmax())
+    small = rows.name(int(np.flatnonzero(lost)[0]))
+    large = rows.name(int(sizes.argmax()))
     return ValueError(
         f"Column {small} loses its digits on the way to the barycenter, beside numbers "
         f"as large as {sizes.max():.3g} in column {large}. Standardize the columns, "
