@@ -38,6 +38,8 @@ _STEEPEST = 30.0
 # Knots are at least this far apart, relative to the spread of all domains and, where
 # digits end, to the distance from zero.
 _SMALLEST_GAP, _ROUNDING = 1e-7, 1e-12
+# Nearer than this float64 cannot tell knots apart, in the units of the column.
+_SMALLEST = 1e-313
 _MOST_KNOTS = 64
 
 
@@ -215,7 +217,8 @@ def fit_monotone(
     spread = np.ptp(knots, axis=(0, 2), keepdims=True)
     reach = np.abs(knots).max(axis=(0, 2), keepdims=True)
     gap = _SMALLEST_GAP * spread + _ROUNDING * reach
-    climb = np.where(gap == 0.0, 1.0, gap) * np.arange(n_knots)
+    gap = np.where(gap == 0.0, 1.0, np.maximum(gap, _SMALLEST / unit))
+    climb = gap * np.arange(n_knots)
     middle = knots.mean(axis=2, keepdims=True)
     knots = np.maximum.accumulate(knots - climb, axis=2) + climb
     # Widening ties has moved the domain.

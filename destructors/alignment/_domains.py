@@ -13,6 +13,7 @@ from destructors.maps import Map
 from destructors.maps._checks import show
 from destructors.metrics import energy_coefficient
 from destructors.rows import Fold, Rows, make_splits
+from destructors.rows._digits import each_once
 from destructors.rows._moments import power_of_two
 
 SHARES = {"uniform", "proportional", "target"}
@@ -165,7 +166,7 @@ def check_digits(rows: Rows, map_: Map) -> None:
     """
     parts = [
         part.take(slice(None, None, -(-len(part) // _N_CHECKED)))
-        for part in by_domain(rows)
+        for part in map(each_once, by_domain(rows))
     ]
     values = np.vstack([part.values for part in parts])
     # Halved, two large numbers have a mean.
@@ -176,13 +177,28 @@ def check_digits(rows: Rows, map_: Map) -> None:
         off = np.abs(map_.inverse(Z, part.context)[0] - part.values)
         lost = ~(np.percentile(off, 90.0, axis=0) <= _LOSS * spread) & (spread > 0.0)
         if lost.any():
-            size = np.abs(rows.values).max(axis=0)
-            small, large = rows.name(np.flatnonzero(lost)[0]), rows.name(size.argmax())
-            raise ValueError(
-                f"Column {small} loses its digits on the way to the barycenter, beside "
-                f"numbers as large as {size.max():.3g} in column {large}. Standardize "
-                "the columns, and drop or clip outliers, before."
-            )
+            raise loss_of_digits(rows, lost, np.abs(rows.values).max(axis=0))
+
+
+def loss_of_digits(rows: Rows, lost: NDArray, sizes: NDArray) -> ValueError:
+    """Return the error that a column loses its digits beside the largest.
+
+    Parameters
+    ----------
+    rows : Rows
+        Which know the names of the columns.
+    lost : ndarray of bool of shape (n_features,)
+        Columns that do.
+    sizes : ndarray of shape (n_features,)
+        How large numbers are in each.
+    """
+    small = rows.name(int(np.flatnonzero(lost)[0]))
+    large = rows.name(int(sizes.argmax()))
+    return ValueError(
+        f"Column {small} loses its digits on the way to the barycenter, beside numbers "
+        f"as large as {sizes.max():.3g} in column {large}. Standardize the columns, "
+        "and drop or clip outliers, before."
+    )
 
 
 # ---------------------------------------------------------------------- directions

@@ -20,6 +20,9 @@ from destructors.rows._moments import sum_values, weigh
 _STEEPEST = 30.0
 # A variance below this share of that of its feature is a rounding error.
 _RIDGE = 1e-12
+# Below this share of the largest variance eigenvalues are rounding.
+_SMALLEST = 1e-14
+_ROUNDING = 1e-14
 _MAX_ITER, _TOLERANCE = 100, 1e-10
 
 
@@ -111,6 +114,7 @@ class GaussianBarycenter(BarycenterDestructor):
             part.sum(_second_moments, mean, basis) / part.total
             for part, mean in zip(parts, means, strict=True)
         ]
+        _check_spread(parts, means, unit)
         target = barycenter_covariance(np.stack(covariances), self.domain_weights_)
         ridge = _ridge(np.stack([target, *covariances]))
         maps = [_map_to(target + ridge, one + ridge) for one in covariances]
@@ -126,6 +130,26 @@ class GaussianBarycenter(BarycenterDestructor):
                 for (values, axes), mean, move in zip(maps, means, moves, strict=True)
             )
         )
+
+
+def _check_spread(parts: list[Rows], means: NDArray, unit: float) -> None:
+    """Raise where a column varies by so little that covariances do not show it."""
+    variances = np.max(
+        [
+            part.sum(_squares, mean) / part.total
+            for part, mean in zip(parts, means, strict=True)
+        ],
+        axis=0,
+    )
+    # A rounding error, as that of an offset, is no spread.
+    told = variances > (_ROUNDING * np.abs(means).max(axis=0)) ** 2
+    lost = told & (variances < _SMALLEST * variances.max())
+    if lost.any():
+        raise _domains.loss_of_digits(parts[0], lost, unit * np.sqrt(variances))
+
+
+def _squares(block: Rows, mean: NDArray) -> NDArray:
+    return weigh((block.values - mean) ** 2, block).sum(axis=0)
 
 
 def _second_moments(block: Rows, mean: NDArray, basis: NDArray | None) -> NDArray:

@@ -1,10 +1,12 @@
 """One feature given those before it, by any regressor."""
 
+import warnings
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import LinAlgWarning
 
 from destructors._compat import HasMethods, Interval, StrOptions, limit_threadpools
 from destructors.autoregressive._regressors import CrossFit, as_predictor
@@ -159,12 +161,16 @@ class RegressionDestructor(Destructor):
         n_folds = min(self.n_folds, len(rows))
         folds = fold_rows(values, weight, n_folds, seeds[0]) if n_folds > 1 else []
         cross = CrossFit(self.regressor, weight, folds, seeds[1])
-        self.order_ = self._find_order(rows, seeds[1])
-        in_order = map_threads(
-            lambda k: self._fit_feature(values, k, cross, constant),
-            range(rows.n_features),
-            fold.train.n_jobs,
-        )
+        # That columns are nearly collinear is no news for a predictor of held-out rows:
+        # what it is worth they tell. Filters of warnings are common to all threads.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LinAlgWarning)
+            self.order_ = self._find_order(rows, seeds[1])
+            in_order = map_threads(
+                lambda k: self._fit_feature(values, k, cross, constant),
+                range(rows.n_features),
+                fold.train.n_jobs,
+            )
         parts = [in_order[k] for k in np.argsort(self.order_)]
         self.regressors_ = [part.regressor for part in parts]
         scale = np.array([part.scale for part in parts])

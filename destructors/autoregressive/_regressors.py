@@ -1,12 +1,10 @@
 """Regressors of any kind: fitted on folds and on all rows, and as data of a map."""
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgWarning
 from sklearn.base import RegressorMixin, clone
 from sklearn.utils.validation import has_fit_parameter
 
@@ -89,11 +87,7 @@ class CrossFit:
                 f"{type(model).__name__} does not take sample_weight: drop the "
                 "weights (equal rows count as weights), or choose another regressor."
             )
-        with warnings.catch_warnings():
-            # That columns are nearly collinear is no news for a predictor of held-out
-            # rows: what it is worth they tell.
-            warnings.simplefilter("ignore", LinAlgWarning)
-            return model.fit(X[train], y[train], **options)
+        return model.fit(X[train], y[train], **options)
 
 
 def _boost(

@@ -300,9 +300,12 @@ def _power(transformer: preprocessing.PowerTransformer, X: NDArray) -> Map:
         scalers = [preprocessing.StandardScaler().fit(z[:, None]) for z in Z.T]
         shift = np.array([scaler.mean_[0] for scaler in scalers])
         scale = np.array([scaler.scale_[0] for scaler in scalers])
-    spread = np.where(highest > lowest, highest - lowest, 1.0)
+    # Around a constant, as far as float64 tells numbers of its size apart.
+    around = np.maximum(1.0, 1e-6 * np.abs(lowest))
+    spread = np.where(highest > lowest, highest - lowest, around)
     below = np.minimum(spread, 0.5 * lowest) if kind == "box-cox" else spread
     outer = np.stack([lowest - below, highest + spread], axis=1)
+    inner = np.where((highest > lowest)[:, None], inner, outer)
     with np.errstate(all="ignore"):
         powers = PowerColumns(exponents, shift, scale, outer, kind, middle)
         at_ends = powers.at_ends

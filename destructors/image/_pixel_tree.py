@@ -22,6 +22,8 @@ _N_SEEN, _N_TOLD = 32, 16
 _FROM_PARENT = 30.0
 # Bins of a smaller probability would eat up the digits of the map, on the way back.
 _LIGHTEST = 1e-9
+# A bin is wider than so many units in the last place of its edges.
+_LEAST_ULPS = 1024.0
 
 
 class PixelTreeDestructor(Destructor):
@@ -174,7 +176,8 @@ class PixelTreeDestructor(Destructor):
         else:
             low, high = check_bounds(rows, self.bounds)
         edges = np.linspace(low, high, self.n_bins + 1)
-        if not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
+        least = _LEAST_ULPS * np.spacing(max(abs(low), abs(high)))
+        if not (np.isfinite(edges).all() and (np.diff(edges) > least).all()):
             raise ValueError(
                 f"Columns from {low:.3g} to {high:.3g} cannot be parted into "
                 f"n_bins={self.n_bins}: standardize the columns before."

@@ -23,6 +23,7 @@ _NORMAL_IQR = 1.3489795003921634
 # Eigenvalues of a correlation matrix below this share of the largest are noise of the
 # arithmetic.
 _SMALLEST_EIGENVALUE = 1e-10
+_LARGE = 1e307
 
 
 class Standardize(Destructor):
@@ -254,7 +255,9 @@ class Whitening(Destructor):
 def quantile(x: NDArray, weight: NDArray | None, percent: float) -> float:
     """Return a percentile of weighted values; the middle where it lies between two."""
     weight = np.ones(len(x)) if weight is None else weight
-    return float(weighted_percentile(x, weight, percent, average=True))
+    # The mean of two is half their sum, which may be beyond the largest float.
+    unit = 0.5 if np.abs(x).max() > _LARGE else 1.0
+    return float(weighted_percentile(unit * x, weight, percent, average=True)) / unit
 
 
 @quadratic

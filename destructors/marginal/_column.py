@@ -356,7 +356,9 @@ def _location_scale(x: NDArray, mass: NDArray) -> tuple[float, float]:
         [0.01, 0.25, 0.5, 0.75, 0.99], share, x / unit
     )
     half, most = (high25 - low25) / 1.349, (high1 - low1) / 4.653
-    smallest = max(_SMALLEST_RANGE, (x[-1] - x[0]) / _FARTHEST)
+    # Distances are multiplied by weights.
+    smallest = (x[-1] - x[0]) / _FARTHEST * max(1.0, mass.sum())
+    smallest = max(_SMALLEST_RANGE, smallest)
     if half > max(_ROUNDING * most, smallest):
         return median, half
     return median, most if most > smallest else x[-1] - x[0]

@@ -102,7 +102,9 @@ class EM:
     _tol: float = 0.0
 
     def __post_init__(self) -> None:
-        self.given, self.rows = self.rows, self.rows.select(_is_near)
+        self.given, near = self.rows, self.rows.select(_is_near)
+        # Where one row has nearly all the weight, others may all be far from it.
+        self.rows = near if near.total > 0.0 else self.given
         self._far = self.given.total - self.rows.total
         self.type = COVARIANCES[self.model.covariance_type](self.rows)
         self.background = self.model.background and self.type.is_own

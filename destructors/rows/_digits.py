@@ -7,6 +7,16 @@ from destructors.rows._rows import Rows
 
 # So many rows are looked at.
 _N_CHECKED = 200
+# A map that adds up columns rounds them so often.
+_N_ROUNDINGS = 16.0
+
+
+def each_once(rows: Rows) -> Rows:
+    """Return each different row once: what is asked of them takes weights for repeated
+    rows then.
+    """
+    _, _, place = rows.unique()
+    return rows.take(np.unique(place, return_index=True)[1])
 
 
 def find_lost_column(rows: Rows, map_: Map, loss: float) -> int | None:
@@ -23,6 +33,7 @@ def find_lost_column(rows: Rows, map_: Map, loss: float) -> int | None:
     -------
     column : int or None
     """
+    rows = each_once(rows)
     values = rows.values
     # Halved, two large numbers have a mean.
     middle = 2.0 * np.median(values / 2.0, axis=0)
@@ -30,9 +41,10 @@ def find_lost_column(rows: Rows, map_: Map, loss: float) -> int | None:
     some = rows.take(slice(None, None, -(-len(rows) // _N_CHECKED)))
     Z, _ = map_.forward(some.values, some.context)
     off = np.abs(map_.inverse(Z, some.context)[0] - some.values)
-    # What differs by the rounding of other columns has no digits to lose.
+    # What differs by the rounding of other columns has no digits to lose but theirs.
     sizes = np.abs(values).max(axis=0)
     others = [np.delete(sizes, j).max(initial=0.0) for j in range(len(sizes))]
     rounding = 4.0 * np.finfo(float).eps * np.array(others)
-    lost = ~(np.percentile(off, 90.0, axis=0) <= loss * spread) & (spread > rounding)
+    allowed = np.where(spread > rounding, loss * spread, _N_ROUNDINGS * rounding)
+    lost = ~(np.percentile(off, 90.0, axis=0) <= allowed)
     return int(np.flatnonzero(lost)[0]) if lost.any() else None

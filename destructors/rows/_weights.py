@@ -46,9 +46,9 @@ def scale_weights(weight: NDArray, size: Size) -> NDArray:
 
     Weights count rows. A positive one is taken for a row in 2**30 at least: no table in
     memory has a rarer one, and next to shares of less, squares of what is left have no
-    digits. A sum beyond 2**53, more rows than float64 can count, or below 2**-20, next
-    to none, is brought there by a power of two. All others stay what they are, to the
-    last bit.
+    digits. A sum beyond 2**53, more rows than float64 can count, or below a half, of
+    which a penalty for few rows leaves no digits, is brought there by a power of two.
+    All others stay what they are, to the last bit.
 
     Parameters
     ----------
@@ -63,4 +63,4 @@ def scale_weights(weight: NDArray, size: Size) -> NDArray:
     scaled = np.ldexp(weight, -exponent)
     scaled = np.where(weight > 0, np.maximum(scaled, _RAREST * total), 0.0)
     digits = exponent + int(np.frexp(total)[1])
-    return np.ldexp(scaled, exponent + int(np.clip(digits, -20, 53)) - digits)
+    return np.ldexp(scaled, exponent + int(np.clip(digits, 0, 53)) - digits)

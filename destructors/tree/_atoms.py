@@ -187,7 +187,9 @@ def between_values(grid: Grid, U: NDArray, Z: NDArray, weight: NDArray) -> Grid:
         k = np.clip(np.searchsorted(low, e) - 1, 0, None)
         nearest = np.where(e - low[k] < high[k] - e, low[k], high[k])
         e = np.where((low[k] < e) & (e < high[k]), nearest, e)
-        e = np.unique(e[(e > 0.0) & (e < 1.0)])
+        e = np.sort(e[(e > 0.0) & (e < 1.0)])
+        # Where cells meet, the ends of both are one.
+        e = e[np.diff(e, prepend=-1.0) > _SAME]
         n_bins[j] = len(e) + 1
         edges[j, 1 : len(e) + 1], edges[j, len(e) + 1 :] = e, 1.0
         bins[:, j] = np.searchsorted(e, U[:, j], side="right")

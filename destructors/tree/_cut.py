@@ -4,6 +4,10 @@ import numpy as np
 
 from destructors.maps._jit import jit
 
+# Gains below this share of the mass are rounding: that of cuts, held in single
+# precision, squared. Beside many rows it is more than a gain that is asked for.
+_ROUNDING = 1e-13
+
 
 def _count_loops(bins, weight, rows, first, last, features, turn, histograms, place):
     """Fill in the mass by bins of a piece of the rows.
@@ -86,7 +90,12 @@ def _best_cut_loops(edges, low, high, node, mass, rule, drawn, histograms, place
     features, random_cuts = drawn
     h, min_mass, exact = np.uint64(place), rule.min_samples_leaf, rule.exact
     t, t_cut = node % len(features), node % len(random_cuts)
-    best, best_feature, best_cut, best_below = rule.min_gain, -1, 0, 0.0
+    best, best_feature, best_cut, best_below = (
+        max(rule.min_gain, _ROUNDING * mass),
+        -1,
+        0,
+        0.0,
+    )
     for a in range(features.shape[1]):
         f = np.uint64(features[t, a])
         start, stop = np.int64(low[node, f]) + 1, np.int64(high[node, f])
@@ -140,8 +149,9 @@ def _best_cut_vectorised(edges, low, high, node, mass, rule, drawn, histograms, 
         gain += above * np.log(np.maximum(above, 1e-300) / (mass * (1.0 - v)))
     else:
         gain = (below - mass * v) ** 2 / (mass * (v * (1.0 - v)))
-    if len(gain) == 0 or gain.max() <= rule.min_gain:
-        return rule.min_gain, -1, 0, 0.0
+    least_gain = max(rule.min_gain, _ROUNDING * mass)
+    if len(gain) == 0 or gain.max() <= least_gain:
+        return least_gain, -1, 0, 0.0
     k = gain.argmax()
     return gain[k], f[k], cut[k], below[k]
 

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import destructors
 from destructors.alignment import (
     GaussianBarycenter,
     MarginalBarycenter,
@@ -87,6 +88,30 @@ def test_columns_too_different_to_be_mixed_are_named(alignment, rows):
     message = r"Column (one|small) loses its digits .* in column large\. Standardize"
     with pytest.raises(ValueError, match=message):
         clone(alignment).fit(table, sample_domain=domain)
+
+
+def test_a_column_below_the_rounding_of_covariances_is_named(rows):
+    """Squares have half the digits: 1 beside 1e8 is what eigenvalues round."""
+    X, domain = rows
+    layer = GaussianBarycenter(random_state=0)
+    with pytest.raises(ValueError, match=r"Column 0 loses its digits .* in column 2"):
+        layer.fit(X * [1.0, 1e8, 1e8], sample_domain=domain)
+    constant = X * [0.0, 1e8, 1e8] + [0.1, 0.0, 0.0]
+    Z = layer.fit(constant, sample_domain=domain).transform(
+        constant, sample_domain=domain
+    )
+    np.testing.assert_allclose(Z[:, 0], 0.1, rtol=1e-9)
+
+
+def test_knots_of_a_column_of_the_smallest_numbers_are_told_apart(rows, tmp_path):
+    X, domain = rows
+    rng = np.random.default_rng(0)
+    X[:, 1] = 5e-324 * np.where(rng.random(300) < 0.6, 61.0, rng.integers(0, 100, 300))
+    model = MarginalBarycenter(random_state=0).fit(X, sample_domain=domain)
+    destructors.save(model, tmp_path / "model.npz")
+    density = destructors.load(tmp_path / "model.npz")
+    Z = model.transform(X, sample_domain=domain)
+    np.testing.assert_array_equal(density.forward(X, domain)[0], Z)
 
 
 @each(FEATURE_WISE)

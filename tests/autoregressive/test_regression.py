@@ -1,11 +1,14 @@
 """Regressions among features, as a layer."""
 
 import pickle
+import time
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.linalg import LinAlgWarning
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import (
@@ -323,3 +326,19 @@ def test_rows_of_next_to_no_weight_are_predicted_or_take_the_mean():
     scores = model.fit(X, sample_weight=weight).score_samples(X)
     assert np.isfinite(scores).all()
     assert (model.fit(X, sample_weight=weight).score_samples(X) == scores).all()
+
+
+class SlowRidge(Ridge):
+    """Takes its time, the more columns the longer, before it warns."""
+
+    def fit(self, X, y, sample_weight=None):
+        time.sleep(0.02 * X.shape[1])
+        warnings.warn("ill-conditioned", LinAlgWarning, stacklevel=2)
+        return super().fit(X, y, sample_weight)
+
+
+def test_nearly_collinear_columns_are_no_news_in_any_thread():
+    """Filters of warnings are common to threads: one that ends must not lift them."""
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    model = RegressionDestructor(SlowRidge(), min_r2=-1.0, n_folds=2, n_jobs=4)
+    assert np.isfinite(model.fit(X).score(X))

@@ -430,6 +430,15 @@ def test_powers_of_columns_far_from_zero_keep_their_digits(mean, side, method):
     np.testing.assert_allclose([Z.mean(), Z.std()], [0.0, 1.0], atol=1e-8)
 
 
+def test_powers_of_one_large_number_are_saved(tmp_path):
+    """It has ends on both sides, though 1 is nothing beside it."""
+    X = np.full((20, 1), 1e33)
+    model = as_destructor(PowerTransformer()).fit(X)
+    destructors.save(model, tmp_path / "model.npz")
+    density = destructors.load(tmp_path / "model.npz")
+    np.testing.assert_array_equal(density.logpdf(X), model.score_samples(X))
+
+
 def test_powers_across_zero_are_those_of_the_transformer():
     X = np.random.default_rng(0).normal(0.5, 1.0, size=(500, 2)) * [1.0, -1.0]
     transformer = PowerTransformer().fit(X)

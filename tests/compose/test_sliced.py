@@ -61,6 +61,15 @@ def test_a_column_that_loses_its_own_digits_is_refused():
         SlicedGaussianizer(1, learning_rate=1.0, random_state=0).fit(X)
 
 
+def test_columns_that_come_back_as_anything_are_refused():
+    """Smaller than the rounding of the others a column may be, but not larger."""
+    rng = np.random.default_rng(0)
+    x = rng.choice([-1.0, 1.0], 300) * 10.0 ** rng.uniform(-300.0, 300.0, 300)
+    X = np.c_[rng.normal(size=(300, 2)), x, 2.0 * x / 3.0]
+    with pytest.raises(ValueError, match="loses its digits"):
+        SlicedGaussianizer(1, learning_rate=1.0, random_state=0).fit(X)
+
+
 def test_rows_far_along_the_only_direction_keep_their_digits():
     x = np.random.default_rng(0).standard_cauchy((300, 1)) ** 5
     layer = SlicedGaussianizer(1, learning_rate=1.0, random_state=0).fit(x)

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import destructors
+from destructors.base import HoldoutDestructor
 from destructors.base_distributions import StandardNormal, Uniform
-from destructors.maps import Chain, Map
+from destructors.maps import Chain, CubeSteps, Map, Trees
+from destructors.maps._cube import CUTOFF
 from tests.fuzz.models import Model, Points
-from tests.fuzz.tables import Table
+from tests.fuzz.tables import Table, may_be_constant
 
 __all__ = ["Case", "NotAsked", "Refused", "Violation", "attempt", "limited"]
 
@@ -36,6 +38,7 @@ _HALF = np.finfo(float).max / 2
 # A normal has next to nothing there: 1e-23.
 _UNLIKE = 10.0
 _NEGLIGIBLE = 1e-9
+_IN_CUBE = (CubeSteps, Trees)
 
 
 class Violation(AssertionError):
@@ -131,6 +134,12 @@ def _parts_of(map_: Map) -> list[Map]:
     return [part for link in map_ for part in _parts_of(link)] or [map_]
 
 
+def _unit_in_cube(Y: NDArray) -> NDArray:
+    """Return the last place of rows in the unit cube, in latent units."""
+    density = np.exp(-0.5 * np.square(np.clip(Y, -CUTOFF, CUTOFF))) / np.sqrt(2 * np.pi)
+    return np.where(np.abs(Y) < CUTOFF, 2.0**-53 / density, 0.0)
+
+
 def centre_and_scale(X: NDArray) -> tuple[NDArray, NDArray]:
     """Return mean and standard deviation of each column without overflow.
 
@@ -198,6 +207,12 @@ class Case:
         X = self.train.X / self.scale - self.centre / self.scale
         sizes = np.linalg.svd(X, compute_uv=False)
         return bool(sizes[-1] <= 1e-6 * sizes[0]) or len(X) <= X.shape[1]
+
+    @cached_property
+    def may_be_constant(self) -> bool:
+        """Whether a column is constant, or may be in what a model trains on."""
+        holds_out = isinstance(self.model.fitted, HoldoutDestructor)
+        return may_be_constant(self.table, holds_out)
 
     @cached_property
     def near(self) -> Points:
@@ -290,8 +305,9 @@ class Case:
 
         By 16 units in the last place, in eight directions; those of the model, and what
         each map of a chain takes. The units are those of the largest entry of a row,
-        but between maps of columns, which are rounded one by one: what a row differs by
-        from another with the same latents, up to rounding, no inverse can tell.
+        but between maps of columns, which are rounded one by one, and those of the unit
+        cube where a map goes by way of it: what a row differs by from another with the
+        same latents, up to rounding, no inverse can tell.
         """
         points, (Z, _, back, *_) = self.kinds[kind], self.images[kind]
         parts, context = _parts_of(self.model.fitted.map_), None
@@ -304,10 +320,13 @@ class Case:
             size = np.abs(np.asarray(Y, dtype=float))
             if k == len(parts) or not all(p.feature_wise for p in parts[: k + 1][-2:]):
                 size = size.max(axis=1, keepdims=True)
+            unit = np.spacing(size)
+            if any(isinstance(p, _IN_CUBE) for p in parts[max(k - 1, 0) : k + 1]):
+                unit = np.maximum(unit, _unit_in_cube(Y))
             X, log_det = self._both_ways(below, above, Y, context)
             random = np.random.default_rng(5)
             for _ in range(8):
-                aside = 16.0 * np.spacing(size) * random.uniform(-1.0, 1.0, Y.shape)
+                aside = 16.0 * unit * random.uniform(-1.0, 1.0, Y.shape)
                 other = np.clip(Y / 2 + aside / 2, -_HALF, _HALF) * 2
                 if type(self.model.base) is Uniform and k == len(parts):
                     other = np.clip(other, 0.0, 1.0)

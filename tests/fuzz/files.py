@@ -9,15 +9,28 @@ import pandas as pd
 from sklearn.base import clone
 
 import destructors
+from destructors.alignment import TreeBarycenter
 from destructors.compose import ColumnDestructor
-from destructors.estimators import DensityClassifier, OutlierDetector
-from destructors.flows import AlignmentFlow, DiscreteTreeFlow, GaussianCopula
-from destructors.linear import Whitening
+from destructors.estimators import (
+    DensityClassifier,
+    DensityImputer,
+    MixtureDensity,
+    OutlierDetector,
+)
+from destructors.flows import (
+    AlignmentFlow,
+    DiscreteTreeFlow,
+    GaussianCopula,
+    PatchFlow,
+)
+from destructors.linear import Standardize, Whitening
 from tests.registry import ALIGNMENT, REGISTRY
 
 __all__ = ["NAMES", "save_models"]
 
 NAMES = [*REGISTRY, *ALIGNMENT, "frame", "labels", "detector", "classifier"]
+# Kinds of data that small tables of numbers do not bring about.
+NAMES += ["mixed", "imputer", "cells", "patches"]
 
 
 def save_models(folder: Path, names: Iterable[str] = NAMES) -> list[Path]:
@@ -42,6 +55,18 @@ def _fit(name: str):
         kinds = DiscreteTreeFlow(random_state=0)
         model = ColumnDestructor([("kind", kinds, ["kind"])], GaussianCopula())
         return model.fit(table)
+    if name in ("mixed", "imputer"):
+        kinds = pd.Categorical.from_codes(rng.integers(0, 3, (2, 120))[0], [*"abc"])
+        table = pd.DataFrame({"kind": kinds, "n": rng.poisson(3, 120), "x": X[:, 0]})
+        table["other"] = pd.Categorical(np.where(kinds == "a", labels, "c"))
+        model = MixtureDensity([1, 2], random_state=0)
+        return (DensityImputer(model) if name == "imputer" else model).fit(table)
+    if name == "cells":
+        model = TreeBarycenter(min_samples_leaf=10, random_state=0)
+        return model.fit(X, sample_domain=labels)
+    if name == "patches":
+        model = PatchFlow((4, 4), marginal=Standardize(), layer=Whitening(), max_iter=2)
+        return model.fit(rng.normal(size=(120, 16)).cumsum(axis=1))
     if name == "labels":
         model = AlignmentFlow(density=Whitening(), max_iter=2, random_state=0)
         return model.fit(X, sample_domain=labels)

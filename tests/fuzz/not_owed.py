@@ -4,10 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "COMMON_ORIGIN",
     "COMMON_UNITS",
     "NOT_OWED",
     "NO_HEAVY_WEIGHTS",
     "NO_SCALE",
+    "QUANTILES",
     "TRAINING_ROWS_ONLY",
     "TURNED",
     "least_scale",
@@ -101,6 +103,12 @@ NO_SCALE = frozenset(
     }
 )
 
+# Of these, scalers of scikit-learn that know quantiles of a column only: where these
+# are one number, the scale is a number of its own.
+QUANTILES = frozenset(
+    {"robust-scaler", "quantile-transformer", "quantile-transformer-uniform"}
+)
+
 # Models that mix columns as they are, and so keep the digits of the largest only.
 _ONE_SCALE = frozenset(
     {
@@ -172,6 +180,8 @@ COMMON_UNITS = frozenset(
         "alignment-flow-density",
     }
 )
+# Of these, those with one origin as well: levels begin and end where all pixels do.
+COMMON_ORIGIN = frozenset({"pixel-mixture", "pixel-tree"})
 # Models that take a column for constant by a rounding that grows with the square of the
 # total weight, as scikit-learn's scaler does.
 NO_HEAVY_WEIGHTS = frozenset({"standard-scaler"})

@@ -22,6 +22,8 @@ __all__ = [
     "Table",
     "draw_recipe",
     "has_constant",
+    "largest_share",
+    "may_be_constant",
     "recipes",
 ]
 
@@ -47,17 +49,29 @@ def has_constant(table: Table) -> bool:
     return bool((np.ptp(X / 2, axis=0) <= 1e-14 * np.abs(X).max(axis=0)).any())
 
 
-def may_be_constant(table: Table) -> bool:
-    """Whether a column is constant, or fewer than ten rows keep it from being so: in
-    the training rows of a fold it may be, then.
+def may_be_constant(table: Table, holds_out: bool) -> bool:
+    """Whether a column is constant, or so few rows keep it from being so, nine at most,
+    that it may be in the training rows of a fold. Equal ones are held out together.
     """
     X, weight = table.X, table.weight
     if weight is not None:
         X = X[weight > 1e-9 * weight.max(initial=0.0)]
     if len(X) == 0 or has_constant(table):
         return True
+    X = np.unique(X, axis=0) if holds_out else X
     most = [np.unique(column, return_counts=True)[1].max() for column in X.T]
     return len(X) - max(most) < 10
+
+
+def largest_share(table: Table) -> float:
+    """Return the largest share of the weight that one number has in a column."""
+    weight = np.ones(len(table.X)) if table.weight is None else table.weight
+    weight = weight / weight.max()
+    shares = [
+        np.bincount(np.unique(column, return_inverse=True)[1].ravel(), weight).max()
+        for column in table.X.T
+    ]
+    return float(max(shares) / weight.sum())
 
 
 def _any_magnitude(rng: Rng, n: int, decades: float) -> NDArray:

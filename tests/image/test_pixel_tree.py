@@ -104,6 +104,11 @@ def test_what_does_not_fit_is_refused(params, message):
         PixelTreeDestructor(**params).fit(copies(50))
 
 
+def test_levels_of_a_few_last_places_are_refused():
+    with pytest.raises(ValueError, match="cannot be parted"):
+        PixelTreeDestructor(n_bins=32).fit(1e15 + 8.0 * copies(50))
+
+
 def test_patches_slide_from_layer_to_layer():
     X = np.random.default_rng(0).normal(size=(300, 48)).cumsum(axis=1)
     flow = PatchFlow(

@@ -79,3 +79,9 @@ def test_units_do_not_matter(unit):
         np.testing.assert_allclose(
             model.fit_transform(X * unit), model.fit_transform(X), rtol=1e-9
         )
+
+
+def test_robust_location_of_the_largest_numbers_does_not_overflow():
+    X = np.tile([[1.7e308, 0.0], [1.7e308, 1.0]], (5, 1))
+    model = Standardize(robust=True).fit(X)
+    np.testing.assert_array_equal(model.map_.location, [1.7e308, 0.5])

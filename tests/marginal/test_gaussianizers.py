@@ -201,6 +201,25 @@ def test_weights_of_any_size(model, weight):
     np.testing.assert_allclose(back, x, atol=1e-6)
 
 
+def test_weights_of_less_than_half_a_row_count_as_half_a_row():
+    """Less, beside what a penalty adds to few rows, would leave no digits."""
+    X = np.random.default_rng(0).lognormal(size=(64, 1))
+    light, half = (
+        SplineGaussianizer().fit(X, sample_weight=np.full(64, total / 64.0))
+        for total in (2.0**-40, 0.5)
+    )
+    np.testing.assert_array_equal(light.score_samples(X), half.score_samples(X))
+
+
+def test_an_outlier_times_its_weight_does_not_overflow():
+    x = 0.01 * np.random.default_rng(0).normal(size=(150, 1))
+    x[0] = 1e300
+    weight = np.r_[np.full(148, 1e7), [1e15, 5e15]]
+    model = SplineGaussianizer().fit(x, sample_weight=weight)
+    assert np.isfinite(model.score_samples(x)).all()
+    assert np.isfinite(model.inverse_transform(model.transform(x))).all()
+
+
 def test_a_weight_too_light_for_the_sum_of_all_counts_next_to_nothing():
     x = np.random.default_rng(0).normal(size=(200, 1))
     weight = np.where(x[:, 0] > 2.0, 1e-17, 1.0)

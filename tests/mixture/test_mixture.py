@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 import destructors
+from destructors.flows import TreeFlow
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.rows import Fold, Rows, stop_all, time_limit
 
@@ -638,3 +639,14 @@ def test_many_rows_are_taken_part_by_part():
     np.testing.assert_allclose(
         again.fit(X[order]).score_samples(T), model.score_samples(T), atol=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    "model", [GaussianMixtureDestructor(), TreeFlow(n_components=2, max_trees=2, cv=3)]
+)
+def test_rows_far_from_the_one_that_has_the_weight_are_fitted(model):
+    """Its spread is the unit: without it, none of a part of the rows is near."""
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    weight = np.where(np.arange(30) == 0, 1e9, 1.0)
+    model.set_params(random_state=0).fit(X, sample_weight=weight)
+    assert np.isfinite(model.score_samples(X)).all()

@@ -106,6 +106,18 @@ def test_units_change_nothing_where_values_are_shared(scale, shift):
     np.testing.assert_allclose(found, plain, atol=1e-6)
 
 
+@pytest.mark.parametrize("scale", [0.3, 3.7, 19.0])
+def test_random_cuts_of_many_lattice_rows_are_the_same_in_any_unit(scale):
+    """Cells that meet have one end in common, and rounding is no gain."""
+    X = np.random.default_rng(0).integers(0, 9, (20, 2)) / 3.0
+    weight = np.full(20, 2.0**48)
+    model = TreeDestructor(splitter="random", max_leaf_nodes=30, random_state=0)
+    plain = model.fit(X, sample_weight=weight).score_samples(X)
+    moved = scale * X + 1.1
+    found = model.fit(moved, sample_weight=weight).score_samples(moved)
+    np.testing.assert_allclose(found + 2.0 * np.log(scale), plain, atol=1e-6)
+
+
 def test_scores_of_stages_end_at_the_score():
     X = make_integers(500)
     model = BoostedTreeDestructor(max_iter=10, random_state=0).fit(X)
