@@ -1,6 +1,6 @@
 """Warnings of the package, to be filtered by their class."""
 
-__all__ = ["CheckpointWarning", "DataWarning"]
+__all__ = ["CheckpointWarning", "DataWarning", "SamplingWarning"]
 
 
 class CheckpointWarning(UserWarning):
@@ -18,4 +18,13 @@ class DataWarning(UserWarning):
     >>> import warnings
     >>> from destructors.exceptions import DataWarning
     >>> warnings.simplefilter("ignore", DataWarning)
+    """
+
+
+class SamplingWarning(UserWarning):
+    """Draws are of little worth: a few proposals have nearly all of the weight.
+
+    See Also
+    --------
+    destructors.estimators.ConditionalSampler : Proposes and weighs them.
     """

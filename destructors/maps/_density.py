@@ -253,7 +253,7 @@ class Density(Data):
         Z, _ = self._apply(self.map.forward, rows, None)
         filled = self.base.fill(Z, rng, self._columns.unknown)
         filled, _ = self._apply(self.map.inverse, filled, None)
-        return self._decode_like(np.where(np.isnan(rows), filled, rows), X)
+        return self.decode_like(np.where(np.isnan(rows), filled, rows), X)
 
     def predict_missing(self, X: ArrayLike, strategy: str = "mean") -> Any:
         """Return rows with one value for what is missing, given what is there.
@@ -282,7 +282,7 @@ class Density(Data):
         Z, _ = self._apply(self.map.forward, rows, None)
         unknown = self._columns.unknown
         filled = self.base.predict(Z, strategy, self._curves, unknown)
-        return self._decode_like(np.where(np.isnan(rows), filled, rows), X)
+        return self.decode_like(np.where(np.isnan(rows), filled, rows), X)
 
     @property
     def sums_out(self) -> bool:
@@ -365,7 +365,7 @@ class Density(Data):
         rows = self._columns.encode(X, may_miss=True)
         return rows.astype(np.float64, copy=False)
 
-    def _decode_like(self, rows: NDArray, X: Any) -> Any:
+    def decode_like(self, rows: NDArray, X: Any) -> Any:
         """Return rows as a table with the index of that they come from, repeated."""
         table = self.decode(rows)
         if hasattr(table, "index") and hasattr(X, "iloc"):
