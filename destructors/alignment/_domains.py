@@ -133,7 +133,7 @@ def split_domains(
     sides = np.ones((n_folds, 2, len(rows)), bool)
     for members in _members(rows):
         part = rows.take(members)
-        if len(part.unique()[0]) >= max(_FEWEST_TO_HOLD_OUT, n_folds):
+        if len(each_once(part)) >= max(_FEWEST_TO_HOLD_OUT, n_folds):
             splits = make_splits(part, cv, validation_fraction, seed)
             for (train, held_out), (ours, theirs) in zip(sides, splits, strict=True):
                 train[members[theirs]] = held_out[members[ours]] = False

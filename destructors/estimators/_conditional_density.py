@@ -80,10 +80,11 @@ class ConditionalDensity(RegressorMixin, BaseEstimator):
 
     References
     ----------
-    J. Wang, N. Awaya and L. Ma, 2024, for trees that split on what is given freely and
-    on y for mass. N. Awaya and L. Ma, *Unsupervised tree boosting for learning
-    probability distributions*, JMLR 25, 2024, for the boosting. M. Rosenblatt, *Remarks
-    on a multivariate transformation*, Annals of Mathematical Statistics 23, 1952.
+    Z. Wang, N. Awaya and L. Ma, *Generative modeling of density regression through tree
+    flows*, arXiv:2406.05260, 2024, for trees that split on what is given freely and on
+    y for mass. N. Awaya and L. Ma, *Unsupervised tree boosting for learning probability
+    distributions*, JMLR 25, 2024, for the boosting. M. Rosenblatt, *Remarks on a
+    multivariate transformation*, Annals of Mathematical Statistics 23, 1952.
 
     Examples
     --------
