@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 
 from destructors.base_distributions import StandardNormal
 from destructors.maps import Affine, Chain, Density, Rosenblatt
-from destructors.maps._detector import MeanLogDensity
+from destructors.maps._mean_density import MeanLogDensity
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.rows import Rows, robust_mean_and_scale
 

@@ -1,7 +1,8 @@
 """Outliers by densities of folds: what a detector has learned."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,48 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from destructors.maps._calibration import Calibration
 from destructors.maps._density import Density
 from destructors.maps._excess import excess_by_column
+from destructors.maps._exits import Exits
 from destructors.maps._folds import KnownFolds, apply_by_fold
 from destructors.maps._map import Data
+from destructors.maps._mean_density import MeanLogDensity
 from destructors.maps._schema import Schema
-
-
-@dataclass(frozen=True, eq=False)
-class MeanLogDensity(Data):
-    r"""Mean log density of several densities, brought to one level and spread.
-
-    .. math:: s(x) = \bar{l} + \bar{b} \, \frac{1}{m} \sum_{i=1}^m
-        \frac{\log p_i(x) - l_i}{b_i}
-
-    Parameters
-    ----------
-    densities : tuple of Density
-        The densities.
-    level, spread : ndarray of shape (n_densities,)
-        Where the log densities of each lie, and how far apart.
-    """
-
-    _positive = ("spread",)
-
-    densities: tuple[Density, ...]
-    level: NDArray
-    spread: NDArray
-
-    def is_valid(self) -> bool:
-        """Return whether there is a level and a spread of each density."""
-        shape = (len(self.densities),)
-        sizes = {density.n_features for density in self.densities}
-        return len(sizes) == 1 and self.level.shape == self.spread.shape == shape
-
-    @property
-    def n_features(self) -> int:
-        """Number of columns."""
-        return self.densities[0].n_features
-
-    def logpdf(self, X: NDArray) -> NDArray:
-        """Return the mean log density of rows, in nats."""
-        logs = np.stack([density.logpdf(X) for density in self.densities])
-        standard = (logs.T - self.level) / self.spread
-        return self.level.mean() + self.spread.mean() * standard.mean(axis=1)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -74,6 +38,8 @@ class Detector(Data):
         Values at which each column is tried, to explain rows by.
     schema : Schema
         The columns.
+    exits : Exits or None, default=None
+        Where rows leave before they are scored in full; None: nowhere.
 
     See Also
     --------
@@ -101,6 +67,7 @@ class Detector(Data):
     offset: float
     grid: NDArray
     schema: Schema
+    exits: Exits | None = None
 
     def is_valid(self) -> bool:
         """Return whether the parts are made for each other: a few rows are scored and
@@ -120,6 +87,7 @@ class Detector(Data):
             return False
         rows = self.grid[:: max(1, len(self.grid) - 1)]
         with np.errstate(all="ignore"):
+            self.predict(rows)
             scores = [member.logpdf(rows) for member in self.members]
             return bool(np.isfinite([*scores, self.score_samples(rows)]).all())
 
@@ -173,7 +141,11 @@ class Detector(Data):
         labels : ndarray of int of shape (n_samples,)
             -1 for outliers, 1 for others.
         """
-        return np.where(self.decision_function(X) < 0.0, -1, 1)
+        if self.exits is None:
+            return np.where(self.decision_function(X) < 0.0, -1, 1)
+        rows = self._read(X)
+        flagged = apply_by_fold(self._flaggers, rows, self.folds.place(rows))
+        return np.where(flagged, -1, 1)
 
     def p_values(self, X: ArrayLike) -> NDArray:
         """Return how often rows like those learned from are as strange.
@@ -214,6 +186,12 @@ class Detector(Data):
         from destructors.maps._save import save
 
         save(self, path)
+
+    @cached_property
+    def _flaggers(self) -> list[Callable[[NDArray], NDArray]]:
+        return (
+            [] if self.exits is None else self.exits.flaggers(self.members, self.offset)
+        )
 
     def _read(self, X: ArrayLike) -> NDArray:
         rows = self.schema.encode(X, owner="Detector")
