@@ -247,7 +247,7 @@ def test_components_that_die_late_leave_the_prior_in_order(
     monkeypatch.setattr("destructors.mixture._em._N_PRIOR_STEPS", 1)
     em = make_em(Rows.of(X), covariance_type, degrees_of_freedom_prior=5.0, max_iter=10)
     alive = {1: 4}
-    maximise = em._maximise
+    maximise = em.maximise
 
     def starve(moments):
         # From the fifth step on no row is left to the second component.
@@ -258,7 +258,7 @@ def test_components_that_die_late_leave_the_prior_in_order(
         alive[em.n_steps] = len(mixture.weights)
         return mixture
 
-    monkeypatch.setattr(em, "_maximise", starve)
+    monkeypatch.setattr(em, "maximise", starve)
     em.fit_from(start(X, covariance_type, 4))
     assert (alive[4], alive[5], alive[10]) == (4, 3, 3)
     assert np.isfinite(em.lower_bound)
