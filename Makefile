@@ -9,7 +9,7 @@ EXTRAS_demo = demo
 EXTRAS_test = test
 EXTRAS_docs = docs
 
-.PHONY: help demo test fuzz docs lint clean
+.PHONY: help demo test localized fuzz docs lint clean
 # Two installations at once would write to the same egg-info.
 .NOTPARALLEL:
 
@@ -23,6 +23,10 @@ demo: .venv-demo/installed ## run the main job, python -m benchmarks; results/ h
 test: export OMP_NUM_THREADS = 1
 test: .venv-test/installed ## run the tests and the examples in docstrings
 	.venv-test/bin/python -m pytest -n auto $(ARGS)
+
+localized: export OMP_NUM_THREADS = 1
+localized: .venv-test/installed ## kill fits and workers, and fit what is not in memory
+	.venv-test/bin/python -m benchmarks localized $(ARGS)
 
 fuzz: export OMP_NUM_THREADS = 1
 fuzz: .venv-test/installed ## search hostile tables for an hour; prints what breaks

@@ -7,6 +7,7 @@ import multiprocessing
 import signal
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -22,6 +23,7 @@ from benchmarks.engines import compare_engines, measure_overhead
 from benchmarks.exits import TABLES, measure_exits
 from benchmarks.files import write_csv
 from benchmarks.larger import LARGER, WAYS, measure_larger
+from benchmarks.registry import choose_names
 from benchmarks.stream import measure_drift, measure_stream
 from destructors import (
     RBIG,
@@ -81,6 +83,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=seed, default=0, help="of the moments")
     parser.add_argument(
+        "--only", nargs="+", metavar="PART", help=f"of {', '.join(_PARTS)}"
+    )
+    parser.add_argument(
         "--models",
         nargs="+",
         choices=list(MODELS),
@@ -91,15 +96,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print how many fits were killed, and how many ended on the same bits."""
+    """Print the tables; fail if one fit has ended on other bits."""
+    fine = [_PARTS[name](args) for name in choose_names(_PARTS, args.only)]
+    print(f"The tables are in {args.output}.")
+    return int(not all(fine))
+
+
+def _run_kills(args: argparse.Namespace) -> bool:
+    """Print how many fits were killed, and whether all ended on the same bits."""
     print("A fit in a process of its own is killed (SIGKILL) at random moments, and")
     print("begun again with resume=True until it ends; then the next fit. CPU seconds")
     print("of a fit, of one with a checkpoint, and of one that finds all of it there:")
     tables = []
-    n_kills = args.kills or (2 if args.quick else 100)
-    on_disk = [name for name in _ON_DISK if name in args.models]
     places = [(name, "memory") for name in args.models]
-    for name, source in places + [(name, "disk") for name in on_disk]:
+    for name, source in places + [(name, "disk") for name in _on_disk(args)]:
         model, n_rows = clone(MODELS[name]), 1_000 * _MANY.get(name, _N_ROWS)
         if args.quick:
             model.set_params(**_SMALL.get(name, {}))
@@ -112,13 +122,26 @@ def run(args: argparse.Namespace) -> int:
                 size = -(-n_rows // _N_BLOCKS)
                 X = open_rows(path, block_size=size, scratch=folder)
             found: dict[str, float] = {
-                **count_kills(model, X, labels, n_kills, args.seed)
+                **count_kills(model, X, labels, _n_kills(args), args.seed)
             }
             found |= measure_cost(model, X, labels)
         tables.append(pd.DataFrame([{"model": name, "from": source, **found}]))
         print(tables[-1].to_string(index=False, header=len(tables) == 1), flush=True)
     table = pd.concat(tables, ignore_index=True)
     write_csv(args.output / "kills.csv", table)
+    return bool((table["same bits"] == table["fits"]).all())
+
+
+def _n_kills(args: argparse.Namespace) -> int:
+    return args.kills or (2 if args.quick else 100)
+
+
+def _on_disk(args: argparse.Namespace) -> list[str]:
+    return [name for name in _ON_DISK if name in args.models]
+
+
+def _run_edge(args: argparse.Namespace) -> bool:
+    """Print what scoring one row takes on a small device."""
     print("One row on a small device: from a file without numba, and in C.")
     rows = []
     for name in (name for name in _ON_DEVICES if name in args.models):
@@ -130,10 +153,13 @@ def run(args: argparse.Namespace) -> int:
     edge = pd.DataFrame(rows)
     print(edge.to_string(index=False))
     write_csv(args.output / "edge.csv", edge)
-    print(
-        "A table that is not in memory: seconds, resident megabytes after imports and"
-    )
-    print("at the peak of the fit, held-out nats, and a hash of what was learned:")
+    return True
+
+
+def _run_larger(args: argparse.Namespace) -> bool:
+    """Print what fits to a table on disk take, and whether all gave the same bits."""
+    print("A table that is not in memory: seconds, resident megabytes after imports")
+    print("and at the peak of the fit, held-out nats, and a hash of what was learned:")
     fits: list[dict[str, Any]] = []
     for name in (name for name in LARGER if name in args.models):
         if not args.quick:
@@ -141,25 +167,18 @@ def run(args: argparse.Namespace) -> int:
         elif not fits:
             # Three blocks of one model.
             fits += measure_larger(name, args.rows or 150_000, list(WAYS)[:2])
-    larger = pd.DataFrame(fits)
+    larger = pd.DataFrame(fits, columns=None if fits else ["model", "from", "bits"])
     print(larger.to_string(index=False, float_format="%.4g"))
     write_csv(args.output / "larger.csv", larger)
-    engines = _run_engines(args, on_disk, n_kills)
-    _run_stream(args)
-    _run_exits(args)
-    print(f"The tables are in {args.output}.")
     stored = larger[larger["from"] != "memory"]
-    agrees = stored.groupby("model")["bits"].nunique() == 1
-    counts = pd.concat([table, engines])
-    return int((counts["same bits"] < counts["fits"]).any() or not agrees.all())
+    return bool((stored.groupby("model")["bits"].nunique() == 1).all())
 
 
-def _run_engines(
-    args: argparse.Namespace, models: list[str], n_kills: int
-) -> pd.DataFrame:
+def _run_engines(args: argparse.Namespace) -> bool:
     """Print how fits by processes and clusters end that lose workers."""
+    models = _on_disk(args)
     if not models:
-        return pd.DataFrame({"fits": [], "same bits": []})
+        return True
     print(
         "The same from disk by threads, processes and clusters of two workers; of each"
     )
@@ -168,7 +187,7 @@ def _run_engines(
         # A dozen are killed.
         found = compare_engines(4_000, 5, models[1:2] or models[:1])
     else:
-        found = compare_engines(200_000, n_kills, models)
+        found = compare_engines(200_000, _n_kills(args), models)
     engines = pd.DataFrame(found)
     print(engines.to_string(index=False), flush=True)
     write_csv(args.output / "engines.csv", engines)
@@ -177,10 +196,10 @@ def _run_engines(
         overhead = pd.DataFrame(measure_overhead(args.rows or 10**6))
         print(overhead.to_string(index=False, float_format="%.3f"))
         write_csv(args.output / "overhead.csv", overhead)
-    return engines
+    return bool((engines["same bits"] == engines["fits"]).all())
 
 
-def _run_stream(args: argparse.Namespace) -> None:
+def _run_stream(args: argparse.Namespace) -> bool:
     """Print what a stream ends with, and how it finds its way after a drift."""
     print("A stream: one pass beside a fit to all rows, in nats; then a drift, in nats")
     print("that are lost beside a model of the new rows:")
@@ -190,9 +209,10 @@ def _run_stream(args: argparse.Namespace) -> None:
         table = pd.DataFrame([found])
         print(table.to_string(index=False, float_format="%.4g"))
         write_csv(args.output / f"{name}.csv", table)
+    return True
 
 
-def _run_exits(args: argparse.Namespace) -> None:
+def _run_exits(args: argparse.Namespace) -> bool:
     """Print what detectors save whose rows leave early, and what it costs."""
     found: list[dict[str, Any]] = []
     for name in TABLES:
@@ -201,7 +221,7 @@ def _run_exits(args: argparse.Namespace) -> None:
             continue
         found += measure_exits(name, 4_000 if args.quick else None)
     if not found:
-        return
+        return True
     print(
         "Detectors that flag 1 %, rows leaving early for at most 5 % of wrong verdicts"
     )
@@ -209,6 +229,17 @@ def _run_exits(args: argparse.Namespace) -> None:
     table = pd.DataFrame(found)
     print(table.to_string(index=False, float_format="%.4g"))
     write_csv(args.output / "exits.csv", table)
+    return True
+
+
+_PARTS: dict[str, Callable[[argparse.Namespace], bool]] = {
+    "kills": _run_kills,
+    "edge": _run_edge,
+    "larger": _run_larger,
+    "engines": _run_engines,
+    "stream": _run_stream,
+    "exits": _run_exits,
+}
 
 
 def count_kills(

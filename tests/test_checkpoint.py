@@ -84,7 +84,8 @@ def forbid(monkeypatch, owner, name):
 
 @pytest.mark.slow
 def test_processes_killed_at_random_moments(tmp_path):
-    arguments = ["localized", "--quick", "--output", str(tmp_path)]
+    arguments = ["localized", "--quick", "--only", "kills"]
+    arguments += ["--output", str(tmp_path)]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", *arguments],
         capture_output=True,
@@ -96,10 +97,6 @@ def test_processes_killed_at_random_moments(tmp_path):
     table = pd.read_csv(tmp_path / "kills.csv")
     assert (table["same bits"] == table["fits"]).all()
     assert table["kills"].sum() == 20
-    engines = pd.read_csv(tmp_path / "engines.csv")
-    assert (engines["same bits"] == engines["fits"]).all()
-    # An executor may lose a second process before it is done without.
-    assert engines["kills"].sum() >= 11
 
 
 @pytest.mark.parametrize("settings", [{}, {"cv": 2}, {"n_jobs": 2}])
