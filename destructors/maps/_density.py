@@ -366,7 +366,19 @@ class Density(Data):
         return rows.astype(np.float64, copy=False)
 
     def decode_like(self, rows: NDArray, X: Any) -> Any:
-        """Return rows as a table with the index of that they come from, repeated."""
+        """Return rows as a table with the index of that they come from, repeated.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_rows * n_repeats, n_features)
+            Rows, as often as each was drawn, side by side.
+        X : ndarray or DataFrame of shape (n_rows, n_features)
+            The table they come from.
+
+        Returns
+        -------
+        table : ndarray or DataFrame of shape (n_rows * n_repeats, n_features)
+        """
         table = self.decode(rows)
         if hasattr(table, "index") and hasattr(X, "iloc"):
             table.index = X.index.repeat(len(rows) // len(X))
