@@ -125,7 +125,7 @@ class _Known:
         return float(total + np.bincount(self._fold, left, n_folds) @ (1.0 - done))
 
     def choose(self, allowed: float) -> NDArray:
-        """Give out wrong verdicts, each portion where it saves the most work.
+        """Allot wrong verdicts, each portion where it saves the most work.
 
         Returns
         -------

@@ -15,8 +15,8 @@ def each_once(rows: Rows) -> Rows:
     """Return each different row once: what is asked of them takes weights for repeated
     rows then.
     """
-    # By a sum with factors that no two rows share by design: of hundreds of columns a
-    # hash would cost as much as the layer that is checked.
+    # Rows are told apart by a weighted sum: of hundreds of columns a hash would cost as
+    # much as the layer that is checked. Where sums of two rows meet, one is not looked at.
     factors = np.random.RandomState(0).uniform(0.5, 1.0, size=rows.n_features)
     sizes = np.abs(rows.values).max(axis=0)
     factors /= np.where(sizes > np.finfo(float).tiny, sizes, 1.0)

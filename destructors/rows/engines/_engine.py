@@ -41,7 +41,7 @@ class Engine(ABC):
 
     @abstractmethod
     def submit(self, shared: Any, tasks: list[Task]) -> list[Any]:
-        """Give tasks to workers, and return futures."""
+        """Submit tasks to workers, and return futures."""
 
     @abstractmethod
     def result(self, future: Any) -> list[Any]:
@@ -160,7 +160,7 @@ class Threads(Engine):
         return work
 
     def submit(self, shared: Any, tasks: list[Task]) -> list[Any]:
-        """Give tasks to threads."""
+        """Submit tasks to threads."""
         return [self._pool.submit(do_task, shared, task) for task in tasks]
 
     def result(self, future: Any) -> list[Any]:

@@ -29,7 +29,7 @@ class Processes(Engine):
         return Packed.of(work)
 
     def submit(self, shared: Packed, tasks: list[Task]) -> list[Any]:
-        """Give tasks to processes."""
+        """Submit tasks to processes."""
         try:
             return [self._pool.submit(do_task, shared, task) for task in tasks]
         except BrokenExecutor as error:

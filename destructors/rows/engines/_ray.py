@@ -40,7 +40,7 @@ class Ray(Engine):
         return int(self._ray.cluster_resources().get("CPU", 0.0))
 
     def submit(self, shared: Any, tasks: list[Task]) -> list[Any]:
-        """Give tasks to the cluster."""
+        """Submit tasks to the cluster."""
         return [self._do.remote(shared, task) for task in tasks]
 
     def result(self, future: Any) -> list[Any]:
