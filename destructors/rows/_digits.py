@@ -16,7 +16,7 @@ def each_once(rows: Rows) -> Rows:
     rows then.
     """
     # Rows are told apart by a weighted sum: of hundreds of columns a hash would cost as
-    # much as the layer that is checked. Where sums of two rows meet, one is not looked at.
+    # much as the layer that is checked. Where two sums meet, one row is not looked at.
     factors = np.random.RandomState(0).uniform(0.5, 1.0, size=rows.n_features)
     sizes = np.abs(rows.values).max(axis=0)
     factors /= np.where(sizes > np.finfo(float).tiny, sizes, 1.0)

@@ -49,7 +49,7 @@ class Dask(Engine):
         return sum(self._client.nthreads().values())
 
     def submit(self, shared: Future, tasks: list[Task]) -> list[Future]:
-        """Submit tasks to the cluster, as one graph: it costs about what a task does."""
+        """Submit tasks to the cluster as one graph: it costs about what a task does."""
         return self._client.map(do_task, [shared] * len(tasks), tasks, pure=False)
 
     def results(self, futures: list[Future]) -> list[Any]:
