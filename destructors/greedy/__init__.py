@@ -1,12 +1,7 @@
 """The greedy engine, its schedules and its stopping rules."""
 
 from destructors.greedy._checkpoint import Checkpoint
-from destructors.greedy._destructor import (
-    GreedyDestructor,
-    StackTask,
-    check_max_layers,
-    set_random_states,
-)
+from destructors.greedy._destructor import GreedyDestructor, check_max_layers
 from destructors.greedy._engine import Greedy, layer_seed
 from destructors.greedy._progress import Progress
 from destructors.greedy._schedules import (
@@ -19,6 +14,7 @@ from destructors.greedy._schedules import (
     Stages,
     TryAll,
 )
+from destructors.greedy._stack_task import StackTask, set_random_states
 from destructors.greedy._stopping import Never, Stopping
 from destructors.greedy._task import Scores, Step, Task, Trial
 

@@ -1,0 +1,127 @@
+"""Destructors as the layers that the greedy engine grows."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from destructors.base import Destructor
+from destructors.base_distributions import StandardNormal
+from destructors.greedy._engine import layer_seed
+from destructors.greedy._progress import Progress
+from destructors.greedy._tails import TailedNormal
+from destructors.greedy._task import Scores, Task, Trial
+from destructors.maps import Map
+from destructors.rows import Fold, Rows, is_over
+
+
+class StackTask(Task):
+    """Destructors as layers, mean log density as objective.
+
+    Parameters
+    ----------
+    candidates : sequence of (str, Destructor) tuples
+        What a layer can be.
+    seed : int
+        Of all layers.
+    """
+
+    def __init__(self, candidates: Sequence[tuple[str, Destructor]], seed: int):
+        self.candidates, self.seed = candidates, seed
+
+    def score(self, state: Fold) -> Scores:
+        """Return mean log densities of the rows as they are, in nats.
+
+        The criterion is that under a base whose tails are heavy; see `TailedNormal`.
+        """
+        train, validation = state.score(StandardNormal(state.train.n_features))
+        held_out = state.validation
+        if held_out is None:
+            return Scores(train, validation, np.nan)
+        n_values = held_out.total * held_out.n_features
+        return Scores(train, validation, held_out.score(TailedNormal.of(n_values)))
+
+    def attempt(
+        self,
+        choice: int,
+        states: Sequence[Fold],
+        place: int,
+        params: dict[str, Any],
+        progress: Progress,
+    ) -> list[Trial]:
+        """Fit a clone of a candidate on each fold; see `Task.attempt`."""
+        name, candidate = self.candidates[choice]
+        trials: list[Trial] = []
+        for fold in states:
+            if trials and is_over():
+                break
+            layer = clone(candidate).set_params(**params)
+            set_random_states(layer, layer_seed(self.seed, place, choice))
+            self.prepare(layer, fold)
+            layer._validate_params()
+            with progress.part(name, layer):
+                after = layer._fit_rows(fold, onwards=not fold.is_last)
+            if after is None:
+                after = _judge(fold, layer.map_)
+            scores = self.score(after)
+            self.check(layer, scores, after)
+            trials.append(Trial(layer, after, scores))
+        return trials
+
+    def prepare(self, layer: Any, fold: Fold) -> None:
+        """Set what a layer should know of a fold."""
+
+    def check(self, layer: Any, scores: Scores, after: Fold) -> None:
+        """Refuse a layer on which no other can stand."""
+        name, base = type(layer).__name__, layer.base_distribution_
+        if not isinstance(base, StandardNormal):
+            raise ValueError(
+                f"A layer of a stack must end on the standard normal, but {name} ends "
+                f"on {base!r}. Put it after the stack, in a DestructorPipeline."
+            )
+        # Without held-out rows there is no second score.
+        known = scores[: 1 + (after.validation is not None)]
+        wrong = [score for score in known if not score < np.inf]
+        if wrong:
+            raise FloatingPointError(f"{name} gives a log density of {wrong[0]}.")
+
+    def refit_params(self, layers: list[Any]) -> dict[str, Any]:
+        """Return what the layers of the folds have found best."""
+        return layers[0]._refit_params(layers)
+
+    def size(self, state: Fold) -> int:
+        """Return the number of training rows."""
+        return len(state.train)
+
+    def shorten(self, state: Fold, n_rows: int) -> Fold:
+        """Return a fold with few rows in either part, chosen by content."""
+
+        def take_few(rows: Rows) -> Rows:
+            if len(rows) <= n_rows:
+                return rows
+            return rows.take(np.argsort(rows.hashes(0), kind="stable")[:n_rows])
+
+        return replace(state.each(take_few), is_last=True)
+
+
+def _judge(fold: Fold, map_: Map) -> Fold:
+    """Return the rows to judge a layer by that no other comes after."""
+    if fold.validation is None:
+        return fold.through(map_)
+    # Nobody looks at training rows then: to map them would take as long again.
+    held_out = fold.validation.through(map_)
+    return Fold(held_out, held_out)
+
+
+def set_random_states(estimator: Any, seed: int) -> None:
+    """Set every ``random_state`` inside an estimator to a seed of its own."""
+    rng = np.random.RandomState(seed)
+    names = sorted(
+        name
+        for name in estimator.get_params(deep=True)
+        if name == "random_state" or name.endswith("__random_state")
+    )
+    if names:
+        estimator.set_params(**{name: rng.randint(2**31 - 1) for name in names})
