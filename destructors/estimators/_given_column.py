@@ -96,11 +96,15 @@ def fit_column(values: NDArray, weight: NDArray, how: Settings, seed: int) -> Fi
             maps["trees"] = trees
             fold = Fold(fold.train, fold.validation_through(trees))
     if fold.validation is not None:
-        # Rows that no layer was fitted to: of those that all others see, regressors
-        # that were fitted to fewer rows leave a little more than the last ones do.
-        calibration, _ = _fit_shape(fold.validation, how, seed)
-        if calibration is not None:
-            maps["calibration"] = _of_last(calibration, place)
+        # Rows that no layer was fitted to. All others were taken as regressors of fewer
+        # rows leave them, which is a little more than the last ones leave: the scale of
+        # new rows is smaller. Two numbers of so many rows cost next to nothing.
+        scale = _fit_map(Standardize(), _last(fold.validation))
+        maps["calibration"] = _of_last(scale, place)
+        calibrated = fold.validation.through(maps["calibration"])
+        shape, _ = _fit_shape(calibrated, how, seed)
+        if shape is not None:
+            maps["calibration"] = _of_last(Chain((scale, shape)), place)
     return Fitted(context, Chain.of(maps.values()), list(maps))
 
 
