@@ -120,6 +120,7 @@ class TreeFlow(StartedDestructor):
     (3, 2)
     """
 
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {
         **StartedDestructor._parameter_constraints,
         "max_trees": [Interval(Integral, 1, None, closed="left")],
