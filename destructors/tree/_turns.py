@@ -11,7 +11,11 @@ from destructors.tree._growth import CubeFold, CubeRows, Remembered
 from destructors.tree._rule import GrowthRule
 
 # Trees that are grown on a part before the next has its turn, and numbers in its rows.
-_N_TREES, _N_NUMBERS = 10, 2**23
+# On 900,000 rows of five columns, held-out rows lost 0.008 nats of 0.027 to trees that
+# had seen all rows where parts had 65,536 rows, 0.003 at 250,000 and 0.001 to 0.002 at
+# 500,000; three trees a turn did no better than ten. Arrays of so many numbers take 32
+# MiB, and there are a few.
+_N_TREES, _N_NUMBERS = 10, 2**22
 # Of the parts.
 _SEED = 1
 
