@@ -67,6 +67,10 @@ class Turns(CubeFold):
         if self.validation is not None:
             self.validation.origin = None
 
+    def holds(self, rows: Rows) -> bool:
+        """Return False: rows leave by the map of all trees."""
+        return False
+
     def _deal(self, part: int) -> Fold:
         rows = self._stored.deal(part, self._n_parts, _SEED)
         return self._spread(Fold(rows, self._held_out))
@@ -100,7 +104,7 @@ class Turns(CubeFold):
         return super()._move(tree, leaves)
 
     def _save(self) -> None:
-        """Keep nothing: rows leave by the map of all trees."""
+        """Keep nothing."""
 
     def _put_away(self) -> None:
         """Make room for another part."""
