@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from benchmarks.larger import _blocks
-from destructors import RBIG, GaussianCopula, open_rows, write_rows
+from destructors import RBIG, GaussianCopula, TreeFlow, open_rows, write_rows
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.rows.engines import Engine, find_engine
 
@@ -31,6 +31,7 @@ MODELS: dict[str, Any] = {
     "GaussianCopula": GaussianCopula(),
     "RBIG": RBIG(max_iter=2, random_state=0),
     "GaussianMixture": GaussianMixtureDestructor(4, max_iter=5, random_state=0),
+    "TreeFlow": TreeFlow(n_components=4, max_trees=20, random_state=0),
 }
 # No process has this number.
 _NOBODY = 2**22 + 1

@@ -15,20 +15,35 @@ from numpy.typing import NDArray
 
 from destructors import write_rows
 
-__all__ = ["LARGER", "WAYS", "measure_larger"]
+__all__ = ["LARGER", "WAYS_OF", "measure_larger"]
 
 # Of each model, how it is made. Few layers: one costs what another does; where these
 # turn must not hang on the last digits of what was learned before, to be compared.
 LARGER = {
     "GaussianCopula": "GaussianCopula(n_jobs={n_jobs})",
     "RBIG": "RBIG(max_iter=5, rotation='random', n_jobs={n_jobs}, random_state=0)",
+    "TreeFlow": "TreeFlow(n_jobs={n_jobs}, random_state=0)",
 }
-# Files, whether they are read into memory first, and threads.
-WAYS = {
-    "npy": (".npy", "no", 1),
-    "npy, 2 threads": (".npy", "no", 2),
-    "parquet": (".parquet", "no", 1),
-    "memory": (".npy", "yes", 1),
+# Files, how many rows of them are read into memory first, if any, and threads.
+WAYS: dict[str, tuple[str, str, int]] = {
+    "npy": (".npy", "none", 1),
+    "npy, 2 threads": (".npy", "none", 2),
+    "parquet": (".parquet", "none", 1),
+    "parquet, 2 threads": (".parquet", "none", 2),
+    "memory": (".npy", "all", 1),
+    "memory, 1,000,000 rows": (".npy", "1000000", 2),
+    "memory, 200,000 rows": (".npy", "200000", 2),
+}
+# Those that each model is fitted in. TreeFlow takes long, and its fit to ten million
+# rows in memory does not fit.
+WAYS_OF = {
+    "GaussianCopula": ("npy", "npy, 2 threads", "parquet", "memory"),
+    "RBIG": ("npy", "npy, 2 threads", "parquet", "memory"),
+    "TreeFlow": (
+        "parquet, 2 threads",
+        "memory, 1,000,000 rows",
+        "memory, 200,000 rows",
+    ),
 }
 _N_COLUMNS, _N_HELD_OUT = 10, 50_000
 
@@ -37,7 +52,7 @@ _FIT = """
 import json, re, sys
 from time import perf_counter, process_time
 import numpy as np
-from destructors import GaussianCopula, RBIG, open_rows
+from destructors import RBIG, GaussianCopula, TreeFlow, open_rows
 def peak():
     # That of getrusage begins with what the process was started from has taken.
     status = open("/proc/self/status").read()
@@ -45,8 +60,9 @@ def peak():
 path, held_out, in_memory = sys.argv[1:]
 X = open_rows(path, scratch=path.rpartition("/")[0])
 before = peak()
-if in_memory == "yes":
-    X = np.concatenate(list(X))
+if in_memory != "none":
+    n_rows = None if in_memory == "all" else int(in_memory)
+    X = np.load(path, mmap_mode="r")[:n_rows].copy()
 model = {model}
 wall, cpu = perf_counter(), process_time()
 model.fit(X)
@@ -57,7 +73,7 @@ print(json.dumps(found | dict(bits=model.map_.digest().hex()[:8])))
 
 
 def measure_larger(
-    model: str, n_rows: int, ways: Sequence[str] = tuple(WAYS)
+    model: str, n_rows: int, ways: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
     """Fit to a table of 10 columns in several ways.
 
@@ -67,8 +83,8 @@ def measure_larger(
         One of `LARGER`.
     n_rows : int
         Number of rows.
-    ways : sequence of str
-        Some of `WAYS`.
+    ways : sequence of str, default=None
+        Some of `WAYS`; None for those of the model in `WAYS_OF`.
 
     Returns
     -------
@@ -81,6 +97,7 @@ def measure_larger(
     with tempfile.TemporaryDirectory() as name:
         held_out = Path(name) / "held_out.npy"
         np.save(held_out, _draw(_N_HELD_OUT, np.random.default_rng(1)))
+        ways = WAYS_OF[model] if ways is None else ways
         for suffix in {WAYS[way][0] for way in ways}:
             write_rows(Path(name, "rows" + suffix), _blocks(n_rows))
         for way in ways:

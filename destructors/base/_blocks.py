@@ -15,7 +15,9 @@ from destructors.table import check_columns
 FITTED_TO_BLOCKS = (
     "GaussianCopula",
     "RBIG",
+    "TreeFlow",
     "GaussianMixtureDestructor",
+    "BoostedTreeDestructor",
     "DestructorPipeline",
     "IterativeDestructor",
     "Standardize",
@@ -24,6 +26,7 @@ FITTED_TO_BLOCKS = (
     "RandomRotation",
     "FixedRotation",
     "SplineGaussianizer",
+    "BlockGaussianizer",
     "HistogramGaussianizer",
     "RationalQuadraticGaussianizer",
     "BoundedSupport",

@@ -9,7 +9,7 @@ from destructors._compat import StrOptions
 from destructors.compose import DestructorPipeline
 from destructors.greedy import GreedyDestructor, Race, Rung
 from destructors.marginal import BlockGaussianizer, SplineGaussianizer
-from destructors.rows import Rows
+from destructors.rows import Rows, StoredRows
 
 # A hold-out of fewer rows is too noisy to choose by; all rows take their turn then.
 _ENOUGH_HELD_OUT, _N_FOLDS = 1000, 5
@@ -32,6 +32,9 @@ class StartedDestructor(GreedyDestructor):
         if not isinstance(self.cv, str):
             return self.cv
         if rows.total * self.validation_fraction >= _ENOUGH_HELD_OUT:
+            return None
+        if isinstance(rows, StoredRows):
+            # Blocks as small as that are for a try.
             return None
         n_distinct = len(np.unique(rows.hashes(0)))
         return min(_N_FOLDS, max(n_distinct, 2))

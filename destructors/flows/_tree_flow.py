@@ -23,7 +23,8 @@ class TreeFlow(StartedDestructor):
     held-out rows are for it), a Gaussian mixture whose number of components is chosen
     on held-out rows, and boosted density trees, added while the held-out likelihood
     grows.
-    One set of defaults serves from a hundred rows to hundreds of thousands.
+    One set of defaults serves from a hundred rows to hundreds of thousands, and tables
+    on disk (`destructors.open_rows`).
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ class TreeFlow(StartedDestructor):
         rows; "auto" chooses from powers of two, as many as the rows allow.
     learning_rate : float or "auto", default="auto"
         Step of the root of each tree; "auto" takes 0.2 up to 200,000 rows, rising to
-        0.4 at a million.
+        0.4 at a million, and 0.2 where rows on disk take turns.
     scale_decay : float, default=1.0
         How fast steps shrink with the volume of a node.
     max_trees : int, default=3000
@@ -63,7 +64,7 @@ class TreeFlow(StartedDestructor):
     cv : int, cross-validation generator, iterable, "auto" or None, default="auto"
         With folds, everything is chosen on their mean held-out scores and then fitted
         on all rows; None holds out one part. "auto" takes 5 folds where one part would
-        be less than 1,000 rows.
+        be less than 1,000 rows, if they are in memory.
     n_jobs : int, default=None
         Number of threads. The result does not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -84,7 +85,8 @@ class TreeFlow(StartedDestructor):
     n_trees_ : int
         Number of trees.
     train_score_ : ndarray of shape (``len(layers_) + 1``,)
-        Mean log density of the training rows before and after each layer, in nats.
+        Mean log density of the training rows before and after each layer, in nats; of
+        rows on disk, after the trees that of 200,000 of them.
     validation_score_ : ndarray of shape (``len(layers_) + 1``,)
         The same for the held-out rows (mean over folds with ``cv``); empty without any.
     n_features_in_ : int
@@ -120,6 +122,7 @@ class TreeFlow(StartedDestructor):
     (3, 2)
     """
 
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {
         **StartedDestructor._parameter_constraints,
         "max_trees": [Interval(Integral, 1, None, closed="left")],

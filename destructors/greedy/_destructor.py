@@ -83,7 +83,7 @@ class GreedyDestructor(HoldoutDestructor):
         self, candidates: list[tuple[str, Destructor]], seed: int, train: Rows
     ) -> StackTask:
         """Return how candidates are fitted and judged."""
-        return StackTask(candidates, seed)
+        return StackTask(candidates, seed, self._max_layers())
 
     def _get_cv(self, rows: Rows) -> Any:
         """Return the splitter for these training rows, or None for one hold-out."""

@@ -14,7 +14,7 @@ from destructors.greedy._progress import Progress
 from destructors.greedy._tails import TailedNormal
 from destructors.greedy._task import Scores, Task, Trial
 from destructors.maps import Map
-from destructors.rows import Fold, Rows, is_over
+from destructors.rows import Fold, StoredRows, is_over
 
 
 class StackTask(Task):
@@ -26,10 +26,17 @@ class StackTask(Task):
         What a layer can be.
     seed : int
         Of all layers.
+    max_layers : int, default=None
+        How many there are at most; None if that is not known.
     """
 
-    def __init__(self, candidates: Sequence[tuple[str, Destructor]], seed: int):
-        self.candidates, self.seed = candidates, seed
+    def __init__(
+        self,
+        candidates: Sequence[tuple[str, Destructor]],
+        seed: int,
+        max_layers: int | None = None,
+    ):
+        self.candidates, self.seed, self.max_layers = candidates, seed, max_layers
 
     def score(self, state: Fold) -> Scores:
         """Return mean log densities of the rows as they are, in nats.
@@ -61,8 +68,14 @@ class StackTask(Task):
             set_random_states(layer, layer_seed(self.seed, place, choice))
             self.prepare(layer, fold)
             layer._validate_params()
+            is_last = fold.is_last or (
+                # In memory training rows come out of a fit, or soon after.
+                place + 1 == self.max_layers
+                and isinstance(fold.train, StoredRows)
+                and fold.validation is not None
+            )
             with progress.part(name, layer):
-                after = layer._fit_rows(fold, onwards=not fold.is_last)
+                after = layer._fit_rows(fold, onwards=not is_last)
             if after is None:
                 after = _judge(fold, layer.map_)
             scores = self.score(after)
@@ -97,13 +110,7 @@ class StackTask(Task):
 
     def shorten(self, state: Fold, n_rows: int) -> Fold:
         """Return a fold with few rows in either part, chosen by content."""
-
-        def take_few(rows: Rows) -> Rows:
-            if len(rows) <= n_rows:
-                return rows
-            return rows.take(np.argsort(rows.hashes(0), kind="stable")[:n_rows])
-
-        return replace(state.each(take_few), is_last=True)
+        return replace(state.each(lambda rows: rows.few(n_rows, 0)), is_last=True)
 
 
 def _judge(fold: Fold, map_: Map) -> Fold:

@@ -101,6 +101,7 @@ class BlockGaussianizer(FeaturewiseDestructor):
     True
     """
 
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {
         "n_blocks": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "penalty": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],

@@ -4,17 +4,17 @@ What each part has said when it was last looked at is kept, and the mixture is t
 the sum (Neal and Hinton, *A view of the EM algorithm that justifies incremental,
 sparse, and other variants*, 1998, section 4): every step raises the same bound of the
 likelihood that EM raises, and one pass over many rows brings more than one step of EM.
+Of rows on disk only a block is in memory, and what each part has said.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import gen_batches
 
 from destructors.mixture._em import EM
 from destructors.mixture._expectation import Listed
-from destructors.rows import Rows, is_over
+from destructors.rows import Rows, StoredRows, is_over
 
 # Rows of a part, and how many parts there are at most: with more, moving the mixture
 # costs as much as looking at rows.
@@ -36,9 +36,9 @@ def fit_in_parts(em: EM, before: EM, validation: Rows | None) -> EM:
     Parameters
     ----------
     em : EM
-        Of all rows, which stand in random order.
+        Of all rows. In memory they stand in random order.
     before : EM
-        Where to begin: a fit to the first of them.
+        Where to begin: a fit to the first of them, or to some that were drawn.
     validation : Rows or None
         Held-out rows that tell what a pass has brought; None for the rows themselves.
 
@@ -47,8 +47,9 @@ def fit_in_parts(em: EM, before: EM, validation: Rows | None) -> EM:
     em : EM
     """
     rows, said, em.mixture = em.rows, list[_Said](), before.mixture
-    size = max(PART_ROWS, -(-len(rows) // _MOST_PARTS))
-    parts = [rows.take(part) for part in gen_batches(len(rows), size)]
+    parts = rows.parts(max(PART_ROWS, -(-len(rows) // _MOST_PARTS)))
+    # A table may be in any order: what its first part says is not what all say.
+    n_telling = len(rows if isinstance(rows, StoredRows) else before.rows)
     best, next_full = -np.inf, 2
     for n_pass in range(1, em.max_iter + 1):
         em.n_steps, em.n_iter = n_pass, em.n_iter + 1
@@ -61,7 +62,7 @@ def fit_in_parts(em: EM, before: EM, validation: Rows | None) -> EM:
             with np.errstate(divide="ignore", invalid="ignore"):
                 new = _Said(*em.share(part, None if is_full else known))
                 said[place : place + 1] = [new]
-                if size * len(said) >= len(before.rows):
+                if sum(map(len, parts[: len(said)])) >= n_telling:
                     em.mixture = em.maximise(_add_up(said))
             if len(em.mixture.weights) < len(new.moments):
                 # One has died, of which all parts speak: they are asked again.
@@ -75,6 +76,7 @@ def fit_in_parts(em: EM, before: EM, validation: Rows | None) -> EM:
             raise np.linalg.LinAlgError("a variance is zero")
         now = em.lower_bound if validation is None else em.score(validation)
         stands = now - best < em.model.tol
+        is_full = is_full or all(one.listed is None for one in said)
         # What a list leaves out must not end the fit.
         em.converged = stands and is_full
         if em.converged or is_over():

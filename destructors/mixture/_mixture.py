@@ -148,7 +148,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
 
     Of rows that are not in memory (`destructors.open_rows`), the number of components
     and the mixture to begin with are found on those that tell them, drawn by content;
-    the last steps share out all rows.
+    the last passes share out all rows, and the mixture moves after each 32nd of them.
 
     References
     ----------
@@ -283,6 +283,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         assert random_state is not None
         every, given = fold.train, fold.train
+        held_out = None if fold.validation is None else fold.validation.enough()
         if isinstance(every, StoredRows):
             # What starts the steps on all rows is found on some of them.
             given = self._few(every)
@@ -293,13 +294,14 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         if self.covariance_type == "spherical":
             scale = np.full_like(scale, _root_mean_square(scale, constant))
         to_units = Affine(center, scale)
-        parts = Fold(rows, fold.validation).through(to_units)
+        parts = Fold(rows, held_out).through(to_units)
         self.validation_score_: dict[int, float] = {}
         try:
             em = self._fit_em(parts, random_state)
             if is_stored:
                 found, em = em, EM(self, every.through(to_units), self.max_iter)
-                em.remembered("stored", fit=lambda em: em.fit_from(found.mixture))
+                judges = parts.validation
+                em.remembered("stored", fit=lambda em: fit_in_parts(em, found, judges))
         except np.linalg.LinAlgError as error:
             raise ValueError(
                 "A covariance is singular: raise reg_covar, or take fewer components."

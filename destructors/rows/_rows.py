@@ -199,6 +199,25 @@ class Rows:
             kept=None,
         )
 
+    def few(self, n_rows: int, seed: int) -> "Rows":
+        """Return about so many of the rows, drawn by content, in memory."""
+        if len(self) <= n_rows:
+            return self
+        return self.take(np.argsort(self.hashes(seed), kind="stable")[:n_rows])
+
+    def enough(self) -> "Rows":
+        """Return as many rows, in memory, as tell a mean log density: all if they are
+        there already.
+        """
+        return self
+
+    def parts(self, n_rows: int) -> "list[Rows]":
+        """Return runs of about so many rows, one after the other."""
+        return [
+            self.take(slice(start, start + n_rows))
+            for start in range(0, len(self), n_rows)
+        ]
+
     def select(self, test: Callable[["Rows"], NDArray]) -> "Rows":
         """Return the rows for which ``test(block)`` is true, itself if all are."""
         index = test(self)

@@ -21,6 +21,8 @@ from destructors.rows._scratch import Scratch, ScratchBlocks
 
 # Blocks that are asked for together: what comes out of them waits to be added up.
 _N_TOGETHER = 32
+# Rows that tell a mean log density to about 0.005 nats, if that is not more numbers.
+_N_ENOUGH, _MOST_NUMBERS = 200_000, 2**24
 
 
 @dataclass(frozen=True, eq=False)
@@ -265,8 +267,43 @@ class StoredRows(Rows):
     def few(self, n_rows: int, seed: int) -> Rows:
         """Return about so many of the rows, drawn by content, in memory."""
         share = min(n_rows / max(len(self), 1), 1.0)
-        shares = Shares.of(np.array([share]), self._units, seed)
-        drawn = list(self.each_block(_take, state=(shares.within, 0)))
+        return self._gather(np.array([share]), 0, seed)
+
+    def enough(self) -> Rows:
+        """Return as many rows, in memory, as tell a mean log density."""
+        return self.few(min(_N_ENOUGH, _MOST_NUMBERS // self.n_features), 0)
+
+    def deal(self, part: int, n_parts: int, seed: int) -> Rows:
+        """Return one of the parts that the rows are dealt to by content, in memory.
+
+        Whatever the order of the table, each part is as good a sample as any.
+        """
+        return self._gather(np.arange(1, n_parts) / n_parts, part, seed)
+
+    def parts(self, n_rows: int) -> "list[Rows]":
+        """Return blocks that hold about so many rows, one after the other."""
+        lengths = self.origin.lengths
+        part_of = (np.cumsum(lengths) - lengths) // n_rows
+        return [
+            self._blocks_where(part_of == part)
+            for part in np.unique(part_of[lengths > 0]).tolist()
+        ]
+
+    def _blocks_where(self, chosen: NDArray) -> "StoredRows":
+        """Return the rows of some of the blocks."""
+        return StoredRows(
+            replace(self.origin, lengths=np.where(chosen, self.origin.lengths, 0)),
+            self.steps,
+            self.cache,
+            self.n_cached,
+            self.names,
+            self.n_features,
+        )
+
+    def _gather(self, ends: NDArray, part: int, seed: int) -> Rows:
+        """Return the rows in whose hashes' share their own lies, in memory."""
+        shares = Shares.of(ends, self._units, seed)
+        drawn = list(self.each_block(_take, state=(shares.within, part)))
         weight = None
         if self.origin.has_weight:
             weight = np.concatenate([block.weights for block in drawn])

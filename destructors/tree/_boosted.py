@@ -2,6 +2,8 @@
 
 import copy
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
@@ -23,11 +25,12 @@ from destructors.greedy import (
 from destructors.maps import Affine, Chain, Map
 from destructors.maps._cube import to_cube
 from destructors.maps._trees import UNKNOWN, Trees, beyond_cube, push_trees
-from destructors.rows import Fold, mean_and_scale
+from destructors.rows import Fold, StoredRows, mean_and_scale
 from destructors.tree._atoms import spread_atoms
 from destructors.tree._growth import Boosting, CubeFold, Grown, Remembered
 from destructors.tree._rule import CONSTRAINTS, GrowthRule, choose_learning_rate
 from destructors.tree._tree import two_parts
+from destructors.tree._turns import Turns, count_parts
 
 
 class BoostedTreeDestructor(HoldoutDestructor):
@@ -44,7 +47,8 @@ class BoostedTreeDestructor(HoldoutDestructor):
     ----------
     learning_rate : float or "auto", default="auto"
         Step of the root, in (0, 1]; "auto" takes 0.2 up to 200,000 rows, rising to 0.4
-        at a million: there half the trees do.
+        at a million: there half the trees do. It stays 0.2 for rows on disk that take
+        turns.
     scale_decay : float, default=1.0
         How fast steps shrink with the volume of the node. It lets trees be deep:
         details are learned from many of them.
@@ -122,6 +126,10 @@ class BoostedTreeDestructor(HoldoutDestructor):
     A value that different rows share stands for a cell, as wide as the gap to the
     nearest other value of its feature: trees are grown, and stopped, on rows that are
     spread evenly over these, and so are ``train_score_`` and ``validation_score_``.
+    Rows of `destructors.open_rows` are dealt to parts of about 4,000,000 numbers, by
+    content; ten trees are grown on one part, in memory, then ten on the next. Up to
+    200,000 of the held-out rows stop the growth, and ``train_score_`` is that of the
+    part each tree was grown on.
     A coordinate more than 5 standard deviations out is beyond the cube and keeps a
     normal tail, see `TreeDestructor`.
 
@@ -143,6 +151,7 @@ class BoostedTreeDestructor(HoldoutDestructor):
     True
     """
 
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {
         **GreedyDestructor._parameter_constraints,
         **CONSTRAINTS,
@@ -225,7 +234,7 @@ class BoostedTreeDestructor(HoldoutDestructor):
                 by_cv = self.cv is not None
         rate = self.learning_rate
         if isinstance(rate, str):
-            rate = choose_learning_rate(rows.total)
+            rate = choose_learning_rate(rows.total, count_parts(folds[0].train))
         rule = GrowthRule.of(
             self,
             rows.n_features,
@@ -239,7 +248,7 @@ class BoostedTreeDestructor(HoldoutDestructor):
             self._in_cube(part, units, rule, Remembered(first, f"fold {number}"))
             for number, part in enumerate(folds)
         ]
-        task = Boosting(rule, self.subsample, self._seed)
+        task = Boosting(self.subsample, self._seed)
         progress = Progress(
             self,
             self.verbose,
@@ -269,7 +278,7 @@ class BoostedTreeDestructor(HoldoutDestructor):
                 states = [self._in_cube(Fold(rows), units, rule, every)]
                 trees, _ = engine.refit(states[0])
                 every.keep()
-            if states[0].train.rows is rows and not engine.stopped_early:
+            if states[0].holds(rows) and not engine.stopped_early:
                 # What was interrupted may have moved rows by a tree too many.
                 self._leftover = states[0]
             self.__dict__.update(self._attributes(engine, trees))
@@ -281,8 +290,12 @@ class BoostedTreeDestructor(HoldoutDestructor):
         """Return rows for trees to be grown on."""
         seed = self._seed if self.subsample < 1.0 else None
         first = fold.train.n_features - 1 if self._given else 0
-        spread = spread_atoms(fold, units, self._seed, first)
-        return CubeFold(spread, units, rule, remembered, seed)
+        spread = partial(spread_atoms, units=units, seed=self._seed, first_column=first)
+        if fold.validation is not None:
+            fold = replace(fold, validation=fold.validation.enough())
+        if isinstance(fold.train, StoredRows):
+            return Turns(fold, spread, units, rule, remembered, seed)
+        return CubeFold(spread(fold), units, rule, remembered, seed)
 
     def _known(self) -> list[Grown] | None:
         """Return the trees to go on from; None to begin."""

@@ -10,7 +10,7 @@ from destructors.greedy import Progress, Scores, Step, Task, Trial
 from destructors.maps import Affine, Map
 from destructors.maps._cube import from_cube, to_cube
 from destructors.maps._trees import UNKNOWN, Trees, beyond_cube, find_leaves, push_trees
-from destructors.rows import Fold, Rows, hash_again, memo
+from destructors.rows import Fold, Rows, hash_again, map_threads, memo
 from destructors.tree._grow import grow_tree
 from destructors.tree._rule import GrowthRule, make_grid
 
@@ -90,14 +90,31 @@ class CubeRows:
 
     Inside the cube the base is uniform, so the log-determinant of the trees is all that
     they change in the log density.
+
+    Parameters
+    ----------
+    U : ndarray of shape (n_rows, n_features)
+        Where they are in the closed unit cube.
+    log_det : ndarray of shape (n_rows,)
+        What trees so far have added, in nats.
+    weight : ndarray of shape (n_rows,) or None
     """
 
-    def __init__(self, rows: Rows, units: Affine):
-        self.rows, self.weight = rows, rows.weight
-        self.Z, self.log_det_units = units.forward(rows.values)
-        self.U, self.log_det = to_cube(self.Z), np.zeros(len(rows))
-        self.beyond = beyond_cube(self.U)
+    # The rows before they entered, in standard units, and what that adds in nats.
+    origin: tuple[Rows, NDArray, NDArray] | None = None
+
+    def __init__(self, U: NDArray, log_det: NDArray, weight: NDArray | None):
+        self.U, self.log_det, self.weight = U, log_det, weight
+        self.beyond = beyond_cube(U)
         self.order: NDArray | None = None
+
+    @classmethod
+    def enter(cls, rows: Rows, units: Affine) -> "CubeRows":
+        """Return rows as they enter the cube."""
+        Z, log_det_units = units.forward(rows.values)
+        entered = cls(to_cube(Z), np.zeros(len(rows)), rows.weight)
+        entered.origin = rows, Z, log_det_units
+        return entered
 
     def sort(self, leaves: NDArray) -> None:
         """Put rows of the same leaf side by side."""
@@ -110,7 +127,28 @@ class CubeRows:
         """Move the rows by trees; return what all so far have gained."""
         splits, starts = trees.splits, trees.starts
         push_trees(self.U, self.beyond, splits, starts, self.log_det, False, leaves)
+        return self.gained()
+
+    def gained(self) -> float:
+        """Return the mean log-determinant."""
         return float(np.average(self.log_det, weights=self.weight))
+
+    def push_in_threads(self, trees: Trees, n_jobs: int | None) -> None:
+        """Move the rows by many trees."""
+
+        def push(rows: slice) -> None:
+            push_trees(
+                self.U[rows],
+                self.beyond[rows],
+                trees.splits,
+                trees.starts,
+                self.log_det[rows],
+                False,
+                UNKNOWN,
+            )
+
+        n = len(self.U)
+        map_threads(push, [slice(i, i + _MANY) for i in range(0, n, _MANY)], n_jobs)
 
     def leave(self) -> Rows:
         """Return the rows as units and trees leave them."""
@@ -118,8 +156,10 @@ class CubeRows:
         if self.order is not None:
             U, log_det = np.empty_like(U), np.empty_like(log_det)
             U[self.order], log_det[self.order] = self.U, self.log_det
-        moved, log_det = from_cube(U, self.Z, log_det)
-        return self.rows.moved(moved, self.log_det_units + log_det)
+        assert self.origin is not None
+        rows, Z, log_det_units = self.origin
+        moved, log_det = from_cube(U, Z, log_det)
+        return rows.moved(moved, log_det_units + log_det)
 
 
 class CubeFold:
@@ -137,51 +177,70 @@ class CubeFold:
         remembered: Remembered,
         seed: int | None = None,
     ):
-        self.remembered = remembered
-        self.train, self.weights = CubeRows(fold.train, units), fold.train.weights
+        self.rule, self.remembered = rule, remembered
+        self._units, self._seed = units, seed
+        self._order = rule._replace(max_depth=min(rule.max_depth, _SORT_DEPTH))
+        order = self._enter(fold.train)
         known = fold.validation
-        self.validation = None if known is None else CubeRows(known, units)
-        # Only for trees that grow on part of the rows.
-        self.hashes = None if seed is None else fold.train.hashes(seed)
-        if len(self.weights) > _MANY:
-            self._sort(rule._replace(max_depth=min(rule.max_depth, _SORT_DEPTH)))
+        self.validation = None if known is None else CubeRows.enter(known, units)
+        if order is not None and self.validation is not None:
+            self.validation.sort(find_leaves(self.validation.U, order))
         self.trees: list[NDArray] = []
         self._saved: dict[int, list[tuple[NDArray, NDArray]]] = {}
 
-    def _parts(self) -> list[CubeRows]:
-        return [self.train] + ([] if self.validation is None else [self.validation])
+    def holds(self, rows: Rows) -> bool:
+        """Return whether these are the training rows, and can leave the cube."""
+        return self.train.origin is not None and self.train.origin[0] is rows
 
-    def _sort(self, rule: GrowthRule) -> None:
-        """Put rows near each other in the cube near each other in memory."""
-        U, rng = self.train.U, np.random.RandomState(0)
+    def begin(self, place: int) -> None:
+        """Have the rows at hand that a tree is to be grown on."""
+
+    def _enter(self, rows: Rows) -> NDArray | None:
+        """Let training rows enter the cube, and put those near each other there near
+        each other in memory; return the tree that has told which are.
+        """
+        self.train, self.weights = CubeRows.enter(rows, self._units), rows.weights
+        # Only for trees that grow on part of the rows.
+        self.hashes = None if self._seed is None else rows.hashes(self._seed)
+        if len(rows) <= _MANY:
+            return None
+        rule, U, rng = self._order, self.train.U, np.random.RandomState(0)
         every = np.arange(len(U), dtype=np.uint32)
         grid = make_grid(U, np.zeros(U.shape[1]), rule.max_bins)
         tree, _, leaves = grow_tree(*rule.arguments(grid, self.weights, every, rng))
         self.train.sort(leaves)
-        if self.validation is not None:
-            self.validation.sort(find_leaves(self.validation.U, tree))
         order = self.train.order
         self.weights = self.weights[order]
         if self.hashes is not None:
             self.hashes = self.hashes[order]
+        return tree
+
+    def _parts(self) -> list[CubeRows]:
+        return [self.train] + ([] if self.validation is None else [self.validation])
+
+    def _move(self, tree: Trees, leaves: NDArray) -> float:
+        """Move the training rows by a tree; return what all so far have gained."""
+        return self.train.push(tree, leaves)
 
     def push(self, splits: NDArray, gains: NDArray, leaves: NDArray = UNKNOWN) -> Trial:
         """Move the rows by one more tree."""
         tree = Trees(splits, np.array([0, len(splits)]))
         self.trees.append(splits)
-        train = self.train.push(tree, leaves)
+        train = self._move(tree, leaves)
         held_out = np.nan if self.validation is None else self.validation.push(tree)
         if len(self.trees) % _SAVE_EVERY == 0:
-            parts = self._parts()
-            self._saved[len(self.trees)] = [
-                (p.U.copy(), p.log_det.copy()) for p in parts
-            ]
-            self._saved.pop(len(self.trees) - 2 * _SAVE_EVERY, None)
+            self._save()
         scores = Scores(train, held_out, held_out)
         grown = Grown(splits, gains, train)
         if len(self.trees) > len(self.remembered.known):
             self.remembered.add(grown)
         return Trial(grown, self, scores)
+
+    def _save(self) -> None:
+        """Keep where rows stand now, and where they stood at the time before."""
+        saved = [(part.U.copy(), part.log_det.copy()) for part in self._parts()]
+        self._saved[len(self.trees)] = saved
+        self._saved.pop(len(self.trees) - 2 * _SAVE_EVERY, None)
 
     def leave(self, n_trees: int, fold: Fold, map_: Map) -> Fold:
         """Return a fold, whose training rows these are, after the first trees."""
@@ -206,16 +265,14 @@ class Boosting(Task):
 
     Parameters
     ----------
-    rule : GrowthRule
-        How a tree is grown.
     subsample : float
         Share of the rows that each is grown on.
     seed : int
         Of all trees.
     """
 
-    def __init__(self, rule: GrowthRule, subsample: float, seed: int):
-        self.rule, self.subsample, self.seed = rule, subsample, seed
+    def __init__(self, subsample: float, seed: int):
+        self.subsample, self.seed = subsample, seed
         # One for all trees: to make one takes as long as to grow a small tree.
         self._rng = np.random.RandomState(0)
 
@@ -239,6 +296,8 @@ class Boosting(Task):
             if place < len(known):
                 trials.append(fold.push(*known[place][:2]))
                 continue
+            fold.begin(place)
+            rule = fold.rule
             # Draws depend on the tree's number alone, so growth can be taken up again.
             rng, sequence = self._rng, np.random.SeedSequence([self.seed, place])
             rng.seed(sequence.generate_state(4))
@@ -252,8 +311,8 @@ class Boosting(Task):
                 chosen = rows[share < self.subsample]
                 rows = chosen if len(chosen) else rows
             # The kernel is called from here: a fit is deep enough.
-            grid = make_grid(U, offsets, self.rule.max_bins)
-            drawn = self.rule.arguments(grid, weight, rows, rng)
+            grid = make_grid(U, offsets, rule.max_bins)
+            drawn = rule.arguments(grid, weight, rows, rng)
             tree, gains, leaves = grow_tree(*drawn)
             by_feature = np.bincount(tree["feature"], gains, d)
             trials.append(fold.push(tree, by_feature / weight[rows].sum(), leaves))

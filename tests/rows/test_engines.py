@@ -1,6 +1,10 @@
 """Blocks that other processes work on: the same bits, whatever becomes of these."""
 
+import os
 import shutil
+import subprocess
+import sys
+import textwrap
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -10,7 +14,7 @@ import pytest
 from sklearn.base import clone
 
 from benchmarks.engines import Killing, _find_ray, dask, ray
-from destructors import RBIG, GaussianCopula, open_rows, write_rows
+from destructors import RBIG, GaussianCopula, TreeFlow, open_rows, write_rows
 from destructors.callbacks import Checkpoint
 from destructors.linear import Whitening
 from destructors.mixture import GaussianMixtureDestructor
@@ -27,6 +31,7 @@ MODELS = [
     GaussianCopula(),
     RBIG(max_iter=2, random_state=0),
     GaussianMixtureDestructor(2, random_state=0),
+    TreeFlow(n_components=2, marginal=None, max_trees=3, random_state=0),
 ]
 
 
@@ -196,6 +201,29 @@ def test_dask_loses_workers_gets_others_and_tells_what_is_wrong(path, tmp_path):
         gone.unlink()
         with pytest.raises(FileNotFoundError, match=r"gone\.npy cannot be read \(rows"):
             rows.column_samples()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of glibc")
+def test_a_worker_of_dask_uses_memory_again():
+    pytest.importorskip("distributed")
+    code = """
+        from resource import RUSAGE_SELF, getrusage
+        import numpy as np
+        from destructors.rows.engines._dask import _do
+        def work(place):
+            before = getrusage(RUSAGE_SELF).ru_minflt
+            for _ in range(20):
+                np.ones(2**18)
+            return getrusage(RUSAGE_SELF).ru_minflt - before
+        print(*_do(work, [(0,), (1,)]))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True, text=True, check=True,
+        env=os.environ | {"MALLOC_TRIM_THRESHOLD_": "65536"},
+    )  # fmt: skip
+    # Twenty arrays of 512 pages each.
+    assert int(done.stdout.split()[1]) < 1_000
 
 
 @pytest.mark.filterwarnings("default")

@@ -19,6 +19,7 @@ from destructors import (
     open_rows,
     write_rows,
 )
+from destructors.autoregressive import RegressionDestructor
 from destructors.callbacks import Checkpoint
 from destructors.compose import IterativeDestructor, make_destructor_pipeline
 from destructors.estimators import DensityClassifier, OutlierDetector
@@ -31,6 +32,7 @@ from destructors.linear import (
     Whitening,
 )
 from destructors.marginal import (
+    BlockGaussianizer,
     BoundedSupport,
     HistogramGaussianizer,
     NormalCDF,
@@ -67,6 +69,7 @@ BY_POINTS = [
     HistogramGaussianizer(),
     RationalQuadraticGaussianizer(),
     make_destructor_pipeline(BoundedSupport(), SplineGaussianizer(), NormalCDF()),
+    BlockGaussianizer(),
     GaussianCopula(),
     GaussianCopula(HistogramGaussianizer(n_bins=20)),
     RBIG(max_iter=3, random_state=0),
@@ -233,7 +236,7 @@ def test_blocks_that_are_lost_are_computed_again(tmp_path):
     np.testing.assert_array_equal(np.concatenate(values), in_memory)
 
 
-@pytest.mark.parametrize("model", [GaussianCopula(), TreeFlow()], ids=str)
+@pytest.mark.parametrize("model", [GaussianCopula(), RegressionDestructor()], ids=str)
 def test_nothing_stays_in_the_scratch_folder(model, tmp_path):
     rows = open_rows([lambda: X], block_size=SIZE, scratch=tmp_path)
     try:
@@ -287,11 +290,16 @@ def test_a_fit_that_was_cut_off_goes_on_from_its_checkpoint(tmp_path):
 
 @pytest.mark.parametrize(
     "model",
-    [TreeFlow(), make_destructor_pipeline(SplineGaussianizer(), TreeFlow())],
+    [
+        RegressionDestructor(),
+        make_destructor_pipeline(SplineGaussianizer(), RegressionDestructor()),
+    ],
     ids=str,
 )
 def test_what_needs_all_rows_in_memory_says_so(model):
-    with pytest.raises(TypeError, match="TreeFlow is fitted to rows in memory"):
+    with pytest.raises(
+        TypeError, match="RegressionDestructor is fitted to rows in memory"
+    ):
         model.fit(open_rows(X, block_size=SIZE))
 
 
@@ -299,7 +307,7 @@ def test_the_message_names_what_is_fitted_to_blocks():
     kinds = {type(entry.destructor) for entry in REGISTRY.values()}
     fitted = [kind.__name__ for kind in kinds if kind._takes_stored]
     with pytest.raises(TypeError) as error:
-        TreeFlow().fit(open_rows(X, block_size=SIZE))
+        RegressionDestructor().fit(open_rows(X, block_size=SIZE))
     _, named = str(error.value).split("Fitted to blocks are ")
     assert sorted(named.strip(".").split(", ")) == sorted(fitted)
 
