@@ -20,7 +20,16 @@ from destructors.maps._cube import CUTOFF
 from tests.fuzz.models import Model, Points
 from tests.fuzz.tables import Table, may_be_constant
 
-__all__ = ["Case", "NotAsked", "Refused", "Violation", "attempt", "limited"]
+__all__ = [
+    "Case",
+    "NotAsked",
+    "Refused",
+    "Violation",
+    "are_dependent",
+    "attempt",
+    "centre_and_scale",
+    "limited",
+]
 
 _LIBRARY = str(Path(destructors.__file__).parent)
 # Where scikit-learn looks at what a user gives; a message from there is about that.
@@ -155,6 +164,13 @@ def centre_and_scale(X: NDArray) -> tuple[NDArray, NDArray]:
     return centre, np.where(constant, 1.0, scale)
 
 
+def are_dependent(X: NDArray, centre: NDArray, scale: NDArray) -> bool:
+    """Return whether columns are linear in each other, up to a millionth."""
+    X = X / scale - centre / scale
+    sizes = np.linalg.svd(X, compute_uv=False)
+    return bool(sizes[-1] <= 1e-6 * sizes[0]) or len(X) <= X.shape[1]
+
+
 class Case:
     """A model fitted to a table, with rows to evaluate it at.
 
@@ -204,9 +220,7 @@ class Case:
     @cached_property
     def is_dependent(self) -> bool:
         """Whether columns are linear in each other, up to a millionth."""
-        X = self.train.X / self.scale - self.centre / self.scale
-        sizes = np.linalg.svd(X, compute_uv=False)
-        return bool(sizes[-1] <= 1e-6 * sizes[0]) or len(X) <= X.shape[1]
+        return are_dependent(self.train.X, self.centre, self.scale)
 
     @cached_property
     def may_be_constant(self) -> bool:
