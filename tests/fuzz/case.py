@@ -350,6 +350,34 @@ class Case:
                 moved_log_det = np.maximum(moved_log_det, np.abs(now - log_det))
         return moved_X, moved_log_det
 
+    def last_place_of_log_dets(self, kind: str) -> NDArray:
+        """Return how far log-determinants move where one entry of a row, or of its
+        latent, moves by its last place: summed over the entries, the worse of both.
+        """
+        points, (Z, log_det, _, log_det_back, _) = self.kinds[kind], self.images[kind]
+        ways = (
+            (self.model.forward, points.X, log_det),
+            (self.model.inverse, Z, log_det_back),
+        )
+        moved = np.zeros((len(ways), len(Z)))
+        for total, (way, rows, before) in zip(moved, ways, strict=True):
+            for j in range(rows.shape[1]):
+                most = np.zeros(len(rows))
+                for end in (-_LARGEST, _LARGEST):
+                    beside = np.array(rows, dtype=float)
+                    beside[:, j] = np.nextafter(beside[:, j], end)
+                    inside = np.ones(len(rows), bool)
+                    if way == self.model.forward:
+                        inside = self.in_support(beside)
+                    elif type(self.model.base) is Uniform:
+                        beside = np.clip(beside, 0.0, 1.0)
+                    some = Points(beside[inside], points.domain[inside])
+                    now = attempt(way, some)[1]
+                    off = np.abs(now - before[inside])
+                    most[inside] = np.maximum(most[inside], off)
+                total += most
+        return moved.max(axis=0)
+
     def _both_ways(
         self, below: Map, above: Map, Y: NDArray, context: NDArray | None
     ) -> tuple[NDArray, NDArray]:
