@@ -114,7 +114,7 @@ class Classifier(BayesRule, Data):
     """
 
     _infinite = ("threshold",)
-    _given = ("classes",)
+    _any_dtype = ("classes",)
 
     densities: tuple[Density, ...]
     classes: NDArray

@@ -239,7 +239,7 @@ class Column(Data):
         Whether the dtype says that its categories are in an order.
     """
 
-    _given = ("values",)
+    _any_dtype = ("values",)
 
     name: Any
     kind: int

@@ -68,7 +68,7 @@ class Density(Data):
     (100,)
     """
 
-    _given = ("labels",)
+    _any_dtype = ("labels",)
 
     map: Map
     base: Any

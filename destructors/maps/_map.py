@@ -30,11 +30,11 @@ class Data:
     """
 
     # Fields whose numbers are positive, those where they may be infinite, and those of
-    # any dtype, since a user gave them: what is read from a file is checked
+    # any dtype, such as what a user gave: what is read from a file is checked
     # (`maps._valid`).
     _positive: ClassVar[tuple[str, ...]] = ()
     _infinite: ClassVar[tuple[str, ...]] = ()
-    _given: ClassVar[tuple[str, ...]] = ()
+    _any_dtype: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -16,7 +16,7 @@ from destructors.maps._map import Data
 
 # What this library learns. Of numbers of other types every kernel would be compiled
 # anew, for seconds each; records are those of trees.
-_LEARNED = {"float64", "int64", "int32", "uint64", "bool"}
+_LEARNED = {"float64", "int64", "int32", "uint64"}
 
 
 def validate(data: Data) -> None:
@@ -34,7 +34,7 @@ def validate(data: Data) -> None:
     for name, value in data.field_values():
         if not _is_a(value, hints[name]):
             raise ValueError(f"The file's {own} has no valid {name}.")
-        if name not in cls._given and is_ours and not _is_learned(value):
+        if name not in cls._any_dtype and is_ours and not _is_learned(value):
             raise ValueError(f"The file's {own} has a {name} of another dtype.")
         least = 0.0 if name in cls._positive else -np.inf
         if not all(_holds(x, least, name in cls._infinite) for x in _numbers(value)):

@@ -61,7 +61,7 @@ def test_no_module_is_imported_by_the_name_in_a_file(tmp_path):
     assert os.listdir(tmp_path) == ["frame.npz"]
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "longdouble", "uint8"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "longdouble", "uint8", "bool"])
 def test_numbers_of_another_type_are_refused_before_kernels_are_compiled_for_them(
     dtype, tmp_path
 ):
