@@ -63,8 +63,8 @@ def _check_integral_in_line(case: Case, is_cube: bool) -> None:
     nodes, shares = np.polynomial.legendre.leggauss(3)
     cells = np.column_stack([at[:-1], at[1:]])
     settled, left, n_asked = 0.0, 0.0, 0
-    # What a model that standardizes knows of a row is how far it is from the centre, the
-    # last place of which is a step of its density.
+    # What a model that standardizes knows of a row is how far it is from the centre.
+    # The last place of that is a step of its density.
     step = np.spacing(abs(case.centre[0]))
     # Latents of models without a scale may be far less than the last digits of theirs.
     least = 0.0
