@@ -24,6 +24,9 @@ _FROM_PARENT = 30.0
 _LIGHTEST = 1e-9
 # A bin is wider than so many units in the last place of its edges.
 _LEAST_ULPS = 1024.0
+# A value as near to an edge, as a share of a bin or in units of the last place, lies on
+# it: rounding may carry it across.
+_ON_EDGE, _ON_EDGE_ULPS = 1e-10, 16.0
 
 
 class PixelTreeDestructor(Destructor):
@@ -182,7 +185,7 @@ class PixelTreeDestructor(Destructor):
                 f"Columns from {low:.3g} to {high:.3g} cannot be parted into "
                 f"n_bins={self.n_bins}: standardize the columns before."
             )
-        return edges
+        return edges if self.bounds is not None else _move_aside(edges, rows.values)
 
     def _grow(
         self, rows: Rows, bins: NDArray, neighbors: NDArray, places: NDArray
@@ -224,6 +227,22 @@ class PixelTreeDestructor(Destructor):
         own = place_step[np.where(is_place, feature - neighbors.shape[1], 0)]
         limits = np.where(is_place, (threshold + 1) * own - 1, ends[threshold])
         return feature, limits, left
+
+
+def _move_aside(edges: NDArray, values: NDArray) -> NDArray:
+    """Move edges on which a value lies to the middle between it and the next one above,
+    by half a bin at most.
+    """
+    width = edges[1] - edges[0]
+    near = max(_ON_EDGE * width, _ON_EDGE_ULPS * np.spacing(np.abs(edges).max()))
+    nearest = np.rint((values - edges[0]) / width).astype(np.int64)
+    moved = np.unique(nearest[np.abs(values - edges[nearest]) <= near])
+    if not len(moved):
+        return edges
+    edges, unique = edges.copy(), np.append(np.unique(values), np.inf)
+    above = unique[np.searchsorted(unique[:-1], edges[moved] + near, side="right")]
+    edges[moved] += 0.5 * np.minimum(above - edges[moved], width)
+    return edges
 
 
 def find_neighbors(

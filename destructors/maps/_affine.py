@@ -1,5 +1,6 @@
 """Shifts, scales and matrices."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,9 +11,6 @@ from destructors.maps._blocks import multiply
 from destructors.maps._map import Map, Mapped
 
 _LARGEST = np.finfo(float).max
-# Of columns with a scale or a location beyond this, latents of a reasonable size, or
-# differences, may be out of range.
-_LARGE = 1e290
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,27 +83,26 @@ class Affine(Map):
         # A rotation alone neither shifts nor scales: two passes over the rows less.
         return not self.location.any() and bool((self.scale == 1.0).all())
 
-    @cached_property
-    def _may_overflow(self) -> bool:
-        return max(np.abs(self.location).max(), self.scale.max()) > _LARGE
-
     def _standardise(self, X: NDArray) -> NDArray:
-        if not self._may_overflow:
+        # The processor says, at no cost, whether a number of the block is out of range.
+        with suppress(FloatingPointError), np.errstate(over="raise"):
             return (X - self.location) / self.scale
         # Differences of large columns are taken of their halves.
         half = np.where(self.scale > 1.0, 0.5, 1.0)
         Z = X * half
-        Z -= self.location * half
         with np.errstate(over="ignore"):
+            Z -= self.location * half
             Z /= self.scale * half
         return np.clip(Z, -_LARGEST, _LARGEST, out=Z)
 
     def _undo_standardise(self, Z: NDArray) -> NDArray:
-        if not self._may_overflow:
+        with suppress(FloatingPointError), np.errstate(over="raise"):
             return Z * self.scale + self.location
         # What float64 does not reach is at its end.
+        half = np.where(self.scale > 1.0, 0.5, 1.0)
         with np.errstate(over="ignore"):
-            X = Z * self.scale + self.location
+            X = Z * (self.scale * half) + self.location * half
+            X /= half
         return np.clip(X, -_LARGEST, _LARGEST, out=X)
 
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:

@@ -114,6 +114,7 @@ class Classifier(BayesRule, Data):
     """
 
     _infinite = ("threshold",)
+    _any_dtype = ("classes",)
 
     densities: tuple[Density, ...]
     classes: NDArray

@@ -239,6 +239,8 @@ class Column(Data):
         Whether the dtype says that its categories are in an order.
     """
 
+    _any_dtype = ("values",)
+
     name: Any
     kind: int
     dtype: str

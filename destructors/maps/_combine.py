@@ -13,6 +13,8 @@ from destructors.maps._checks import are_positions
 from destructors.maps._map import BothWays, Map, Mapped, Surjection
 
 _LARGEST = np.finfo(float).max
+# A way back to less than this share is a long one: a sum would lose three digits.
+_FAR = 2.0**-10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -191,6 +193,13 @@ class Along(BothWays):
     directions: NDArray
     map: Map
 
+    @cached_property
+    def _across(self) -> NDArray:
+        """Orthonormal columns across the directions."""
+        n_directions = self.directions.shape[1]
+        full, _ = np.linalg.qr(self.directions, mode="complete")
+        return np.ascontiguousarray(full[:, n_directions:])
+
     def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
         projected = multiply(X, self.directions)
         moved, log_det = getattr(self.map, way)(projected, context)
@@ -198,14 +207,15 @@ class Along(BothWays):
         with np.errstate(over="ignore"):
             steps = np.clip(moved - projected, -_LARGEST, _LARGEST)
             Z = X + multiply(steps, self.directions.T)
-        Z = np.clip(Z, -_LARGEST, _LARGEST, out=Z)
-        d, n_directions = self.directions.shape
-        if n_directions == d:
-            # Nothing lies across: a long way back to small numbers is not added up,
-            # which would round them as the large ones.
-            far = np.abs(moved).max(axis=1) < 0.5 * np.abs(projected).max(axis=1)
+        # A long way back to small numbers is no sum, which would round them as the
+        # large ones: what lies across is taken by itself.
+        far = np.abs(moved).max(axis=1) < _FAR * np.abs(projected).max(axis=1)
+        if far.any():
             Z[far] = multiply(moved[far], self.directions.T)
-        return Z, log_det
+            if self._across.shape[1]:
+                with np.errstate(over="ignore"):
+                    Z[far] += multiply(multiply(X[far], self._across), self._across.T)
+        return np.clip(Z, -_LARGEST, _LARGEST, out=Z), log_det
 
 
 def _pass_known(way: Way, column: NDArray, context: NDArray | None) -> Mapped:

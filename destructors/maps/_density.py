@@ -68,6 +68,8 @@ class Density(Data):
     (100,)
     """
 
+    _any_dtype = ("labels",)
+
     map: Map
     base: Any
     n_features: int

@@ -29,10 +29,12 @@ class Data:
     bare name, elsewhere the name of its module too.
     """
 
-    # Fields whose numbers are positive, and those where they may be infinite: what is
-    # read from a file is checked (`maps._valid`).
+    # Fields whose numbers are positive, those where they may be infinite, and those of
+    # any dtype, such as what a user gave: what is read from a file is checked
+    # (`maps._valid`).
     _positive: ClassVar[tuple[str, ...]] = ()
     _infinite: ClassVar[tuple[str, ...]] = ()
+    _any_dtype: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

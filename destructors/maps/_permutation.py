@@ -44,6 +44,8 @@ class Permutation(Map):
         If the arrays do not fit together.
     """
 
+    _any_dtype = ("before", "after")
+
     sizes: NDArray
     features: NDArray
     children: NDArray
@@ -69,6 +71,7 @@ class Permutation(Map):
         below, leaves = self.children[inner], self.children[self.features < 0]
         return bool(
             n > 0
+            and self.before.dtype == self.after.dtype == bool
             and (sizes > 0).all()
             and (self.features < len(sizes)).all()
             and ((inner[:, None] < below) & (below < n)).all()

@@ -14,6 +14,10 @@ import numpy as np
 
 from destructors.maps._map import Data
 
+# What this library learns. Of numbers of other types every kernel would be compiled
+# anew, for seconds each; records are those of trees.
+_LEARNED = {"float64", "int64", "int32", "uint64"}
+
 
 def validate(data: Data) -> None:
     """Raise ValueError if a field cannot be what it is declared to be.
@@ -24,11 +28,14 @@ def validate(data: Data) -> None:
         Made of what a file holds; its parts are valid already.
     """
     cls: type[Data] = type(data)
-    own = cls.__name__
+    # Classes of one's own may hold numbers of any type.
+    own, is_ours = cls.__name__, ":" not in cls.type_name()
     hints = _hints(cls)  # type: ignore[arg-type]
     for name, value in data.field_values():
         if not _is_a(value, hints[name]):
             raise ValueError(f"The file's {own} has no valid {name}.")
+        if name not in cls._any_dtype and is_ours and not _is_learned(value):
+            raise ValueError(f"The file's {own} has a {name} of another dtype.")
         least = 0.0 if name in cls._positive else -np.inf
         if not all(_holds(x, least, name in cls._infinite) for x in _numbers(value)):
             what = "finite" if least < 0.0 else "positive and finite"
@@ -60,6 +67,15 @@ def _is_a(value: Any, hint: Any) -> bool:
     if hint is float:
         return isinstance(value, int | float)
     return isinstance(value, origin or hint)
+
+
+def _is_learned(value: Any) -> bool:
+    """Return whether all arrays in a field are of types that this library learns."""
+    if isinstance(value, tuple):
+        return all(map(_is_learned, value))
+    if not isinstance(value, np.ndarray):
+        return True
+    return value.dtype.name in _LEARNED or value.dtype.names is not None
 
 
 def _numbers(value: Any) -> list[Any]:

@@ -15,6 +15,10 @@ from destructors.rows import Fold
 # A map rises by at least this much between knots, so that it can be inverted across a
 # gap however empty.
 _SMALLEST_RISE = 1e-6
+# A latent is rounded in its sixteenth digit. So that no log-slope moves by more than
+# about the eighth where rows come back, it changes by this much at most for each unit
+# of the latent.
+_STEEPEST = 1e7
 
 
 class SplineGaussianizer(_column.FeaturewiseDestructor):
@@ -126,8 +130,39 @@ class SplineGaussianizer(_column.FeaturewiseDestructor):
         knots, values, slopes = _column.finish_spline(
             knots, values, slopes, center, scale
         )
+        knots, slopes = _bend(knots, slopes, scale)
         values = values[0] + _integrate(np.diff(knots) / scale, slopes)
         return knots, values, slopes / scale
+
+
+def _bend(knots: NDArray, slopes: NDArray, scale: float) -> tuple[NDArray, NDArray]:
+    """Add knots where a slope falls to next to nothing: beside the low end ``g`` of a
+    straight line its logarithm changes by ``(slope of the line) / g²`` for each unit of
+    the latent, without bound.
+
+    There the reciprocal of the slope rises at most linearly, by `_STEEPEST`, until it
+    meets the line, at knots between which the slope is parted by four. What the map
+    rises by is the same up to about the reciprocal of that.
+    """
+    widths, rises = np.diff(knots) / scale, slopes[1:] > slopes[:-1]
+    low, high = np.sort([slopes[:-1], slopes[1:]], axis=0)
+    # From here on the straight line is no steeper.
+    with np.errstate(divide="ignore"):
+        log_meets = 0.5 * (np.log(high) - np.log(4.0 * _STEEPEST * widths))
+    n_added = np.ceil(np.maximum(log_meets - np.log(low), 0.0) / np.log(4.0))
+    n_added = n_added.astype(np.intp)
+    k = np.repeat(np.arange(len(widths)), n_added)
+    if not len(k):
+        return knots, slopes
+    step = 1 + np.arange(len(k)) - np.repeat(np.cumsum(n_added) - n_added, n_added)
+    # Half of the interval is there for it.
+    reach = np.minimum(1.0 / (_STEEPEST * low), 0.5 * widths)[k]
+    aside = scale * reach * (1.0 - 0.25**step)
+    added = np.where(rises[k], knots[k] + aside, knots[k + 1] - aside)
+    order = np.argsort(np.r_[knots, added], kind="stable")
+    knots, slopes = np.r_[knots, added][order], np.r_[slopes, low[k] * 4.0**step][order]
+    kept = np.concatenate([[True], np.diff(knots) > 0])
+    return knots[kept], slopes[kept]
 
 
 def _integrate(widths: NDArray, slopes: NDArray) -> NDArray:

@@ -314,7 +314,7 @@ def test_a_row_far_out_does_not_hide_a_relation():
     X[0] = [1e7, -1e9, 1e12]
     model = RegressionDestructor(random_state=0).fit(X)
     assert (model.r2_[1:] > clean.r2_[1:] - 0.1).all()
-    assert model.score(new) > clean.score(new) - 0.2
+    assert model.score(new) > clean.score(new) - 0.1
     back = model.inverse_transform(model.transform(X))
     np.testing.assert_allclose(back, X, rtol=1e-6, atol=1e-6 * np.abs(X).max())
 

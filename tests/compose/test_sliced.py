@@ -5,7 +5,7 @@ import pytest
 
 from destructors.compose import SlicedGaussianizer
 from destructors.linear import Whitening
-from destructors.maps import QuadraticSpline
+from destructors.maps import Affine, Along, QuadraticSpline
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +76,12 @@ def test_rows_far_along_the_only_direction_keep_their_digits():
     far = 1e5 * x.std() * np.array([[-1.0], [1.0]])
     back = layer.inverse_transform(layer.transform(far))
     np.testing.assert_allclose(back, far, rtol=1e-9)
+
+
+def test_what_lies_across_is_not_rounded_as_a_far_row_is():
+    # The rows are 1e12 long, and next to the direction.
+    w = np.array([[np.cos(1e-3)], [np.sin(1e-3)]])
+    map_ = Along(w, Affine(np.zeros(1), np.array([1e8])))
+    X = np.array([[1e12, 0.3], [-1e12, 5.0]])
+    back, _ = map_.inverse(map_.forward(X)[0])
+    np.testing.assert_allclose(back[:, 1], X[:, 1], rtol=0.0, atol=1e-3)

@@ -20,7 +20,16 @@ from destructors.maps._cube import CUTOFF
 from tests.fuzz.models import Model, Points
 from tests.fuzz.tables import Table, may_be_constant
 
-__all__ = ["Case", "NotAsked", "Refused", "Violation", "attempt", "limited"]
+__all__ = [
+    "Case",
+    "NotAsked",
+    "Refused",
+    "Violation",
+    "are_dependent",
+    "attempt",
+    "centre_and_scale",
+    "limited",
+]
 
 _LIBRARY = str(Path(destructors.__file__).parent)
 # Where scikit-learn looks at what a user gives; a message from there is about that.
@@ -155,6 +164,13 @@ def centre_and_scale(X: NDArray) -> tuple[NDArray, NDArray]:
     return centre, np.where(constant, 1.0, scale)
 
 
+def are_dependent(X: NDArray, centre: NDArray, scale: NDArray) -> bool:
+    """Return whether columns are linear in each other, up to a millionth."""
+    X = X / scale - centre / scale
+    sizes = np.linalg.svd(X, compute_uv=False)
+    return bool(sizes[-1] <= 1e-6 * sizes[0]) or len(X) <= X.shape[1]
+
+
 class Case:
     """A model fitted to a table, with rows to evaluate it at.
 
@@ -204,9 +220,7 @@ class Case:
     @cached_property
     def is_dependent(self) -> bool:
         """Whether columns are linear in each other, up to a millionth."""
-        X = self.train.X / self.scale - self.centre / self.scale
-        sizes = np.linalg.svd(X, compute_uv=False)
-        return bool(sizes[-1] <= 1e-6 * sizes[0]) or len(X) <= X.shape[1]
+        return are_dependent(self.train.X, self.centre, self.scale)
 
     @cached_property
     def may_be_constant(self) -> bool:
@@ -335,6 +349,34 @@ class Case:
                     moved_X = np.maximum(moved_X, np.abs(X_now / 2 - X / 2) * 2)
                 moved_log_det = np.maximum(moved_log_det, np.abs(now - log_det))
         return moved_X, moved_log_det
+
+    def last_place_of_log_dets(self, kind: str) -> NDArray:
+        """Return how far log-determinants move where one entry of a row, or of its
+        latent, moves by its last place: summed over the entries, the worse of both.
+        """
+        points, (Z, log_det, _, log_det_back, _) = self.kinds[kind], self.images[kind]
+        ways = (
+            (self.model.forward, points.X, log_det),
+            (self.model.inverse, Z, log_det_back),
+        )
+        moved = np.zeros((len(ways), len(Z)))
+        for total, (way, rows, before) in zip(moved, ways, strict=True):
+            for j in range(rows.shape[1]):
+                most = np.zeros(len(rows))
+                for end in (-_LARGEST, _LARGEST):
+                    beside = np.array(rows, dtype=float)
+                    beside[:, j] = np.nextafter(beside[:, j], end)
+                    inside = np.ones(len(rows), bool)
+                    if way == self.model.forward:
+                        inside = self.in_support(beside)
+                    elif type(self.model.base) is Uniform:
+                        beside = np.clip(beside, 0.0, 1.0)
+                    some = Points(beside[inside], points.domain[inside])
+                    now = attempt(way, some)[1]
+                    off = np.abs(now - before[inside])
+                    most[inside] = np.maximum(most[inside], off)
+                total += most
+        return moved.max(axis=0)
 
     def _both_ways(
         self, below: Map, above: Map, Y: NDArray, context: NDArray | None

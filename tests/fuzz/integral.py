@@ -63,6 +63,9 @@ def _check_integral_in_line(case: Case, is_cube: bool) -> None:
     nodes, shares = np.polynomial.legendre.leggauss(3)
     cells = np.column_stack([at[:-1], at[1:]])
     settled, left, n_asked = 0.0, 0.0, 0
+    # What a model that standardizes knows of a row is how far it is from the centre.
+    # The last place of that is a step of its density.
+    step = np.spacing(abs(case.centre[0]))
     # Latents of models without a scale may be far less than the last digits of theirs.
     least = 0.0
     if case.name in NO_SCALE:
@@ -75,7 +78,9 @@ def _check_integral_in_line(case: Case, is_cube: bool) -> None:
             raise Violation("the inverse both rises and falls")
         width = np.abs(width)
         with np.errstate(over="ignore"):
-            rounding = np.maximum(np.spacing(np.abs(ends).max(axis=1)), least)
+            rounding = np.maximum(
+                np.spacing(np.abs(ends).max(axis=1)), max(least, step)
+            )
             told = np.isfinite(width) & (width > 1e3 * rounding)
         cells, ends, width = cells[told], ends[told], width[told]
         n_asked += len(cells)

@@ -106,8 +106,10 @@ def _coming_back(case: Case) -> dict[str, Points]:
 def check_log_dets(case: Case) -> None:
     """Log-determinants of both ways agree to 1e-6, relatively above 1 nat.
 
-    Rows that are far, other entries of which lose digits on the way, to 1e-3; and to a
-    hundred times the last place of an entry in standard deviations, where that is more.
+    Rows that are far, other entries of which lose digits on the way, to 1e-3; and to
+    four times what the last place of an entry, of the row or of its latent, moves them
+    by (`Case.last_place_of_log_dets`), which no number between could tell: a latent may
+    keep an offset, beside which a spike on a tie has few places.
     Of rows that may not have all their digits in the latent (`Case.loses_digits`), to
     what the rounding of latents moves them by; or at the row that comes back, where it
     has the same latents up to rounding; not where rounding moves a row by more than a
@@ -121,8 +123,9 @@ def check_log_dets(case: Case) -> None:
         tolerance = 1e-3 if kind == "far rows" else 1e-6
         if case.is_continuous:
             scale = least_scale(case.name, case.scale, case.centre)
-            last_place = np.spacing(np.abs(case.kinds[kind].X)) / (scale + 5e-324)
-            off -= 100.0 * last_place.max(axis=1)
+            if (off > tolerance).any():
+                size = np.maximum(np.abs(log_det), 1.0)
+                off -= 4.0 * case.last_place_of_log_dets(kind) / size
             lost = case.loses_digits(kind)
             if (off > tolerance)[lost].any():
                 moved_X, moved = case.resolution(kind)

@@ -135,7 +135,7 @@ def _array(rng, data):
 def _change(rng, x):
     kind = rng.integers(8)
     if kind == 0 and x.dtype.kind in "fiub":
-        return x.astype(rng.choice(["f4", "i8", "i4", "u1", "?", "U5", "c16", ">f8"]))
+        return x.astype(rng.choice(["f2", "f4", "i8", "i4", "u1", "?", "U5", "c16"]))
     if kind == 1:
         return np.array([Explosive()], dtype=object)
     if kind == 2 and x.ndim:

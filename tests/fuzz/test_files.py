@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import destructors
+from destructors.estimators import DensityClassifier
+from destructors.linear import Whitening
 from tests.fuzz.files import save_models
 from tests.fuzz.mutate import run
 
@@ -57,3 +59,25 @@ def test_no_module_is_imported_by_the_name_in_a_file(tmp_path):
         destructors.load(path)
     assert "this" not in sys.modules
     assert os.listdir(tmp_path) == ["frame.npz"]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "longdouble", "uint8", "bool"])
+def test_numbers_of_another_type_are_refused_before_kernels_are_compiled_for_them(
+    dtype, tmp_path
+):
+    [path] = save_models(tmp_path, ["spline"])
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    name = next(name for name, x in arrays.items() if x.dtype == np.float64)
+    np.savez(path, **{**arrays, name: arrays[name].astype(dtype)})
+    with pytest.raises(ValueError, match="of another dtype"):
+        destructors.load(path)
+
+
+def test_what_a_user_gave_keeps_its_type(tmp_path):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = (X[:, 0] > 0).astype(np.float16)
+    model = DensityClassifier(Whitening()).fit(X, y)
+    destructors.save(model, tmp_path / "model.npz")
+    loaded = destructors.load(tmp_path / "model.npz")
+    assert loaded.predict(X).dtype == np.float16

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from destructors.flows import PatchFlow
-from destructors.image import PixelTreeDestructor
+from destructors.image import PixelMixtureDestructor, PixelTreeDestructor
 from destructors.image._pixel_tree import find_neighbors
 from destructors.linear import Whitening
 from destructors.maps import PixelTree
@@ -107,6 +107,18 @@ def test_what_does_not_fit_is_refused(params, message):
 def test_levels_of_a_few_last_places_are_refused():
     with pytest.raises(ValueError, match="cannot be parted"):
         PixelTreeDestructor(n_bins=32).fit(1e15 + 8.0 * copies(50))
+
+
+@pytest.mark.parametrize("model", [PixelTreeDestructor, PixelMixtureDestructor])
+def test_no_edge_of_a_bin_lies_on_a_value(model):
+    # Of 32 bins from -10 to 10 an edge is 0.
+    rng = np.random.default_rng(0)
+    X = np.r_[[[-10.0, 10.0]], rng.integers(-10, 11, size=(200, 2))]
+    tree = model(n_bins=32, min_samples_leaf=10).fit(X)
+    expected = tree.score_samples(X)
+    for way in (-np.inf, np.inf):
+        beside = tree.score_samples(np.nextafter(X, way))
+        np.testing.assert_allclose(beside, expected, rtol=1e-12)
 
 
 def test_patches_slide_from_layer_to_layer():

@@ -35,3 +35,14 @@ def test_neighbours_do_not_change_a_bit(d):
 
 def test_no_rows():
     assert Affine.rotation(rotation(3)).forward(np.empty((0, 3)))[0].shape == (0, 3)
+
+
+def test_what_an_affine_map_leads_out_of_float64_ends_there_without_a_warning():
+    largest = np.finfo(float).max
+    shift = Affine(np.array([1e-303, 1.5e308]), np.array([1e-303, 1e308]))
+    X = np.array([[1e6, -1e308], [1e-303, 1.5e308]])
+    Z, log_det = shift.forward(X)
+    np.testing.assert_allclose(Z, [[largest, -2.5], [0.0, 0.0]])
+    assert np.isfinite(log_det).all()
+    # The product alone is out of range; the sum is not.
+    np.testing.assert_allclose(shift.inverse(np.array([[0.0, -2.5]]))[0][0, 1], -1e308)

@@ -39,6 +39,18 @@ def test_rows_in_the_void_before_an_outlier_come_back(model, outliers):
     np.testing.assert_allclose(there_and_back(model, x), x, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("seed", [4, 7])
+def test_the_last_digit_of_a_latent_decides_no_digits_of_the_density(seed):
+    # The slope falls by seven decades from one value to the next.
+    rng = np.random.default_rng(seed)
+    x = rng.choice([-1.0, 1.0], 60) * 10.0 ** rng.uniform(-300, 300, 60)
+    model = SplineGaussianizer().fit(x[:, None])
+    Z, log_det = model.transform_and_log_det(x[:, None])
+    for way in (-np.inf, np.inf):
+        _, back = model.inverse_and_log_det(np.nextafter(Z, way))
+        np.testing.assert_allclose(back, -log_det, atol=1e-7)
+
+
 @pytest.mark.parametrize("model", MODELS, ids=name)
 @pytest.mark.parametrize("unit", [1e-300, 1e-12, 1e12, 1e300])
 def test_scores_follow_the_unit(model, unit):
