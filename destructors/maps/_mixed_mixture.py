@@ -95,6 +95,17 @@ class MixedMixture(Distribution):
         found = [each for each in self.emissions if isinstance(each, Gaussians)]
         return found[0] if found else None
 
+    def without_numbers(self) -> "MixedMixture":
+        """Return the mixture of the other columns, in their order."""
+        parts = [
+            (emission, group)
+            for emission, group in zip(self.emissions, self.groups, strict=True)
+            if not isinstance(emission, Gaussians)
+        ]
+        left = np.sort(np.concatenate([group for _, group in parts]))
+        groups = tuple(np.searchsorted(left, group) for _, group in parts)
+        return MixedMixture(self.weights, tuple(e for e, _ in parts), groups)
+
     def __repr__(self) -> str:
         return (
             f"MixedMixture(n_classes={len(self.weights)}, n_features={self.n_features})"
@@ -253,3 +264,75 @@ def _normalise(logs: NDArray) -> NDArray:
     """Return probabilities of classes from their logarithms, up to a constant."""
     shares = np.exp(logs - logs.max(axis=1, keepdims=True))
     return shares / shares.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CodesFirst(Distribution):
+    r"""Codes by a distribution of their own, then integers as in a mixture given them.
+
+    .. math:: p(c, n) = p(c) \, p_{mix}(n | c)
+
+    Parameters
+    ----------
+    codes : Distribution
+        That of the columns of codes, in their order.
+    mixture : MixedMixture
+        Of integers and codes.
+
+    Raises
+    ------
+    ValueError
+        If the two have not the same codes.
+    """
+
+    codes: Distribution
+    mixture: MixedMixture
+
+    def __post_init__(self) -> None:
+        sizes = self.mixture.n_categories
+        if not np.array_equal(self.codes.n_categories, sizes[sizes > 0]):
+            raise ValueError("codes and mixture must have the same codes.")
+
+    @property
+    def n_features(self) -> int:  # type: ignore[override]
+        """Number of columns."""
+        return self.mixture.n_features
+
+    @property
+    def n_categories(self) -> NDArray:
+        """Number of codes of each column; 0 for integers."""
+        return self.mixture.n_categories
+
+    def logpdf(self, Z: NDArray) -> NDArray:
+        """Return the log probability of each row, in nats.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        log_probability : ndarray of shape (n_samples,)
+        """
+        is_code = self.n_categories > 0
+        given = np.where(is_code, Z, np.nan)
+        own = self.codes.logpdf(np.asarray(Z)[:, is_code].astype(np.int64))
+        return own + self.mixture.logpdf(Z) - self.mixture.logpdf(given)
+
+    def sample(self, n_samples: int, rng: np.random.RandomState) -> NDArray:
+        """Return rows drawn from it."""
+        return self.sample_without(n_samples, rng, np.full(self.n_features, -1))
+
+    def sample_without(
+        self, n_samples: int, rng: np.random.RandomState, codes: NDArray
+    ) -> NDArray:
+        """Return rows without some codes; see `Distribution.sample_without`."""
+        is_code = self.n_categories > 0
+        Z = np.full((n_samples, self.n_features), np.nan)
+        own = codes[is_code]
+        if (own >= 0).any():
+            Z[:, is_code] = self.codes.sample_without(n_samples, rng, own)
+        else:
+            Z[:, is_code] = self.codes.sample(n_samples, rng)
+        return self.mixture.fill(Z, rng)
