@@ -1,16 +1,23 @@
 """Integers and codes of rows of both kinds: what their density is."""
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
-from destructors.base_distributions import JointDistribution, StandardNormal
+from destructors.base_distributions import JointDistribution, Mixture, StandardNormal
 from destructors.discrete._hidden_tree import HiddenTrees
+from destructors.maps import IntegerTable
 from destructors.maps._distributions import Distribution
+from destructors.maps._gaussians import Gaussians
 from destructors.maps._mixed_mixture import CodesFirst, MixedMixture
 from destructors.rows import Fold, Rows
+
+# Hidden trees with a share of less are left out, and those whose share gains less on
+# all held-out rows together, in nats: one parameter costs as much.
+_LEAST_SHARE, _LEAST_GAIN, _N_STEPS = 0.01, 2.0, 50
 
 
 class Discrete(NamedTuple):
@@ -41,13 +48,16 @@ class Discrete(NamedTuple):
 
 def of_mixture(mixture: MixedMixture, kinds: NDArray) -> Discrete:
     """Return the marginal of a mixture."""
-    return Discrete(mixture.without_numbers(), np.flatnonzero(kinds != 0))
+    return Discrete(mixture.without(Gaussians), np.flatnonzero(kinds != 0))
 
 
 def choose_codes(
     fold: Fold, mixtures: tuple[MixedMixture, MixedMixture], seed: int, go_on: bool
 ) -> Discrete:
-    """Return the marginal of a mixture, or hidden trees where held-out rows gain.
+    """Return the marginal of a mixture, with hidden trees where held-out rows gain.
+
+    The two err at different rows: codes follow one or the other, by shares that are
+    best for the held-out rows.
 
     Parameters
     ----------
@@ -71,21 +81,49 @@ def choose_codes(
     if len(columns) < 2:
         return last
     train, test = (_codes(part, columns) for part in (fold.train, held_out))
-    alone = np.full((len(test), len(known.columns)), np.nan)
-    alone[:, np.searchsorted(known.columns, columns)] = test.values
-    rival = known.distribution.logpdf(alone)
-    trees = HiddenTrees(Fold(train, test), "auto", seed, rival)
-    if not trees.is_better():
+    own = mixtures[0].without(Gaussians, IntegerTable)
+    logs = own.logpdf(test.values)
+    trees = HiddenTrees(Fold(train, test), "auto", seed, logs)
+    share = _find_share(logs, trees.logs, test.weights)
+    if share < _LEAST_SHARE:
         return last
 
-    def with_integers(mixture: Any) -> Distribution:
-        codes = trees.to_distribution()
-        return CodesFirst(codes, mixture) if (kinds < 0).any() else codes
+    def pool(mixture: MixedMixture) -> Distribution:
+        codes = mixture.without(Gaussians, IntegerTable), trees.to_distribution()
+        both = Mixture([1.0 - share, share], codes)
+        if not (kinds < 0).any():
+            return both
+        return CodesFirst(both, mixture.without(Gaussians))
 
-    score = all_held_out.score(with_integers(known.distribution))
+    score = all_held_out.score(pool(mixtures[0]))
     if go_on:
         trees.go_on(_join(train, test))
-    return Discrete(with_integers(last.distribution), last.columns, score)
+    return Discrete(pool(mixtures[1]), last.columns, score)
+
+
+def _find_share(first: NDArray, second: NDArray, weight: NDArray) -> float:
+    """Return the share of the second of two densities that is best for some rows.
+
+    Parameters
+    ----------
+    first, second : ndarray of shape (n_samples,)
+        Log densities of the rows under each.
+    weight : ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    share : float
+        0.0 where the gain is none that a share by chance would not have.
+    """
+    share, weight_of = 0.5, weight / weight.sum()
+    for _ in range(_N_STEPS):
+        # A step of EM; the likelihood has one maximum.
+        share = float(
+            weight_of @ expit(second - first + np.log(share) - np.log1p(-share))
+        )
+        share = min(max(share, 1e-6), 1.0 - _LEAST_SHARE)
+    pooled = np.logaddexp(first + np.log1p(-share), second + np.log(share))
+    return share if weight @ (pooled - first) > _LEAST_GAIN else 0.0
 
 
 def _join(train: Rows, test: Rows) -> Rows:

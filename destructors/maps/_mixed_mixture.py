@@ -95,16 +95,24 @@ class MixedMixture(Distribution):
         found = [each for each in self.emissions if isinstance(each, Gaussians)]
         return found[0] if found else None
 
-    def without_numbers(self) -> "MixedMixture":
-        """Return the mixture of the other columns, in their order."""
-        parts = [
-            (emission, group)
-            for emission, group in zip(self.emissions, self.groups, strict=True)
-            if not isinstance(emission, Gaussians)
-        ]
+    def without(self, *kinds: type[Emission]) -> "MixedMixture":
+        """Return the marginal of the columns of other kinds, in their order.
+
+        Parameters
+        ----------
+        *kinds : type
+            Kinds of emissions that are summed out.
+        """
+        both = zip(self.emissions, self.groups, strict=True)
+        parts = [(e, group) for e, group in both if not isinstance(e, kinds)]
         left = np.sort(np.concatenate([group for _, group in parts]))
         groups = tuple(np.searchsorted(left, group) for _, group in parts)
         return MixedMixture(self.weights, tuple(e for e, _ in parts), groups)
+
+    def log_without(self, codes: NDArray) -> float:
+        """Return the log probability that no column has its code; see `Mixture`."""
+        nothing = np.full((1, self.n_features), np.nan)
+        return float(logsumexp(self.log_joint(nothing, codes)))
 
     def __repr__(self) -> str:
         return (
