@@ -12,7 +12,9 @@ from destructors.base import Destructor, HoldoutDestructor
 from destructors.flows._mixed_start import fit_start
 from destructors.greedy import Progress, Scores, StackTask
 from destructors.maps import Chain, GivenColumns, Identity, Map, MixedRosenblatt
-from destructors.mixture._mixed_fit import MixedSettings
+from destructors.maps._mixed_mixture import MixedMixture
+from destructors.mixture._mixed_em import Table
+from destructors.mixture._mixed_fit import MixedSettings, unique
 from destructors.rows import Fold, Rows
 from destructors.tree._conditional import ConditionalBoostedTrees
 
@@ -49,11 +51,18 @@ class MixtureGivenCodes(HoldoutDestructor):
         how = MixedSettings(self.n_components)
         progress = Progress(self, noun="number")
         start = fit_start(fold, self.marginal, how, random_state, progress)
-        self.mixture_ = start.em.mixture
+        self.mixture_, self._start = start.em.mixture, (start.map, start.em.strength)
         self.n_components_ = len(self.mixture_.weights) - 1
         if self.mixture_.gaussians is None:
             return Identity()
         return Chain((start.map, MixedRosenblatt(self.mixture_, _TILT)))
+
+    def go_on(self, rows: Rows) -> MixedMixture:
+        """Return the mixture after further steps of EM on other rows."""
+        map_, strength = self._start
+        table = Table(unique(rows.unseen()).through(map_))
+        how = MixedSettings(self.n_components)
+        return how.start(table, strength).fit_from(self.mixture_).mixture
 
     def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
         return {"n_components": int(np.median([each.n_components_ for each in fitted]))}

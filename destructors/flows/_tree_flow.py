@@ -28,7 +28,6 @@ from destructors.greedy import (
     Stopping,
     TryAll,
 )
-from destructors.maps import Map
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.rows import Fold, Rows
 from destructors.table import Categorical
@@ -222,37 +221,31 @@ class TreeFlow(StartedDestructor):
         how = Categorical(None, "smooth", "category")
         return dict.fromkeys(find_categorical(self, X, self.categorical_features), how)
 
-    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
-        kinds = fold.train.kinds
-        # Integers among numbers alone are numbers.
-        is_mixed = kinds is not None and bool((kinds > 0).any())
-        self._kinds = kinds if is_mixed else None
-        try:
-            map_ = super()._fit(fold, random_state)
-            if is_mixed:
-                self._choose_codes(fold)
-        finally:
-            for name in ("_kinds", "_folds", "_parts"):
-                self.__dict__.pop(name, None)
-        return map_
-
-    def _choose_codes(self, fold: Fold) -> None:
+    def _complete(self, fold: Fold) -> None:
         """Set the density of integers and codes, and add it to the scores."""
-        part, mixture, seed = self._parts
-        mixtures, is_own = (mixture, self.layers_[0].mixture_), fold.validation is None
+        if self._kinds is None:
+            return
+        (part, seed), first = self._codes, self.layers_[0]
+        mixtures = self._first_mixture, first.mixture_
+        is_own = fold.validation is None
+        if is_own and mixtures[0] is mixtures[1]:
+            # It knows the rows of the fold alone.
+            mixtures = mixtures[0], first.go_on(fold.train)
         found = choose_codes(part, mixtures, seed, is_own)
         train = fold.train.columns(found.columns).score(found.distribution)
         self.train_score_ = self.train_score_ + train
         # With folds, that of the first.
         self.validation_score_ = self.validation_score_ + found.held_out
         self.base_distribution_ = found.join(fold.train.n_features)
+        for name in ("_kinds", "_codes", "_first_mixture"):
+            delattr(self, name)
 
     def _attributes(
         self, engine: Greedy, seed: int, layers: list[Any]
     ) -> dict[str, Any]:
         if self._kinds is not None:
             start: Any = engine.steps[0].layer
-            self._parts = self._folds[0], start.mixture_, seed
+            self._first_mixture = start.mixture_
             # A copy of the flow as it is now takes it from here.
             base = of_mixture(layers[0].mixture_, self._kinds)
             self.base_distribution_ = base.join(len(self._kinds))
@@ -266,7 +259,7 @@ class TreeFlow(StartedDestructor):
         return MixedTask(candidates, seed)
 
     def _named_candidates(self) -> list[tuple[str, Destructor]]:
-        growth = {
+        growth: dict[str, Any] = {
             "learning_rate": self.learning_rate,
             "scale_decay": self.scale_decay,
             "max_iter": self.max_trees,
@@ -317,10 +310,13 @@ class TreeFlow(StartedDestructor):
                         "early_stopping=False leaves no held-out rows to choose "
                         f"{name} by ({given!r}): give one, or X_val."
                     )
+        kinds = fold.train.kinds
+        # Integers among numbers alone are numbers.
+        self._kinds = kinds if kinds is not None and (kinds > 0).any() else None
         folds, all_rows = super()._make_folds(fold, seed)
         if self._kinds is not None:
             # For the density of codes at last.
-            self._folds = folds
+            self._codes = folds[0], seed
         return folds, all_rows
 
     def _sizes(self, layers: list[Any]) -> dict[str, Any]:

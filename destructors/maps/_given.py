@@ -40,7 +40,7 @@ class MixedRosenblatt(BothWays):
     >>> from destructors.base_distributions import MixedMixture
     >>> from destructors.maps import CodeForest, Gaussians, MixedRosenblatt
     >>> numbers = Gaussians(np.array([[0.0], [5.0]]), np.ones((2, 1, 1)))
-    >>> codes = CodeForest(np.array([-1]), (np.array([[1.0, 0.0], [0.0, 1.0]]),))
+    >>> codes = CodeForest(np.array([-1]), (np.array([[0.99, 0.01], [0.01, 0.99]]),))
     >>> mixture = MixedMixture(
     ...     np.array([0.5, 0.5]), (numbers, codes), (np.array([0]), np.array([1]))
     ... )
@@ -105,6 +105,22 @@ class GivenColumns(BothWays):
         Positions of the columns that are moved.
     map : Map
         A map of what is seen and these, in this order, that leaves what is seen.
+
+    Examples
+    --------
+    The number of a row is shifted by 5 times its code. What is seen is left:
+
+    >>> import numpy as np
+    >>> from destructors.maps import Autoregressive, GivenColumns
+    >>> from destructors.maps._autoregressive import Linear
+    >>> shift = Autoregressive(
+    ...     np.arange(2), (None, Linear(np.array([5.0]), 0.0)), (None, None), np.ones(2)
+    ... )
+    >>> codes = np.array([0.0, 1.0])
+    >>> given = GivenColumns(np.array([0]), (codes,), (codes,), np.array([1]), shift)
+    >>> given.forward(np.array([[0.0, 1.0], [1.0, 6.0]]))[0]
+    array([[0., 1.],
+           [1., 1.]])
     """
 
     sources: NDArray

@@ -291,6 +291,21 @@ class CodesFirst(Distribution):
     ------
     ValueError
         If the two have not the same codes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from destructors.base_distributions import (
+    ...     CodesFirst, IndependentCategorical, MixedMixture
+    ... )
+    >>> from destructors.maps import CodeForest, IntegerTable
+    >>> codes = CodeForest(np.array([-1]), (np.array([[0.9, 0.1], [0.2, 0.8]]),))
+    >>> one, half = np.ones(2), np.full((2, 1), 0.5)
+    >>> table = IntegerTable(np.array([7.0]), half, half[:, 0], 3 * one, one)
+    >>> mixture = MixedMixture(0.5 * one, (codes, table), ([0], [1]))
+    >>> base = CodesFirst(IndependentCategorical([[0.5, 0.5]]), mixture)
+    >>> np.exp(base.logpdf(np.array([[0.0, 7.0], [1.0, 7.0]]))).round(3)
+    array([0.255, 0.255])
     """
 
     codes: Distribution
