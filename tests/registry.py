@@ -362,7 +362,6 @@ REGISTRY: dict[str, Entry] = {
             cv=None,
         ),
         {"X": mixed_rows()},
-        SEEN_ROUNDED,
     ),
     "auto": Entry(AutoDestructor(max_iter=2, cv=None), TINY_LOSS),
     "discrete-tree-flow": Entry(DiscreteTreeFlow(), {}, NOTHING_GAINED),

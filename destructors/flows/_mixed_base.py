@@ -90,7 +90,7 @@ def choose_codes(
 
     def pool(mixture: MixedMixture) -> Distribution:
         codes = mixture.without(Gaussians, IntegerTable), trees.to_distribution()
-        both = Mixture([1.0 - share, share], codes)
+        both = Mixture(np.array([1.0 - share, share]), codes)
         if not (kinds < 0).any():
             return both
         return CodesFirst(both, mixture.without(Gaussians))

@@ -85,7 +85,7 @@ def fit_start(
     else:
         splits = [(rows, fold.validation)]
     has_numbers = rows.kinds is None or bool((rows.kinds == 0).any())
-    rough, found = how._replace(n_components=_N_COMPARED), []
+    rough, found = how._replace(n_components=min(_N_COMPARED, len(rows))), []
     for kind in kinds if has_numbers else kinds[:1]:
         maps = [fit_marginals(train, kind, is_own) for train, _ in splits]
         moved = [
@@ -94,11 +94,11 @@ def fit_start(
         ]
         score = 0.0
         if has_numbers and len(kinds) > 1:
-            search = MixedSearch(moved, rough, seed, Progress(None))
+            search = MixedSearch(moved, rough, seed, Progress(None), len(rows))
             score = max(search.scores.values())
         found.append((score, kind, maps, moved))
     _, kind, maps, moved = max(found, key=lambda each: each[0])
-    search = MixedSearch(moved, how, seed, progress)
+    search = MixedSearch(moved, how, seed, progress, len(rows))
     map_ = maps[0]
     if fold.validation is None:
         map_ = fit_marginals(rows, kind, is_own)

@@ -171,6 +171,8 @@ class TreeFlow(StartedDestructor):
         "max_bins": [Interval(Integral, 3, 255, closed="both")],
     }
 
+    train_score_: NDArray
+    validation_score_: NDArray
     # Kinds of the columns, while a table of both kinds is fitted.
     _kinds: NDArray | None = None
 
@@ -345,3 +347,10 @@ class TreeFlow(StartedDestructor):
             "max_trees": max(1, round(n_trees)),
             "early_stopping": False,
         }
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        given = self.categorical_features
+        tags.input_tags.string = given is not None
+        tags.input_tags.allow_nan = not (given is None or isinstance(given, str))
+        return tags

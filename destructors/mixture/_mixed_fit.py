@@ -45,6 +45,8 @@ class MixedSearch:
         Of directions along which classes are split.
     progress : Progress
         To be told of each number of classes.
+    n_rows : int
+        Number of all different rows; there are no more classes.
 
     Attributes
     ----------
@@ -58,12 +60,13 @@ class MixedSearch:
         how: MixedSettings,
         seed: int,
         progress: Progress,
+        n_rows: int,
     ):
         self._how, self._seed = how, seed
         parts = [self._part(*split) for split in splits]
-        train, _ = splits[0]
+        d = splits[0][0].n_features
         is_chosen = not isinstance(how.n_components, Integral)
-        numbers: Any = numbers_to_try(how.n_components, len(train), train.n_features)
+        numbers: Any = numbers_to_try(how.n_components, n_rows, d)
         # Each begins with half as many.
         smaller = {2**i for i in range(numbers[-1].bit_length()) if 2**i < numbers[-1]}
         numbers = sorted({1, *numbers} if is_chosen else smaller.union(numbers))

@@ -210,11 +210,10 @@ def test_integers_follow_codes_of_another_distribution(flow):
     rng = np.random.default_rng(0)
     codes = IndependentCategorical([rng.dirichlet(np.ones(k)) for k in sizes])
     both = CodesFirst(codes, discrete)
-    grid = np.array(
-        [[a, b, v] for a in range(sizes[0]) for b in range(sizes[1]) for v in range(99)]
-    )
-    p = np.exp(both.logpdf(grid.astype(float))).reshape(*sizes, 99)
-    expected = np.exp(codes.logpdf(grid[::99, :2])).reshape(*sizes)
+    ranges = [range(size) for size in sizes] + [range(-40, 100)]
+    grid = np.array(list(itertools.product(*ranges)), float)
+    p = np.exp(both.logpdf(grid)).reshape(*sizes, 140)
+    expected = np.exp(codes.logpdf(grid[::140, :2].astype(int))).reshape(*sizes)
     np.testing.assert_allclose(p.sum(axis=2), expected, atol=2e-3)
     drawn = both.sample(4000, np.random.RandomState(0))
     shares = np.bincount(drawn[:, 0].astype(int), minlength=sizes[0]) / 4000
