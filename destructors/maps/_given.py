@@ -92,8 +92,8 @@ class GivenColumns(BothWays):
     """A map of some columns that sees others, which stay what they are.
 
     Each of what is seen is a curve of a column: straight lines between points, level
-    beyond them. Of codes the points are all codes, so that any order of them can be
-    seen, or several.
+    beyond them. Of codes the points are all codes, so that they can be seen in any
+    order, or in several.
 
     Parameters
     ----------
