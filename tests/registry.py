@@ -362,6 +362,7 @@ REGISTRY: dict[str, Entry] = {
             cv=None,
         ),
         {"X": mixed_rows()},
+        {"check_estimators_nan_inf": "what is missing in column 0 is a category"},
     ),
     "auto": Entry(AutoDestructor(max_iter=2, cv=None), TINY_LOSS),
     "discrete-tree-flow": Entry(DiscreteTreeFlow(), {}, NOTHING_GAINED),

@@ -350,7 +350,5 @@ class TreeFlow(StartedDestructor):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        given = self.categorical_features
-        tags.input_tags.string = given is not None
-        tags.input_tags.allow_nan = not (given is None or isinstance(given, str))
+        tags.input_tags.string = self.categorical_features is not None
         return tags
