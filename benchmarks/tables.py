@@ -21,6 +21,7 @@ from benchmarks.files import write_json
 from benchmarks.registry import ChoiceError
 from destructors.datasets._loaders import find_local
 from destructors.estimators import DensityImputer, MixtureDensity
+from destructors.flows import TreeFlow
 
 __all__ = ["add_arguments", "run"]
 
@@ -44,8 +45,9 @@ def run(args: argparse.Namespace) -> int:
     densities, imputations = [], []
     for name in names:
         table = Table(name)
-        densities.append(_measure_density(table))
-        print(_line(densities[-1]), flush=True)
+        for row in _measure_density(table):
+            densities.append(row)
+            print(_line(row), flush=True)
         for share in _SHARES:
             for row in _measure_imputation(table, share):
                 imputations.append(row)
@@ -94,24 +96,30 @@ class Table:
         return parts
 
 
-def _measure_density(table: Table) -> dict[str, Any]:
-    """Return the mean log density of test rows, in nats; a hole is a category."""
+def _measure_density(table: Table) -> Iterator[dict[str, Any]]:
+    """Yield the mean log density of test rows, in nats; a hole is a category."""
     train, valid, test = table.spread()
-    start = time.process_time()
-    model = MixtureDensity(
-        categorical_features=table.is_category,
-        handle_missing="category",
-        random_state=0,
-    ).fit(np.vstack([train, valid]))
-    seconds = time.process_time() - start
-    scores = model.score_samples(test)
-    return {
-        "data": table.name,
-        "log_likelihood": float(scores.mean()),
-        "standard_error": float(scores.std() / np.sqrt(len(scores))),
-        "n_components": model.n_components_,
-        "fit_cpu_seconds": seconds,
+    models = {
+        "MixtureDensity": MixtureDensity(
+            categorical_features=table.is_category,
+            handle_missing="category",
+            random_state=0,
+        ),
+        "TreeFlow": TreeFlow(categorical_features=table.is_category, random_state=0),
     }
+    for name, model in models.items():
+        start = time.process_time()
+        model.fit(np.vstack([train, valid]))
+        seconds = time.process_time() - start
+        scores = model.score_samples(test)
+        yield {
+            "data": table.name,
+            "model": name,
+            "log_likelihood": float(scores.mean()),
+            "standard_error": float(scores.std() / np.sqrt(len(scores))),
+            "n_components": model.n_components_,
+            "fit_cpu_seconds": seconds,
+        }
 
 
 def _measure_imputation(table: Table, share: float) -> Iterator[dict[str, Any]]:

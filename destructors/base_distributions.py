@@ -12,10 +12,11 @@ from destructors.maps._distributions import (
     Uniform,
 )
 from destructors.maps._hidden_tree import HiddenTree, Mixture
-from destructors.maps._mixed_mixture import MixedMixture
+from destructors.maps._mixed_mixture import CodesFirst, MixedMixture
 
 __all__ = [
     "ChowLiuTree",
+    "CodesFirst",
     "Distribution",
     "HiddenTree",
     "IndependentCategorical",

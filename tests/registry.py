@@ -149,6 +149,15 @@ def portfolio() -> list[tuple[str, Destructor]]:
     return [("rotated", rotated), ("whitening", Whitening())]
 
 
+def mixed_rows() -> np.ndarray:
+    """Return codes, and two numbers that depend on these."""
+    rng = np.random.default_rng(0)
+    code = rng.integers(0, 3, 900).astype(float)
+    return np.column_stack(
+        [code, 2.0 * code + rng.normal(size=900), rng.normal(size=900)]
+    )
+
+
 REGISTRY: dict[str, Entry] = {
     # marginal
     "spline": Entry(SplineGaussianizer(), TINY_LOSS),
@@ -343,6 +352,17 @@ REGISTRY: dict[str, Entry] = {
     ),
     "tree-flow-cv": Entry(
         TreeFlow(n_components=2, max_trees=5, cv=3), SMALL_LOSS, SEEN_ROUNDED
+    ),
+    "tree-flow-mixed": Entry(
+        TreeFlow(
+            categorical_features=[0],
+            marginal=None,
+            n_components=[1, 2],
+            max_trees=5,
+            cv=None,
+        ),
+        {"X": mixed_rows()},
+        {"check_estimators_nan_inf": "what is missing in column 0 is a category"},
     ),
     "auto": Entry(AutoDestructor(max_iter=2, cv=None), TINY_LOSS),
     "discrete-tree-flow": Entry(DiscreteTreeFlow(), {}, NOTHING_GAINED),

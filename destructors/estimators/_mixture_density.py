@@ -2,38 +2,26 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor, HoldoutDestructor
-from destructors.base_distributions import StandardNormal
-from destructors.compose import make_destructor_pipeline
-from destructors.estimators._columns import find_categorical
+from destructors.compose._find_categorical import find_categorical
+from destructors.flows._mixed_start import fit_start
 from destructors.greedy import Progress
-from destructors.maps import Affine, Columns, Identity, Map
-from destructors.marginal import SplineGaussianizer
-from destructors.mixture import GaussianMixtureDestructor
-from destructors.mixture._mixed_counts import Strength
-from destructors.mixture._mixed_em import MixedEM, Table
-from destructors.mixture._mixed_number import MixedNumbers, Part
-from destructors.mixture._number import numbers_to_try
-from destructors.rows import Fold, Rows, make_splits, robust_mean_and_scale
+from destructors.maps import Map
+from destructors.mixture._mixed_fit import MixedSettings
+from destructors.rows import Fold
 from destructors.table import Categorical, read_rows
 
 _AT_LEAST_0 = Interval(Real, 0, None, closed="left")
 _AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
-# Of fewer rows a tenth tells little: all of them are held out in turn.
-_FEW_ROWS, _N_FOLDS = 600, 5
-# A column of fewer different values, or of more rows for each, is standardised only.
-_FEWEST_VALUES, _LEAST_DIFFERENT = 10, 0.5
 
 
 class MixtureDensity(HoldoutDestructor):
@@ -258,113 +246,32 @@ class MixtureDensity(HoldoutDestructor):
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         assert random_state is not None
-        rows = _unique(fold.train)
-        map_ = self._fit_marginals(rows, random_state)
-        rows, held_out = rows.through(map_), fold.validation_through(map_)
-        seed = random_state.randint(2**31 - 1)
-        splits = [] if held_out is None else [(rows, held_out)]
-        splits = splits or self._hold_out(rows, seed)
-        parts = [self._part(*split, seed) for split in splits]
-        is_chosen = not isinstance(self.n_components, Integral)
-        numbers = numbers_to_try(self.n_components, len(rows), rows.n_features)
-        # Each begins with half as many.
-        smaller = {2**i for i in range(numbers[-1].bit_length()) if 2**i < numbers[-1]}
-        numbers = sorted({1, *numbers} if is_chosen else smaller.union(numbers))
-        search = MixedNumbers(numbers, self._start, is_chosen)
-        best, scores = search.choose(parts, Progress(self, noun="number"))
-        if len(parts) > 1:
-            em = search.grow(self._part(rows, rows, seed), best)
-        else:
-            em = self._start(Table(rows), best.strength).fit_from(best.mixture)
+        how = MixedSettings(
+            self.n_components,
+            self.tol,
+            self.reg_covar,
+            self.max_iter,
+            self.validation_fraction,
+        )
+        progress = Progress(self, noun="number")
+        start = fit_start(fold, self.marginal, how, random_state, progress)
+        em, rows = start.em, start.rows
         if not em.converged and em.n_iter == self.max_iter:
             warnings.warn(
                 f"EM did not converge in {self.max_iter} steps. Raise max_iter or tol.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        shift = np.mean(
-            [np.average(p.held_out.log_det, weights=p.held_out.weight) for p in parts]
-        )
-        self.validation_score_ = {k: float(s + shift) for k, s in scores.items()}
+        self.validation_score_ = start.scores
         log_det = np.average(rows.log_det, weights=rows.weight)
         self.lower_bound_ = float(em.lower_bound + log_det)
         self.base_distribution_, self.weights_ = em.mixture, em.mixture.weights
         self.n_components_ = len(self.weights_) - 1
         self.n_iter_, self.converged_ = em.n_iter, em.converged
-        return map_
-
-    def _start(self, table: Table, strength: Strength) -> MixedEM:
-        return MixedEM(table, self.tol, self.reg_covar, self.max_iter, strength)
-
-    @staticmethod
-    def _part(train: Rows, held_out: Rows, seed: int) -> Part:
-        table = Table(train)
-        return Part(table, table.axes(np.random.RandomState(seed)), held_out)
-
-    def _hold_out(self, rows: Rows, seed: int) -> list[tuple[Rows, Rows]]:
-        if len(rows) == 1:
-            # A single row has to serve as both.
-            return [(rows, rows)]
-        n_folds = min(_N_FOLDS, len(rows)) if len(rows) < _FEW_ROWS else None
-        splits = make_splits(_whole(rows), n_folds, self.validation_fraction, seed)
-        return [(rows.take(train), rows.take(test)) for train, test in splits]
-
-    def _fit_marginals(self, rows: Rows, random_state: np.random.RandomState) -> Map:
-        """Fit the map of each column of numbers, to what is there of it."""
-        X, kinds = rows.values, rows.kinds
-        numbers = np.arange(X.shape[1]) if kinds is None else np.flatnonzero(kinds == 0)
-        maps, seed = [], random_state.randint(2**31 - 1)
-        for j in range(X.shape[1]):
-            known = ~np.isnan(X[:, j])
-            if not known.any():
-                raise ValueError(f"Column {rows.name(j)} has no value at all: drop it.")
-            if j in numbers:
-                part = rows.take(known).columns(np.array([j]))
-                maps.append(self._fit_marginal(replace(part, kinds=None), seed))
-        if not len(numbers):
-            return Identity()
-        return Columns(tuple(maps), tuple(numbers[:, None]))
-
-    def _fit_marginal(self, rows: Rows, seed: int) -> Map:
-        n_rows, rows = len(rows), Rows.of(*rows.unique()[:2])
-        is_own = isinstance(self.marginal, Destructor)
-        # A density of values that repeat has no bound, so their spikes are left alone.
-        repeats = len(rows) < max(_FEWEST_VALUES, _LEAST_DIFFERENT * n_rows)
-        if self.marginal is None or (repeats and not is_own):
-            center, scale, _ = robust_mean_and_scale(rows)
-            return Affine(center, scale)
-        if is_own:
-            marginal: Any = clone(self.marginal)
-        else:
-            mixture = GaussianMixtureDestructor(random_state=seed)
-            marginal = make_destructor_pipeline(mixture, SplineGaussianizer())
-        marginal._fit_rows(Fold(rows))
-        if marginal.base_distribution_ != StandardNormal(1):
-            raise ValueError(
-                "marginal must end on the standard normal, but ends on "
-                f"{marginal.base_distribution_!r}."
-            )
-        return marginal.map_
+        return start.map
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.string = True
         return tags
-
-
-def _whole(rows: Rows) -> Rows:
-    """Return rows without holes, which hash as those with holes should."""
-    missing = np.isnan(rows.values)
-    values = np.where(missing, 0.0, rows.values)
-    return replace(rows, values=np.hstack([values, missing]), kinds=None, names=None)
-
-
-def _unique(rows: Rows) -> Rows:
-    """Return the different rows, each with the weight of all that equal it."""
-    values, weight, _ = _whole(rows).unique()
-    values, missing = np.hsplit(values, 2)
-    values = np.where(missing > 0, np.nan, values)
-    return Rows.of(
-        values, weight, kinds=rows.kinds, names=rows.names, n_jobs=rows.n_jobs
-    )

@@ -1,19 +1,38 @@
 """A mixture, then boosted trees: the flow for tabular data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor
+from destructors.base_distributions import StandardNormal
 from destructors.compose import DestructorPipeline
+from destructors.compose._find_categorical import find_categorical
+from destructors.flows._mixed_base import choose_codes, of_mixture
+from destructors.flows._mixed_layers import (
+    MixedTask,
+    MixtureGivenCodes,
+    TreesGivenCodes,
+)
 from destructors.flows._starts import StartedDestructor, make_marginal, race_starts
-from destructors.greedy import Never, Schedule, Stages, Stopping, TryAll
+from destructors.greedy import (
+    Greedy,
+    Never,
+    Schedule,
+    StackTask,
+    Stages,
+    Stopping,
+    TryAll,
+)
 from destructors.mixture import GaussianMixtureDestructor
-from destructors.rows import Fold
+from destructors.rows import Fold, Rows
+from destructors.table import Categorical
 from destructors.tree import BoostedTreeDestructor
+from destructors.tree._conditional import ConditionalBoostedTrees
 
 
 class TreeFlow(StartedDestructor):
@@ -26,8 +45,20 @@ class TreeFlow(StartedDestructor):
     One set of defaults serves from a hundred rows to hundreds of thousands, and tables
     on disk (`destructors.open_rows`).
 
+    **Tables of both kinds.** Where columns are categories, codes come first, by the
+    marginal of a mixture whose classes numbers, integers and categories share or by
+    hidden trees, whichever held-out rows are for; integers given codes; then numbers
+    given both, by that mixture and by trees that may ask about codes and integers as
+    well. The score is one exact log density, with respect to lengths in numbers and
+    counts in integers and categories. Values missing in a column of categories are a
+    category, and those that were not seen in `fit` share another.
+
     Parameters
     ----------
+    categorical_features : array-like, "from_dtype" or None, default="from_dtype"
+        Which columns are categories: a mask, positions or names. "from_dtype" takes
+        those of a DataFrame that hold no numbers. Beside these, columns of an integer
+        dtype are integers; without any, all columns are numbers.
     marginal : Destructor, "auto" or None, default="auto"
         What maps each feature to N(0, 1) first. None leaves features as they are;
         "auto" takes a `SplineGaussianizer` followed by a `BlockGaussianizer`, or
@@ -125,6 +156,7 @@ class TreeFlow(StartedDestructor):
     _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {
         **StartedDestructor._parameter_constraints,
+        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
         "max_trees": [Interval(Integral, 1, None, closed="left")],
         "marginal": [Destructor, StrOptions({"auto"}), None],
         "n_components": [
@@ -142,9 +174,15 @@ class TreeFlow(StartedDestructor):
         "max_bins": [Interval(Integral, 3, 255, closed="both")],
     }
 
+    train_score_: NDArray
+    validation_score_: NDArray
+    # Kinds of the columns, while a table of both kinds is fitted.
+    _kinds: NDArray | None = None
+
     def __init__(
         self,
         *,
+        categorical_features: Any = "from_dtype",
         marginal: Destructor | Literal["auto"] | None = "auto",
         n_components: int | Sequence[int] | Literal["auto"] = "auto",
         learning_rate: float | Literal["auto"] = "auto",
@@ -163,6 +201,7 @@ class TreeFlow(StartedDestructor):
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ):
+        self.categorical_features = categorical_features
         self.marginal = marginal
         self.n_components = n_components
         self.learning_rate = learning_rate
@@ -181,7 +220,65 @@ class TreeFlow(StartedDestructor):
         self.random_state = random_state
         self.verbose = verbose
 
+    # ------------------------------------------------------------------ tables
+
+    def _categorical(self, X: Any) -> Mapping[int, Categorical]:
+        how = Categorical(None, "smooth", "category")
+        return dict.fromkeys(find_categorical(self, X, self.categorical_features), how)
+
+    def _complete(self, fold: Fold) -> None:
+        """Set the density of integers and codes, and add it to the scores."""
+        if self._kinds is None:
+            return
+        (part, seed), first = self._codes, self.layers_[0]
+        mixtures = self._first_mixture, first.mixture_
+        is_own = fold.validation is None
+        if is_own and mixtures[0] is mixtures[1]:
+            # It knows the rows of the fold alone.
+            mixtures = mixtures[0], first.go_on(fold.train)
+        found = choose_codes(part, mixtures, seed, is_own)
+        train = fold.train.columns(found.columns).score(found.distribution)
+        self.train_score_ = self.train_score_ + train
+        # With folds, that of the first.
+        self.validation_score_ = self.validation_score_ + found.held_out
+        self.base_distribution_ = found.join(fold.train.n_features)
+        for name in ("_kinds", "_codes", "_first_mixture"):
+            delattr(self, name)
+
+    def _attributes(
+        self, engine: Greedy, seed: int, layers: list[Any]
+    ) -> dict[str, Any]:
+        if self._kinds is not None:
+            start: Any = engine.steps[0].layer
+            self._first_mixture = start.mixture_
+            # A copy of the flow as it is now takes it from here.
+            base = of_mixture(layers[0].mixture_, self._kinds)
+            self.base_distribution_ = base.join(len(self._kinds))
+        return super()._attributes(engine, seed, layers)
+
+    def _make_task(
+        self, candidates: list[tuple[str, Destructor]], seed: int, train: Rows
+    ) -> StackTask:
+        if self._kinds is None:
+            return super()._make_task(candidates, seed, train)
+        return MixedTask(candidates, seed)
+
     def _named_candidates(self) -> list[tuple[str, Destructor]]:
+        growth: dict[str, Any] = {
+            "learning_rate": self.learning_rate,
+            "scale_decay": self.scale_decay,
+            "max_iter": self.max_trees,
+            "max_depth": self.max_depth,
+            "min_samples_leaf": self.min_samples_leaf,
+            "max_bins": self.max_bins,
+            "early_stopping": self.early_stopping,
+            "n_iter_no_change": self.n_iter_no_change,
+            "tol": self.tol,
+        }
+        if self._kinds is not None:
+            start = MixtureGivenCodes(self.n_components, marginal=self.marginal)
+            trees = TreesGivenCodes(ConditionalBoostedTrees(**growth))
+            return [("mixture", start), ("trees", trees)]
         mixture = GaussianMixtureDestructor(self.n_components)
         starts: dict[str, Destructor] = {}
         if self.marginal is not None:
@@ -190,25 +287,15 @@ class TreeFlow(StartedDestructor):
             starts["marginal-mixture"] = DestructorPipeline(steps)
         if self.marginal is None or self.marginal == "auto":
             starts["mixture"] = mixture
-        trees = BoostedTreeDestructor(
-            learning_rate=self.learning_rate,
-            scale_decay=self.scale_decay,
-            max_iter=self.max_trees,
-            max_depth=self.max_depth,
-            min_samples_leaf=self.min_samples_leaf,
-            max_bins=self.max_bins,
-            early_stopping=self.early_stopping,
-            n_iter_no_change=self.n_iter_no_change,
-            tol=self.tol,
-        )
-        return [*starts.items(), ("trees", trees)]
+        return [*starts.items(), ("trees", BoostedTreeDestructor(**growth))]
 
     def _schedule(self, names: list[str]) -> Schedule:
         *starts, trees = names
         return Stages(race_starts(*starts), TryAll(trees))
 
     def _max_layers(self) -> int:
-        return 2
+        # Without numbers there is nothing for trees to move.
+        return 2 if self._kinds is None or (self._kinds == 0).any() else 1
 
     def _stopping(self) -> Stopping:
         # Trees have their own rule; what is left is whether they helped at all.
@@ -228,12 +315,19 @@ class TreeFlow(StartedDestructor):
                         "early_stopping=False leaves no held-out rows to choose "
                         f"{name} by ({given!r}): give one, or X_val."
                     )
-        return super()._make_folds(fold, seed)
+        kinds = fold.train.kinds
+        # Integers among numbers alone are numbers.
+        self._kinds = kinds if kinds is not None and (kinds > 0).any() else None
+        folds, all_rows = super()._make_folds(fold, seed)
+        if self._kinds is not None:
+            # For the density of codes at last.
+            self._codes = folds[0], seed
+        return folds, all_rows
 
     def _sizes(self, layers: list[Any]) -> dict[str, Any]:
         sizes = {"n_trees_": 0}
         for layer in layers:
-            if isinstance(layer, BoostedTreeDestructor):
+            if isinstance(layer, BoostedTreeDestructor | TreesGivenCodes):
                 sizes["n_trees_"] = layer.n_iter_
             else:
                 mixture = layer[-1] if isinstance(layer, DestructorPipeline) else layer
@@ -241,6 +335,11 @@ class TreeFlow(StartedDestructor):
         return sizes
 
     def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
+        if fitted[0].layer_names_[0] == "mixture" and fitted[0].base_distribution_ != (
+            StandardNormal(fitted[0].n_features_in_)
+        ):
+            # Only held-out rows can tell what codes need.
+            return {}
         n_trees = np.mean([flow.n_trees_ for flow in fitted])
         n_components = [getattr(flow, "n_components_", 1) for flow in fitted]
         behind = [flow.layer_names_[:1] == ["marginal-mixture"] for flow in fitted]
@@ -251,3 +350,8 @@ class TreeFlow(StartedDestructor):
             "max_trees": max(1, round(n_trees)),
             "early_stopping": False,
         }
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = self.categorical_features is not None
+        return tags

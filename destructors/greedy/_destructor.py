@@ -89,20 +89,23 @@ class GreedyDestructor(HoldoutDestructor):
         """Return the splitter for these training rows, or None for one hold-out."""
         return self.cv
 
+    def _complete(self, fold: Fold) -> None:
+        """Learn what there is beside the layers, once they are fitted."""
+
     # ------------------------------------------------------------------ fitting
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
-        candidates = self._named_candidates()
         resume = self.warm_start and hasattr(self, "_history")
         if resume:
             seed = self._history["seed"]
         else:
             assert random_state is not None
             seed = int(random_state.randint(2**31 - 1))
-        names = [name for name, _ in candidates]
         # Scores are those of this stack, whatever comes before it.
         fold = fold.each(lambda rows: rows.unseen())
         folds, all_rows = self._make_folds(fold, seed)
+        candidates = self._named_candidates()
+        names = [name for name, _ in candidates]
         task = self._make_task(candidates, seed, fold.train)
         progress = Progress(
             self,
@@ -133,6 +136,7 @@ class GreedyDestructor(HoldoutDestructor):
             if all_rows is not None:
                 layers, _ = engine.refit(all_rows)
             self.__dict__.update(self._attributes(engine, seed, layers))
+        self._complete(fold)
         return self._chain(layers)
 
     def _make_folds(self, fold: Fold, seed: int) -> tuple[list[Fold], Fold | None]:

@@ -24,6 +24,7 @@ from destructors.maps._density import Density
 from destructors.maps._dequantize import Dequantize, DequantizeCategories
 from destructors.maps._detector import Detector
 from destructors.maps._gaussians import Gaussians
+from destructors.maps._given import GivenColumns, MixedRosenblatt
 from destructors.maps._histogram import HistogramColumns
 from destructors.maps._map import Map, Surjection
 from destructors.maps._parametric import ParametricColumn
@@ -59,10 +60,12 @@ __all__ = [
     "DequantizeCategories",
     "Detector",
     "Gaussians",
+    "GivenColumns",
     "HistogramColumns",
     "Identity",
     "IntegerTable",
     "Map",
+    "MixedRosenblatt",
     "NormalToUniform",
     "ParametricColumn",
     "Permutation",

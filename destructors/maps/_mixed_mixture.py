@@ -95,6 +95,25 @@ class MixedMixture(Distribution):
         found = [each for each in self.emissions if isinstance(each, Gaussians)]
         return found[0] if found else None
 
+    def without(self, *kinds: type[Emission]) -> "MixedMixture":
+        """Return the marginal of the columns of other kinds, in their order.
+
+        Parameters
+        ----------
+        *kinds : type
+            Kinds of emissions that are summed out.
+        """
+        both = zip(self.emissions, self.groups, strict=True)
+        parts = [(e, group) for e, group in both if not isinstance(e, kinds)]
+        left = np.sort(np.concatenate([group for _, group in parts]))
+        groups = tuple(np.searchsorted(left, group) for _, group in parts)
+        return MixedMixture(self.weights, tuple(e for e, _ in parts), groups)
+
+    def log_without(self, codes: NDArray) -> float:
+        """Return the log probability that no column has its code; see `Mixture`."""
+        nothing = np.full((1, self.n_features), np.nan)
+        return float(logsumexp(self.log_joint(nothing, codes)))
+
     def __repr__(self) -> str:
         return (
             f"MixedMixture(n_classes={len(self.weights)}, n_features={self.n_features})"
@@ -253,3 +272,90 @@ def _normalise(logs: NDArray) -> NDArray:
     """Return probabilities of classes from their logarithms, up to a constant."""
     shares = np.exp(logs - logs.max(axis=1, keepdims=True))
     return shares / shares.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CodesFirst(Distribution):
+    r"""Codes by a distribution of their own, then integers as in a mixture given them.
+
+    .. math:: p(c, n) = p(c) \, p_{mix}(n | c)
+
+    Parameters
+    ----------
+    codes : Distribution
+        That of the columns of codes, in their order.
+    mixture : MixedMixture
+        Of integers and codes.
+
+    Raises
+    ------
+    ValueError
+        If the two have not the same codes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from destructors.base_distributions import (
+    ...     CodesFirst, IndependentCategorical, MixedMixture
+    ... )
+    >>> from destructors.maps import CodeForest, IntegerTable
+    >>> codes = CodeForest(np.array([-1]), (np.array([[0.9, 0.1], [0.2, 0.8]]),))
+    >>> one, half = np.ones(2), np.full((2, 1), 0.5)
+    >>> table = IntegerTable(np.array([7.0]), half, half[:, 0], 3 * one, one)
+    >>> mixture = MixedMixture(0.5 * one, (codes, table), ([0], [1]))
+    >>> base = CodesFirst(IndependentCategorical([[0.5, 0.5]]), mixture)
+    >>> np.exp(base.logpdf(np.array([[0.0, 7.0], [1.0, 7.0]]))).round(3)
+    array([0.255, 0.255])
+    """
+
+    codes: Distribution
+    mixture: MixedMixture
+
+    def __post_init__(self) -> None:
+        sizes = self.mixture.n_categories
+        if not np.array_equal(self.codes.n_categories, sizes[sizes > 0]):
+            raise ValueError("codes and mixture must have the same codes.")
+
+    @property
+    def n_features(self) -> int:  # type: ignore[override]
+        """Number of columns."""
+        return self.mixture.n_features
+
+    @property
+    def n_categories(self) -> NDArray:
+        """Number of codes of each column; 0 for integers."""
+        return self.mixture.n_categories
+
+    def logpdf(self, Z: NDArray) -> NDArray:
+        """Return the log probability of each row, in nats.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        log_probability : ndarray of shape (n_samples,)
+        """
+        is_code = self.n_categories > 0
+        given = np.where(is_code, Z, np.nan)
+        own = self.codes.logpdf(np.asarray(Z)[:, is_code].astype(np.int64))
+        return own + self.mixture.logpdf(Z) - self.mixture.logpdf(given)
+
+    def sample(self, n_samples: int, rng: np.random.RandomState) -> NDArray:
+        """Return rows drawn from it."""
+        return self.sample_without(n_samples, rng, np.full(self.n_features, -1))
+
+    def sample_without(
+        self, n_samples: int, rng: np.random.RandomState, codes: NDArray
+    ) -> NDArray:
+        """Return rows without some codes; see `Distribution.sample_without`."""
+        is_code = self.n_categories > 0
+        Z = np.full((n_samples, self.n_features), np.nan)
+        own = codes[is_code]
+        if (own >= 0).any():
+            Z[:, is_code] = self.codes.sample_without(n_samples, rng, own)
+        else:
+            Z[:, is_code] = self.codes.sample(n_samples, rng)
+        return self.mixture.fill(Z, rng)

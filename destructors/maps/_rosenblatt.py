@@ -15,6 +15,7 @@ Here is the map, and its plain form, which does without a compiler and is the re
 of the kernel in `destructors.maps._rosenblatt_kernels`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -90,14 +91,7 @@ class Rosenblatt(Map):
     @cached_property
     def _features(self) -> tuple[NDArray, ...]:
         """What L⁻¹ does for each feature: with those before it, with it, with μ."""
-        identity = np.eye(self.means.shape[1])
-        inverses = np.stack(
-            [solve_triangular(L, identity, lower=True) for L in self.factors]
-        )
-        shift = np.einsum("kij,kj->ik", inverses, self.means)
-        before = np.ascontiguousarray(np.moveaxis(inverses, 0, -1))
-        factor = np.ascontiguousarray(np.diagonal(inverses, axis1=1, axis2=2).T)
-        return np.log(self.weights), before, factor, np.log(factor), shift
+        return np.log(self.weights), *invert_factors(self.means, self.factors)
 
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
@@ -109,12 +103,48 @@ class Rosenblatt(Map):
         return X, -log_det
 
     def _solve(self, given: NDArray, inverse: bool) -> Mapped:
-        # Farther out than this squares overflow.
-        given = np.clip(given, -LARGEST, LARGEST)
-        found, log_det = np.empty_like(given, order="C"), np.empty(len(given))
-        given = np.ascontiguousarray(given)
-        _solve(given, *self._features, float(self.tilt), inverse, found, log_det)
-        return found, log_det
+        log_weights, *features = self._features
+        return solve_rows(given, log_weights[None], features, self.tilt, inverse)
+
+
+def invert_factors(means: NDArray, factors: NDArray) -> tuple[NDArray, ...]:
+    """Return what L⁻¹ does for each feature; arguments of the kernel."""
+    identity = np.eye(means.shape[1])
+    inverses = np.stack([solve_triangular(L, identity, lower=True) for L in factors])
+    shift = np.einsum("kij,kj->ik", inverses, means)
+    before = np.ascontiguousarray(np.moveaxis(inverses, 0, -1))
+    factor = np.ascontiguousarray(np.diagonal(inverses, axis1=1, axis2=2).T)
+    return before, factor, np.log(factor), shift
+
+
+def solve_rows(
+    given: NDArray,
+    log_weights: NDArray,
+    features: Sequence[NDArray],
+    tilt: float,
+    inverse: bool,
+) -> Mapped:
+    """Return rows after the map, or before it, and its log-determinant.
+
+    Parameters
+    ----------
+    given : ndarray of shape (n_samples, n_features)
+        Rows, or latent rows for the inverse.
+    log_weights : ndarray of shape (1, n_components) or (n_samples, n_components)
+        Of all rows, or of each.
+    features : sequence of ndarray
+        What `invert_factors` returns.
+    tilt : float
+        Slope that is added.
+    inverse : bool
+        Whether to go back.
+    """
+    # Farther out than this squares overflow.
+    given = np.clip(given, -LARGEST, LARGEST)
+    found, log_det = np.empty_like(given, order="C"), np.empty(len(given))
+    given = np.ascontiguousarray(given)
+    _solve(given, log_weights, *features, float(tilt), inverse, found, log_det)
+    return found, log_det
 
 
 def _solve_vectorised(
@@ -132,7 +162,7 @@ def _solve_vectorised(
     """Do what the kernel does, many rows at once."""
     tilted = tilt > 0.0
     least = kernels.LEAST if tilted else -np.inf
-    n_rows = int(np.clip(_BLOCK_SIZE // len(log_weights), 256, 4096))
+    n_rows = int(np.clip(_BLOCK_SIZE // log_weights.shape[1], 256, 4096))
     log_det[:] = 0.0
     for start in range(0, len(given), n_rows):
         rows = slice(start, start + n_rows)
@@ -140,7 +170,8 @@ def _solve_vectorised(
         result = np.empty_like(known)
         X = result if inverse else known
         seen = np.empty_like(known)
-        log_weight = np.repeat(log_weights[:, None], known.shape[1], axis=1)
+        own = log_weights[rows] if len(log_weights) > 1 else log_weights
+        log_weight = np.repeat(own.T, known.shape[1] // len(own), axis=1)
         for j in range(len(known)):
             offset = before[j, :j].T @ seen[:j] - shift[j][:, None]
             log_weight -= _log_sum(log_weight)

@@ -342,7 +342,8 @@ def solve(
     ----------
     given : ndarray of shape (n_samples, n_features)
         Rows, or latent rows for the inverse.
-    log_weights : ndarray of shape (n_components,)
+    log_weights : ndarray of shape (1, n_components) or (n_samples, n_components)
+        Those of all rows, or of each.
     before : ndarray of shape (n_features, n_features, n_components)
         What each feature's standard value gets of each feature before it.
     factor, log_factor, shift : ndarray of shape (n_features, n_components)
@@ -374,8 +375,9 @@ def solve(
         n_rows = min(block, len(given) - start)
         for i in range(n_rows):
             log_det[start + i] = 0.0
+            own = start + i if len(log_weights) > 1 else 0
             for k in range(n):
-                log_weight[i, k] = log_weights[k]
+                log_weight[i, k] = log_weights[own, k]
         for j in range(n_features):
             largest = _max(factor, j, n)
             for i in range(n_rows):

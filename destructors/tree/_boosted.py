@@ -25,7 +25,7 @@ from destructors.greedy import (
 from destructors.maps import Affine, Chain, Map
 from destructors.maps._cube import to_cube
 from destructors.maps._trees import UNKNOWN, Trees, beyond_cube, push_trees
-from destructors.rows import Fold, StoredRows, mean_and_scale
+from destructors.rows import Fold, Rows, StoredRows, mean_and_scale
 from destructors.tree._atoms import spread_atoms
 from destructors.tree._growth import Boosting, CubeFold, Grown, Remembered
 from destructors.tree._rule import CONSTRAINTS, GrowthRule, choose_learning_rate
@@ -166,8 +166,8 @@ class BoostedTreeDestructor(HoldoutDestructor):
         "warm_start": ["boolean"],
     }
 
-    # Whether all columns but the last are given.
-    _given: ClassVar[bool] = False
+    # How many columns, the last, are moved given the others; 0 stands for all.
+    _n_moved: int = 0
 
     def __init__(
         self,
@@ -220,9 +220,9 @@ class BoostedTreeDestructor(HoldoutDestructor):
             assert random_state is not None
             self._seed = int(random_state.randint(2**31 - 1))
             self.mean_, self.scale_, _ = mean_and_scale(rows)
-            if self._given:
-                # What is given stays what it is.
-                self.mean_[:-1], self.scale_[:-1] = 0.0, 1.0
+            # What is given stays what it is.
+            n_given = self._n_given(rows)
+            self.mean_[:n_given], self.scale_[:n_given] = 0.0, 1.0
             known = []
         units = Affine(self.mean_, self.scale_)
         folds, by_cv = [Fold(rows)], False
@@ -240,7 +240,7 @@ class BoostedTreeDestructor(HoldoutDestructor):
             rows.n_features,
             learning_rate=float(rate),
             scale_decay=float(self.scale_decay),
-            given=self._given,
+            n_given=self._n_given(rows),
         )
         # The trees of folds are gone; the same seeds grow them again.
         first = [] if by_cv else known
@@ -289,13 +289,16 @@ class BoostedTreeDestructor(HoldoutDestructor):
     ) -> CubeFold:
         """Return rows for trees to be grown on."""
         seed = self._seed if self.subsample < 1.0 else None
-        first = fold.train.n_features - 1 if self._given else 0
+        first = self._n_given(fold.train)
         spread = partial(spread_atoms, units=units, seed=self._seed, first_column=first)
         if fold.validation is not None:
             fold = replace(fold, validation=fold.validation.enough())
         if isinstance(fold.train, StoredRows):
             return Turns(fold, spread, units, rule, remembered, seed)
         return CubeFold(spread(fold), units, rule, remembered, seed)
+
+    def _n_given(self, rows: Rows) -> int:
+        return rows.n_features - self._n_moved if self._n_moved else 0
 
     def _known(self) -> list[Grown] | None:
         """Return the trees to go on from; None to begin."""

@@ -1,17 +1,15 @@
-"""Boosted trees that move one column, given the others."""
-
-from typing import ClassVar
+"""Boosted trees that move some columns, given the others."""
 
 from destructors.tree._boosted import BoostedTreeDestructor
 
 
 class ConditionalBoostedTrees(BoostedTreeDestructor):
-    """Boosted trees of the last column that may ask about all columns before it.
+    """Boosted trees of the last columns that may ask about all columns before these.
 
     The columns before should be about standard normal: the trees cut them in bins of
     about equal mass then. A cut of a column that is given moves nothing, so the map
     leaves these columns what they are, and its log-determinant is that of the last
-    column given them.
+    columns given them. Those are one, unless ``_n_moved`` is set.
 
     References
     ----------
@@ -20,4 +18,4 @@ class ConditionalBoostedTrees(BoostedTreeDestructor):
     JMLR 25, 2024 (steps and their decay).
     """
 
-    _given: ClassVar[bool] = True
+    _n_moved = 1

@@ -178,7 +178,7 @@ def _grow(
         least = LEAST_SLOPE * (stop - start) / (np.float64(b) - np.float64(a))
         q = min(max(q, least * v), 1.0 - least * (1.0 - v))
         t_in, t_out = np.float32(t), np.float32(a + q * (b - a))
-        if given is not None and f < d - 1:
+        if f < rule.n_given:
             q, t_out = v, t_in
         thin = not np.float32(start) < t_in < np.float32(stop)
         if thin or not a < t_out < b:

@@ -49,8 +49,8 @@ class GrowthRule(NamedTuple):
         Whether cuts are ranked by the gain of the full step.
     look_ahead : bool
         Whether a cut may also gain by what it lets other features tell.
-    given : bool
-        Whether all features but the last are given: they are cut where the last is then
+    n_given : int
+        How many features, the first, are given: they are cut where the others are then
         spread otherwise on either side, and such a cut moves nothing.
     prior : float
         Weight of uniform mass that is added to each box before it is cut.
@@ -68,7 +68,7 @@ class GrowthRule(NamedTuple):
     random: bool = False
     exact: bool = False
     look_ahead: bool = False
-    given: bool = False
+    n_given: int = 0
     prior: float = 0.0
     learning_rate: float = 1.0
     scale_decay: float = 0.0
@@ -119,8 +119,9 @@ class GrowthRule(NamedTuple):
         max_splits = min(len(rows), by_mass, by_depth, self.max_leaf_nodes) - 1
         ahead = True if self.look_ahead else None
         given = None
-        if self.given:
-            given, features = features[:, features[0] < d - 1], np.array([[d - 1]])
+        if self.n_given:
+            given = features[:, features[0] < self.n_given]
+            features = np.arange(self.n_given, d)[None]
         more = ahead, given
         return grid, weight, rows, total, max_splits, self, features, cuts, *more
 

@@ -31,7 +31,7 @@ def by_kernel(mixture, values, inverse):
         row = slice(i, i + 1)
         _rosenblatt._solve(
             values[row, None],
-            np.ascontiguousarray(log_weight[:, i]),
+            np.ascontiguousarray(log_weight[:, i])[None],
             np.zeros((1, 1, len(factor))),
             factor[None],
             np.log(factor)[None],

@@ -1,0 +1,119 @@
+"""Mixtures of numbers, integers and codes: the number of classes, and the last fit."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from destructors.greedy import Progress
+from destructors.mixture._mixed_counts import Strength
+from destructors.mixture._mixed_em import MixedEM, Table
+from destructors.mixture._mixed_number import MixedNumbers, Part
+from destructors.mixture._number import numbers_to_try
+from destructors.rows import Rows, make_splits
+
+# Of fewer rows a tenth tells little: all of them are held out in turn.
+_FEW_ROWS, _N_FOLDS = 600, 5
+
+
+class MixedSettings(NamedTuple):
+    """How a mixture is fitted; names are those of `MixtureDensity`."""
+
+    n_components: int | Sequence[int] | str = "auto"
+    tol: float = 1e-3
+    reg_covar: float = 1e-6
+    max_iter: int = 200
+    validation_fraction: float = 0.1
+
+    def start(self, table: Table, strength: Strength) -> MixedEM:
+        """Return what fits mixtures to a table."""
+        return MixedEM(table, self.tol, self.reg_covar, self.max_iter, strength)
+
+
+class MixedSearch:
+    """The search for a number of classes and their smoothing, by held-out rows.
+
+    Parameters
+    ----------
+    splits : sequence of (Rows, Rows) tuples
+        Rows to fit to and rows to judge by: different ones, numbers about one wide.
+    how : MixedSettings
+        How.
+    seed : int
+        Of directions along which classes are split.
+    progress : Progress
+        To be told of each number of classes.
+    n_rows : int
+        Number of all different rows; there are no more classes.
+
+    Attributes
+    ----------
+    scores : dict of int to float
+        Held-out mean log density for each number that was tried, in nats.
+    """
+
+    def __init__(
+        self,
+        splits: Sequence[tuple[Rows, Rows]],
+        how: MixedSettings,
+        seed: int,
+        progress: Progress,
+        n_rows: int,
+    ):
+        self._how, self._seed = how, seed
+        parts = [self._part(*split) for split in splits]
+        d = splits[0][0].n_features
+        is_chosen = not isinstance(how.n_components, Integral)
+        numbers: Any = numbers_to_try(how.n_components, n_rows, d)
+        # Each begins with half as many.
+        smaller = {2**i for i in range(numbers[-1].bit_length()) if 2**i < numbers[-1]}
+        numbers = sorted({1, *numbers} if is_chosen else smaller.union(numbers))
+        self._numbers = MixedNumbers(numbers, how.start, is_chosen)
+        self._best, scores = self._numbers.choose(parts, progress)
+        self._n_splits = len(parts)
+        shift = [
+            np.average(p.held_out.log_det, weights=p.held_out.weight) for p in parts
+        ]
+        self.scores = {k: float(score + np.mean(shift)) for k, score in scores.items()}
+
+    def _part(self, train: Rows, held_out: Rows) -> Part:
+        table = Table(train)
+        return Part(table, table.axes(np.random.RandomState(self._seed)), held_out)
+
+    def fit(self, rows: Rows) -> MixedEM:
+        """Return the fit of what was found best to rows."""
+        if self._n_splits > 1:
+            return self._numbers.grow(self._part(rows, rows), self._best)
+        table = Table(rows)
+        return self._how.start(table, self._best.strength).fit_from(self._best.mixture)
+
+
+def unique(rows: Rows) -> Rows:
+    """Return the different rows, each with the weight of all that equal it."""
+    values, weight, _ = _whole(rows).unique()
+    values, missing = np.hsplit(values, 2)
+    values = np.where(missing > 0, np.nan, values)
+    return Rows.of(
+        values, weight, kinds=rows.kinds, names=rows.names, n_jobs=rows.n_jobs
+    )
+
+
+def hold_out(
+    rows: Rows, validation_fraction: float, seed: int
+) -> list[tuple[Rows, Rows]]:
+    """Return rows to fit to and rows to judge by: one pair, or a few of few rows."""
+    if len(rows) == 1:
+        # A single row has to serve as both.
+        return [(rows, rows)]
+    n_folds = min(_N_FOLDS, len(rows)) if len(rows) < _FEW_ROWS else None
+    splits = make_splits(_whole(rows), n_folds, validation_fraction, seed)
+    return [(rows.take(train), rows.take(test)) for train, test in splits]
+
+
+def _whole(rows: Rows) -> Rows:
+    """Return rows without holes, which hash as those with holes should."""
+    missing = np.isnan(rows.values)
+    values = np.where(missing, 0.0, rows.values)
+    return replace(rows, values=np.hstack([values, missing]), kinds=None, names=None)
