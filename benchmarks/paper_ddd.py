@@ -21,6 +21,7 @@ from destructors.base import Destructor
 from destructors.datasets import load_mnist, make_concentric_circles
 from destructors.datasets._loaders import find_local
 from destructors.flows import (
+    AutoDestructor,
     DeepCopula,
     ImagePairsCopula,
     ImagePairsTree,
@@ -97,6 +98,10 @@ TOY = {
     "mixtures": Model(
         lambda n: GaussianMixtureDestructor(random_state=SEED), -3.914, 16, 246.340
     ),
+    "mean of mixtures": Model(
+        lambda n: GaussianMixtureDestructor(cv=5, random_state=SEED)
+    ),
+    "auto": Model(lambda n: AutoDestructor(max_iter=n or 10, random_state=SEED)),
 }
 
 
@@ -304,9 +309,9 @@ def _known(number: float, n_digits: int) -> str:
 
 def _row(model: Model, found: Outcome) -> dict[Any, str]:
     return {
-        ("published", "nats"): f"{model.score:.3f}",
-        ("published", "layers"): f"{model.n_layers:.0f}",
-        ("published", "s"): f"{model.seconds:.2f}",
+        ("published", "nats"): _known(model.score, 3),
+        ("published", "layers"): _known(model.n_layers, 0),
+        ("published", "s"): _known(model.seconds, 2),
         ("here", "nats"): f"{found.score:.3f}",
         ("here", "s.e."): f"{found.error:.3f}",
         ("here", "layers"): f"{found.n_layers}",

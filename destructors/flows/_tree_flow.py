@@ -78,7 +78,8 @@ class TreeFlow(StartedDestructor):
     layer_names_ : list of str
         "mixture" or "marginal-mixture", and "trees".
     n_components_ : int
-        Number of components of the mixture.
+        Number of components of the mixture; with ``cv`` it is the mean of one mixture
+        for each fold, and this the number of components of all.
     n_iter_ : int
         Number of layers.
     n_trees_ : int
