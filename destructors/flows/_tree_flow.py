@@ -78,8 +78,7 @@ class TreeFlow(StartedDestructor):
     layer_names_ : list of str
         "mixture" or "marginal-mixture", and "trees".
     n_components_ : int
-        Number of components of the mixture; with ``cv`` it is the mean of one mixture
-        for each fold, and this the number of components of all.
+        Number of components of the mixture.
     n_iter_ : int
         Number of layers.
     n_trees_ : int

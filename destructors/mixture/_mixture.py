@@ -98,8 +98,8 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         components that the folds together choose, and the density is the mean of theirs
         (aggregated hold-out): a mixture again, of so many times the components, which
         is denser on new rows where rows are few, and takes as many times as long to
-        score. `fit` with ``X_val`` takes no folds. Stacks that are grown by folds do so
-        when they fit to all rows in the end. Not for "tied" mixtures, the mean of
+        score. `fit` with ``X_val`` takes no folds; in a stack that is grown by folds
+        only the last fit, to all rows, does. Not for "tied" mixtures, the mean of
         which is none.
     n_jobs : int, default=None
         Number of threads that take blocks of rows side by side, 65,536 in a fit. The
@@ -451,14 +451,10 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         return rows.few(int(n_rows), 0)
 
     def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
-        params: dict[str, Any] = {}
-        if len(fitted) > 1 and self.covariance_type != "tied":
-            # The mean over as many folds as told the number is denser on new rows.
-            params["cv"] = len(fitted)
-        if not isinstance(self.n_components, Integral):
-            typical = np.exp(np.mean([np.log(model.n_components_) for model in fitted]))
-            params["n_components"] = round(typical)
-        return params
+        if isinstance(self.n_components, Integral):
+            return {}
+        typical = np.exp(np.mean([np.log(model.n_components_) for model in fitted]))
+        return {"n_components": round(typical)}
 
     def _start(
         self,

@@ -63,7 +63,7 @@ def test_held_out_rows_that_are_given_choose_alone():
 
 def test_a_stack_that_is_grown_by_folds_ends_on_the_mean():
     stack = IterativeDestructor(
-        GaussianMixtureDestructor(2), max_iter=1, cv=3, random_state=0
+        GaussianMixtureDestructor(2, cv=3), max_iter=1, cv=3, random_state=0
     ).fit(make_rings(200, random_state=0))
     assert stack.layers_[0].n_components_ == 6
 
