@@ -17,7 +17,7 @@ from benchmarks.environment import describe_environment
 from benchmarks.files import write_json
 from benchmarks.registry import ChoiceError, choose_names
 from benchmarks.timing import time_once
-from destructors.base import Destructor
+from destructors.base import Destructor, HoldoutDestructor
 from destructors.datasets import load_mnist, make_concentric_circles
 from destructors.datasets._loaders import find_local
 from destructors.flows import (
@@ -30,7 +30,7 @@ from destructors.flows import (
     RandomTreeFlow,
     TreeFlow,
 )
-from destructors.image import PixelTreeDestructor
+from destructors.image import PixelMixtureDestructor, PixelTreeDestructor
 from destructors.linear import Whitening
 from destructors.marginal import HistogramGaussianizer
 from destructors.metrics import bits_per_dim
@@ -137,6 +137,11 @@ IMAGES = {
     "image pairs copula": Model(_images(ImagePairsCopula), -1155.478),
     "image pairs tree": Model(_images(ImagePairsTree), -1134.326),
     "patch flow": Model(_images(PatchFlow, _pixel_tree)),
+    "pixel mixture": Model(
+        lambda n: PixelMixtureDestructor(
+            (_SIDE, _SIDE), n_bins=_N_LEVELS, bounds=(0.0, 1.0)
+        )
+    ),
 }
 # Layers of images, the marginals among them: that many fit into two minutes. Patches
 # behind a tree of pixels gain less than 0.001 bits, and take longer than all else.
@@ -145,6 +150,7 @@ _N_LAYERS = {
     "image pairs copula": 9,
     "image pairs tree": 9,
     "patch flow": 1,
+    "pixel mixture": 1,
 }
 
 
@@ -246,7 +252,10 @@ def run_images(names: list[str], quick: bool) -> dict[str, Outcome]:
     for name in names:
         print(f"{name} ...", flush=True)
         model = IMAGES[name].make(3 if quick else _N_LAYERS[name])
-        found = outcomes[name] = measure(model, train, val, X_val=val)
+        # Trees of pixels choose nothing by held-out images.
+        chooses = isinstance(model, HoldoutDestructor)
+        fit = {"X_val": val} if chooses else {}
+        found = outcomes[name] = measure(model, train, val, **fit)
         bits = partial(bits_per_dim, n_features=_SIDE**2)
         tested = model.score_samples(test)
         logit = float((tested - logit_log_det(test)).mean())
