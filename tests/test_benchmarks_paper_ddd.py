@@ -29,11 +29,13 @@ def test_images(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(paper_ddd, "_SIDE", 4)
     monkeypatch.setattr(paper_ddd, "load_pixels", lambda n, m: parts)
     monkeypatch.setattr(paper_ddd, "find_local", lambda path: path)
-    words = ["paper", "ddd", "--quick", "--only", "deep copula"]
+    words = ["paper", "ddd", "--quick", "--only", "deep copula", "pixel mixture"]
     assert main([*words, "--output", str(tmp_path)]) == 0
-    printed = capsys.readouterr().out
-    [line] = [line for line in printed.splitlines() if line.startswith("deep copula  ")]
+    lines = capsys.readouterr().out.splitlines()
+    [line] = [line for line in lines if line.startswith("deep copula  ")]
     assert line.split()[2] == "-1060.3"
+    [line] = [line for line in lines if line.startswith("pixel mixture  ")]
+    assert line.split()[2] == "-"
 
 
 def test_without_mnist_it_is_named(monkeypatch, capsys):

@@ -85,6 +85,8 @@ class EM:
         Number of components; some may have died.
     converged : bool
         Whether the last step brought less than ``tol``.
+    folds : list of (ndarray of int, Mixture) tuples
+        Of a mean of mixtures: the rows that each of them has not seen, and it.
     """
 
     model: Any
@@ -98,6 +100,7 @@ class EM:
     n_steps: int = 0
     lower_bound: float = -np.inf
     converged: bool = False
+    folds: list[tuple[NDArray, Mixture]] = field(default_factory=list)
     _prior: Prior | None = None
     _tol: float = 0.0
 

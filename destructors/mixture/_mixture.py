@@ -17,6 +17,7 @@ from destructors.base import HoldoutDestructor
 from destructors.base_distributions import StandardNormal
 from destructors.greedy import Progress
 from destructors.maps import Affine, Chain, Map, Rosenblatt
+from destructors.mixture._average import average
 from destructors.mixture._covariance import COVARIANCES, as_matrices, check_mixture
 from destructors.mixture._em import EM
 from destructors.mixture._expectation import Mixture
@@ -27,6 +28,7 @@ from destructors.rows import (
     Rows,
     StoredRows,
     is_over,
+    make_splits,
     map_threads,
     robust_mean_and_scale,
 )
@@ -91,6 +93,14 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         Share of the rows to hold out for the choice of ``n_components``, if `fit` is
         given none. Equal rows always go to the same part. The number chosen is then
         fitted on all rows.
+    cv : int, default=None
+        Number of folds. One mixture is fitted without each fold, all of the number of
+        components that the folds together choose, and the density is the mean of theirs
+        (aggregated hold-out): a mixture again, of so many times the components, which
+        is denser on new rows where rows are few, and takes as many times as long to
+        score. `fit` with ``X_val`` takes no folds; in a stack that is grown by folds
+        only the last fit, to all rows, does. Not for "tied" mixtures, the mean of
+        which is none.
     n_jobs : int, default=None
         Number of threads that take blocks of rows side by side, 65,536 in a fit. The
         result does not depend on it.
@@ -100,8 +110,8 @@ class GaussianMixtureDestructor(HoldoutDestructor):
     Attributes
     ----------
     n_components_ : int
-        Number of components, the background not counted. Fewer than asked for if some
-        died, that is, lost all rows to others.
+        Number of components, the background not counted; with ``cv`` of all mixtures
+        together. Fewer than asked for if some died, that is, lost all rows to others.
     weights_ : ndarray of shape (`n_components_`,)
         Weights of the components; with a background that of it follows, so there is one
         more. So it is with means and covariances.
@@ -118,8 +128,8 @@ class GaussianMixtureDestructor(HoldoutDestructor):
     converged_ : bool
         Whether EM stopped by ``tol``.
     validation_score_ : dict of int to float
-        Mean log-density of the held-out rows for each number that was tried, in nats;
-        empty if there was no choice.
+        Mean log-density of the held-out rows for each number that was tried, in nats
+        (mean over folds with ``cv``); empty if there was no choice.
     map_ : Chain
         What was learned: to standard units, and the
         :class:`~destructors.maps.Rosenblatt` map of the mixture in these units.
@@ -157,7 +167,9 @@ class GaussianMixtureDestructor(HoldoutDestructor):
     non-Gaussian clustering*, Biometrics 49, 1993, for a component of outliers. C.
     Fraley and A. E. Raftery, *Bayesian regularization for normal mixture estimation and
     model-based clustering*, Journal of Classification 24, 2007, for priors of
-    covariances; that they share a shape and that its strength is learned is ours.
+    covariances; that they share a shape and that its strength is learned is ours. G.
+    Maillard, S. Arlot and M. Lerasle, *Aggregated hold-out*, Journal of Machine
+    Learning Research 22, 2021, for means over folds.
 
     Examples
     --------
@@ -184,6 +196,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         "max_iter": [_AT_LEAST_1],
         "n_init": [_AT_LEAST_1],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "cv": [Interval(Integral, 2, None, closed="left"), None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
@@ -200,6 +213,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         max_iter: int = 200,
         n_init: int = 1,
         validation_fraction: float = 0.1,
+        cv: int | None = None,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ):
@@ -212,6 +226,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         self.max_iter = max_iter
         self.n_init = n_init
         self.validation_fraction = validation_fraction
+        self.cv = cv
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -294,6 +309,11 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         if self.covariance_type == "spherical":
             scale = np.full_like(scale, _root_mean_square(scale, constant))
         to_units = Affine(center, scale)
+        if self.cv is not None and self.covariance_type == "tied":
+            raise ValueError(
+                "cv takes the mean of mixtures, and that of tied ones is none: take "
+                "another covariance_type than 'tied', or cv=None."
+            )
         parts = Fold(rows, held_out).through(to_units)
         self.validation_score_: dict[int, float] = {}
         try:
@@ -333,7 +353,8 @@ class GaussianMixtureDestructor(HoldoutDestructor):
 
         The mixture fits its own rows better than new ones. Here each fold is mapped by
         the mixture after a few more steps of EM on the other folds only, so that the
-        next layer sees latent rows such as new ones will have.
+        next layer sees latent rows such as new ones will have. A mean of mixtures has
+        one for each fold that does not know it.
         """
         em, place = self._leftover
         if isinstance(em.given, StoredRows):
@@ -343,50 +364,85 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         if len(rows) < 2 * _N_FOLDS:
             return fold.through(map_)
         Z, log_det = np.empty_like(rows.values), np.empty(len(rows))
-        listed = EM(self, rows, 0, wide=em.wide).list_under(em.mixture)
         n_steps = _N_FOLD_STEPS if len(rows) < _MANY else 1
 
-        def map_part(part: slice) -> None:
+        def without(part: slice) -> Mixture:
             # Rows of no weight: where the others are stays the same.
             weight = rows.weights.copy()
             weight[part] = 0.0
             copy = EM(self, replace(rows, weight=weight), n_steps, wide=em.wide)
-            map_ = self._to_map(copy.refine(em.mixture, listed))
-            Z[part], log_det[part] = map_.forward(rows.values[part])
+            return copy.refine(em.mixture, listed)
 
-        # Rows stand in the order of their hashes, so that slices are random.
-        ends = np.linspace(0, len(rows), _N_FOLDS + 1).astype(int)
-        parts = [slice(*pair) for pair in itertools.pairwise(ends.tolist())]
-        map_threads(map_part, parts, train.n_jobs)
+        def map_part(part: Any) -> None:
+            map_ = self._to_map(known[part] if known else without(parts[part]))
+            held_out = parts[part]
+            Z[held_out], log_det[held_out] = map_.forward(rows.values[held_out])
+
+        known = [mixture for _, mixture in em.folds]
+        parts: list[Any] = [held_out for held_out, _ in em.folds]
+        if not known:
+            listed = EM(self, rows, 0, wide=em.wide).list_under(em.mixture)
+            # Rows stand in the order of their hashes, so that slices are random.
+            ends = np.linspace(0, len(rows), _N_FOLDS + 1).astype(int)
+            parts = [slice(*pair) for pair in itertools.pairwise(ends.tolist())]
+        map_threads(map_part, range(len(parts)), train.n_jobs)
         moved = train.moved(Z[place], (log_det + rows.log_det)[place])
         return Fold(moved, fold.validation_through(map_))
 
     def _fit_em(self, fold: Fold, random_state: np.random.RandomState) -> EM:
         """Fit in standard units, and choose the number of components."""
-        rows = fold.train
+        rows, is_averaged = fold.train, self.cv is not None and fold.validation is None
         numbers = numbers_to_try(self.n_components, len(rows), rows.n_features)
         seeds = random_state.randint(2**31 - 1, size=self.n_init)
+        folds, cv = [fold], self.cv if is_averaged else None
+        if is_averaged or (fold.validation is None and len(numbers) > 1):
+            seed = random_state.randint(2**31 - 1)
+            splits = make_splits(rows, cv, self.validation_fraction, seed)
+            folds = [Fold(rows.take(train), rows.take(test)) for train, test in splits]
+        if not is_averaged:
+            [em] = self._fit_parts(folds, [rows], numbers, seeds)
+            return em
+        em = EM(self, rows, self.max_iter)
+        parts = [fold.train for fold in folds]
+        fits = self._fit_parts(folds, parts, numbers, seeds, em.wide)
+        return average(em, fits, [test for _, test in splits])
+
+    def _fit_parts(
+        self,
+        folds: list[Fold],
+        parts: list[Rows],
+        numbers: list[int],
+        seeds: NDArray,
+        wide: NDArray | None = None,
+    ) -> list[EM]:
+        """Fit to each of some parts of the rows, with one number that folds choose."""
+        # Where rows are few, the last steps cost little and the optimum counts.
+        rough = len(parts[0]) > N_TELLING and len(numbers) > 1
+        start = partial(self._start, seeds=seeds, rough=rough, wide=wide)
         if len(numbers) == 1:
             progress = Progress(self, noun="step", every=10)
             n_doublings = max(numbers[0] - 1, 0).bit_length()
-            with progress.running(self.max_iter * (n_doublings + 1) * self.n_init):
-                return self._start(rows, numbers[0], None, progress, seeds=seeds)
-        parts = fold
-        if fold.validation is None:
-            seed = random_state.randint(2**31 - 1)
-            [parts] = rows.split(None, self.validation_fraction, seed)
-        # Where rows are few, the last steps cost little and the optimum counts.
-        rough = len(rows) > N_TELLING
-        search = Numbers(numbers, partial(self._start, seeds=seeds, rough=rough))
-        best, self.validation_score_ = search.choose(
-            parts, Progress(self, noun="number")
-        )
-        if len(best.given) == len(rows) and not rough:
+            n_fits = self.n_init * len(parts)
+            with progress.running(self.max_iter * (n_doublings + 1) * n_fits):
+                return [
+                    start(rows, numbers[0], None, place, progress=progress)
+                    for place, rows in enumerate(parts)
+                ]
+        search = Numbers(numbers, start)
+        progress = Progress(self, noun="number")
+        best, self.validation_score_ = search.choose(folds, progress)
+        if len(best[0].given) == len(parts[0]) and not rough:
             return best
-        em, fit = EM(self, rows, self.max_iter), lambda em: em.fit_from(best.mixture)
-        if len(rows) >= _MANY_PARTS * PART_ROWS:
-            fit = lambda em: fit_in_parts(em, best, fold.validation)
-        return em.remembered("all", fit=fit)
+
+        def finish(place: int) -> EM:
+            em = EM(self, parts[place], self.max_iter, wide=wide)
+            fit = lambda em: em.fit_from(best[place].mixture)
+            if len(em.given) >= _MANY_PARTS * PART_ROWS:
+                held_out = folds[place].validation
+                fit = lambda em: fit_in_parts(em, best[place], held_out)
+            return em.remembered("all", place, fit=fit)
+
+        return [finish(place) for place in range(len(parts))]
 
     def _few(self, rows: StoredRows) -> Rows:
         """Return as many rows as tell the largest number of components, in memory."""
@@ -407,17 +463,19 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         rows: Rows,
         n_components: int,
         before: EM | None,
-        progress: Progress | None = None,
+        place: int = 0,
         *,
         seeds: NDArray,
         rough: bool = False,
+        wide: NDArray | None = None,
+        progress: Progress | None = None,
     ) -> EM:
         """Fit as often as asked for; return the most likely."""
         fits: list[EM] = []
         for seed in seeds:
             if fits and is_over():
                 break
-            em = EM(self, rows, self.max_iter, progress)
+            em = EM(self, rows, self.max_iter, progress, wide)
             fit = partial(
                 EM.fit,
                 n_components=n_components,
@@ -426,7 +484,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
                 by_chance=len(fits) > 0,
                 rough=rough,
             )
-            fits.append(em.remembered(n_components, len(fits), fit=fit))
+            fits.append(em.remembered(place, n_components, len(fits), fit=fit))
         return max(fits, key=lambda em: em.lower_bound)
 
     def _to_map(self, mixture: Mixture) -> Rosenblatt:

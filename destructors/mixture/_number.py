@@ -85,49 +85,57 @@ class Numbers(Task):
         Numbers of components, smallest first. The search ends with the first that is
         not less than that of the training rows.
     start : callable
-        Takes rows in standard units, a number, and the fit of the number before, or
-        None; returns the fit.
+        Takes rows in standard units, a number, the fit of the number before, or None,
+        and which of the folds it is; returns the fit.
     """
 
     def __init__(
-        self, numbers: Sequence[int], start: Callable[[Rows, int, EM | None], EM]
+        self, numbers: Sequence[int], start: Callable[[Rows, int, EM | None, int], EM]
     ):
         self.numbers, self.start = numbers, start
 
-    def choose(self, fold: Fold, progress: Progress) -> tuple[EM, dict[int, float]]:
+    def choose(
+        self, folds: Sequence[Fold], progress: Progress
+    ) -> tuple[list[EM], dict[int, float]]:
         """Try numbers one after the other until held-out rows are against it.
 
         Parameters
         ----------
-        fold : Fold
+        folds : sequence of Fold
             Rows in standard units.
         progress : Progress
             To be told of each number.
 
         Returns
         -------
-        best : EM
-            The fit of the number chosen.
+        best : list of EM
+            The fits of the number chosen, one for each fold.
         scores : dict of int to float
             Held-out mean log-density for each number that was tried, in nats.
         """
-        n_rows = len(fold.train)
+        n_rows = min(len(fold.train) for fold in folds)
+        # What the mean of mixtures loses by many components is less than what one does.
+        enough = _NO_LOSS if len(folds) == 1 else 0.0
         n_possible = 1 + sum(number < n_rows for number in self.numbers[:-1])
         names = [f"{number} components" for number in self.numbers]
         engine = Greedy(
             self,
             names,
             schedule=InOrder(*names),
-            stopping=Stopping(_N_WORSE, 0.0, enough=_NO_LOSS),
+            stopping=Stopping(_N_WORSE, 0.0, enough=enough),
             max_iter=n_possible,
             progress=progress,
         )
         with progress.running(n_possible):
-            engine.grow([(fold, None)])
+            engine.grow([(fold, None) for fold in folds])
         # Before the first number there is a score that is none.
         scores = dict(zip(self.numbers, engine.validation_scores[1:], strict=False))
         engine.cut()
-        return engine.steps[-1].layer, scores
+        return engine.steps[-1].params["fits"], scores
+
+    def refit_params(self, layers: list[EM]) -> dict[str, Any]:
+        """Return the fits of all folds, for `choose`."""
+        return {"fits": layers}
 
     def score(self, state: tuple[Fold, EM | None]) -> Scores:
         """Return NaN: there is no mixture before the first."""
@@ -136,20 +144,22 @@ class Numbers(Task):
     def attempt(
         self, choice: int, states: Sequence[tuple[Fold, EM | None]], *_: Any
     ) -> list[Trial]:
-        """Fit a mixture on the fold, from that before; see `Task.attempt`."""
-        [(fold, before)] = states
+        """Fit a mixture on each fold, from that before; see `Task.attempt`."""
+        return [self._try(choice, *state, place) for place, state in enumerate(states)]
+
+    def _try(self, choice: int, fold: Fold, before: EM | None, place: int) -> Trial:
         assert fold.validation is not None
         n_components = min(self.numbers[choice], len(fold.train))
         # Rows stand in random order.
         train = fold.train.take(slice(n_telling(n_components, fold.train)))
-        em = self.start(train, n_components, before)
+        em = self.start(train, n_components, before, place)
         held_out = criterion = em.score(fold.validation)
         # Of a row farther out than any mixture of the training rows reaches, a wider
         # one would know more; that it is far out is all that should count.
         within = draw_in(fold.validation, _reach(fold.train))
         if within is not fold.validation:
             criterion = em.score(within)
-        return [Trial(em, (fold, em), Scores(em.lower_bound, held_out, criterion))]
+        return Trial(em, (fold, em), Scores(em.lower_bound, held_out, criterion))
 
 
 def n_telling(n_components: int, rows: Rows) -> int:
