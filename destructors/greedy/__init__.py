@@ -1,8 +1,9 @@
 """The greedy engine, its schedules and its stopping rules."""
 
 from destructors.greedy._checkpoint import Checkpoint
-from destructors.greedy._destructor import GreedyDestructor, check_max_layers
+from destructors.greedy._destructor import GreedyDestructor
 from destructors.greedy._engine import Greedy, layer_seed
+from destructors.greedy._first_layers import ScoredByFirstLayers
 from destructors.greedy._progress import Progress
 from destructors.greedy._schedules import (
     Cycle,
@@ -30,6 +31,7 @@ __all__ = [
     "Retire",
     "Rung",
     "Schedule",
+    "ScoredByFirstLayers",
     "Scores",
     "StackTask",
     "Stages",
@@ -38,7 +40,6 @@ __all__ = [
     "Task",
     "Trial",
     "TryAll",
-    "check_max_layers",
     "layer_seed",
     "set_random_states",
 ]

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from destructors._compat import Interval
 from destructors.base import Destructor, HoldoutDestructor
 from destructors.greedy._engine import Greedy
+from destructors.greedy._first_layers import ScoredByFirstLayers
 from destructors.greedy._progress import Progress
 from destructors.greedy._schedules import Schedule
 from destructors.greedy._stack_task import StackTask
@@ -23,7 +24,7 @@ from destructors.maps import Chain, Map
 from destructors.rows import Fold, Rows
 
 
-class GreedyDestructor(HoldoutDestructor):
+class GreedyDestructor(ScoredByFirstLayers, HoldoutDestructor):
     """Base of the stacks of destructors that grow while held-out rows gain.
 
     A subclass gives `_named_candidates` and `_schedule`; see `IterativeDestructor` for
@@ -228,32 +229,8 @@ class GreedyDestructor(HoldoutDestructor):
 
     # ------------------------------------------------------------------ stages
 
-    def score_samples(self, X: ArrayLike, *, max_layers: int | None = None) -> NDArray:
-        """Log density of each row, in nats.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Data; or what `destructors.open_rows` returns.
-        max_layers : int, default=None
-            Score by so many of the first layers only, as in `staged_score_samples`:
-            the time falls with their number. None takes all.
-
-        Returns
-        -------
-        log_density : ndarray of shape (n_samples,)
-            ``log p(x)``, or an iterator over it, block by block; the score of a row
-            does not depend on the other rows.
-
-        Raises
-        ------
-        ValueError
-            If ``max_layers`` is no integer of at least 1.
-        """
-        if max_layers is None:
-            return super().score_samples(X)
-        check_is_fitted(self)
-        return self[: check_max_layers(max_layers)].score_samples(X)
+    def _first(self, n_layers: int) -> Destructor:
+        return self[:n_layers]
 
     def staged_transform(self, X: ArrayLike) -> Iterator[NDArray]:
         """Yield the latent rows after each layer.
@@ -342,13 +319,3 @@ class GreedyDestructor(HoldoutDestructor):
         if step != 1 or (start > 0 and stop <= start):
             raise ValueError(f"{index} of the stack is not a run of layers.")
         return self._cut(start, stop)
-
-
-def check_max_layers(max_layers: Any) -> int:
-    """Return a number of layers to score by, if it is one."""
-    is_integer = isinstance(max_layers, Integral) and not isinstance(max_layers, bool)
-    if not (is_integer and int(max_layers) >= 1):
-        raise ValueError(
-            f"max_layers must be None or an integer of at least 1, got {max_layers!r}."
-        )
-    return int(max_layers)

@@ -18,9 +18,9 @@ from destructors.greedy import (
     GreedyDestructor,
     Never,
     Progress,
+    ScoredByFirstLayers,
     Stopping,
     TryAll,
-    check_max_layers,
 )
 from destructors.maps import Affine, Chain, Map
 from destructors.maps._cube import to_cube
@@ -33,7 +33,7 @@ from destructors.tree._tree import two_parts
 from destructors.tree._turns import Turns, count_parts
 
 
-class BoostedTreeDestructor(HoldoutDestructor):
+class BoostedTreeDestructor(ScoredByFirstLayers, HoldoutDestructor):
     """Boosted density trees.
 
     Each tree is grown on the points as the trees before it have moved them, and takes
@@ -341,34 +341,10 @@ class BoostedTreeDestructor(HoldoutDestructor):
 
     # ------------------------------------------------------------------ stages
 
-    def score_samples(self, X: ArrayLike, *, max_layers: int | None = None) -> NDArray:
-        """Log density of each row, in nats.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Data; or what `destructors.open_rows` returns.
-        max_layers : int, default=None
-            Score by so many of the first trees only, as in `staged_score_samples`:
-            the time falls with their number. None takes all.
-
-        Returns
-        -------
-        log_density : ndarray of shape (n_samples,)
-            ``log p(x)``, or an iterator over it, block by block; the score of a row
-            does not depend on the other rows.
-
-        Raises
-        ------
-        ValueError
-            If ``max_layers`` is no integer of at least 1.
-        """
-        if max_layers is None:
-            return super().score_samples(X)
-        check_is_fitted(self)
+    def _first(self, n_layers: int) -> "BoostedTreeDestructor":
         first, (units, trees) = copy.copy(self), two_parts(self.map_)
-        first.map_ = Chain((units, trees[: check_max_layers(max_layers)]))
-        return first.score_samples(X)
+        first.map_ = Chain((units, trees[:n_layers]))
+        return first
 
     def staged_score_samples(self, X: ArrayLike) -> Iterator[NDArray]:
         """Yield the log density of each row after each tree.
