@@ -99,7 +99,7 @@ TOY = {
         lambda n: GaussianMixtureDestructor(random_state=SEED), -3.914, 16, 246.340
     ),
     "mean of mixtures": Model(
-        lambda n: GaussianMixtureDestructor(cv=5, random_state=SEED)
+        lambda n: GaussianMixtureDestructor(n_folds=5, random_state=SEED)
     ),
     "auto": Model(lambda n: AutoDestructor(max_iter=n or 10, random_state=SEED)),
 }

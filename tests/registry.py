@@ -220,7 +220,7 @@ REGISTRY: dict[str, Entry] = {
     # mixture
     "mixture": Entry(GaussianMixtureDestructor(), TINY_LOSS),
     "mixture-full": Entry(GaussianMixtureDestructor(4), SMALL_LOSS),
-    "mixture-folds": Entry(GaussianMixtureDestructor(2, cv=3), SMALL_LOSS),
+    "mixture-folds": Entry(GaussianMixtureDestructor(2, n_folds=3), SMALL_LOSS),
     "mixture-plain": Entry(
         GaussianMixtureDestructor(3, background=False, degrees_of_freedom_prior=0.0),
         SMALL_LOSS,

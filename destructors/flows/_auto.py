@@ -137,7 +137,7 @@ class AutoDestructor(StartedDestructor):
 
     def _named_candidates(self) -> list[tuple[str, Destructor]]:
         # Folds where the rows to choose by are folds, too: in the fit to all rows.
-        mixture, marginal = GaussianMixtureDestructor(cv=5), make_marginal()
+        mixture, marginal = GaussianMixtureDestructor(n_folds=5), make_marginal()
         regression = RegressionDestructor()
         tree = TreeDestructor(min_samples_leaf=0, max_bins=128, splitter="look-ahead")
         chain = make_destructor_pipeline

@@ -93,7 +93,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         Share of the rows to hold out for the choice of ``n_components``, if `fit` is
         given none. Equal rows always go to the same part. The number chosen is then
         fitted on all rows.
-    cv : int, default=None
+    n_folds : int, default=None
         Number of folds. One mixture is fitted without each fold, all of the number of
         components that the folds together choose, and the density is the mean of theirs
         (aggregated hold-out): a mixture again, of so many times the components, which
@@ -110,8 +110,9 @@ class GaussianMixtureDestructor(HoldoutDestructor):
     Attributes
     ----------
     n_components_ : int
-        Number of components, the background not counted; with ``cv`` of all mixtures
-        together. Fewer than asked for if some died, that is, lost all rows to others.
+        Number of components, the background not counted; with ``n_folds`` of all
+        mixtures together. Fewer than asked for if some died, that is, lost all rows to
+        others.
     weights_ : ndarray of shape (`n_components_`,)
         Weights of the components; with a background that of it follows, so there is one
         more. So it is with means and covariances.
@@ -129,7 +130,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         Whether EM stopped by ``tol``.
     validation_score_ : dict of int to float
         Mean log-density of the held-out rows for each number that was tried, in nats
-        (mean over folds with ``cv``); empty if there was no choice.
+        (mean over folds with ``n_folds``); empty if there was no choice.
     map_ : Chain
         What was learned: to standard units, and the
         :class:`~destructors.maps.Rosenblatt` map of the mixture in these units.
@@ -196,7 +197,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         "max_iter": [_AT_LEAST_1],
         "n_init": [_AT_LEAST_1],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "cv": [Interval(Integral, 2, None, closed="left"), None],
+        "n_folds": [Interval(Integral, 2, None, closed="left"), None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
@@ -213,7 +214,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         max_iter: int = 200,
         n_init: int = 1,
         validation_fraction: float = 0.1,
-        cv: int | None = None,
+        n_folds: int | None = None,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ):
@@ -226,7 +227,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         self.max_iter = max_iter
         self.n_init = n_init
         self.validation_fraction = validation_fraction
-        self.cv = cv
+        self.n_folds = n_folds
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -309,10 +310,10 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         if self.covariance_type == "spherical":
             scale = np.full_like(scale, _root_mean_square(scale, constant))
         to_units = Affine(center, scale)
-        if self.cv is not None and self.covariance_type == "tied":
+        if self.n_folds is not None and self.covariance_type == "tied":
             raise ValueError(
-                "cv takes the mean of mixtures, and that of tied ones is none: take "
-                "another covariance_type than 'tied', or cv=None."
+                "n_folds takes the mean of mixtures, and that of tied ones is none: "
+                "take another covariance_type than 'tied', or n_folds=None."
             )
         parts = Fold(rows, held_out).through(to_units)
         self.validation_score_: dict[int, float] = {}
@@ -391,13 +392,16 @@ class GaussianMixtureDestructor(HoldoutDestructor):
 
     def _fit_em(self, fold: Fold, random_state: np.random.RandomState) -> EM:
         """Fit in standard units, and choose the number of components."""
-        rows, is_averaged = fold.train, self.cv is not None and fold.validation is None
+        rows, is_averaged = (
+            fold.train,
+            self.n_folds is not None and fold.validation is None,
+        )
         numbers = numbers_to_try(self.n_components, len(rows), rows.n_features)
         seeds = random_state.randint(2**31 - 1, size=self.n_init)
-        folds, cv = [fold], self.cv if is_averaged else None
+        folds, n_folds = [fold], self.n_folds if is_averaged else None
         if is_averaged or (fold.validation is None and len(numbers) > 1):
             seed = random_state.randint(2**31 - 1)
-            splits = make_splits(rows, cv, self.validation_fraction, seed)
+            splits = make_splits(rows, n_folds, self.validation_fraction, seed)
             folds = [Fold(rows.take(train), rows.take(test)) for train, test in splits]
         if not is_averaged:
             [em] = self._fit_parts(folds, [rows], numbers, seeds)

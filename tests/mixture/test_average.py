@@ -14,7 +14,7 @@ X = np.random.default_rng(0).normal(size=(400, 2)) @ [[1.0, 0.5], [0.0, 0.3]]
 
 def test_two_halves_have_the_moments_of_all_rows():
     model = GaussianMixtureDestructor(
-        1, cv=2, background=False, degrees_of_freedom_prior=0.0, reg_covar=0.0
+        1, n_folds=2, background=False, degrees_of_freedom_prior=0.0, reg_covar=0.0
     ).fit(X)
     assert model.n_components_ == 2
     means, covariances = model.means_, model.covariances_
@@ -27,7 +27,7 @@ def test_two_halves_have_the_moments_of_all_rows():
 
 
 def test_it_is_a_mixture_with_one_background():
-    model = GaussianMixtureDestructor(3, cv=4).fit(X)
+    model = GaussianMixtureDestructor(3, n_folds=4).fit(X)
     assert model.n_components_ == 12
     assert model.weights_.shape == (13,)
     peer = GaussianMixture(13)
@@ -41,15 +41,15 @@ def test_it_is_a_mixture_with_one_background():
 def test_new_rows_are_denser_than_under_one_mixture():
     rows = make_rings(3000, random_state=7)
     single, mean = (
-        GaussianMixtureDestructor(cv=cv, random_state=0).fit(rows[:500])
-        for cv in (None, 5)
+        GaussianMixtureDestructor(n_folds=n_folds, random_state=0).fit(rows[:500])
+        for n_folds in (None, 5)
     )
     assert mean.score(rows[500:]) > single.score(rows[500:]) + 0.02
     assert set(mean.validation_score_) >= {1, 2, 4}
 
 
 def test_rows_for_the_next_layer_are_mapped_by_the_mixture_that_has_not_seen_them():
-    model = GaussianMixtureDestructor(20, cv=2, random_state=0)
+    model = GaussianMixtureDestructor(20, n_folds=2, random_state=0)
     after = model._fit_rows(Fold(Rows.of(X)), onwards=True)
     base = model.base_distribution_
     handed_on = base.logpdf(after.train.values) + after.train.log_det
@@ -57,17 +57,17 @@ def test_rows_for_the_next_layer_are_mapped_by_the_mixture_that_has_not_seen_the
 
 
 def test_held_out_rows_that_are_given_choose_alone():
-    model = GaussianMixtureDestructor([1, 2], cv=3).fit(X[:200], X_val=X[200:])
+    model = GaussianMixtureDestructor([1, 2], n_folds=3).fit(X[:200], X_val=X[200:])
     assert model.n_components_ in (1, 2)
 
 
 def test_a_stack_that_is_grown_by_folds_ends_on_the_mean():
     stack = IterativeDestructor(
-        GaussianMixtureDestructor(2, cv=3), max_iter=1, cv=3, random_state=0
+        GaussianMixtureDestructor(2, n_folds=3), max_iter=1, cv=3, random_state=0
     ).fit(make_rings(200, random_state=0))
     assert stack.layers_[0].n_components_ == 6
 
 
 def test_tied_covariances_have_no_mean():
-    with pytest.raises(ValueError, match="cv takes the mean"):
-        GaussianMixtureDestructor(2, covariance_type="tied", cv=2).fit(X)
+    with pytest.raises(ValueError, match="n_folds takes the mean"):
+        GaussianMixtureDestructor(2, covariance_type="tied", n_folds=2).fit(X)
