@@ -152,7 +152,7 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
                 f"{type(self).__name__} needs the domain of each row, which is unknown "
                 "here: fit it by itself, with sample_domain, or in an AlignmentFlow."
             )
-        totals = [part.total for part in _domains.by_domain(fold.train)]
+        totals = _domains.weigh_domains(fold.train)
         if "domains_" not in vars(self):
             self.domains_ = np.arange(len(totals))
         self.domain_weights_ = _domains.resolve_domain_weights(

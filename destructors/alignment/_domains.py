@@ -40,7 +40,7 @@ def find_domains(labels: Any, fewest: int, who: str) -> NDArray:
 
 
 def resolve_domain_weights(
-    domain_weights: Any, domains: NDArray, totals: list[float]
+    domain_weights: Any, domains: NDArray, totals: NDArray
 ) -> NDArray:
     """Return the share of each domain in the barycenter; the sum is 1."""
     known, shares = domains.tolist(), domain_weights
@@ -78,7 +78,21 @@ def resolve_domain_weights(
 
 def by_domain(rows: Rows) -> list[Rows]:
     """Return the rows of each domain, whose number is their context."""
-    return [rows.take(members) for members in _members(rows)]
+    return [rows.take(_as_run(members)) for members in _members(rows)]
+
+
+def weigh_domains(rows: Rows) -> NDArray:
+    """Return the total weight of each domain."""
+    return np.bincount(np.asarray(rows.context), weights=rows.weights)
+
+
+def _as_run(members: NDArray) -> NDArray | slice:
+    """Return row numbers as a slice where they follow one another: nothing is copied
+    then.
+    """
+    if len(members) and members[-1] - members[0] == len(members) - 1:
+        return slice(members[0], members[-1] + 1)
+    return members
 
 
 def _members(rows: Rows) -> list[NDArray]:
