@@ -33,10 +33,8 @@ class AlignmentTask(StackTask):
 
     Parameters
     ----------
-    candidates : sequence of (str, DomainDestructor) tuples
-        What a layer can be.
-    seed : int
-        Of all layers.
+    candidates, seed
+        As in `StackTask`.
     flow : AlignmentFlow
         Whose domains and shares in the barycenter all layers have.
     """

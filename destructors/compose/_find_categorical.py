@@ -19,7 +19,7 @@ def find_categorical(estimator: Any, X: Any, given: Any) -> list[int]:
     X : DataFrame or array-like of shape (n_samples, n_features)
         The table.
     given : "from_dtype", None, or array-like of bool, int or str
-        Parameter ``categorical_features`` of `MixtureDensity`.
+        Parameter ``categorical_features`` of `TreeFlow` and `MixtureDensity`.
 
     Returns
     -------

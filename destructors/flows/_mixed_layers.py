@@ -15,11 +15,10 @@ from destructors.maps import Chain, GivenColumns, Identity, Map, MixedRosenblatt
 from destructors.maps._mixed_mixture import MixedMixture
 from destructors.mixture._mixed_em import Table
 from destructors.mixture._mixed_fit import MixedSettings, unique
+from destructors.mixture._mixture import TILT
 from destructors.rows import Fold, Rows
 from destructors.tree._conditional import ConditionalBoostedTrees
 
-# Of the map of the numbers, as in `GaussianMixtureDestructor`.
-_TILT = 1e-7
 # Rows by which what a category is like is drawn towards what all are.
 _PRIOR = 10.0
 # What is seen lies in the cube.
@@ -54,7 +53,7 @@ class MixtureGivenCodes(HoldoutDestructor):
         self.n_components_ = len(self.mixture_.weights) - 1
         if self.mixture_.gaussians is None:
             return Identity()
-        return Chain((start.map, MixedRosenblatt(self.mixture_, _TILT)))
+        return Chain((start.map, MixedRosenblatt(self.mixture_, TILT)))
 
     def go_on(self, rows: Rows) -> MixedMixture:
         """Return the mixture after further steps of EM on other rows."""

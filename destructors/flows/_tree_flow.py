@@ -46,12 +46,12 @@ class TreeFlow(StartedDestructor):
     on disk (`destructors.open_rows`).
 
     **Tables of both kinds.** Where columns are categories, codes come first, by the
-    marginal of a mixture whose classes numbers, integers and categories share or by
-    hidden trees, whichever held-out rows are for; integers given codes; then numbers
-    given both, by that mixture and by trees that may ask about codes and integers as
-    well. The score is one exact log density, with respect to lengths in numbers and
-    counts in integers and categories. Values missing in a column of categories are a
-    category, and those that were not seen in `fit` share another.
+    marginal of a mixture whose classes numbers, integers and categories share, and by
+    hidden trees, in shares that held-out rows choose; integers given codes; then
+    numbers given both, by that mixture and by trees that may ask about codes and
+    integers as well. The score is one exact log density, with respect to lengths in
+    numbers and counts in integers and categories. Values missing in a column of
+    categories are a category, and those that were not seen in `fit` share another.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ class TreeFlow(StartedDestructor):
     layer_names_ : list of str
         "mixture" or "marginal-mixture", and "trees".
     n_components_ : int
-        Number of components of the mixture.
+        Number of components of the mixture, or of classes where there are categories.
     n_iter_ : int
         Number of layers.
     n_trees_ : int
@@ -124,8 +124,9 @@ class TreeFlow(StartedDestructor):
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
         Names of features seen in `fit`, if all are strings.
-    base_distribution_ : StandardNormal
-        The base distribution.
+    base_distribution_ : Distribution
+        The base distribution: a `StandardNormal`, beside the distribution of integers
+        and codes where there are categories.
 
     See Also
     --------

@@ -102,6 +102,10 @@ class MixedMixture(Distribution):
         ----------
         *kinds : type
             Kinds of emissions that are summed out.
+
+        Returns
+        -------
+        mixture : MixedMixture
         """
         both = zip(self.emissions, self.groups, strict=True)
         parts = [(e, group) for e, group in both if not isinstance(e, kinds)]
@@ -344,7 +348,7 @@ class CodesFirst(Distribution):
         return own + self.mixture.logpdf(Z) - self.mixture.logpdf(given)
 
     def sample(self, n_samples: int, rng: np.random.RandomState) -> NDArray:
-        """Return rows drawn from it."""
+        """Return rows drawn from it, of shape (n_samples, n_features)."""
         return self.sample_without(n_samples, rng, np.full(self.n_features, -1))
 
     def sample_without(

@@ -21,7 +21,7 @@ from destructors.maps._density import Density
 from destructors.maps._detector import Detector
 from destructors.maps._map import KINDS, PLAIN, Data
 from destructors.maps._replace import replaced
-from destructors.maps._valid import validate
+from destructors.maps._valid import find_unlearned, validate
 
 _FORMAT = 1
 _HEADER = "header"
@@ -55,7 +55,8 @@ def save(model: Any, path: str | PathLike[str]) -> None:
     NotFittedError
         If the model is not fitted.
     TypeError
-        If something in it is no data, such as a function of one's own.
+        If something in it is no data, such as a function of one's own, or an array of
+        a map made by hand has another dtype than learned ones.
 
     See Also
     --------
@@ -195,6 +196,12 @@ class _Refused(ValueError):
 def pack(value: Any, arrays: dict[str, NDArray], place: str) -> Any:
     """Return what JSON can hold; arrays go to ``arrays``."""
     if isinstance(value, Data):
+        unlearned = find_unlearned(value)
+        if unlearned is not None:
+            raise TypeError(
+                f"{place}.{unlearned} holds numbers of a type that no file is read "
+                "with: give it float64, or int64 for positions."
+            )
         parts = {
             name: pack(part, arrays, f"{place}.{name}")
             for name, part in value.field_values()

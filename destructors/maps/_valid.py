@@ -28,13 +28,12 @@ def validate(data: Data) -> None:
         Made of what a file holds; its parts are valid already.
     """
     cls: type[Data] = type(data)
-    # Classes of one's own may hold numbers of any type.
-    own, is_ours = cls.__name__, ":" not in cls.type_name()
+    own, unlearned = cls.__name__, find_unlearned(data)
     hints = _hints(cls)  # type: ignore[arg-type]
     for name, value in data.field_values():
         if not _is_a(value, hints[name]):
             raise ValueError(f"The file's {own} has no valid {name}.")
-        if name not in cls._any_dtype and is_ours and not _is_learned(value):
+        if name == unlearned:
             raise ValueError(f"The file's {own} has a {name} of another dtype.")
         least = 0.0 if name in cls._positive else -np.inf
         if not all(_holds(x, least, name in cls._infinite) for x in _numbers(value)):
@@ -67,6 +66,17 @@ def _is_a(value: Any, hint: Any) -> bool:
     if hint is float:
         return isinstance(value, int | float)
     return isinstance(value, origin or hint)
+
+
+def find_unlearned(data: Data) -> str | None:
+    """Return the first field with an array of a type that is never learned."""
+    if ":" in type(data).type_name():
+        # Classes of one's own may hold numbers of any type.
+        return None
+    for name, value in data.field_values():
+        if name not in data._any_dtype and not _is_learned(value):
+            return name
+    return None
 
 
 def _is_learned(value: Any) -> bool:

@@ -35,7 +35,7 @@ from destructors.rows import (
 
 # Least slope of each feature's map, in standard units: enough to invert it in any gap
 # between components, however empty.
-_TILT = 1e-7
+TILT = 1e-7
 # Folds by which the rows of a stack are mapped, and steps of EM on the other folds.
 _N_FOLDS, _N_FOLD_STEPS = 5, 3
 # Of rows that are not in memory, so many are drawn to begin with, if they are not more
@@ -495,7 +495,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         """Return the map of a fitted mixture, in standard units."""
         weights, means, covariances = mixture
         full = as_matrices(self.covariance_type, covariances, means)
-        return Rosenblatt(weights, means, np.linalg.cholesky(full), _TILT)
+        return Rosenblatt(weights, means, np.linalg.cholesky(full), TILT)
 
 
 def _root_mean_square(scale: NDArray, constant: NDArray) -> float:

@@ -127,10 +127,6 @@ class CubeRows:
         """Move the rows by trees; return what all so far have gained."""
         splits, starts = trees.splits, trees.starts
         push_trees(self.U, self.beyond, splits, starts, self.log_det, False, leaves)
-        return self.gained()
-
-    def gained(self) -> float:
-        """Return the mean log-determinant."""
         return float(np.average(self.log_det, weights=self.weight))
 
     def push_in_threads(self, trees: Trees, n_jobs: int | None) -> None:

@@ -3,6 +3,7 @@
 import os
 import sys
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import destructors
 from destructors.estimators import DensityClassifier
 from destructors.linear import Whitening
+from destructors.maps import Affine
 from tests.fuzz.files import save_models
 from tests.fuzz.mutate import run
 
@@ -72,6 +74,19 @@ def test_numbers_of_another_type_are_refused_before_kernels_are_compiled_for_the
     np.savez(path, **{**arrays, name: arrays[name].astype(dtype)})
     with pytest.raises(ValueError, match="of another dtype"):
         destructors.load(path)
+
+
+def test_what_could_not_be_read_again_is_not_saved(tmp_path):
+    zeros, ones = np.zeros(2, np.float32), np.ones(2)
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    density = Whitening().fit(X).to_density()
+    density = replace(density, map=Affine(zeros, ones))
+    with pytest.raises(TypeError, match=r"location .* float64"):
+        destructors.save(density, tmp_path / "model.npz")
+    assert not list(tmp_path.iterdir())
+    density = replace(density, map=Affine(zeros.astype(float), ones))
+    destructors.save(density, tmp_path / "model.npz")
+    assert destructors.load(tmp_path / "model.npz").map == density.map
 
 
 def test_what_a_user_gave_keeps_its_type(tmp_path):
