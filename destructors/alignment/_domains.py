@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 
+from destructors._stiefel import retract
 from destructors.maps import Map
 from destructors.maps._checks import show
 from destructors.metrics import energy_coefficient
@@ -237,12 +238,27 @@ def principal_basis(
     basis : ndarray of shape (n_features, n_components) or None
         None where the axes would span the whole space.
     """
-    X, weight = pool(parts)
-    if n_components >= X.shape[1]:
+    n_features = parts[0].n_features
+    if n_components >= n_features:
         return None
-    X = np.sqrt(weight)[:, None] * (X - weight @ X)
-    n_components = min(n_components, len(X))
+    centre = sum(part.weights @ part.values / part.total for part in parts) / len(parts)
+    ends = [end for part in parts for end in part.extremes]
+    # The axes only say where to look: the digits of float32 will do for that, in a unit
+    # in which squares are held, and are half the work.
+    unit = power_of_two(max(np.abs(end - centre).max() for end in ends))
+    X = np.empty((sum(map(len, parts)), n_features), np.float32)
+    start = 0
+    for part in parts:
+        values = part.values - centre
+        values *= (np.sqrt(part.weights / part.total) / unit)[:, None]
+        X[start : start + len(part)] = values
+        start += len(part)
     _, _, axes = randomized_svd(
-        X, n_components, n_iter=2, transpose=False, random_state=random_state
+        X,
+        min(n_components, len(X)),
+        n_iter=1,
+        transpose=False,
+        random_state=random_state,
     )
-    return np.ascontiguousarray(axes.T)
+    # Orthonormal to all digits of float64.
+    return retract(axes.T.astype(np.float64))

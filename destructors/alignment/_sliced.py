@@ -182,10 +182,19 @@ def _sliced_distance(
 
     The distance is the mean square, summed over directions.
     """
-    projections = project(parts, directions)
     n_levels = int(np.clip(min(part.total for part in parts), 2, _N_LEVELS))
+    # A direction is a row here: what is sorted lies side by side.
+    along = [directions.T @ part.values.T for part in parts]
+    orders = [np.argsort(projected, axis=1) for projected in along]
     quantiles = np.stack(
-        [_barycenter.group_means(part, n_levels) for part in projections]
+        [
+            _barycenter.means_between_levels(
+                np.take_along_axis(projected, order, axis=1),
+                None if part.weight is None else part.weight[order],
+                n_levels,
+            )
+            for part, projected, order in zip(parts, along, orders, strict=True)
+        ]
     )
     # A domain without a share in the barycenter has to get there all the same.
     shares = np.full(len(quantiles), 1.0 / len(quantiles))
@@ -195,29 +204,26 @@ def _sliced_distance(
     pull = shares[:, None, None] * gaps
     pull -= domain_weights[:, None, None] * pull.sum(axis=0)
     gradient = np.zeros_like(directions)
-    for part, projected, forces in zip(parts, projections, pull, strict=True):
-        gradient += part.values.T @ _spread(forces, projected)
+    for part, order, forces in zip(parts, orders, pull, strict=True):
+        gradient += (_spread(forces, order, part.weight) @ part.values).T
     return float(value), gradient
 
 
-def _spread(forces: NDArray, rows: Rows) -> NDArray:
+def _spread(forces: NDArray, order: NDArray, weight: NDArray | None) -> NDArray:
     """Return the force on each row: its share of that on the mean of its group."""
-    projected, weight, n_levels = rows.values, rows.weight, forces.shape[1]
-    order = np.argsort(projected, axis=0)
-    sums = np.zeros((n_levels + 1, len(forces)))
-    np.cumsum(forces.T, axis=0, out=sums[1:])
+    n_levels = forces.shape[1]
+    sums = _barycenter.from_zero(forces)
     if weight is None:
-        # All columns have the same mass before a row: one place, of whole rows.
-        mass = np.arange(len(order) + 1.0)[:, None]
-        take = lambda place: sums[place[:, 0]]
+        # All directions have the same mass before a row: one place, of whole rows.
+        mass = np.arange(order.shape[1] + 1.0)[None]
+        take = lambda place: sums[:, place[0]]
     else:
-        mass = np.zeros((len(order) + 1, len(forces)))
-        np.cumsum(weight[order], axis=0, out=mass[1:])
-        take = lambda place: np.take_along_axis(sums, place, axis=0)
-    place = mass * (n_levels / mass[-1])
+        mass = _barycenter.from_zero(weight[order])
+        take = lambda place: np.take_along_axis(sums, place, axis=1)
+    place = mass * (n_levels / mass[:, -1:])
     whole = np.minimum(place.astype(np.intp), n_levels - 1)
     left, right = take(whole), take(whole + 1)
-    received = np.diff(left + (place - whole) * (right - left), axis=0) / n_levels
-    out = np.empty_like(projected)
-    np.put_along_axis(out, order, received, axis=0)
+    received = np.diff(left + (place - whole) * (right - left), axis=1) / n_levels
+    out = np.empty(order.shape)
+    np.put_along_axis(out, order, received, axis=1)
     return out
