@@ -8,12 +8,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import block_diag
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist, pdist
-from sklearn import get_config, utils
+from sklearn import utils
 
 # The bandwidth of a kernel is the median distance of at most so many rows.
 _N_BANDWIDTH_ROWS = 1000
 # A squared distance that is a smaller share of the largest is a rounding error.
 _ROUNDING = 1e-13
+# Numbers of a block of distances (1 MiB of float64): it stays in the cache.
+_BLOCK_SIZE = 2**17
 
 
 def wasserstein_distance(X: ArrayLike, Y: ArrayLike) -> float:
@@ -208,19 +210,31 @@ def energy_coefficient(
     X = X - shares.mean(axis=1) @ X
     square = (X**2).sum(axis=1)
     distances = np.zeros((len(samples), len(samples)))
-    n_rows = int(get_config()["working_memory"] * 2**20 / (8 * len(X)))
-    for rows in utils.gen_batches(len(X), max(n_rows, 1)):
-        # The factor keeps NumPy from a routine for symmetric products, slow here.
-        block = X[rows] @ (-2.0 * X).T
+    n_rows = max(_BLOCK_SIZE // len(X), 1)
+    for start in range(0, len(X), n_rows):
+        # Each pair of rows once: those of a block, and these with the rows after them.
+        rows, rest = slice(start, start + n_rows), slice(start, None)
+        block = X[rows] @ (-2.0 * X[rest]).T
         block += square[rows, None]
-        block += square
-        np.maximum(block, 0.0, out=block)
+        block += square[rest]
         # What rounding leaves between equal rows would count at a small exponent.
         block[block <= _ROUNDING * square.max()] = 0.0
-        np.power(block, 0.5 * exponent, out=block)
-        distances += shares[rows].T @ (block @ shares)
+        _raise_in_place(block, 0.5 * exponent)
+        own, later = np.hsplit(shares[rows].T @ block, [len(shares[rows])])
+        distances += own @ shares[rows]
+        between = later @ shares[start + n_rows :]
+        distances += between + between.T
     total = distances.mean()
     return float(1.0 - np.diag(distances).mean() / total) if total > 0.0 else 0.0
+
+
+def _raise_in_place(numbers: NDArray, exponent: float) -> None:
+    """Raise non-negative numbers to a power: square roots cost far less than others."""
+    while exponent < 1.0 and np.frexp(exponent)[0] == 0.5:
+        np.sqrt(numbers, out=numbers)
+        exponent *= 2.0
+    if exponent != 1.0:
+        np.power(numbers, exponent, out=numbers)
 
 
 def maximum_mean_discrepancy(
