@@ -4,7 +4,6 @@ import itertools
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
@@ -15,20 +14,17 @@ from sklearn.exceptions import ConvergenceWarning
 from destructors._compat import Interval, StrOptions
 from destructors.base import HoldoutDestructor
 from destructors.base_distributions import StandardNormal
-from destructors.greedy import Progress
 from destructors.maps import Affine, Chain, Map, Rosenblatt
-from destructors.mixture._average import average
 from destructors.mixture._covariance import COVARIANCES, as_matrices, check_mixture
 from destructors.mixture._em import EM
 from destructors.mixture._expectation import Mixture
-from destructors.mixture._incremental import PART_ROWS, fit_in_parts
-from destructors.mixture._number import N_TELLING, Numbers, n_telling, numbers_to_try
+from destructors.mixture._incremental import fit_in_parts
+from destructors.mixture._number import n_telling, numbers_to_try
+from destructors.mixture._some_number import fit_some_number
 from destructors.rows import (
     Fold,
     Rows,
     StoredRows,
-    is_over,
-    make_splits,
     map_threads,
     robust_mean_and_scale,
 )
@@ -43,8 +39,6 @@ _N_FOLDS, _N_FOLD_STEPS = 5, 3
 _N_DRAWN, _MOST_DRAWN = 2**17, 2**24
 # Beyond so many rows a mixture forgets a fold in one step: none of them weighs much.
 _MANY = 200_000
-# Rows of so many parts are taken part by part.
-_MANY_PARTS = 5
 _AT_LEAST_0 = Interval(Real, 0, None, closed="left")
 _AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 
@@ -316,9 +310,8 @@ class GaussianMixtureDestructor(HoldoutDestructor):
                 "take another covariance_type than 'tied', or n_folds=None."
             )
         parts = Fold(rows, held_out).through(to_units)
-        self.validation_score_: dict[int, float] = {}
         try:
-            em = self._fit_em(parts, random_state)
+            em, self.validation_score_ = fit_some_number(self, parts, random_state)
             if is_stored:
                 found, em = em, EM(self, every.through(to_units), self.max_iter)
                 judges = parts.validation
@@ -390,64 +383,6 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         moved = train.moved(Z[place], (log_det + rows.log_det)[place])
         return Fold(moved, fold.validation_through(map_))
 
-    def _fit_em(self, fold: Fold, random_state: np.random.RandomState) -> EM:
-        """Fit in standard units, and choose the number of components."""
-        rows, is_averaged = (
-            fold.train,
-            self.n_folds is not None and fold.validation is None,
-        )
-        numbers = numbers_to_try(self.n_components, len(rows), rows.n_features)
-        seeds = random_state.randint(2**31 - 1, size=self.n_init)
-        folds, n_folds = [fold], self.n_folds if is_averaged else None
-        if is_averaged or (fold.validation is None and len(numbers) > 1):
-            seed = random_state.randint(2**31 - 1)
-            splits = make_splits(rows, n_folds, self.validation_fraction, seed)
-            folds = [Fold(rows.take(train), rows.take(test)) for train, test in splits]
-        if not is_averaged:
-            [em] = self._fit_parts(folds, [rows], numbers, seeds)
-            return em
-        em = EM(self, rows, self.max_iter)
-        parts = [fold.train for fold in folds]
-        fits = self._fit_parts(folds, parts, numbers, seeds, em.wide)
-        return average(em, fits, [test for _, test in splits])
-
-    def _fit_parts(
-        self,
-        folds: list[Fold],
-        parts: list[Rows],
-        numbers: list[int],
-        seeds: NDArray,
-        wide: NDArray | None = None,
-    ) -> list[EM]:
-        """Fit to each of some parts of the rows, with one number that folds choose."""
-        # Where rows are few, the last steps cost little and the optimum counts.
-        rough = len(parts[0]) > N_TELLING and len(numbers) > 1
-        start = partial(self._start, seeds=seeds, rough=rough, wide=wide)
-        if len(numbers) == 1:
-            progress = Progress(self, noun="step", every=10)
-            n_doublings = max(numbers[0] - 1, 0).bit_length()
-            n_fits = self.n_init * len(parts)
-            with progress.running(self.max_iter * (n_doublings + 1) * n_fits):
-                return [
-                    start(rows, numbers[0], None, place, progress=progress)
-                    for place, rows in enumerate(parts)
-                ]
-        search = Numbers(numbers, start)
-        progress = Progress(self, noun="number")
-        best, self.validation_score_ = search.choose(folds, progress)
-        if len(best[0].given) == len(parts[0]) and not rough:
-            return best
-
-        def finish(place: int) -> EM:
-            em = EM(self, parts[place], self.max_iter, wide=wide)
-            fit = lambda em: em.fit_from(best[place].mixture)
-            if len(em.given) >= _MANY_PARTS * PART_ROWS:
-                held_out = folds[place].validation
-                fit = lambda em: fit_in_parts(em, best[place], held_out)
-            return em.remembered("all", place, fit=fit)
-
-        return [finish(place) for place in range(len(parts))]
-
     def _few(self, rows: StoredRows) -> Rows:
         """Return as many rows as tell the largest number of components, in memory."""
         numbers = numbers_to_try(self.n_components, len(rows), rows.n_features)
@@ -461,35 +396,6 @@ class GaussianMixtureDestructor(HoldoutDestructor):
             return {}
         typical = np.exp(np.mean([np.log(model.n_components_) for model in fitted]))
         return {"n_components": round(typical)}
-
-    def _start(
-        self,
-        rows: Rows,
-        n_components: int,
-        before: EM | None,
-        place: int = 0,
-        *,
-        seeds: NDArray,
-        rough: bool = False,
-        wide: NDArray | None = None,
-        progress: Progress | None = None,
-    ) -> EM:
-        """Fit as often as asked for; return the most likely."""
-        fits: list[EM] = []
-        for seed in seeds:
-            if fits and is_over():
-                break
-            em = EM(self, rows, self.max_iter, progress, wide)
-            fit = partial(
-                EM.fit,
-                n_components=n_components,
-                random_state=np.random.RandomState(seed),
-                before=before,
-                by_chance=len(fits) > 0,
-                rough=rough,
-            )
-            fits.append(em.remembered(place, n_components, len(fits), fit=fit))
-        return max(fits, key=lambda em: em.lower_bound)
 
     def _to_map(self, mixture: Mixture) -> Rosenblatt:
         """Return the map of a fitted mixture, in standard units."""
