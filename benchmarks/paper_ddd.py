@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from benchmarks.circles import draw_published_circles
 from benchmarks.environment import describe_environment
 from benchmarks.files import write_json
 from benchmarks.registry import ChoiceError, choose_names
@@ -230,16 +231,16 @@ def load_pixels(n_train: int, n_held_out: int) -> tuple[NDArray, NDArray, NDArra
 def run_toy(names: list[str], quick: bool) -> dict[str, Outcome]:
     """Fit the models of circles; print a table."""
     n = 300 if quick else 1000
-    X, truth = make_concentric_circles(2000, random_state=SEED, return_log_density=True)
+    train, test, truth = (part[:n] for part in draw_published_circles())
     outcomes = {}
     for name in names:
         model = TOY[name].make(3 if quick else None)
-        outcomes[name] = measure(model, X[:n], X[1000 : 1000 + n])
-    print(f"Four circles, noise 0.1, {n:,} rows to fit and {n:,} to test, seed {SEED}:")
-    print("nats of test rows, layers, wall seconds of the fit. 3 folds choose layers.")
+        outcomes[name] = measure(model, train, test)
     print(
-        f"The true density scores {truth[1000 : 1000 + n].mean():.3f} (-3.257 there)."
+        f"Four circles, noise 0.1: the {n:,} rows to fit and {n:,} to test published."
     )
+    print("Nats of test rows, layers, wall seconds of the fit. 3 folds choose layers.")
+    print(f"The true density scores {truth.mean():.3f} on these test rows.")
     rows = {name: _row(TOY[name], outcome) for name, outcome in outcomes.items()}
     print(f"{pd.DataFrame.from_dict(rows, orient='index').to_string()}\n")
     return outcomes
