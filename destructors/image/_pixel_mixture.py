@@ -21,7 +21,7 @@ from destructors.image._pixel_tree import (
 )
 from destructors.image._shape import pixel_positions
 from destructors.maps import Map, PixelMixture
-from destructors.maps._pixel_mixture import find_leaves
+from destructors.maps._pixel_mixture_kernels import find_leaves
 from destructors.maps._pixel_tree import find_bins
 from destructors.rows import Fold
 
