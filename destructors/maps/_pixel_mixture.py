@@ -16,7 +16,13 @@ from scipy.special import ndtr
 from destructors.maps._checks import increases
 from destructors.maps._cube import HALF_LOG_2PI, normal_scores
 from destructors.maps._map import Map, Mapped
-from destructors.maps._pixel_mixture_kernels import find_masses, find_passed
+from destructors.maps._pixel_mixture_kernels import (
+    Learned,
+    find_answers,
+    find_masses,
+    find_passed,
+    find_places,
+)
 from destructors.maps._pixel_tree import find_bins
 
 _LARGEST = np.finfo(np.float64).max
@@ -106,24 +112,14 @@ class PixelMixture(Map):
         return float(normal_scores(np.array(1.0 - self.tail), np.array(self.tail)))
 
     @cached_property
-    def _nodes(self) -> NDArray:
-        """What a node needs, side by side in the memory."""
-        nodes = np.c_[self.feature, self.threshold, self.left]
-        return np.ascontiguousarray(nodes, dtype=np.int32)
-
-    @cached_property
-    def _small_guides(self) -> NDArray:
-        """The guides, in a byte each where these are enough: all stay in the cache."""
-        guides = self.guides
-        small = guides.size and guides.min() >= 0 and guides.max() < 256
-        return np.ascontiguousarray(guides, dtype=np.uint8 if small else np.int64)
-
-    @property
-    def _learned(self) -> tuple[NDArray, ...]:
+    def _learned(self) -> Learned:
         """What both kernels take."""
+        nodes = np.c_[self.feature, self.threshold, self.left]
+        question, answers = find_answers(self.guides, nodes, self.neighbors.shape[1])
+        nodes = np.ascontiguousarray(np.c_[nodes, question], dtype=np.int64)
         shares = self.shares / self.shares.sum()
-        tree = self.neighbors, self._small_guides, self._nodes
-        return *tree, shares, self.probabilities, *self._tails
+        tree = self.neighbors, self.guides, nodes, shares, self.probabilities
+        return *tree, *self._tails, answers, find_places()
 
     def _log_slope(self, mass: NDArray, k: NDArray, z: NDArray) -> NDArray:
         log_density = np.log(mass / np.diff(self.edges)[k])
@@ -134,7 +130,7 @@ class PixelMixture(Map):
         low, high = self.edges[[0, -1]]
         k = find_bins(X, self.edges)
         mass, under, over = (np.empty(X.shape) for _ in range(3))
-        find_masses(k, *self._learned, mass, under, over)
+        find_masses(k, self._learned, mass, under, over)
         width = np.diff(self.edges)[k]
         share = np.clip((np.clip(X, low, high) - self.edges[k]) / width, 0.0, 1.0)
         Z = normal_scores(under + share * mass, over + (1.0 - share) * mass)
@@ -153,7 +149,7 @@ class PixelMixture(Map):
         k = np.empty(Z.shape, np.int64)
         mass, under, over = (np.empty(Z.shape) for _ in range(3))
         lower, upper = ndtr(Z), ndtr(-Z)
-        find_passed(lower, upper, *self._learned, k, mass, under, over)
+        find_passed(lower, upper, self._learned, k, mass, under, over)
         share = np.where(Z < 0.0, (lower - under) / mass, 1.0 - (upper - over) / mass)
         X = self.edges[k] + np.clip(share, 0.0, 1.0) * np.diff(self.edges)[k]
         # Rounding leads no row into the next bin, whose neighbours see another one.

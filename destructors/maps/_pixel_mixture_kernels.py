@@ -1,6 +1,7 @@
 """The kernels of mixtures of pixel trees: components that see the same go together."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from destructors.maps._jit import jit
 
@@ -52,8 +53,58 @@ def _find_leaves_vectorised(bins, near, guides, feature, threshold, left, leaves
 find_leaves = jit(_find_leaves_loops, plain=_find_leaves_vectorised)
 
 
+# What is learned, in the order of `destructors.maps.PixelMixture`: neighbors, guides,
+# nodes (feature, threshold, left child, question), shares, probabilities, probability
+# below and above each edge, answers, and the places of single bits.
+Learned = tuple[NDArray, ...]
+# Rows that go through a pixel one after the other, while its answers are in the cache.
+_N_ROWS = 64
+_WORD = 64
+# Times this number the 64 words of one bit differ in their first six bits.
+_DE_BRUIJN = 0x03F79D71B4CB0A89
+
+
+def find_answers(guides, nodes, n_neighbors):
+    """Return what components answer to all that is asked about their guides.
+
+    Parameters
+    ----------
+    guides : ndarray of int of shape (n_features, n_components, n_guides)
+    nodes : ndarray of int of shape (n_nodes, 3)
+        Feature, threshold and left child.
+    n_neighbors : int
+        Features before the guides.
+
+    Returns
+    -------
+    question : ndarray of int of shape (n_nodes,)
+        Number of the question of each node; of others than of guides it is -1.
+    answers : ndarray of uint64 of shape (n_features, n_questions, n_words)
+        Bits of the components whose guide is above the threshold, 64 in a word.
+    """
+    d, n_components, _ = guides.shape
+    question = np.full(len(nodes), -1)
+    asks = (nodes[:, 0] >= n_neighbors) & (nodes[:, 2] != np.arange(len(nodes)))
+    questions, question[asks] = np.unique(nodes[asks, :2], axis=0, return_inverse=True)
+    n_words = -(-n_components // _WORD)
+    answers = np.zeros((d, max(len(questions), 1), n_words * _WORD // 8), np.uint8)
+    for number, (feature, threshold) in enumerate(questions):
+        above = guides[:, :, feature - n_neighbors] > threshold
+        bits = np.packbits(above, axis=1, bitorder="little")
+        answers[:, number, : bits.shape[1]] = bits
+    return question, answers.view("<u8").astype(np.uint64)
+
+
+def find_places():
+    """Return the place of the bit, by the first six bits of its word's product."""
+    words = np.uint64(1) << np.arange(_WORD, dtype=np.uint64)
+    places = np.empty(_WORD, np.int64)
+    places[(words * np.uint64(_DE_BRUIJN)) >> np.uint64(58)] = np.arange(_WORD)
+    return places
+
+
 @jit
-def _part(bins, i, near, j, guides, nodes, members, leaves, ends, todo):
+def _part(bins, i, j, learned, members, leaves, ends, todo, groups):
     """Lead the components of a row down the tree; return the number of leaves.
 
     Parameters
@@ -62,236 +113,232 @@ def _part(bins, i, near, j, guides, nodes, members, leaves, ends, todo):
         Bins of the pixels: those of neighbours are read.
     i, j : int
         Row and pixel.
-    near : ndarray of int of shape (n_features, n_neighbors)
-    guides : ndarray of int of shape (n_features, n_components, n_guides)
-    nodes : ndarray of int of shape (n_nodes, 3)
-        Feature, threshold and left child.
+    learned : tuple of ndarray
+        See `Learned`.
     members : ndarray of int of shape (n_components,)
-        Components, put into the order of their leaves.
+        Filled: components in the order of their leaves.
     leaves, ends : ndarray of int of shape (n_components,)
         Filled: leaves, and where the members of each end.
-    todo : ndarray of int of shape (n_components, 3)
-        Space for nodes that wait, with the first and the last of their members.
+    todo : ndarray of int of shape (n_components,)
+        Space for nodes that wait.
+    groups : ndarray of uint64 of shape (n_components, n_words)
+        Space for the components that wait there; all of them are in the first.
     """
-    n_neighbors = near.shape[1]
-    n_found, n_todo = 0, 1
-    todo[0, 0], todo[0, 1], todo[0, 2] = 0, 0, len(members)
+    near, _, nodes, shares, _, _, _, answers, places = learned
+    n_words = groups.shape[1]
+    n_found, n_members, n_todo = 0, 0, 1
+    for w in range(n_words):
+        n_left = min(len(shares) - w * _WORD, _WORD)
+        groups[0, w] = ~np.uint64(0) >> np.uint64(_WORD - n_left)
+    todo[0] = 0
     while n_todo:
-        n_todo -= 1
-        node, begin, end = todo[n_todo, 0], todo[n_todo, 1], todo[n_todo, 2]
+        group = n_todo - 1
+        node = todo[group]
         while nodes[node, 2] != node:
-            f, threshold, left = nodes[node, 0], nodes[node, 1], nodes[node, 2]
-            if f < n_neighbors:
-                seen = bins[i, near[j, f]] if near[j, f] >= 0 else -1
-                node = left + (seen > threshold)
+            left, asked = nodes[node, 2], nodes[node, 3]
+            if asked < 0:
+                pixel = near[j, nodes[node, 0]]
+                seen = bins[i, pixel] if pixel >= 0 else -1
+                node = left + (seen > nodes[node, 1])
                 continue
-            first, last = begin, end
-            while first < last:
-                if guides[j, members[first], f - n_neighbors] > threshold:
-                    last -= 1
-                    members[first], members[last] = members[last], members[first]
-                else:
-                    first += 1
-            if first == begin:
+            some, all_ = False, True
+            for w in range(n_words):
+                above = groups[group, w] & answers[j, asked, w]
+                some |= above != np.uint64(0)
+                all_ &= above == groups[group, w]
+            node = left
+            if all_:
                 node = left + 1
-            else:
-                if first < end:
-                    todo[n_todo, 0], todo[n_todo, 1] = left + 1, first
-                    todo[n_todo, 2] = end
-                    n_todo += 1
-                node, end = left, first
-        leaves[n_found], ends[n_found] = node, end
+            elif some:
+                # Those on the left are led on, above those that wait for the right.
+                for w in range(n_words):
+                    above = groups[group, w] & answers[j, asked, w]
+                    groups[group + 1, w] = groups[group, w] & ~above
+                    groups[group, w] = above
+                todo[group] = left + 1
+                group += 1
+        for w in range(n_words):
+            word = groups[group, w]
+            while word != np.uint64(0):
+                bit = word & (~word + np.uint64(1))
+                place = places[(bit * np.uint64(_DE_BRUIJN)) >> np.uint64(58)]
+                members[n_members] = w * _WORD + place
+                n_members += 1
+                word ^= bit
+        leaves[n_found], ends[n_found] = node, n_members
         n_found += 1
+        n_todo = group
     return n_found
 
 
 @jit
-def _weigh(weights, members, n_found, ends, heavy):
+def _weigh(weights, i, members, n_found, ends, heavy):
     """Add up the weights of the members of each leaf."""
     begin = 0
     for g in range(n_found):
         heavy[g] = 0.0
         for place in range(begin, ends[g]):
-            heavy[g] += weights[members[place]]
+            heavy[g] += weights[i, members[place]]
         begin = ends[g]
 
 
 @jit
-def _learn(weights, members, n_found, leaves, ends, probabilities, k, mass):
+def _sum_up(learned, k, n_found, leaves, heavy):
+    """Return the probability of a bin, and those below and above it."""
+    _, _, _, _, probabilities, below, above, _, _ = learned
+    mass, under, over = 0.0, 0.0, 0.0
+    for g in range(n_found):
+        mass += heavy[g] * probabilities[leaves[g], k]
+        under += heavy[g] * below[leaves[g], k]
+        over += heavy[g] * above[leaves[g], k + 1]
+    return mass, under, over
+
+
+@jit
+def _learn(weights, i, members, n_found, leaves, ends, probabilities, k, mass):
     """Multiply the weights of components by how likely they found the bin."""
     begin = 0
     for g in range(n_found):
         p = probabilities[leaves[g], k] / mass
         for place in range(begin, ends[g]):
-            weights[members[place]] *= p
+            weights[i, members[place]] *= p
         begin = ends[g]
 
 
-def _find_masses_loops(
-    bins,
-    near,
-    guides,
-    nodes,
-    shares,
-    probabilities,
-    below,
-    above,
-    mass,
-    under,
-    over,
-):
+def _find_masses_loops(bins, learned, mass, under, over):
     """Fill in the probability of each pixel's bin, and that below and above it.
 
     Parameters
     ----------
     bins : ndarray of int of shape (n_samples, n_features)
-    near, guides, nodes, shares, probabilities : ndarray
-        See `_part` and `destructors.maps.PixelMixture`.
-    below, above : ndarray of shape (n_nodes, n_bins + 1)
-        Probability below and above each edge.
+    learned : tuple of ndarray
+        See `Learned`.
     mass, under, over : ndarray of shape (n_samples, n_features)
         Filled.
     """
+    shares, probabilities, n_words = learned[3], learned[4], learned[7].shape[2]
     n_components = len(shares)
-    weights, heavy = np.empty(n_components), np.empty(n_components)
-    members = np.empty(n_components, np.int64)
+    weights, heavy = np.empty((_N_ROWS, n_components)), np.empty(n_components)
+    members, todo = np.empty(n_components, np.int64), np.empty(n_components, np.int64)
     leaves, ends = np.empty(n_components, np.int64), np.empty(n_components, np.int64)
-    todo = np.empty((n_components, 3), np.int64)
-    for i in range(bins.shape[0]):
-        for c in range(n_components):
-            weights[c], members[c] = shares[c], c
+    groups = np.empty((n_components, n_words), np.uint64)
+    for begin in range(0, bins.shape[0], _N_ROWS):
+        n_rows = min(_N_ROWS, bins.shape[0] - begin)
+        for i in range(n_rows):
+            for c in range(n_components):
+                weights[i, c] = shares[c]
         for j in range(bins.shape[1]):
-            n_found = _part(
-                bins, i, near, j, guides, nodes, members, leaves, ends, todo
-            )
-            _weigh(weights, members, n_found, ends, heavy)
-            k = bins[i, j]
-            mass[i, j] = under[i, j] = over[i, j] = 0.0
-            for g in range(n_found):
-                mass[i, j] += heavy[g] * probabilities[leaves[g], k]
-                under[i, j] += heavy[g] * below[leaves[g], k]
-                over[i, j] += heavy[g] * above[leaves[g], k + 1]
-            _learn(
-                weights, members, n_found, leaves, ends, probabilities, k, mass[i, j]
-            )
+            for i in range(n_rows):
+                row = begin + i
+                n_found = _part(
+                    bins, row, j, learned, members, leaves, ends, todo, groups
+                )
+                _weigh(weights, i, members, n_found, ends, heavy)
+                k = bins[row, j]
+                mass[row, j], under[row, j], over[row, j] = _sum_up(
+                    learned, k, n_found, leaves, heavy
+                )
+                _learn(
+                    weights,
+                    i,
+                    members,
+                    n_found,
+                    leaves,
+                    ends,
+                    probabilities,
+                    k,
+                    mass[row, j],
+                )
 
 
-def _find_masses_vectorised(
-    bins,
-    near,
-    guides,
-    nodes,
-    shares,
-    probabilities,
-    below,
-    above,
-    mass,
-    under,
-    over,
-):
+def _find_masses_vectorised(bins, learned, mass, under, over):
+    near, guides, nodes, shares, probabilities, below, above, _, _ = learned
     weights = np.tile(shares, (len(bins), 1))
     leaves = np.zeros(weights.shape, np.int64)
     for j in range(bins.shape[1]):
-        find_leaves(bins, near[j], guides[j], *nodes.T, leaves)
-        at, k = leaves, bins[:, j, None]
-        p = probabilities[at, k]
+        find_leaves(bins, near[j], guides[j], *nodes.T[:3], leaves)
+        k = bins[:, j, None]
+        p = probabilities[leaves, k]
         mass[:, j] = (weights * p).sum(axis=1)
-        under[:, j] = (weights * below[at, k]).sum(axis=1)
-        over[:, j] = (weights * above[at, k + 1]).sum(axis=1)
+        under[:, j] = (weights * below[leaves, k]).sum(axis=1)
+        over[:, j] = (weights * above[leaves, k + 1]).sum(axis=1)
         weights *= p / mass[:, j, None]
 
 
 find_masses = jit(_find_masses_loops, plain=_find_masses_vectorised)
 
 
-def _find_passed_loops(
-    lower,
-    upper,
-    near,
-    guides,
-    nodes,
-    shares,
-    probabilities,
-    below,
-    above,
-    bins,
-    mass,
-    under,
-    over,
-):
+def _find_passed_loops(lower, upper, learned, bins, mass, under, over):
     """Fill in the bins of pixels whose probabilities below and above are given.
 
     Parameters
     ----------
     lower, upper : ndarray of shape (n_samples, n_features)
         Probabilities below and above each pixel.
-    near, guides, nodes, shares, probabilities, below, above :
-        As of `find_masses`.
+    learned : tuple of ndarray
+        See `Learned`.
     bins, mass, under, over : ndarray of shape (n_samples, n_features)
         Filled.
     """
-    n_components = len(shares)
-    n_bins = probabilities.shape[1]
-    weights, heavy = np.empty(n_components), np.empty(n_components)
-    members = np.empty(n_components, np.int64)
+    shares, probabilities, n_words = learned[3], learned[4], learned[7].shape[2]
+    below, above = learned[5], learned[6]
+    n_components, n_bins = len(shares), probabilities.shape[1]
+    weights, heavy = np.empty((_N_ROWS, n_components)), np.empty(n_components)
+    members, todo = np.empty(n_components, np.int64), np.empty(n_components, np.int64)
     leaves, ends = np.empty(n_components, np.int64), np.empty(n_components, np.int64)
-    todo = np.empty((n_components, 3), np.int64)
-    for i in range(bins.shape[0]):
-        for c in range(n_components):
-            weights[c], members[c] = shares[c], c
+    groups = np.empty((n_components, n_words), np.uint64)
+    for begin in range(0, bins.shape[0], _N_ROWS):
+        n_rows = min(_N_ROWS, bins.shape[0] - begin)
+        for i in range(n_rows):
+            for c in range(n_components):
+                weights[i, c] = shares[c]
         for j in range(bins.shape[1]):
-            n_found = _part(
-                bins, i, near, j, guides, nodes, members, leaves, ends, todo
-            )
-            _weigh(weights, members, n_found, ends, heavy)
-            # The last edge that is not beyond, by the smaller of both probabilities.
-            first, last = 0, n_bins - 1
-            while first < last:
-                middle, sum_ = (first + last + 1) // 2, 0.0
-                if lower[i, j] < upper[i, j]:
-                    for g in range(n_found):
-                        sum_ += heavy[g] * below[leaves[g], middle]
-                    passed = sum_ <= lower[i, j]
-                else:
-                    for g in range(n_found):
-                        sum_ += heavy[g] * above[leaves[g], middle]
-                    passed = sum_ >= upper[i, j]
-                if passed:
-                    first = middle
-                else:
-                    last = middle - 1
-            k = first
-            bins[i, j] = k
-            mass[i, j] = under[i, j] = over[i, j] = 0.0
-            for g in range(n_found):
-                mass[i, j] += heavy[g] * probabilities[leaves[g], k]
-                under[i, j] += heavy[g] * below[leaves[g], k]
-                over[i, j] += heavy[g] * above[leaves[g], k + 1]
-            _learn(
-                weights, members, n_found, leaves, ends, probabilities, k, mass[i, j]
-            )
+            for i in range(n_rows):
+                row = begin + i
+                n_found = _part(
+                    bins, row, j, learned, members, leaves, ends, todo, groups
+                )
+                _weigh(weights, i, members, n_found, ends, heavy)
+                # The last edge that is not beyond, by the smaller probability.
+                k, last = 0, n_bins - 1
+                while k < last:
+                    middle, total = (k + last + 1) // 2, 0.0
+                    if lower[row, j] < upper[row, j]:
+                        for g in range(n_found):
+                            total += heavy[g] * below[leaves[g], middle]
+                        passed = total <= lower[row, j]
+                    else:
+                        for g in range(n_found):
+                            total += heavy[g] * above[leaves[g], middle]
+                        passed = total >= upper[row, j]
+                    if passed:
+                        k = middle
+                    else:
+                        last = middle - 1
+                bins[row, j] = k
+                mass[row, j], under[row, j], over[row, j] = _sum_up(
+                    learned, k, n_found, leaves, heavy
+                )
+                _learn(
+                    weights,
+                    i,
+                    members,
+                    n_found,
+                    leaves,
+                    ends,
+                    probabilities,
+                    k,
+                    mass[row, j],
+                )
 
 
-def _find_passed_vectorised(
-    lower,
-    upper,
-    near,
-    guides,
-    nodes,
-    shares,
-    probabilities,
-    below,
-    above,
-    bins,
-    mass,
-    under,
-    over,
-):
+def _find_passed_vectorised(lower, upper, learned, bins, mass, under, over):
+    near, guides, nodes, shares, probabilities, below, above, _, _ = learned
     bins[:] = 0
     weights = np.tile(shares, (len(bins), 1))
     leaves, n_bins = np.zeros(weights.shape, np.int64), probabilities.shape[1]
     for j in range(bins.shape[1]):
-        find_leaves(bins, near[j], guides[j], *nodes.T, leaves)
+        find_leaves(bins, near[j], guides[j], *nodes.T[:3], leaves)
         first, last = np.zeros(len(bins), np.int64), np.full(len(bins), n_bins - 1)
         while (first < last).any():
             middle = (first + last + 1) // 2

@@ -104,8 +104,8 @@ def test_loops_find_the_masses_and_bins_that_the_plain_forms_find():
     map_ = model.fit(X).map_
     bins = np.minimum((4 * X).astype(np.int64), 3)
     compiled, plain = ([np.full(X.shape, np.nan) for _ in range(3)] for _ in range(2))
-    find_masses.compiled(bins, *map_._learned, *compiled)
-    find_masses.plain(bins, *map_._learned, *plain)
+    find_masses.compiled(bins, map_._learned, *compiled)
+    find_masses.plain(bins, map_._learned, *plain)
     np.testing.assert_allclose(compiled, plain, rtol=1e-12)
     mass, under, over = plain
     np.testing.assert_allclose(mass + under + over, 1.0, rtol=1e-12)
@@ -114,7 +114,7 @@ def test_loops_find_the_masses_and_bins_that_the_plain_forms_find():
     for kernel in (find_passed.compiled, find_passed.plain):
         found = [np.full(X.shape, np.nan) for _ in range(3)]
         bins_found = np.full(X.shape, -7)
-        kernel(*middle, *map_._learned, bins_found, *found)
+        kernel(*middle, map_._learned, bins_found, *found)
         np.testing.assert_array_equal(bins_found, bins)
         np.testing.assert_allclose(found, plain, rtol=1e-12)
 
