@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 from scipy.stats import multivariate_normal
 
 from benchmarks import paper_ddd
@@ -38,6 +39,7 @@ def test_images(monkeypatch, tmp_path, capsys):
     assert line.split()[2] == "-1060.3"
     [line] = [line for line in lines if line.startswith("pixel mixture  ")]
     assert line.split()[2] == "-"
+    assert imread(tmp_path / "ddd_samples.png").std() > 0.05
 
 
 def test_without_mnist_it_is_named(monkeypatch, capsys):
