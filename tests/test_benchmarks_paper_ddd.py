@@ -4,9 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
+from scipy.stats import multivariate_normal
 
 from benchmarks import paper_ddd
 from benchmarks.__main__ import main
+from benchmarks.circles import draw_published_circles
 from destructors.metrics import bits_per_dim
 
 
@@ -36,6 +39,7 @@ def test_images(monkeypatch, tmp_path, capsys):
     assert line.split()[2] == "-1060.3"
     [line] = [line for line in lines if line.startswith("pixel mixture  ")]
     assert line.split()[2] == "-"
+    assert imread(tmp_path / "ddd_samples.png").std() > 0.05
 
 
 def test_without_mnist_it_is_named(monkeypatch, capsys):
@@ -55,3 +59,15 @@ def test_logit_space_is_that_of_pixels():
     # Bits are those of pixels in both spaces.
     score = np.array([3.0])
     assert bits_per_dim(score - log_det, 2, log_det=log_det) == bits_per_dim(score, 2)
+
+
+def test_circles_are_the_very_rows_of_the_published_table():
+    """The authors' own test states what a Gaussian scores on them, to the last digit
+    (``scripts/test_toy_experiment.py`` of their code)."""
+    train, test, truth = draw_published_circles()
+    assert train.shape == test.shape == (1000, 2)
+    model = multivariate_normal(train.mean(axis=0), np.cov(train.T, ddof=0))
+    assert model.logpdf(train).mean() == pytest.approx(-4.436517571477813, abs=1e-12)
+    assert model.logpdf(test).mean() == pytest.approx(-4.440092999888506, abs=1e-12)
+    error = truth.std() / np.sqrt(1000)
+    assert truth.mean() == pytest.approx(-3.257, abs=3 * error)

@@ -10,6 +10,7 @@ from destructors.maps import (  # noqa: F401
     _mixed_mixture,
 )
 from destructors.maps._affine import Affine, Identity
+from destructors.maps._along import Along
 from destructors.maps._autoregressive import Autoregressive
 from destructors.maps._bounded import BoundedColumns
 from destructors.maps._boxes import BoxRosenblatt
@@ -17,7 +18,7 @@ from destructors.maps._cells import Cells
 from destructors.maps._classes import IntegerTable
 from destructors.maps._classifier import Classifier
 from destructors.maps._code_forest import CodeForest
-from destructors.maps._combine import Along, Chain, Columns, Switch
+from destructors.maps._combine import Chain, Columns, Switch
 from destructors.maps._conditional import Conditional
 from destructors.maps._cube import CubeSteps, NormalToUniform
 from destructors.maps._density import Density

@@ -1,4 +1,4 @@
-"""Maps of maps: one after the other, side by side, for each label, along directions."""
+"""Maps of maps: one after the other, side by side, for each label."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors.maps._blocks import Way, multiply
+from destructors.maps._along import join_slices
+from destructors.maps._blocks import Way
 from destructors.maps._checks import are_positions
 from destructors.maps._map import BothWays, Map, Mapped, Surjection
-
-_LARGEST = np.finfo(float).max
-# A way back to less than this share is a long one: a sum would lose three digits.
-_FAR = 2.0**-10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -78,9 +75,14 @@ class Chain(_Combined):
         """That of the first map: what it gives, the others can map."""
         return self.maps[0].support if self.maps else None
 
+    @cached_property
+    def _steps(self) -> list[Any]:
+        """The maps; those along directions that follow one another as one."""
+        return join_slices(self.maps)
+
     def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
         X, total = X if self.maps else X.copy(), np.zeros(len(X))
-        for part in self.maps if way == "forward" else reversed(self.maps):
+        for part in self._steps if way == "forward" else reversed(self._steps):
             X, log_det = getattr(part, way)(X, context)
             total += log_det
         return X, total
@@ -166,56 +168,6 @@ class Switch(_Combined):
             if len(rows):
                 Z[rows], log_det[rows] = getattr(part, way)(X[rows])
         return Z, log_det
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Along(BothWays):
-    r"""A map of what rows are along some directions; across them nothing changes.
-
-    .. math:: z = x + W (T(W^T x) - W^T x)
-
-    Parameters
-    ----------
-    directions : ndarray of shape (n_features, n_directions)
-        Orthonormal columns :math:`W`.
-    map : Map
-        The map :math:`T` of ``n_directions`` columns.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from destructors.maps import Affine, Along
-    >>> half = Affine(np.zeros(1), np.array([2.0]))
-    >>> Along(np.array([[0.0], [1.0]]), half).forward(np.array([[4.0, 4.0]]))
-    (array([[4., 2.]]), array([-0.69314718]))
-    """
-
-    directions: NDArray
-    map: Map
-
-    @cached_property
-    def _across(self) -> NDArray:
-        """Orthonormal columns across the directions."""
-        n_directions = self.directions.shape[1]
-        full, _ = np.linalg.qr(self.directions, mode="complete")
-        return np.ascontiguousarray(full[:, n_directions:])
-
-    def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
-        projected = multiply(X, self.directions)
-        moved, log_det = getattr(self.map, way)(projected, context)
-        # What float64 does not reach is at its end.
-        with np.errstate(over="ignore"):
-            steps = np.clip(moved - projected, -_LARGEST, _LARGEST)
-            Z = X + multiply(steps, self.directions.T)
-        # A long way back to small numbers is no sum, which would round them as the
-        # large ones: what lies across is taken by itself.
-        far = np.abs(moved).max(axis=1) < _FAR * np.abs(projected).max(axis=1)
-        if far.any():
-            Z[far] = multiply(moved[far], self.directions.T)
-            if self._across.shape[1]:
-                with np.errstate(over="ignore"):
-                    Z[far] += multiply(multiply(X[far], self._across), self._across.T)
-        return np.clip(Z, -_LARGEST, _LARGEST, out=Z), log_det
 
 
 def _pass_known(way: Way, column: NDArray, context: NDArray | None) -> Mapped:

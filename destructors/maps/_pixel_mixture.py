@@ -15,8 +15,14 @@ from scipy.special import ndtr
 
 from destructors.maps._checks import increases
 from destructors.maps._cube import HALF_LOG_2PI, normal_scores
-from destructors.maps._jit import jit
 from destructors.maps._map import Map, Mapped
+from destructors.maps._pixel_mixture_kernels import (
+    Learned,
+    find_answers,
+    find_masses,
+    find_passed,
+    find_places,
+)
 from destructors.maps._pixel_tree import find_bins
 
 _LARGEST = np.finfo(np.float64).max
@@ -105,15 +111,15 @@ class PixelMixture(Map):
         """Normal score of the last edge, and minus that of the first."""
         return float(normal_scores(np.array(1.0 - self.tail), np.array(self.tail)))
 
-    def _start(self, n: int) -> tuple[NDArray, NDArray]:
-        n_components = len(self.shares)
+    @cached_property
+    def _learned(self) -> Learned:
+        """What both kernels take."""
+        nodes = np.c_[self.feature, self.threshold, self.left]
+        question, answers = find_answers(self.guides, nodes, self.neighbors.shape[1])
+        nodes = np.ascontiguousarray(np.c_[nodes, question], dtype=np.int64)
         shares = self.shares / self.shares.sum()
-        return np.tile(shares, (n, 1)), np.zeros((n, n_components), np.int64)
-
-    def _find_leaves(self, bins: NDArray, j: int, leaves: NDArray) -> None:
-        near, guides = self.neighbors[j], self.guides[j]
-        nodes = self.feature, self.threshold, self.left
-        find_leaves(bins, near, guides, *nodes, leaves)
+        tree = self.neighbors, self.guides, nodes, shares, self.probabilities
+        return *tree, *self._tails, answers, find_places()
 
     def _log_slope(self, mass: NDArray, k: NDArray, z: NDArray) -> NDArray:
         log_density = np.log(mass / np.diff(self.edges)[k])
@@ -121,123 +127,38 @@ class PixelMixture(Map):
 
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
-        below, above = self._tails
         low, high = self.edges[[0, -1]]
-        bins, Z, log_det = find_bins(X, self.edges), np.empty(X.shape), np.zeros(len(X))
-        weights, leaves = self._start(len(X))
-        for j in range(X.shape[1]):
-            self._find_leaves(bins, j, leaves)
-            k, x = bins[:, j], X[:, j]
-            p = self.probabilities[leaves, k[:, None]]
-            mass = (weights * p).sum(axis=1)
-            width = np.diff(self.edges)[k]
-            share = np.clip((np.clip(x, low, high) - self.edges[k]) / width, 0.0, 1.0)
-            z = normal_scores(
-                (weights * below[leaves, k[:, None]]).sum(axis=1) + share * mass,
-                (weights * above[leaves, k[:, None] + 1]).sum(axis=1)
-                + (1.0 - share) * mass,
-            )
-            slope = self._log_slope(mass, k, z)
-            for sign, edge, out in ((-1, low, x < low), (1, high, x > high)):
-                end = np.full(out.sum(), sign * self._end)
-                steep = self._log_slope(mass[out], k[out], end)
-                slope[out] = np.minimum(steep, -np.log(self.scale))
-                with np.errstate(over="ignore"):
-                    line = end + np.exp(slope[out]) * (x[out] - edge)
-                z[out] = np.clip(line, -_LARGEST, _LARGEST)
-            Z[:, j], log_det = z, log_det + slope
-            weights *= p / mass[:, None]
-        return Z, log_det
+        k = find_bins(X, self.edges)
+        mass, under, over = (np.empty(X.shape) for _ in range(3))
+        find_masses(k, self._learned, mass, under, over)
+        width = np.diff(self.edges)[k]
+        share = np.clip((np.clip(X, low, high) - self.edges[k]) / width, 0.0, 1.0)
+        Z = normal_scores(under + share * mass, over + (1.0 - share) * mass)
+        slope = self._log_slope(mass, k, Z)
+        for sign, edge, out in ((-1, low, low > X), (1, high, high < X)):
+            end = np.full(out.sum(), sign * self._end)
+            steep = self._log_slope(mass[out], k[out], end)
+            slope[out] = np.minimum(steep, -np.log(self.scale))
+            with np.errstate(over="ignore"):
+                line = end + np.exp(slope[out]) * (X[out] - edge)
+            Z[out] = np.clip(line, -_LARGEST, _LARGEST)
+        return Z, slope.sum(axis=1)
 
     def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
-        below, above = self._tails
-        X, bins, log_det = (
-            np.empty(Z.shape),
-            np.zeros(Z.shape, np.int64),
-            np.zeros(len(Z)),
-        )
-        weights, leaves = self._start(len(Z))
-        widths = np.diff(self.edges)
-        for j in range(Z.shape[1]):
-            self._find_leaves(bins, j, leaves)
-            z = Z[:, j]
-            lower, upper = ndtr(z), ndtr(-z)
-            first = np.zeros(len(Z), np.int64)
-            last = np.full(len(Z), len(widths) - 1)
-            while (first < last).any():
-                # The last edge that is not beyond the score.
-                middle = (first + last + 1) // 2
-                under = (weights * below[leaves, middle[:, None]]).sum(axis=1)
-                over = (weights * above[leaves, middle[:, None]]).sum(axis=1)
-                passed = np.where(z < 0.0, under <= lower, over >= upper)
-                first = np.where(passed, middle, first)
-                last = np.where(passed, last, middle - 1)
-            k = first
-            p = self.probabilities[leaves, k[:, None]]
-            mass = (weights * p).sum(axis=1)
-            under = (weights * below[leaves, k[:, None]]).sum(axis=1)
-            over = (weights * above[leaves, k[:, None] + 1]).sum(axis=1)
-            share = np.where(
-                z < 0.0, (lower - under) / mass, 1.0 - (upper - over) / mass
-            )
-            x = self.edges[k] + np.clip(share, 0.0, 1.0) * widths[k]
-            # Rounding leads no row into the next bin, whose neighbours see another one.
-            x = np.minimum(x, np.nextafter(self.edges[k + 1], -np.inf))
-            slope = self._log_slope(mass, k, np.clip(z, -self._end, self._end))
-            for sign, edge in ((-1, self.edges[0]), (1, self.edges[-1])):
-                out = sign * z > self._end
-                slope[out] = np.minimum(slope[out], -np.log(self.scale))
-                with np.errstate(over="ignore"):
-                    line = edge + (z[out] - sign * self._end) / np.exp(slope[out])
-                x[out] = np.clip(line, -_LARGEST, _LARGEST)
-            X[:, j], bins[:, j], log_det = x, k, log_det - slope
-            weights *= p / mass[:, None]
-        return X, log_det
-
-
-def _find_leaves_loops(bins, near, guides, feature, threshold, left, leaves):
-    """Fill in the leaf of one pixel, for each row and component.
-
-    Parameters
-    ----------
-    bins : ndarray of int of shape (n_samples, n_features)
-        Bins of the pixels: those of neighbours are read.
-    near : ndarray of int of shape (n_neighbors,)
-    guides : ndarray of int of shape (n_components, n_guides)
-    feature, threshold, left : ndarray of int
-        As in `PixelMixture`.
-    leaves : ndarray of int of shape (n_samples, n_components)
-        Filled.
-    """
-    n_neighbors = len(near)
-    for i in range(len(bins)):
-        for k in range(len(guides)):
-            node = 0
-            while left[node] != node:
-                f = feature[node]
-                if f >= n_neighbors:
-                    seen = guides[k, f - n_neighbors]
-                elif near[f] >= 0:
-                    seen = bins[i, near[f]]
-                else:
-                    seen = -1
-                node = left[node] + (1 if seen > threshold[node] else 0)
-            leaves[i, k] = node
-
-
-def _find_leaves_vectorised(bins, near, guides, feature, threshold, left, leaves):
-    n, n_neighbors = len(bins), len(near)
-    padded = np.hstack([bins, np.full((n, 1), -1)])
-    seen = np.empty((n, len(guides), n_neighbors + guides.shape[1]), np.int64)
-    seen[:, :, :n_neighbors] = padded[:, None, near]
-    seen[:, :, n_neighbors:] = guides
-    rows, components = np.ogrid[:n, : len(guides)]
-    leaves[:] = 0
-    while (left[leaves] != leaves).any():
-        passed = seen[rows, components, feature[leaves]] > threshold[leaves]
-        inner = left[leaves] != leaves
-        leaves[:] = np.where(inner, left[leaves] + passed, leaves)
-
-
-find_leaves = jit(_find_leaves_loops, plain=_find_leaves_vectorised)
+        k = np.empty(Z.shape, np.int64)
+        mass, under, over = (np.empty(Z.shape) for _ in range(3))
+        lower, upper = ndtr(Z), ndtr(-Z)
+        find_passed(lower, upper, self._learned, k, mass, under, over)
+        share = np.where(Z < 0.0, (lower - under) / mass, 1.0 - (upper - over) / mass)
+        X = self.edges[k] + np.clip(share, 0.0, 1.0) * np.diff(self.edges)[k]
+        # Rounding leads no row into the next bin, whose neighbours see another one.
+        X = np.minimum(X, np.nextafter(self.edges[k + 1], -np.inf))
+        slope = self._log_slope(mass, k, np.clip(Z, -self._end, self._end))
+        for sign, edge in ((-1, self.edges[0]), (1, self.edges[-1])):
+            out = sign * Z > self._end
+            slope[out] = np.minimum(slope[out], -np.log(self.scale))
+            with np.errstate(over="ignore"):
+                line = edge + (Z[out] - sign * self._end) / np.exp(slope[out])
+            X[out] = np.clip(line, -_LARGEST, _LARGEST)
+        return X, -slope.sum(axis=1)

@@ -321,9 +321,9 @@ class EM:
         total, rest = moments[:, 0].sum() + self._far, moments[-1, 0] + self._far
         share = max(rest / total, _BACKGROUND_WEIGHT)
         return Mixture(
-            np.r_[counts / counts.sum() * (1.0 - share), share],
-            np.r_[means, np.zeros((1, means.shape[1]))],
-            np.r_[covariances, self.wide],
+            np.append(counts / counts.sum() * (1.0 - share), share),
+            np.concatenate([means, np.zeros((1, means.shape[1]))]),
+            np.concatenate([covariances, self.wide]),
         )
 
     def _estimate(self, moments: NDArray, alive: NDArray) -> NDArray:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import gen_batches
 
 from destructors.mixture import _shares as shares
 from destructors.mixture._covariance import Full
@@ -106,7 +105,7 @@ def _expect(
     ends = np.empty(len(X), np.int64)
     parts: list[NDArray] = []
     n_listed = 0
-    for block in gen_batches(len(X), n_rows):
+    for block in _blocks(len(X), n_rows):
         n = len(X[block])
         shares.fill_features(X[block], type_.n_products, features[:n])
         np.matmul(features[:n], coefficients, out=logs[:n])
@@ -149,8 +148,13 @@ def _pool(rows: Rows, type_: Full) -> NDArray:
     X, weights = np.ascontiguousarray(rows.values), rows.weights
     n_features = 1 + X.shape[1] + len(type_.products[0])
     moments = np.zeros((1, n_features))
-    for block in gen_batches(len(X), max(256, _BLOCK_SIZE // n_features)):
+    for block in _blocks(len(X), max(256, _BLOCK_SIZE // n_features)):
         features = np.empty((len(X[block]), n_features))
         shares.fill_features(X[block], type_.n_products, features)
         moments += weights[block] @ features
     return moments
+
+
+def _blocks(n: int, n_rows: int) -> list[slice]:
+    """Return the blocks of so many rows: what checks arguments takes as long as one."""
+    return [slice(start, min(start + n_rows, n)) for start in range(0, n, n_rows)]

@@ -96,6 +96,9 @@ def map_threads(
         dropped then.
     """
     items = list(items)
+    if len(items) == 1 and n_jobs != 0:
+        # To count threads takes longer than many an item.
+        return [function(items[0])]
     # joblib counts threads, not processes: those a daemonic process may not start, of
     # which it would warn.
     with parallel_config(backend="threading"):

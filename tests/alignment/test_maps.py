@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 import destructors
-from destructors.maps import Affine, Density, Identity, Switch
+from destructors.maps import Affine, Along, Density, Identity, Switch
 from destructors.maps._cells import Cells
-from destructors.maps._combine import Along
 from destructors.maps._spline import RationalQuadraticSpline
 from destructors.maps._stretch import Stretch
 

@@ -9,6 +9,7 @@ from destructors.flows import (
     GaussianCopula,
     ImagePairsCopula,
     ImagePairsTree,
+    PatchFlow,
     RandomLinearFlow,
     RandomTreeFlow,
 )
@@ -51,6 +52,20 @@ def test_images_gain_over_their_pixels(flow):
     np.testing.assert_allclose(model.inverse_transform(Z), new, atol=1e-8)
     drawn = model.sample(50, random_state=0)
     assert np.isfinite(drawn).all()
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (1, 7), (3, 3, 3), (5, 2, 1)], ids=str)
+@pytest.mark.parametrize(
+    "flow", [DeepCopula, ImagePairsCopula, ImagePairsTree, PatchFlow]
+)
+def test_images_of_any_shape_come_back(flow, shape):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, int(np.prod(shape)))).cumsum(axis=1)
+    model = flow(shape, early_stopping=False, max_iter=3, random_state=0).fit(X)
+    Z, log_det = model.transform_and_log_det(X)
+    back, log_det_back = model.inverse_and_log_det(Z)
+    np.testing.assert_allclose(back, X, rtol=0.0, atol=1e-8)
+    np.testing.assert_allclose(log_det_back, -log_det, rtol=0.0, atol=1e-8)
 
 
 def test_a_deep_copula_begins_with_a_copula():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from destructors.flows import GaussianCopula
 from destructors.image import (
@@ -90,22 +91,29 @@ def test_patches_end_at_the_border_without_wrap():
     assert [part.tolist() for part in parts] == [[[0], [3]], [[1, 2]]]
 
 
+def assert_comes_back(layer, X):
+    Z, log_det = layer.fit(X).transform_and_log_det(X)
+    back, log_det_back = layer.inverse_and_log_det(Z)
+    np.testing.assert_allclose(back, X, rtol=0.0, atol=1e-8)
+    np.testing.assert_allclose(log_det_back, -log_det, rtol=0.0, atol=1e-8)
+
+
+@pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_layers_of_images_come_back(shape):
-    rng = np.random.RandomState(0)
-    X = rng.normal(size=(60, np.prod(shape))).cumsum(axis=1)
-    layers = [HaarPyramid(shape), HaarPyramid(shape, n_levels=1)]
-    for shared in (False, True):
-        for grouping in (
-            ImageFeaturePairs(shape, direction=(1, 1)),
-            ImagePatches(shape, patch_shape=(2, 3), offset=(1, 1)),
-        ):
-            layers.append(FeatureGroups(Whitening(), grouping, shared=shared))
-    for layer in layers:
-        Z, log_det = layer.fit(X).transform_and_log_det(X)
-        back, log_det_back = layer.inverse_and_log_det(Z)
-        np.testing.assert_allclose(back, X, atol=1e-8)
-        np.testing.assert_allclose(log_det_back, -log_det, atol=1e-8)
+@pytest.mark.parametrize("grouping", GROUPINGS, ids=str)
+def test_images_of_any_shape_come_back_through_any_grouping(grouping, shape, shared):
+    X = np.random.RandomState(0).normal(size=(60, np.prod(shape))).cumsum(axis=1)
+    if "image_shape" in grouping.get_params():
+        grouping = clone(grouping).set_params(image_shape=shape)
+    groups = FeatureGroups(Whitening(), grouping, shared=shared, random_state=0)
+    assert_comes_back(groups, X)
+
+
+@pytest.mark.parametrize("n_levels", [None, 1, 2])
+@pytest.mark.parametrize("shape", [*SHAPES, (2, 1), (7, 1, 2)], ids=str)
+def test_images_of_any_shape_come_back_through_pyramids(shape, n_levels):
+    X = np.random.RandomState(0).normal(size=(60, np.prod(shape))).cumsum(axis=1)
+    assert_comes_back(HaarPyramid(shape, n_levels=n_levels), X)
 
 
 def test_a_shared_fit_is_that_to_the_rows_of_all_groups():

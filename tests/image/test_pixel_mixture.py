@@ -5,7 +5,11 @@ import pytest
 
 from destructors.image import PixelMixtureDestructor, PixelTreeDestructor
 from destructors.maps import PixelMixture
-from destructors.maps._pixel_mixture import find_leaves
+from destructors.maps._pixel_mixture_kernels import (
+    find_leaves,
+    find_masses,
+    find_passed,
+)
 
 
 def shapes(n, seed=0):
@@ -92,3 +96,37 @@ def test_a_damaged_mixture_is_refused():
     ahead[0] = 11
     assert map_.is_valid()
     assert not PixelMixture(**fields | {"neighbors": ahead}).is_valid()
+
+
+def test_loops_find_the_masses_and_bins_that_the_plain_forms_find():
+    X, _, _ = shapes(500)
+    model = PixelMixtureDestructor((4, 5), n_components=3, n_bins=4, bounds=(0, 1))
+    map_ = model.fit(X).map_
+    bins = np.minimum((4 * X).astype(np.int64), 3)
+    compiled, plain = ([np.full(X.shape, np.nan) for _ in range(3)] for _ in range(2))
+    find_masses.compiled(bins, map_._learned, *compiled)
+    find_masses.plain(bins, map_._learned, *plain)
+    np.testing.assert_allclose(compiled, plain, rtol=1e-12)
+    mass, under, over = plain
+    np.testing.assert_allclose(mass + under + over, 1.0, rtol=1e-12)
+    # Halfway through each bin.
+    middle = under + 0.5 * mass, over + 0.5 * mass
+    for kernel in (find_passed.compiled, find_passed.plain):
+        found = [np.full(X.shape, np.nan) for _ in range(3)]
+        bins_found = np.full(X.shape, -7)
+        kernel(*middle, map_._learned, bins_found, *found)
+        np.testing.assert_array_equal(bins_found, bins)
+        np.testing.assert_allclose(found, plain, rtol=1e-12)
+
+
+@pytest.mark.parametrize("way", ["forward", "inverse"])
+def test_neighbours_do_not_change_a_bit(way):
+    X, _, _ = shapes(300)
+    settings = {"n_components": 3, "n_bins": 2, "bounds": (0, 1)}
+    map_ = PixelMixtureDestructor((4, 5), **settings).fit(X).map_
+    Z = X if way == "forward" else map_.forward(X)[0]
+    all_rows, log_det = getattr(map_, way)(Z)
+    some = np.random.default_rng(0).permutation(300)[:7]
+    few, log_det_few = getattr(map_, way)(Z[some])
+    np.testing.assert_array_equal(few, all_rows[some])
+    np.testing.assert_array_equal(log_det_few, log_det[some])

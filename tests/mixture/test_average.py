@@ -68,6 +68,17 @@ def test_a_stack_that_is_grown_by_folds_ends_on_the_mean():
     assert stack.layers_[0].n_components_ == 6
 
 
+def test_in_a_stack_the_mean_of_all_rows_chooses_its_number_by_its_own_folds():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 2)) + 4.0 * rng.integers(2, size=(600, 2))
+    mixture = GaussianMixtureDestructor([1, 2, 4, 8], n_folds=3, random_state=0)
+    stack = IterativeDestructor(mixture, max_iter=1, cv=3, random_state=0).fit(X)
+    [layer] = stack.layers_
+    # What single mixtures chose on the folds of the stack is no number of the mean.
+    assert set(layer.validation_score_) >= {1, 2, 4}
+    assert layer.n_components_ >= 3 * 4
+
+
 def test_tied_covariances_have_no_mean():
     with pytest.raises(ValueError, match="n_folds takes the mean"):
         GaussianMixtureDestructor(2, covariance_type="tied", n_folds=2).fit(X)
