@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
 from scipy.special import gammaln
-from sklearn.utils import check_array
 
+from destructors._compat import check_array
 from destructors.rows import Rows
 
 # Linear and quadratic coefficients of the features, and log-determinants.

@@ -38,6 +38,7 @@ _VALIDATION = (
     "sklearn/utils/_param_validation.py",
     "sklearn/utils/_array_api.py",
 )
+_HANDS_ON = str(Path("destructors", "_compat.py"))
 # What a message that a user understands is about.
 _SUBJECTS = ("olumn", "row", "feature", "sample", "weight", "parameter", "domain", "_")
 _MOST_ROWS = 60
@@ -113,6 +114,8 @@ def _is_clear(error: BaseException) -> bool:
     """Whether the library itself, or the validation of its input, raised the error."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if frame.filename.startswith(_LIBRARY)]
+    # What hands a call on to scikit-learn is nobody.
+    ours = [frame for frame in ours if not frame.filename.endswith(_HANDS_ON)]
     # What a map or a layer inside finds wrong with itself is no news for a user.
     if any(frame.name == "__post_init__" for frame in frames):
         return False
