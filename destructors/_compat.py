@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.callback._callback_support import callback_management_context
 from sklearn.callback._transport import close_listener, open_listener, send
+from sklearn.utils import check_array as _check_array
 from sklearn.utils._indexing import _get_column_indices as get_column_indices
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
@@ -25,6 +27,23 @@ from sklearn.utils.parallel import _threadpool_controller_decorator as limit_thr
 from sklearn.utils.stats import _weighted_percentile as weighted_percentile
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import validate_data as _validate_data
+
+
+def check_array(*args: Any, **kwargs: Any) -> Any:
+    """Return what `sklearn.utils.check_array` does.
+
+    It tells by a sum whether all is finite, and parts of the sum of large numbers of
+    both signs may not be: that is no news for a user.
+    """
+    with np.errstate(invalid="ignore"):
+        return _check_array(*args, **kwargs)
+
+
+def validate_data(*args: Any, **kwargs: Any) -> Any:
+    """Return what `sklearn.utils.validation.validate_data` does; see `check_array`."""
+    with np.errstate(invalid="ignore"):
+        return _validate_data(*args, **kwargs)
 
 
 class CallbackEstimator(CallbackSupportMixin, BaseEstimator):

@@ -8,10 +8,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
-from sklearn.utils.validation import validate_data
 
-from destructors._compat import check_sample_weight
+from destructors._compat import check_array, check_sample_weight, validate_data
 from destructors.exceptions import DataWarning
 from destructors.maps import Column, Schema, _column
 from destructors.maps._checks import check_codes

@@ -6,10 +6,12 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import InvalidParameterError
 
 from destructors.base import Destructor
 from destructors.compose import DestructorPipeline, IterativeDestructor
+from destructors.estimators import OutlierDetector
 from destructors.flows import RBIG
 from destructors.linear import PCARotation, Whitening
 from destructors.maps import Identity
@@ -87,6 +89,18 @@ def test_nan_and_infinity_in_the_latent(X):
         model.inverse_transform([[0.0, np.nan]])
     with pytest.raises(ValueError, match="Input Z contains infinity"):
         model.inverse_transform([[0.0, np.inf]])
+
+
+def test_large_numbers_of_both_signs_are_read_without_a_warning():
+    """Parts of their sum, by which scikit-learn looks for NaN, are infinities."""
+    largest = np.tile([np.finfo(float).max, -np.finfo(float).max], (2, 4))
+    with pytest.warns(RuntimeWarning, match="invalid value"):
+        check_array(largest)
+    X = np.random.default_rng(0).normal(size=(60, 8))
+    model = Whitening().fit(X)
+    assert np.isfinite(model.inverse_transform(largest)).all()
+    detector = OutlierDetector(model).fit(X)
+    assert np.isfinite(detector.score_samples(largest)).all()
 
 
 @each_destructor

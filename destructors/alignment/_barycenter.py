@@ -223,6 +223,7 @@ def fit_monotone(
     knots = np.maximum.accumulate(knots - climb, axis=2) + climb
     # Widening ties has moved the domain.
     knots += middle - knots.mean(axis=2, keepdims=True)
+    knots = _move_inside(knots, unit)
     target = np.einsum("k,kcm->cm", domain_weights, knots)
     runs = np.diff(knots, axis=2)
     rises = np.clip(np.diff(target, axis=1), runs / _STEEPEST, runs * _STEEPEST)
@@ -230,7 +231,14 @@ def fit_monotone(
     # Where slopes are cut the mean of the domain still goes to that of the barycenter.
     values += target.mean(axis=1, keepdims=True) - values.mean(axis=2, keepdims=True)
     slopes = _choose_slopes(runs, rises)
-    return np.stack([unit * knots, unit * values, slopes])
+    return np.stack([unit * knots, unit * _move_inside(values, unit), slopes])
+
+
+def _move_inside(places: NDArray, unit: NDArray) -> NDArray:
+    """Return increasing places moved so that, times a unit, all are in float64."""
+    end = np.finfo(float).max / np.maximum(unit, 1.0)
+    places = places - np.maximum(places[:, :, -1:] - end, 0.0)
+    return places + np.maximum(-end - places[:, :, :1], 0.0)
 
 
 def _choose_slopes(runs: NDArray, rises: NDArray) -> NDArray:

@@ -10,9 +10,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from destructors._compat import Interval, check_sample_weight, fit_scope
+from destructors._compat import Interval, check_sample_weight, fit_scope, validate_data
 from destructors.base import Destructor
 from destructors.estimators._seeded import clone_seeded
 from destructors.maps import Classifier, Schema

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import Ridge
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from destructors._compat import (
     HasMethods,
@@ -16,6 +16,7 @@ from destructors._compat import (
     StrOptions,
     check_sample_weight,
     fit_scope,
+    validate_data,
 )
 from destructors.estimators._given_column import Settings, fit_column
 from destructors.maps import Conditional, Schema

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from destructors._compat import Interval, check_sample_weight, fit_scope
+from destructors._compat import Interval, check_sample_weight, fit_scope, validate_data
 from destructors.base import Destructor
 from destructors.estimators._conditional import grid_of_columns
 from destructors.estimators._early_exits import learn_exits

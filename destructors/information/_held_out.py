@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
+from destructors._compat import check_array
 from destructors.base import Destructor
 from destructors.compose import make_destructor_pipeline
 from destructors.marginal import Dequantizer, SplineGaussianizer

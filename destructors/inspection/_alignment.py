@@ -4,9 +4,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from destructors._compat import check_array
 from destructors.inspection._axes import COLORS, MARKERS, REFERENCE, make_axes
 from destructors.inspection._model import some_rows
 

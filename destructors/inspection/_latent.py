@@ -6,8 +6,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta, norm
-from sklearn.utils import check_array
 
+from destructors._compat import check_array
 from destructors.base_distributions import StandardNormal
 from destructors.inspection._axes import COLORS, REFERENCE, make_axes
 from destructors.inspection._model import Model, default_names

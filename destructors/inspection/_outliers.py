@@ -5,9 +5,9 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from destructors._compat import check_array
 from destructors.inspection._axes import COLORS, REFERENCE, grid_shape, make_axes
 from destructors.inspection._model import default_names
 from destructors.maps import Detector

@@ -5,8 +5,9 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 
+from destructors._compat import check_array
 from destructors.inspection._axes import COLORS, make_axes
 from destructors.inspection._model import Model, default_names, some_rows
 

@@ -6,9 +6,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import polar
-from sklearn.utils import check_array
 
-from destructors._compat import Interval
+from destructors._compat import Interval, check_array
 from destructors.base import Destructor
 from destructors.linear._whitening import (
     Whitening,

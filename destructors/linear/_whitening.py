@@ -47,7 +47,8 @@ class Standardize(Destructor):
         Median of each feature, with ``robust=True``.
     scale_ : ndarray of shape (n_features,)
         Scale of each feature, positive. Where more than half of the rows are equal,
-        the robust scale is the standard deviation; a constant feature has scale 1.
+        the robust scale is the standard deviation; a constant feature has scale 1,
+        or the last place of its value if that is more.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -120,7 +121,8 @@ class Whitening(Destructor):
     mean_ : ndarray of shape (n_features,)
         Mean of each feature (what ``covariance_estimator`` takes for it).
     scale_ : ndarray of shape (n_features,)
-        Standard deviation of each feature; 1 where it is constant.
+        Standard deviation of each feature; 1 where it is constant,
+        or the last place of its value if that is more.
     components_ : ndarray of shape (n_features, n_features)
         Matrix ``W`` of the map ``z = W ((x - mean_) / scale_)``.
     shrinkage_ : float or None

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
-# Of the 52 bits of a mantissa, the first 16; and half of the last of these.
-_LEADING, _HALF = ~(2**36 - 1), 2**35
+# Bits of a mantissa, of 52, that are hashed.
+_N_BITS = 16
 
 
 def hash_rows(X: NDArray, seed: int) -> NDArray:
@@ -75,15 +75,17 @@ def hash_copies(X: NDArray, seed: int) -> NDArray:
     return hashes + number * _ODD
 
 
-def hash_in_units(X: NDArray, units: NDArray, seed: int) -> NDArray:
-    """Hash the distances from the middle of each column, in its unit, to 16 bits."""
+def hash_in_units(
+    X: NDArray, units: NDArray, seed: int, n_bits: int = _N_BITS
+) -> NDArray:
+    """Hash the distances from the middle of each column, in its unit, to some bits."""
     middle, unit, factor = units
     with np.errstate(over="ignore"):
         offset = X * factor - middle
         # Plus one: numbers near the median keep as few digits as others.
         bits = (np.abs(offset) / unit + 1.0).view(np.int64)
-    bits += _HALF
-    bits &= _LEADING
+    bits += 2 ** (51 - n_bits)
+    bits &= -(2 ** (52 - n_bits))
     return hash_rows(np.copysign(bits.view(np.float64) - 1.0, offset), seed)
 
 

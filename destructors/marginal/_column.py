@@ -9,6 +9,7 @@ from scipy.special import ndtr, ndtri
 
 from destructors.base import Destructor
 from destructors.rows import Rows, map_threads
+from destructors.rows._moments import unit_of_constant
 
 # A column is described by at most about this many points: more change nothing that the
 # knots could show.
@@ -85,7 +86,7 @@ def summarise(
         order = np.argsort(column)
         x, mass = _compress(column[order], sample_weight[order], _N_POINTS)
     if x[-1] - x[0] < _SMALLEST_RANGE:
-        return np.zeros(1), mass.sum(keepdims=True), x[0], 1.0
+        return np.zeros(1), mass.sum(keepdims=True), x[0], float(unit_of_constant(x[0]))
     center, scale = _location_scale(x, mass)
     x, mass = _join_equal((x - center) / scale, mass)
     return x, mass, center, scale
@@ -237,10 +238,13 @@ def edges_between(
 
 
 def constant_spline(value: float) -> tuple[NDArray, NDArray, NDArray]:
-    """Return knots, values and slopes for a constant column: a shift to zero."""
+    """Return knots, values and slopes for a constant column: a shift to zero, by
+    `unit_of_constant`.
+    """
     # The value itself is a knot, beside which no digits of it are lost.
     knots = np.array([value, value + reach_of_constant(value)])
-    return knots, knots - value, np.ones(2)
+    unit = unit_of_constant(value)
+    return knots, (knots - value) / unit, np.full(2, 1.0 / unit)
 
 
 def reach_of_constant(value: float) -> float:

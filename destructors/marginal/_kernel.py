@@ -90,7 +90,8 @@ class KernelGaussianizer(_column.FeaturewiseDestructor):
 
     Notes
     -----
-    A constant feature is shifted to zero with slope 1. Weights count rows.
+    A constant feature is shifted to zero with slope 1, less where numbers of float64
+    are farther apart. Weights count rows.
 
     References
     ----------

@@ -119,8 +119,8 @@ class ParametricGaussianizer(FeaturewiseDestructor):
             raise ValueError("families is empty: give at least one name.")
         x, mass, center, scale = summarise(column, weight)
         if len(x) == 1:
-            shift = Affine(np.array([center]), np.ones(1))
-            return shift, "constant", (float(center), 1.0)
+            shift = Affine(np.array([center]), np.array([scale]))
+            return shift, "constant", (float(center), float(scale))
         law, start = laws[0], None
         if len(laws) > 1 and len(x) > 2 and (best := _best_law(column, weight, laws)):
             law = family(best.family)

@@ -12,13 +12,19 @@ from destructors.marginal import _column
 from destructors.marginal._spline_fit import PENALTIES, fit_slopes
 from destructors.rows import Fold
 
-# A map rises by at least this much between knots, so that it can be inverted across a
-# gap however empty.
-_SMALLEST_RISE = 1e-6
+# A map rises by one over the number of rows at least between knots: so much probability
+# lies between neighbours of n values on average, and all of it costs less of the
+# likelihood than one parameter. With less, the digits of a row in a gap are lost after
+# few layers. Never less than the one, nor more than the other, whatever weights say.
+_SMALLEST_RISE, _LARGEST_RISE = 1e-6, 1e-2
 # A latent is rounded in its sixteenth digit. So that no log-slope moves by more than
 # about the eighth where rows come back, it changes by this much at most for each unit
 # of the latent.
 _STEEPEST = 1e7
+# A map that rises by more between neighbouring numbers feels the rounding of its knots.
+_FEELS_ROUNDING = 1e-3
+# Less is no digit that a slope could ask for: its reciprocal would overflow.
+_LEAST_SPACING = 1e-307
 
 
 class SplineGaussianizer(_column.FeaturewiseDestructor):
@@ -65,7 +71,8 @@ class SplineGaussianizer(_column.FeaturewiseDestructor):
 
     Notes
     -----
-    A constant feature is shifted to zero with slope 1. The mass of a value that occurs
+    A constant feature is shifted to zero with slope 1, less where numbers of float64
+    are farther apart. The mass of a value that occurs
     many times is spread over the gap to its neighbours, never more narrowly than a
     millionth of the spread of the feature.
 
@@ -123,7 +130,8 @@ class SplineGaussianizer(_column.FeaturewiseDestructor):
         first_value, eta = fit_slopes(x, mass, knots, penalties)
         gaps = np.diff(knots)
         around = np.concatenate([[0.0], gaps, [0.0]])
-        flattest = _SMALLEST_RISE / np.maximum(around[1:], around[:-1])
+        rise = np.clip(1.0 / mass.sum(), _SMALLEST_RISE, _LARGEST_RISE)
+        flattest = rise / np.maximum(around[1:], around[:-1])
         slopes = np.maximum(np.exp(eta), flattest)
         # Of the values the first is given; the others follow from the slopes.
         values = first_value + _integrate(np.diff(knots), slopes)
@@ -132,7 +140,7 @@ class SplineGaussianizer(_column.FeaturewiseDestructor):
         )
         knots, slopes = _bend(knots, slopes, scale)
         values = values[0] + _integrate(np.diff(knots) / scale, slopes)
-        return knots, values, slopes / scale
+        return _limit(knots, values, slopes / scale, column, weight)
 
 
 def _bend(knots: NDArray, slopes: NDArray, scale: float) -> tuple[NDArray, NDArray]:
@@ -163,6 +171,29 @@ def _bend(knots: NDArray, slopes: NDArray, scale: float) -> tuple[NDArray, NDArr
     knots, slopes = np.r_[knots, added][order], np.r_[slopes, low[k] * 4.0**step][order]
     kept = np.concatenate([[True], np.diff(knots) > 0])
     return knots[kept], slopes[kept]
+
+
+def _limit(
+    knots: NDArray,
+    values: NDArray,
+    slopes: NDArray,
+    column: NDArray,
+    weight: NDArray | None,
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Limit slopes to one unit of the latent between two neighbouring numbers: steeper,
+    the sum of the density over all numbers of float64 is no longer its integral.
+
+    The mean of the latent is zero, as it is where the likelihood is largest, but for
+    the rounding of knots, which moves steep maps.
+    """
+    steepest = 1.0 / np.maximum(np.spacing(np.abs(knots)), _LEAST_SPACING)
+    if (slopes <= _FEELS_ROUNDING * steepest).all():
+        return knots, values, slopes
+    slopes = np.minimum(slopes, steepest)
+    values = _integrate(np.diff(knots), slopes)
+    Z, _ = QuadraticSpline.of([knots], [values], [slopes]).forward(column[:, None])
+    share = None if weight is None else weight / weight.max()
+    return knots, values - np.average(Z[:, 0], weights=share), slopes
 
 
 def _integrate(widths: NDArray, slopes: NDArray) -> NDArray:

@@ -10,6 +10,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist, pdist
 from sklearn import utils
 
+from destructors._compat import check_array
+
 # The bandwidth of a kernel is the median distance of at most so many rows.
 _N_BANDWIDTH_ROWS = 1000
 # A squared distance that is a smaller share of the largest is a rounding error.
@@ -357,7 +359,7 @@ def floor(
     >>> bool(0 < floor(energy_distance, X, random_state=0) < 0.1)
     True
     """
-    rows = utils.check_array(X, dtype=np.float64, ensure_min_samples=2)
+    rows = check_array(X, dtype=np.float64, ensure_min_samples=2)
     rng = utils.check_random_state(random_state)
     half = len(rows) // 2
     orders = [rng.permutation(len(rows))[: 2 * half] for _ in range(n_repeats)]
@@ -377,8 +379,8 @@ def _mean_of_pairs(
 
 
 def _check_samples(X: ArrayLike, Y: ArrayLike) -> tuple[NDArray, NDArray]:
-    first: NDArray = utils.check_array(X, dtype=np.float64, input_name="X")
-    second: NDArray = utils.check_array(Y, dtype=np.float64, input_name="Y")
+    first: NDArray = check_array(X, dtype=np.float64, input_name="X")
+    second: NDArray = check_array(Y, dtype=np.float64, input_name="Y")
     if first.shape[1] != second.shape[1]:
         raise ValueError(
             f"X has {first.shape[1]} features, but Y has {second.shape[1]}."

@@ -9,7 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
 from scipy.special import ndtri
 from scipy.stats import rankdata
-from sklearn.utils import check_array, check_random_state, gen_batches
+from sklearn.utils import check_random_state, gen_batches
+
+from destructors._compat import check_array
 
 # Permutations that are taken at once: what they need of memory is a row for each.
 _N_AT_ONCE = 128

@@ -21,8 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
 from scipy.linalg.lapack import dtrtri
 from scipy.special import gammaln
-from sklearn.utils import check_array
 
+from destructors._compat import check_array
 from destructors.rows import Rows
 
 # Linear and quadratic coefficients of the features, and log-determinants.

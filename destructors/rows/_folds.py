@@ -5,13 +5,13 @@ from numpy.typing import NDArray
 
 from destructors.maps._folds import KnownFolds
 from destructors.maps._hash import hash_in_units
-from destructors.rows._splits import columns_units, fold_rows
+from destructors.rows._splits import columns_units, fold_hashes
 
 
 def known_folds(
     X: NDArray, sample_weight: NDArray | None, n_folds: int, seed: int
 ) -> KnownFolds:
-    """Split rows into folds of equal weight; see `fold_rows`.
+    """Split rows into folds of equal weight, by 16 bits; see `fold_rows`.
 
     Parameters
     ----------
@@ -36,6 +36,6 @@ def known_folds(
     """
     units = columns_units(X, sample_weight)
     hashes = hash_in_units(X, units, seed)
-    parts = fold_rows(X, sample_weight, n_folds, seed)
+    parts = fold_hashes(hashes, sample_weight, n_folds)
     starts = [hashes[held_out].min() for _, held_out in parts[1:]]
     return KnownFolds(units, np.array(starts, dtype=np.uint64), int(seed))

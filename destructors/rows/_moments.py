@@ -35,7 +35,7 @@ def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     -------
     mean : ndarray of shape (n_features,)
     scale : ndarray of shape (n_features,)
-        Positive; 1 for a feature that is constant.
+        Positive; `unit_of_constant` for a feature that is constant.
     constant : ndarray of bool of shape (n_features,)
         Whether a feature is constant up to rounding.
     """
@@ -54,7 +54,15 @@ def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
         constant = (largest - smallest <= rounding) | (sd == 0)
     # Rows of next to no weight leave a scale that the digits of the mean do not reach.
     digits = eps * np.maximum(np.abs(smallest), np.abs(largest))
-    return mean, np.where(constant, 1.0, np.maximum(reach * sd, digits)), constant
+    scale = np.where(constant, unit_of_constant(mean), np.maximum(reach * sd, digits))
+    return mean, scale, constant
+
+
+def unit_of_constant(value: ArrayLike) -> NDArray:
+    """Return the scale of a feature that is constant: 1, or the last place of its value
+    if that is more, since a density may not ask for more digits than there are.
+    """
+    return np.maximum(1.0, np.spacing(np.abs(value)))
 
 
 # A difference that is out of the range of float64 is far out, and drawn in like others.
@@ -75,7 +83,7 @@ def robust_mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
     -------
     mean : ndarray of shape (n_features,)
     scale : ndarray of shape (n_features,)
-        Positive; 1 for a feature that is constant.
+        Positive; `unit_of_constant` for a feature that is constant.
     constant : ndarray of bool of shape (n_features,)
         Whether a feature is constant up to rounding.
 

@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import qmc, t
 from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_array, get_tags
+from sklearn.utils import get_tags
 
+from destructors._compat import check_array
 from destructors.base import Destructor
 from destructors.base_distributions import StandardNormal, Uniform
 from destructors.maps import Map

@@ -151,3 +151,12 @@ def test_a_constant_domain_far_from_zero(alignment, rows):
     Z, back = there_and_back(fitted, X, domain)
     assert np.isfinite(Z).all()
     np.testing.assert_allclose(back, X, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("end", [-1.0, 1.0])
+def test_knots_about_the_largest_numbers_stay_inside(end):
+    X = np.full((6, 1), end * np.finfo(float).max)
+    domain = np.arange(6) % 2
+    model = MarginalBarycenter().fit(X, sample_domain=domain)
+    Z = model.transform(X, sample_domain=domain)
+    np.testing.assert_allclose(Z / X, 1.0)

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from destructors.base_distributions import StandardNormal, Uniform
-from tests.fuzz.case import Case, NotAsked, Violation, attempt
+from tests.fuzz.attempts import NotAsked, Violation, attempt
+from tests.fuzz.case import Case
 from tests.fuzz.models import Points
 from tests.fuzz.not_owed import NO_SCALE
 

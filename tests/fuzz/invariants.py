@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors.base_distributions import StandardNormal
-from tests.fuzz.case import Case, NotAsked, Refused, Violation, attempt
+from tests.fuzz.attempts import NotAsked, Refused, Violation, attempt
+from tests.fuzz.case import Case
 from tests.fuzz.integral import check_integral
 from tests.fuzz.models import Points
 from tests.fuzz.not_owed import NOT_OWED, TRAINING_ROWS_ONLY, least_scale

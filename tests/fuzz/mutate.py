@@ -170,7 +170,8 @@ def _json(rng, data):
         other, other_key = places[rng.integers(len(places))]
         kind = rng.integers(7)
         if kind == 0:
-            holder[key] = _JUNK[rng.integers(len(_JUNK))]
+            # Of its own: what is put into it is not in the next file.
+            holder[key] = deepcopy(_JUNK[rng.integers(len(_JUNK))])
         elif kind == 1:
             # Of a part that holds it, the beginning of a cycle.
             holder[key] = deepcopy(other[other_key])

@@ -5,15 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.fuzz.case import (
-    Case,
-    NotAsked,
-    Refused,
-    Violation,
-    are_dependent,
-    attempt,
-    centre_and_scale,
-)
+from tests.fuzz.attempts import NotAsked, Refused, Violation, attempt
+from tests.fuzz.case import Case, are_dependent, centre_and_scale
 from tests.fuzz.models import Model, Points
 from tests.fuzz.not_owed import (
     COMMON_ORIGIN,

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from tests.fuzz.case import Case, NotAsked, Refused, Violation, limited
+from tests.fuzz.attempts import NotAsked, Refused, Violation, limited
+from tests.fuzz.case import Case
 from tests.fuzz.invariants import INVARIANTS, REFITS, check
 from tests.fuzz.models import MODELS, SLOW
 from tests.fuzz.report import Outcome, Report

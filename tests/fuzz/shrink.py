@@ -5,7 +5,8 @@ import time
 
 import numpy as np
 
-from tests.fuzz.case import Case, NotAsked, Refused, Violation, limited
+from tests.fuzz.attempts import NotAsked, Refused, Violation, limited
+from tests.fuzz.case import Case
 from tests.fuzz.invariants import check
 from tests.fuzz.tables import Recipe, Table
 

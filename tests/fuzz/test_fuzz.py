@@ -6,7 +6,8 @@ from zlib import crc32
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from tests.fuzz.case import Case, NotAsked, Refused, limited
+from tests.fuzz.attempts import NotAsked, Refused, limited
+from tests.fuzz.case import Case
 from tests.fuzz.invariants import INVARIANTS, REFITS, check
 from tests.fuzz.models import MODELS, SLOW
 from tests.fuzz.tables import recipes

@@ -5,7 +5,8 @@ import pytest
 
 from destructors.linear import RandomRotation, Standardize
 from tests import faulty
-from tests.fuzz.case import Case, NotAsked, Refused, Violation, attempt
+from tests.fuzz.attempts import NotAsked, Refused, Violation, attempt
+from tests.fuzz.case import Case
 from tests.fuzz.invariants import INVARIANTS, REFITS, check
 from tests.fuzz.models import MODELS
 from tests.fuzz.shrink import cause_of, reproducer

@@ -240,3 +240,33 @@ def test_known_folds_of_weights_are_those_of_repeats(X):
 def test_rows_far_from_all_others_have_a_fold(X):
     far = np.array([[1e308, -1e308, 0.0]])
     assert known_folds(X, None, 3, seed=0).place(far)[0] in (0, 1, 2)
+
+
+# ---------------------------------------------------------------- two kinds
+
+
+def beside_a_sentinel(n=50, seed=0):
+    """Most rows are one number, beside which all others look like another."""
+    rng = np.random.default_rng(seed)
+    return np.where(rng.uniform(size=(n, 1)) < 0.6, 1e8, rng.normal(size=(n, 1)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_beside_a_sentinel_are_on_both_sides(seed):
+    X = beside_a_sentinel(seed=seed)
+    train, held_out = split_rows(X, None, 0.1, seed)
+    assert 1 < len(np.unique(X[train])) < len(np.unique(X))
+    # Neither units nor weights change that.
+    for other in (X * 1024.0, X * 3.7 + 1.9):
+        np.testing.assert_array_equal(split_rows(other, None, 0.1, seed)[1], held_out)
+    distinct, counts = np.unique(X, return_counts=True)
+    _, weighted = split_rows(distinct[:, None], 1.0 * counts, 0.1, seed)
+    assert as_set(distinct[weighted, None]) == as_set(X[held_out])
+    for part, _ in fold_rows(X, None, 2, seed):
+        assert len(np.unique(X[part])) > 1
+
+
+def test_two_kinds_that_differ_by_rounding_stay_two(X):
+    kinds = np.where(X[:, :1] > 0.3, 1.0 + 1e-15 * X[:, 1:2], 0.0)
+    for train, held_out in fold_rows(kinds, None, 2, seed=0):
+        assert not as_set(np.round(kinds[train])) & as_set(np.round(kinds[held_out]))
