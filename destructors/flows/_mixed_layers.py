@@ -19,6 +19,11 @@ from destructors.mixture._mixture import TILT
 from destructors.rows import Fold, Rows
 from destructors.tree._conditional import ConditionalBoostedTrees
 
+# EM of the mixture stops when a step changes the mean log density by less, in nats. A
+# tenth of the default of `MixtureDensity`: fitted to the training parts of adult, german,
+# crx and abalone, validation rows gain 0.01 to 0.05 nats, for half as much time again at
+# most. A tenth of this gains nothing on adult.
+_TOL = 1e-4
 # Rows by which what a category is like is drawn towards what all are.
 _PRIOR = 10.0
 # What is seen lies in the cube.
@@ -46,7 +51,7 @@ class MixtureGivenCodes(HoldoutDestructor):
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         assert random_state is not None
-        how = MixedSettings(self.n_components)
+        how = MixedSettings(self.n_components, _TOL)
         progress = Progress(self, noun="number")
         start = fit_start(fold, self.marginal, how, random_state, progress)
         self.mixture_, self._start = start.em.mixture, (start.map, start.em.strength)
@@ -59,7 +64,7 @@ class MixtureGivenCodes(HoldoutDestructor):
         """Return the mixture after further steps of EM on other rows."""
         map_, strength = self._start
         table = Table(unique(rows.unseen()).through(map_))
-        how = MixedSettings(self.n_components)
+        how = MixedSettings(self.n_components, _TOL)
         return how.start(table, strength).fit_from(self.mixture_).mixture
 
     def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
