@@ -89,9 +89,18 @@ class CodeCounts(Counts):
     weight : ndarray of shape (n_samples,)
     sizes : ndarray of int of shape (n_columns,)
         Numbers of codes.
+    parents : ndarray of int of shape (n_columns,), default=None
+        The forest: parent of each column, -1 for a root. None learns one.
     """
 
-    def __init__(self, columns: NDArray, X: NDArray, weight: NDArray, sizes: NDArray):
+    def __init__(
+        self,
+        columns: NDArray,
+        X: NDArray,
+        weight: NDArray,
+        sizes: NDArray,
+        parents: NDArray | None = None,
+    ):
         self.columns, self.sizes = columns, sizes
         self._missing = np.isnan(X)
         self._codes = np.where(self._missing, 0, X).astype(np.intp)
@@ -99,7 +108,7 @@ class CodeCounts(Counts):
         self._single = [self._onehot(j) for j in range(len(sizes))]
         counts = [each.sum(axis=1) for each in self._single]
         self._shares = [smooth(own) for own in counts]
-        self.parents = self._find_forest()
+        self.parents = self._find_forest() if parents is None else parents
         self._pairs = {
             j: self._onehot(j, int(i)) for j, i in enumerate(self.parents) if i >= 0
         }

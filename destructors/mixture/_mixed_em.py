@@ -46,9 +46,11 @@ class Table:
     ----------
     rows : Rows
         Numbers about one wide, integers and codes by their kinds, NaN what is missing.
+    forest : ndarray of int of shape (n_codes,), default=None
+        Parents of the columns of codes, -1 for a root. None learns them.
     """
 
-    def __init__(self, rows: Rows):
+    def __init__(self, rows: Rows, forest: NDArray | None = None):
         X, weight = rows.values, rows.weights
         kinds = np.zeros(rows.n_features, int) if rows.kinds is None else rows.kinds
         self.rows, self.numbers = rows, np.flatnonzero(kinds == 0)
@@ -60,7 +62,14 @@ class Table:
         ]
         codes = np.flatnonzero(kinds > 0)
         if len(codes):
-            self.discrete.append(CodeCounts(codes, X[:, codes], weight, kinds[codes]))
+            of = X[:, codes], weight, kinds[codes], forest
+            self.discrete.append(CodeCounts(codes, *of))
+
+    @property
+    def forest(self) -> NDArray | None:
+        """Parents of the columns of codes; None without any."""
+        found = [each for each in self.discrete if isinstance(each, CodeCounts)]
+        return found[0].parents if found else None
 
     @property
     def smoothed(self) -> list[str]:
