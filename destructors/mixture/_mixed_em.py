@@ -322,10 +322,16 @@ def _split(
         part, weight = axes[own], weights[own] / weights[own].sum()
         middle = weight @ part
         centred = (part - middle) * np.sqrt(weight)[:, None]
-        variances, vectors = np.linalg.eigh(centred.T @ centred)
-        if variances[-1] <= 1e-12:
+        # Of many columns and few rows, the products of rows are the smaller matrix.
+        is_wide = centred.shape[0] < centred.shape[1]
+        products = centred @ centred.T if is_wide else centred.T @ centred
+        variances, vectors = np.linalg.eigh(products)
+        variance, direction = variances[-1], vectors[:, -1]
+        if variance <= 1e-12:
             continue
-        along = (axes - middle) @ vectors[:, -1] / np.sqrt(variances[-1])
+        if is_wide:
+            direction = centred.T @ direction / np.sqrt(variance)
+        along = (axes - middle) @ direction / np.sqrt(variance)
         share = expit(_SHARPNESS * along)
         halves.append((posterior[:, c] * share)[:, None])
         posterior[:, c] *= 1.0 - share
