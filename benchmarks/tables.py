@@ -1,4 +1,4 @@
-"""Tables of numbers and categories: log density, and missing values filled in."""
+"""Tables of numbers and categories: densities, drawn rows, and filled-in values."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from benchmarks.environment import describe_environment
 from benchmarks.files import write_json
 from benchmarks.registry import ChoiceError
+from benchmarks.tables_peers import installed_peers
+from benchmarks.tables_synthetic import leakage, two_sample_area, usefulness
 from destructors.datasets._loaders import find_local
 from destructors.estimators import DensityImputer, MixtureDensity
 from destructors.flows import TreeFlow
@@ -40,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print two tables and write ``tables.json``."""
+    """Print the tables and write ``tables.json``."""
     names = ["crx"] if args.quick else args.data
     densities, imputations = [], []
     for name in names:
@@ -95,30 +97,48 @@ class Table:
                     part[:, j] += np.diff(values).min() * rng.uniform(size=len(part))
         return parts
 
+    def without_holes(self, parts: list[NDArray]) -> tuple[list[NDArray], NDArray]:
+        """Return parts where what is missing is one more code, and numbers of codes."""
+        highest = np.where(self.is_category, np.nanmax(np.vstack(parts), axis=0), 0)
+        holed = np.isnan(np.vstack(parts)).any(axis=0) & self.is_category
+        filled = [np.where(np.isnan(part) & holed, highest + 1, part) for part in parts]
+        return filled, np.where(self.is_category, highest + 1 + holed, 0).astype(int)
+
 
 def _measure_density(table: Table) -> Iterator[dict[str, Any]]:
-    """Yield the mean log density of test rows, in nats; a hole is a category."""
-    train, valid, test = table.spread()
-    models = {
+    """Yield the mean log density of test rows, in nats, and what drawn rows are worth.
+
+    A hole is a category.
+    """
+    (train, valid, test), n_codes = table.without_holes(table.spread())
+    real = np.vstack([train, valid])
+    models: dict[str, Any] = {
         "MixtureDensity": MixtureDensity(
-            categorical_features=table.is_category,
-            handle_missing="category",
-            random_state=0,
+            categorical_features=table.is_category, random_state=0
         ),
         "TreeFlow": TreeFlow(categorical_features=table.is_category, random_state=0),
+        **installed_peers(n_codes),
     }
+    trained_on_real = usefulness(real, test, table.is_category)
     for name, model in models.items():
         start = time.process_time()
-        model.fit(np.vstack([train, valid]))
-        seconds = time.process_time() - start
+        model.fit(real)
+        fitted = time.process_time()
+        drawn = np.asarray(model.sample(len(real), random_state=0), dtype=np.float64)
+        sampled = time.process_time()
         scores = model.score_samples(test)
         yield {
             "data": table.name,
             "model": name,
             "log_likelihood": float(scores.mean()),
             "standard_error": float(scores.std() / np.sqrt(len(scores))),
-            "n_components": model.n_components_,
-            "fit_cpu_seconds": seconds,
+            "two_sample_area": two_sample_area(drawn, test, table.is_category),
+            "trained_on_drawn": usefulness(drawn, test, table.is_category),
+            "trained_on_real": trained_on_real,
+            "nearer_to_training": leakage(drawn, real, test, n_codes),
+            "n_components": getattr(model, "n_components_", None),
+            "fit_cpu_seconds": fitted - start,
+            "sample_cpu_seconds": sampled - fitted,
         }
 
 

@@ -34,12 +34,15 @@ class MixedStart(NamedTuple):
         Held-out mean log density for each number of classes that was tried, in nats.
     rows : Rows
         The different training rows, after the map.
+    n_classes : int
+        The number that was chosen.
     """
 
     map: Map
     em: MixedEM
     scores: dict[int, float]
     rows: Rows
+    n_classes: int
 
 
 def fit_start(
@@ -85,7 +88,8 @@ def fit_start(
     else:
         splits = [(rows, fold.validation)]
     has_numbers = rows.kinds is None or bool((rows.kinds == 0).any())
-    rough, found = how._replace(n_components=min(_N_COMPARED, len(rows))), []
+    rough = how._replace(n_components=min(_N_COMPARED, len(rows)), n_folds=None)
+    found = []
     for kind in kinds if has_numbers else kinds[:1]:
         maps = [fit_marginals(train, kind, is_own) for train, _ in splits]
         moved = [
@@ -103,4 +107,4 @@ def fit_start(
     if fold.validation is None:
         map_ = fit_marginals(rows, kind, is_own)
     rows = rows.through(map_)
-    return MixedStart(map_, search.fit(rows), search.scores, rows)
+    return MixedStart(map_, search.fit(rows), search.scores, rows, search.n_classes)

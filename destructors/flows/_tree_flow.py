@@ -14,6 +14,7 @@ from destructors.compose import DestructorPipeline
 from destructors.compose._find_categorical import find_categorical
 from destructors.flows._mixed_base import choose_codes, of_mixture
 from destructors.flows._mixed_layers import (
+    N_FOLDS,
     MixedTask,
     MixtureGivenCodes,
     TreesGivenCodes,
@@ -33,6 +34,9 @@ from destructors.rows import Fold, Rows
 from destructors.table import Categorical
 from destructors.tree import BoostedTreeDestructor
 from destructors.tree._conditional import ConditionalBoostedTrees
+
+# Up to so many rows of both kinds, all is fitted again on all of them in the end.
+_MOST_ROWS = 50_000
 
 
 class TreeFlow(StartedDestructor):
@@ -110,7 +114,8 @@ class TreeFlow(StartedDestructor):
     layer_names_ : list of str
         "mixture" or "marginal-mixture", and "trees".
     n_components_ : int
-        Number of components of the mixture, or of classes where there are categories.
+        Number of components of the mixture, or of classes where there are categories
+        (of each mixture, where their mean is taken).
     n_iter_ : int
         Number of layers.
     n_trees_ : int
@@ -179,6 +184,7 @@ class TreeFlow(StartedDestructor):
     validation_score_: NDArray
     # Kinds of the columns, while a table of both kinds is fitted.
     _kinds: NDArray | None = None
+    _is_refitted: bool
 
     def __init__(
         self,
@@ -233,17 +239,13 @@ class TreeFlow(StartedDestructor):
             return
         (part, seed), first = self._codes, self.layers_[0]
         mixtures = self._first_mixture, first.mixture_
-        is_own = fold.validation is None
-        if is_own and mixtures[0] is mixtures[1]:
-            # It knows the rows of the fold alone.
-            mixtures = mixtures[0], first.go_on(fold.train)
-        found = choose_codes(part, mixtures, seed, is_own)
+        found = choose_codes(part, mixtures, seed, go_on=fold.validation is None)
         train = fold.train.columns(found.columns).score(found.distribution)
         self.train_score_ = self.train_score_ + train
         # With folds, that of the first.
         self.validation_score_ = self.validation_score_ + found.held_out
         self.base_distribution_ = found.join(fold.train.n_features)
-        for name in ("_kinds", "_codes", "_first_mixture"):
+        for name in ("_kinds", "_codes", "_first_mixture", "_is_refitted"):
             delattr(self, name)
 
     def _attributes(
@@ -277,7 +279,10 @@ class TreeFlow(StartedDestructor):
             "tol": self.tol,
         }
         if self._kinds is not None:
-            start = MixtureGivenCodes(self.n_components, marginal=self.marginal)
+            n_folds = None if self._is_refitted else N_FOLDS
+            start = MixtureGivenCodes(
+                self.n_components, marginal=self.marginal, n_folds=n_folds
+            )
             trees = TreesGivenCodes(ConditionalBoostedTrees(**growth))
             return [("mixture", start), ("trees", trees)]
         mixture = GaussianMixtureDestructor(self.n_components)
@@ -320,9 +325,13 @@ class TreeFlow(StartedDestructor):
         # Integers among numbers alone are numbers.
         self._kinds = kinds if kinds is not None and (kinds > 0).any() else None
         folds, all_rows = super()._make_folds(fold, seed)
+        is_held_out = fold.validation is None and self.early_stopping
+        if self._kinds is not None and is_held_out and len(fold.train) <= _MOST_ROWS:
+            all_rows = fold
         if self._kinds is not None:
             # For the density of codes at last.
             self._codes = folds[0], seed
+            self._is_refitted = all_rows is not None
         return folds, all_rows
 
     def _sizes(self, layers: list[Any]) -> dict[str, Any]:

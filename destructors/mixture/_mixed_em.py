@@ -46,9 +46,11 @@ class Table:
     ----------
     rows : Rows
         Numbers about one wide, integers and codes by their kinds, NaN what is missing.
+    forest : ndarray of int of shape (n_codes,), default=None
+        Parents of the columns of codes, -1 for a root. None learns them.
     """
 
-    def __init__(self, rows: Rows):
+    def __init__(self, rows: Rows, forest: NDArray | None = None):
         X, weight = rows.values, rows.weights
         kinds = np.zeros(rows.n_features, int) if rows.kinds is None else rows.kinds
         self.rows, self.numbers = rows, np.flatnonzero(kinds == 0)
@@ -60,7 +62,14 @@ class Table:
         ]
         codes = np.flatnonzero(kinds > 0)
         if len(codes):
-            self.discrete.append(CodeCounts(codes, X[:, codes], weight, kinds[codes]))
+            of = X[:, codes], weight, kinds[codes], forest
+            self.discrete.append(CodeCounts(codes, *of))
+
+    @property
+    def forest(self) -> NDArray | None:
+        """Parents of the columns of codes; None without any."""
+        found = [each for each in self.discrete if isinstance(each, CodeCounts)]
+        return found[0].parents if found else None
 
     @property
     def smoothed(self) -> list[str]:
@@ -313,10 +322,16 @@ def _split(
         part, weight = axes[own], weights[own] / weights[own].sum()
         middle = weight @ part
         centred = (part - middle) * np.sqrt(weight)[:, None]
-        variances, vectors = np.linalg.eigh(centred.T @ centred)
-        if variances[-1] <= 1e-12:
+        # Of many columns and few rows, the products of rows are the smaller matrix.
+        is_wide = centred.shape[0] < centred.shape[1]
+        products = centred @ centred.T if is_wide else centred.T @ centred
+        variances, vectors = np.linalg.eigh(products)
+        variance, direction = variances[-1], vectors[:, -1]
+        if variance <= 1e-12:
             continue
-        along = (axes - middle) @ vectors[:, -1] / np.sqrt(variances[-1])
+        if is_wide:
+            direction = centred.T @ direction / np.sqrt(variance)
+        along = (axes - middle) @ direction / np.sqrt(variance)
         share = expit(_SHARPNESS * along)
         halves.append((posterior[:, c] * share)[:, None])
         posterior[:, c] *= 1.0 - share

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from destructors.greedy import Progress
+from destructors.mixture._mixed_average import average
 from destructors.mixture._mixed_counts import Strength
 from destructors.mixture._mixed_em import MixedEM, Table
-from destructors.mixture._mixed_number import MixedNumbers, Part
+from destructors.mixture._mixed_number import MixedNumbers, Part, mean_logpdf
 from destructors.mixture._number import numbers_to_try
 from destructors.rows import Rows, make_splits
 
@@ -19,13 +20,17 @@ _FEW_ROWS, _N_FOLDS = 600, 5
 
 
 class MixedSettings(NamedTuple):
-    """How a mixture is fitted; names are those of `MixtureDensity`."""
+    """How a mixture is fitted; names are those of `MixtureDensity`.
+
+    With ``n_folds`` it is the mean of mixtures, each fitted without one fold.
+    """
 
     n_components: int | Sequence[int] | str = "auto"
     tol: float = 1e-3
     reg_covar: float = 1e-6
     max_iter: int = 200
     validation_fraction: float = 0.1
+    n_folds: int | None = None
 
     def start(self, table: Table, strength: Strength) -> MixedEM:
         """Return what fits mixtures to a table."""
@@ -52,6 +57,8 @@ class MixedSearch:
     ----------
     scores : dict of int to float
         Held-out mean log density for each number that was tried, in nats.
+    n_classes : int
+        The number that is best.
     """
 
     def __init__(
@@ -72,7 +79,7 @@ class MixedSearch:
         numbers = sorted({1, *numbers} if is_chosen else smaller.union(numbers))
         self._numbers = MixedNumbers(numbers, how.start, is_chosen)
         self._best, scores = self._numbers.choose(parts, progress)
-        self._n_splits = len(parts)
+        self._n_splits, self.n_classes = len(parts), self._best.n_classes
         shift = [
             np.average(p.held_out.log_det, weights=p.held_out.weight) for p in parts
         ]
@@ -84,10 +91,30 @@ class MixedSearch:
 
     def fit(self, rows: Rows) -> MixedEM:
         """Return the fit of what was found best to rows."""
+        if self._how.n_folds is not None and len(rows) >= self._how.n_folds:
+            return self._average(rows, self._how.n_folds)
         if self._n_splits > 1:
             return self._numbers.grow(self._part(rows, rows), self._best)
         table = Table(rows)
         return self._how.start(table, self._best.strength).fit_from(self._best.mixture)
+
+    def _average(self, rows: Rows, n_folds: int) -> MixedEM:
+        """Return the mean of mixtures that were each fitted without one fold."""
+        table = Table(rows)
+        axes = table.axes(np.random.RandomState(self._seed))
+        fits = []
+        for _, held_out in make_splits(_whole(rows), n_folds, 0.0, self._seed):
+            weight = rows.weights.copy()
+            # In its place a row without weight keeps tables of one shape.
+            weight[held_out] = 0.0
+            part = Table(replace(rows, weight=weight), table.forest)
+            fits.append(self._numbers.grow(Part(part, axes, rows), self._best))
+        em = self._how.start(table, self._best.strength)
+        em.mixture = average([fit.mixture for fit in fits])
+        em.lower_bound = mean_logpdf(em.mixture, rows)
+        em.n_iter = max(fit.n_iter for fit in fits)
+        em.converged = all(fit.converged for fit in fits)
+        return em
 
 
 def unique(rows: Rows) -> Rows:

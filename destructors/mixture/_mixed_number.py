@@ -150,7 +150,7 @@ class MixedNumbers(Task):
         trials = []
         for em, (part, _before) in zip(fits, states, strict=True):
             now = Found(em, em.smoothed(strength), strength, n_classes)
-            score = _score(now.mixture, part.held_out)
+            score = mean_logpdf(now.mixture, part.held_out)
             scores = Scores(em.lower_bound, score, score)
             trials.append(Trial(now, (part, now), scores))
         return trials
@@ -161,7 +161,7 @@ def _best_strength(fits: Sequence[MixedEM], parts: Sequence[Part]) -> Strength:
 
     def judge(strength: Strength) -> float:
         return sum(
-            _score(em.smoothed(strength), part.held_out)
+            mean_logpdf(em.smoothed(strength), part.held_out)
             for em, part in zip(fits, parts, strict=True)
         )
 
@@ -172,5 +172,6 @@ def _best_strength(fits: Sequence[MixedEM], parts: Sequence[Part]) -> Strength:
     return best
 
 
-def _score(mixture: MixedMixture, rows: Rows) -> float:
+def mean_logpdf(mixture: MixedMixture, rows: Rows) -> float:
+    """Return the mean log density of rows, in nats."""
     return float(np.average(mixture.logpdf(rows.values), weights=rows.weight))
