@@ -186,7 +186,7 @@ def _limit(
     The mean of the latent is zero, as it is where the likelihood is largest, but for
     the rounding of knots, which moves steep maps.
     """
-    steepest = 1.0 / np.maximum(np.spacing(np.abs(knots)), _LEAST_SPACING)
+    steepest = 1.0 / np.maximum(2.0 * np.spacing(0.5 * np.abs(knots)), _LEAST_SPACING)
     if (slopes <= _FEELS_ROUNDING * steepest).all():
         return knots, values, slopes
     slopes = np.minimum(slopes, steepest)

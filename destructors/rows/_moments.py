@@ -62,7 +62,8 @@ def unit_of_constant(value: ArrayLike) -> NDArray:
     """Return the scale of a feature that is constant: 1, or the last place of its value
     if that is more, since a density may not ask for more digits than there are.
     """
-    return np.maximum(1.0, np.spacing(np.abs(value)))
+    # Of the half: above the largest number there is no next one.
+    return np.maximum(1.0, 2.0 * np.spacing(0.5 * np.abs(value)))
 
 
 # A difference that is out of the range of float64 is far out, and drawn in like others.

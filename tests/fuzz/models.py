@@ -34,8 +34,7 @@ def _without_labels_from_rows(from_rows: Any) -> Any:
 
 
 MODELS: Mapping[str, Destructor] = {
-    # Tables here are of numbers; where one of their columns is categories, new numbers
-    # in it are unknown ones, and do not come back.
+    # Tables here are of numbers; `tests.fuzz.mixed` has what takes categories as well.
     **{name: e.destructor for name, e in REGISTRY.items() if name != "tree-flow-mixed"},
     **{name: _without_labels_from_rows(one) for name, (one, _) in ALIGNMENT.items()},
     "alignment-flow-density": AlignmentFlow(

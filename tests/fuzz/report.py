@@ -3,7 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from tests.fuzz.frames import FrameRecipe
 from tests.fuzz.invariants import INVARIANTS, REFITS
+from tests.fuzz.mixed import FRAME_INVARIANTS
 from tests.fuzz.shrink import cause_of, reproducer
 from tests.fuzz.tables import Recipe
 
@@ -20,7 +22,7 @@ class Outcome:
         Number of the case.
     name : str
         The model.
-    recipe : Recipe
+    recipe : Recipe or FrameRecipe
         The table.
     n_fits : int
         Number of fits.
@@ -34,7 +36,7 @@ class Outcome:
 
     number: int
     name: str
-    recipe: Recipe
+    recipe: Recipe | FrameRecipe
     n_fits: int = 0
     held: list[str] = field(default_factory=list)
     not_asked: list[str] = field(default_factory=list)
@@ -51,7 +53,7 @@ class Report:
         self.refusals: Counter[str] = Counter()
         # By invariant and cause, how often for each model.
         self.causes: dict[tuple[str, str], Counter[str]] = {}
-        self.first: dict[tuple[str, str, str], Recipe] = {}
+        self.first: dict[tuple[str, str, str], Recipe | FrameRecipe] = {}
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome."""
@@ -75,7 +77,8 @@ class Report:
         rate = self.n_fits / seconds
         print(f"\n{self.n_cases} cases, {self.n_fits} fits, {rate:.1f} fits a second\n")
         print(f"{'invariant':20s} {'held':>7s} {'failed':>7s} {'not asked':>10s}")
-        for invariant in ("fit", "process", *INVARIANTS, *REFITS):
+        names = ("fit", "process", *INVARIANTS, *REFITS, *FRAME_INVARIANTS)
+        for invariant in dict.fromkeys(names):
             held, failed, not_asked = (n[invariant] for n in self.counts.values())
             print(f"{invariant:20s} {held:7d} {failed:7d} {not_asked:10d}")
         print(f"\nTables refused with a clear error: {self.refusals.total()}")

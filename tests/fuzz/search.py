@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from tests.fuzz.attempts import NotAsked, Refused, Violation, limited
-from tests.fuzz.case import Case
-from tests.fuzz.invariants import INVARIANTS, REFITS, check
+from tests.fuzz.frames import FrameRecipe, draw_frame
+from tests.fuzz.invariants import INVARIANTS, REFITS
+from tests.fuzz.mixed import FRAME_INVARIANTS, MIXED, check_any, make_case
 from tests.fuzz.models import MODELS, SLOW
 from tests.fuzz.report import Outcome, Report
 from tests.fuzz.tables import Recipe, draw_recipe
@@ -32,12 +33,21 @@ __all__ = ["draw_case", "run_case", "search"]
 _LIMIT, _KILL = 30.0, 300.0
 # A slow model is asked for once where others are so often.
 _SLOW_EVERY = 8
+# Share of the tables that are of both kinds.
+_BOTH_KINDS = 0.05
 
 
 def draw_case(
     seed: int, number: int, names: list[str]
-) -> tuple[str, Recipe, list[str]]:
+) -> tuple[str, Recipe | FrameRecipe, list[str]]:
     """Return model, table and invariants of a case."""
+    # Of streams of their own: other cases are what they were without these.
+    of_both = [name for name in names if name in MIXED]
+    names = [name for name in names if name not in MIXED]
+    kind = np.random.default_rng([seed, number, 1]).uniform()
+    if of_both and (not names or kind < _BOTH_KINDS):
+        rng = np.random.default_rng([seed, number, 2])
+        return str(rng.choice(of_both)), draw_frame(rng), list(FRAME_INVARIANTS)
     rng = np.random.default_rng([seed, number])
     share = np.array([1.0 / _SLOW_EVERY if name in SLOW else 1.0 for name in names])
     name = str(rng.choice(names, p=share / share.sum()))
@@ -46,12 +56,14 @@ def draw_case(
     return name, recipe, [*INVARIANTS, str(rng.choice(list(REFITS)))]
 
 
-def run_case(number: int, name: str, recipe: Recipe, invariants: list[str]) -> Outcome:
+def run_case(
+    number: int, name: str, recipe: Recipe | FrameRecipe, invariants: list[str]
+) -> Outcome:
     """Fit, and check the invariants."""
     outcome = Outcome(number, name, recipe, n_fits=1)
     try:
         with limited(_LIMIT):
-            case = Case(name, recipe.build())
+            case = make_case(name, recipe.build())
     except Refused as refusal:
         outcome.refusal = str(refusal)
         return outcome
@@ -61,7 +73,7 @@ def run_case(number: int, name: str, recipe: Recipe, invariants: list[str]) -> O
     for invariant in invariants:
         try:
             with limited(_LIMIT):
-                check(case, invariant)
+                check_any(case, invariant)
             outcome.held.append(invariant)
         except NotAsked:
             outcome.not_asked.append(invariant)
@@ -111,7 +123,7 @@ def search(
     Parameters
     ----------
     names : list of str
-        Models, of `tests.fuzz.models.MODELS`.
+        Models, of `tests.fuzz.models.MODELS` and of `tests.fuzz.mixed.MIXED`.
     seed : int
         Of the cases.
     n_fits, seconds : int, float
@@ -162,12 +174,12 @@ def main() -> int:
     add("--fits", type=int, default=10**9, help="stop after so many")
     add("--minutes", type=float, default=60.0, help="or after so long")
     add("--seed", type=int, default=0, help="of the cases")
-    add("--model", action="append", choices=list(MODELS), help="only these")
+    add("--model", action="append", choices=[*MODELS, *MIXED], help="only these")
     add("--processes", type=int, default=2, help="that share the cases")
     add("--shrink", type=float, default=10.0, help="seconds for each reproducer")
     add("--case", type=int, help="run one case, in this process")
     args = parser.parse_args()
-    names, report = args.model or list(MODELS), Report()
+    names, report = args.model or [*MODELS, *MIXED], Report()
     began = time.monotonic()
     if args.case is not None:
         case = draw_case(args.seed, args.case, names)

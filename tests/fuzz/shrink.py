@@ -6,8 +6,8 @@ import time
 import numpy as np
 
 from tests.fuzz.attempts import NotAsked, Refused, Violation, limited
-from tests.fuzz.case import Case
-from tests.fuzz.invariants import check
+from tests.fuzz.frames import Frame, FrameRecipe
+from tests.fuzz.mixed import check_any, make_case
 from tests.fuzz.tables import Recipe, Table
 
 __all__ = ["cause_of", "reproducer"]
@@ -22,20 +22,25 @@ def cause_of(message: str) -> str:
 
 
 def reproducer(
-    name: str, recipe: Recipe, invariant: str, cause: str, seconds: float
+    name: str,
+    recipe: Recipe | FrameRecipe,
+    invariant: str,
+    cause: str,
+    seconds: float,
 ) -> str:
     """Return code that rebuilds the smallest table found on which a check fails."""
     began = time.monotonic()
 
-    def fails(table: Table) -> bool:
+    def fails(table: Table | Frame) -> bool:
         if time.monotonic() - began > seconds:
             return False
         return _message_of(name, table, invariant, cause) is not None
 
     recipe = _smallest_recipe(recipe, fails)
     table = recipe.build()
-    smaller = _fewer_rows(table, fails)
-    literal = len(smaller.X) <= _MOST_LITERAL_ROWS
+    is_frame = isinstance(table, Frame)
+    smaller = table if is_frame else _fewer_rows(table, fails)
+    literal = not is_frame and len(smaller.X) <= _MOST_LITERAL_ROWS
     if not literal:
         smaller = table
     message = _message_of(name, smaller, invariant, cause)
@@ -49,8 +54,10 @@ def reproducer(
         lines.append(f"table = Table(X, {weight}, domain)")
     else:
         lines.append(f"table = {recipe}.build()")
-    what = f"Case({name!r}, table)"
-    lines.append(what if invariant == "fit" else f"check({what}, {invariant!r})")
+    what, how = f"Case({name!r}, table)", "check"
+    if is_frame:
+        what, how = f"Frame{what}", "check_any"
+    lines.append(what if invariant == "fit" else f"{how}({what}, {invariant!r})")
     return "\n".join(lines) + "\n"
 
 
@@ -58,12 +65,14 @@ def _show(values: np.ndarray) -> str:
     return repr(values.tolist()).replace("],", "],\n   ")
 
 
-def _message_of(name: str, table: Table, invariant: str, cause: str) -> str | None:
+def _message_of(
+    name: str, table: Table | Frame, invariant: str, cause: str
+) -> str | None:
     try:
         with limited(_LIMIT):
-            case = Case(name, table)
+            case = make_case(name, table)
             if invariant != "fit":
-                check(case, invariant)
+                check_any(case, invariant)
     except Violation as violation:
         if cause_of(str(violation)) == cause:
             return str(violation)
@@ -72,7 +81,7 @@ def _message_of(name: str, table: Table, invariant: str, cause: str) -> str | No
     return None
 
 
-def _smallest_recipe(recipe: Recipe, fails) -> Recipe:
+def _smallest_recipe(recipe, fails):
     while True:
         for smaller in recipe.smaller():
             if fails(smaller.build()):

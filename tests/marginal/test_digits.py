@@ -68,3 +68,9 @@ def test_rows_in_gaps_come_back_from_many_layers(stopping, seed):
     back = model.inverse_transform(model.transform(X))
     spread = 1e300 * (X / 1e300).std()
     assert (np.abs(back - X) <= 1e-6 * np.maximum(np.abs(X), spread)).all()
+
+
+@pytest.mark.parametrize("model", MODELS[-2:], ids=lambda model: type(model).__name__)
+def test_the_largest_number_is_a_constant_like_others(model):
+    X = np.full((20, 1), np.finfo(float).max)
+    assert np.isfinite(clone(model).fit(X).score_samples(X)).all()
