@@ -14,6 +14,7 @@ from destructors.exceptions import DataWarning
 from destructors.maps import Column, Schema, _column
 from destructors.maps._checks import check_codes
 from destructors.rows import CONTINUOUS, INTEGER, Rows
+from destructors.rows._moments import reach_of_constant
 
 # Rows of which a table has at least so many before equal columns are told.
 _FEWEST_COPIED = 20
@@ -216,12 +217,13 @@ def check_range(rows: Rows) -> None:
     Raises
     ------
     ValueError
-        If the largest number leaves no room beside a column for another as wide; it is
-        named.
+        If the largest number leaves no room beside a column for another as wide, or, of
+        a constant, for one that can be told from it; it is named.
     """
     smallest, largest = rows.extremes
     with np.errstate(over="ignore"):
-        reach = np.maximum(-smallest, largest) + (largest - smallest)
+        size = np.maximum(-smallest, largest)
+        reach = size + np.maximum(largest - smallest, reach_of_constant(size))
     # A column without any number has no reach: what is missing is told elsewhere.
     endless = np.flatnonzero(np.isinf(reach))
     if len(endless):

@@ -9,7 +9,7 @@ from scipy.special import ndtr, ndtri
 
 from destructors.base import Destructor
 from destructors.rows import Rows, map_threads
-from destructors.rows._moments import unit_of_constant
+from destructors.rows._moments import reach_of_constant, unit_of_constant
 
 # A column is described by at most about this many points: more change nothing that the
 # knots could show.
@@ -242,14 +242,9 @@ def constant_spline(value: float) -> tuple[NDArray, NDArray, NDArray]:
     `unit_of_constant`.
     """
     # The value itself is a knot, beside which no digits of it are lost.
-    knots = np.array([value, value + reach_of_constant(value)])
+    knots = np.array([value, value + float(reach_of_constant(value))])
     unit = unit_of_constant(value)
     return knots, (knots - value) / unit, np.full(2, 1.0 / unit)
-
-
-def reach_of_constant(value: float) -> float:
-    """Return a distance from the value of a constant column that float64 can tell."""
-    return max(1.0, 1e-6 * abs(value))
 
 
 def finish_spline(

@@ -10,6 +10,7 @@ from destructors._compat import Interval, StrOptions
 from destructors.maps import HistogramColumns, Map
 from destructors.marginal import _column
 from destructors.rows import Fold, Rows
+from destructors.rows._moments import reach_of_constant
 from destructors.table import check_bounds
 
 # Bins of a smaller probability would eat up the digits of the map, on the way back.
@@ -145,7 +146,7 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
         automatic = max(2, min(automatic, len(np.unique(column))))
         n_bins = automatic if isinstance(self.n_bins, str) else self.n_bins
         if len(x) == 1:
-            reach = _column.reach_of_constant(center)
+            reach = float(reach_of_constant(center))
             return np.array([center - reach, center + reach]), np.zeros(1, int), scale
         edges = center + scale * self._place_edges(x, mass, n_bins)
         values = np.sort(column)

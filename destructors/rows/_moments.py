@@ -66,6 +66,11 @@ def unit_of_constant(value: ArrayLike) -> NDArray:
     return np.maximum(1.0, 2.0 * np.spacing(0.5 * np.abs(value)))
 
 
+def reach_of_constant(value: ArrayLike) -> NDArray:
+    """Return a distance from the value of a constant feature that float64 can tell."""
+    return np.maximum(1.0, 1e-6 * np.abs(value))
+
+
 # A difference that is out of the range of float64 is far out, and drawn in like others.
 @np.errstate(over="ignore")
 def robust_mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:

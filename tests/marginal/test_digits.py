@@ -70,7 +70,10 @@ def test_rows_in_gaps_come_back_from_many_layers(stopping, seed):
     assert (np.abs(back - X) <= 1e-6 * np.maximum(np.abs(X), spread)).all()
 
 
-@pytest.mark.parametrize("model", MODELS[-2:], ids=lambda model: type(model).__name__)
-def test_the_largest_number_is_a_constant_like_others(model):
-    X = np.full((20, 1), np.finfo(float).max)
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_there_is_room_beside_a_constant_or_it_is_refused(model, sign):
+    X = np.full((20, 1), sign * 1.79e308)
     assert np.isfinite(clone(model).fit(X).score_samples(X)).all()
+    with pytest.raises(ValueError, match="Column 0 ranges from"):
+        clone(model).fit(np.full((20, 1), sign * np.finfo(float).max))
