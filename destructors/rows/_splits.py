@@ -108,8 +108,12 @@ def split_rows(
     hashes = _tell_rows(X, sample_weight, seed)
     order, first, mass_before = _groups(hashes, sample_weight, n_parts=2)
     end = _nearest(mass_before, fraction * mass_before[-1])
-    cut = first[np.clip(end, 1, len(first) - 2)]
-    return np.sort(order[cut:]), np.sort(order[:cut])
+    end = np.clip(end, 1, len(first) - 2)
+    held_out, train = np.split(order, first[end : end + 1])
+    if mass_before[end] > max(fraction, 0.5) * mass_before[-1]:
+        # One row fills most of the table: that is to be learned.
+        held_out, train = train, held_out
+    return np.sort(train), np.sort(held_out)
 
 
 def fold_rows(

@@ -117,6 +117,8 @@ _ONE_SCALE = frozenset(
         "sliced-rotation-negentropy",
         "sliced",
         "sliced-one",
+        "iterative",
+        "iterative-cv",
         "iterative-portfolio",
         "iterative-cycle",
         "pca",
@@ -133,6 +135,8 @@ _ONE_SCALE = frozenset(
 # Models that turn columns and then scale what comes out, of any size.
 TURNED = frozenset(
     {
+        "iterative",
+        "iterative-cv",
         "iterative-portfolio",
         "iterative-cycle",
         "sliced",

@@ -270,3 +270,14 @@ def test_two_kinds_that_differ_by_rounding_stay_two(X):
     kinds = np.where(X[:, :1] > 0.3, 1.0 + 1e-15 * X[:, 1:2], 0.0)
     for train, held_out in fold_rows(kinds, None, 2, seed=0):
         assert not as_set(np.round(kinds[train])) & as_set(np.round(kinds[held_out]))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_fills_most_of_a_table_is_trained_on(seed):
+    X = np.r_[np.zeros(50), 1.0][:, None]
+    train, held_out = split_rows(X, None, 0.1, seed)
+    assert (X[train] == 0.0).all()
+    assert held_out.tolist() == [50]
+    weight = np.r_[np.full(50, 1e-3), 5.0]
+    train, held_out = split_rows(X, weight, 0.1, seed)
+    assert train.tolist() == [50]
