@@ -24,6 +24,8 @@ _DIGITS = 24
 # Scales are not followed beyond this power of e, and gaps not beyond this one of the
 # range of the values.
 _FARTHEST_LOG, _FARTHEST_GAP = 50.0, 12.0
+# Nor is the range seen by a start, beyond so many times the middle half of the values.
+_FARTHEST_REACH = 100.0
 
 
 def fit_family(
@@ -59,7 +61,7 @@ def fit_family(
         gap = (x[-1] - x[0]) / max(total - 1.0, 1.0)
         return float(x[0] - gap), float(x[-1] - x[0] + 2.0 * gap)
     x = _round(x)
-    log_cauchy = np.log(_CONTAMINATION) - np.log(np.pi * (1.0 + x * x))
+    log_cauchy = np.log(_CONTAMINATION / np.pi) - 2.0 * np.log(np.hypot(1.0, x))
     # No density can be told that is higher than one row in the closest gap.
     cap = np.log(total) + 2.0
 
@@ -212,7 +214,8 @@ def _start(law: Any, shapes: tuple, x: NDArray, share: NDArray) -> tuple | None:
     spread = high - low if high > low else x[-1] - x[0]
     scale = spread / (quantiles[2] - quantiles[0])
     location = middle - scale * quantiles[1]
-    reach = 0.05 * (x[-1] - x[0])
+    # A row far out must not take the start with it.
+    reach = 0.05 * min(x[-1] - x[0], _FARTHEST_REACH * spread)
     below, above = (location + scale * end for end in support)
     if np.isfinite(support[0]) and np.isfinite(support[1]):
         below, above = min(below, x[0] - reach), max(above, x[-1] + reach)

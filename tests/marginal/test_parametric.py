@@ -127,3 +127,15 @@ def test_a_normal_with_one_value_far_out_is_followed_and_saved(far, tmp_path):
     destructors.save(model, tmp_path / "model.npz")
     again = destructors.load(tmp_path / "model.npz")
     np.testing.assert_array_equal(again.logpdf(x), model.score_samples(x))
+
+
+def test_a_row_however_far_out_does_not_take_a_law_with_it():
+    X = np.random.default_rng(0).gamma(4.0, size=(150, 1))
+    X[7] = 1e300
+    model = ParametricGaussianizer(["lognorm"]).fit(X)
+    near = np.delete(X, 7, axis=0)
+    Z = model.transform(near)
+    assert abs(Z.mean()) < 0.2
+    assert 0.8 < Z.std() < 1.2
+    np.testing.assert_allclose(model.inverse_transform(Z), near, rtol=1e-8)
+    assert np.isfinite(model.score_samples(X)).all()
