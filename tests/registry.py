@@ -352,7 +352,7 @@ REGISTRY: dict[str, Entry] = {
         SEEN_ROUNDED,
     ),
     "tree-flow-cv": Entry(
-        TreeFlow(n_components=2, max_trees=5, cv=3), SMALL_LOSS, SEEN_ROUNDED
+        TreeFlow(n_components=[1, 2, 4], max_trees=5, cv=3), SMALL_LOSS, SEEN_ROUNDED
     ),
     "tree-flow-mixed": Entry(
         TreeFlow(

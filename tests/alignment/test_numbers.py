@@ -155,7 +155,7 @@ def test_a_constant_domain_far_from_zero(alignment, rows):
 
 @pytest.mark.parametrize("end", [-1.0, 1.0])
 def test_knots_about_the_largest_numbers_stay_inside(end):
-    X = np.full((6, 1), end * np.finfo(float).max)
+    X = np.full((6, 1), end * 1.797e308)
     domain = np.arange(6) % 2
     model = MarginalBarycenter().fit(X, sample_domain=domain)
     Z = model.transform(X, sample_domain=domain)
