@@ -1,6 +1,7 @@
 """Rows in blocks: a chain works inside the cache, a product does not see neighbours."""
 
 from collections.abc import Callable, Iterable
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,7 @@ def multiply(X: NDArray, matrix: NDArray) -> NDArray:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         products = _multiply(X, matrix)
-        if np.isfinite(products.sum()):
+        if isfinite(np.add.reduce(products, axis=None)):
             return products
     # Sums of numbers near the largest one are taken of parts of them.
     large = np.flatnonzero(~np.isfinite(products).all(axis=1))

@@ -97,7 +97,8 @@ class Spline(Map):
         spline = self._rational, inverse, self.knots, self.values, self.slopes
         _apply(np.ascontiguousarray(V), self.starts, *spline, W, log_det)
         # Where the line beyond the ends leads out of float64.
-        np.clip(W, -_LARGEST, _LARGEST, out=W)
+        np.maximum(W, -_LARGEST, out=W)
+        np.minimum(W, _LARGEST, out=W)
         return W, log_det
 
 

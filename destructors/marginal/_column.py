@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +97,7 @@ def _join_equal(x: NDArray, mass: NDArray) -> tuple[NDArray, NDArray]:
     """Join points that differ by rounding alone: how many there are must not hang on
     the last bits of a layer before.
     """
-    apart = np.diff(x) > _SMALLEST_GAP * np.maximum(1.0, np.abs(x[1:]))
+    apart = x[1:] - x[:-1] > _SMALLEST_GAP * np.maximum(1.0, np.abs(x[1:]))
     if apart.all():
         return x, mass
     first = np.flatnonzero(np.concatenate([[True], apart]))
@@ -131,16 +132,15 @@ def _compress(
     if np.count_nonzero(rises) < n_points:
         unique = np.concatenate([[0], 1 + np.flatnonzero(rises)])
     else:
-        last_score = -ndtri(0.5 / max(total, 2.0))
-        cuts = total * ndtr(np.linspace(-last_score, last_score, n_points + 1)[1:-1])
+        cuts = _cuts(float(total), n_points)
         if weight is None:
             position = np.floor(cuts).astype(np.intp)
         else:
-            position = np.searchsorted(np.cumsum(weight), cuts, side="right")
+            position = np.searchsorted(weight.cumsum(), cuts, side="right")
         position = np.searchsorted(x, x[np.minimum(position, len(x) - 1)])
         first = np.concatenate([[0], position, [np.searchsorted(x, x[-1])]])
         unique = first[np.concatenate([[True], first[1:] > first[:-1]])]
-    counts = np.diff(np.concatenate([unique, [len(x)]]))
+    counts = np.concatenate([unique[1:], [len(x)]]) - unique
     if weight is None:
         mass = counts.astype(np.float64)
         # A power of two that rounds nothing keeps sums in range.
@@ -152,6 +152,15 @@ def _compress(
         means = np.add.reduceat(weight / np.repeat(mass, counts) * x, unique)
     means = np.clip(means, x[unique], np.concatenate([x[unique[1:] - 1], x[-1:]]))
     return means, mass
+
+
+@lru_cache
+def _cuts(total: float, n_points: int) -> NDArray:
+    """Return masses that are equally spaced in normal scores: all columns of a table,
+    in all layers, have the same.
+    """
+    last_score = -ndtri(0.5 / max(total, 2.0))
+    return total * ndtr(np.linspace(-last_score, last_score, n_points + 1)[1:-1])
 
 
 def choose_knots(x: NDArray, weight: NDArray, n_knots: int) -> NDArray:
@@ -175,10 +184,11 @@ def choose_knots(x: NDArray, weight: NDArray, n_knots: int) -> NDArray:
     knots : ndarray of shape (n_knots,)
         Strictly increasing; fewer than ``n_knots`` where values are tied or few.
     """
-    gaps = np.diff(rank_scores(weight) + 1.5 * np.arcsinh(x))
-    place = np.concatenate([[0.0], np.cumsum(np.minimum(gaps, _LARGEST_GAP))])
-    knots = np.interp(np.linspace(0.0, place[-1], min(n_knots, len(x))), place, x)
-    apart = np.diff(knots) > _SMALLEST_SPACING * np.hypot(1.0, knots[1:])
+    scores = rank_scores(weight) + 1.5 * np.arcsinh(x)
+    gaps = np.minimum(scores[1:] - scores[:-1], _LARGEST_GAP)
+    place, n_knots = np.concatenate([[0.0], gaps.cumsum()]), min(n_knots, len(x))
+    knots = np.interp(place[-1] / (n_knots - 1) * np.arange(n_knots), place, x)
+    apart = knots[1:] - knots[:-1] > _SMALLEST_SPACING * np.hypot(1.0, knots[1:])
     knots = knots[np.concatenate([[True], apart])]
     knots[-1] = x[-1]
     return knots
@@ -189,8 +199,8 @@ def rank_scores(weight: NDArray) -> NDArray:
     tails, however light the weights there.
     """
     total = weight.sum()
-    below = np.cumsum(weight) - 0.5 * weight
-    above = np.cumsum(weight[::-1])[::-1] - 0.5 * weight
+    below = weight.cumsum() - 0.5 * weight
+    above = weight[::-1].cumsum()[::-1] - 0.5 * weight
     # The nearer tail knows all digits.
     scores = ndtri(np.minimum(below, above) / total)
     return np.where(below < above, scores, -scores)

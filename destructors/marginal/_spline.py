@@ -128,18 +128,18 @@ class SplineGaussianizer(_column.FeaturewiseDestructor):
         penalties = PENALTIES if self.alpha == "auto" else np.array([float(self.alpha)])
         knots = _column.choose_knots(x, mass, n_knots)
         first_value, eta = fit_slopes(x, mass, knots, penalties)
-        gaps = np.diff(knots)
+        gaps = knots[1:] - knots[:-1]
         around = np.concatenate([[0.0], gaps, [0.0]])
         rise = np.clip(1.0 / mass.sum(), _SMALLEST_RISE, _LARGEST_RISE)
         flattest = rise / np.maximum(around[1:], around[:-1])
         slopes = np.maximum(np.exp(eta), flattest)
         # Of the values the first is given; the others follow from the slopes.
-        values = first_value + _integrate(np.diff(knots), slopes)
+        values = first_value + _integrate(gaps, slopes)
         knots, values, slopes = _column.finish_spline(
             knots, values, slopes, center, scale
         )
         knots, slopes = _bend(knots, slopes, scale)
-        values = values[0] + _integrate(np.diff(knots) / scale, slopes)
+        values = values[0] + _integrate((knots[1:] - knots[:-1]) / scale, slopes)
         return _limit(knots, values, slopes / scale, column, weight)
 
 
@@ -152,7 +152,7 @@ def _bend(knots: NDArray, slopes: NDArray, scale: float) -> tuple[NDArray, NDArr
     meets the line, at knots between which the slope is parted by four. What the map
     rises by is the same up to about the reciprocal of that.
     """
-    widths, rises = np.diff(knots) / scale, slopes[1:] > slopes[:-1]
+    widths, rises = (knots[1:] - knots[:-1]) / scale, slopes[1:] > slopes[:-1]
     low, high = np.sort([slopes[:-1], slopes[1:]], axis=0)
     # From here on the straight line is no steeper.
     with np.errstate(divide="ignore"):
@@ -169,7 +169,7 @@ def _bend(knots: NDArray, slopes: NDArray, scale: float) -> tuple[NDArray, NDArr
     added = np.where(rises[k], knots[k] + aside, knots[k + 1] - aside)
     order = np.argsort(np.r_[knots, added], kind="stable")
     knots, slopes = np.r_[knots, added][order], np.r_[slopes, low[k] * 4.0**step][order]
-    kept = np.concatenate([[True], np.diff(knots) > 0])
+    kept = np.concatenate([[True], knots[1:] > knots[:-1]])
     return knots[kept], slopes[kept]
 
 
@@ -199,4 +199,4 @@ def _limit(
 def _integrate(widths: NDArray, slopes: NDArray) -> NDArray:
     """Return the rise from the first knot to each."""
     rises = 0.5 * widths * (slopes[1:] + slopes[:-1])
-    return np.concatenate([[0.0], np.cumsum(rises)])
+    return np.concatenate([[0.0], rises.cumsum()])

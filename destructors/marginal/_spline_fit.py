@@ -46,7 +46,7 @@ _MAX_STEPS = 50
 
 def _sum(v):
     """In order, so that equal numbers give equal sums."""
-    return np.cumsum(v)[-1]
+    return v.cumsum()[-1]
 
 
 def _design(x, weight, knots):
@@ -66,7 +66,7 @@ def _design(x, weight, knots):
         return np.bincount(place, values, m)
 
     mass, q = collect(weight), 0.5 * (before + after)
-    ends_b, passed = collect(weight_b, interval + 1), _sum(weight) - np.cumsum(mass)
+    ends_b, passed = collect(weight_b, interval + 1), _sum(weight) - mass.cumsum()
     first = q * passed + collect(weight_a) + ends_b
     # All that is passed, but on the diagonal and beside it.
     second = q[:, None] * first
