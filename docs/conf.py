@@ -1,5 +1,7 @@
 """Sphinx configuration: ``sphinx-build -W --keep-going docs docs/_build/html``."""
 
+from docutils.nodes import SkipNode
+from latex2mathml.converter import convert
 from sphinx.util.nodes import make_refnode
 
 import destructors
@@ -13,7 +15,6 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
@@ -73,6 +74,8 @@ html_title = "destructors"
 html_static_path = ["_static"]
 html_css_files = ["cards.css"]
 html_show_sourcelink = False
+# Formulas are in the page itself: browsers know MathML, and need no network for it.
+html_math_renderer = "mathml"
 html_theme_options = {
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
@@ -96,5 +99,19 @@ def link_by_class_name(app, env, node, contnode):
     return make_refnode(app.builder, source, target, entry.node_id, contnode, name)
 
 
+def visit_math(translator, node):
+    """Write a formula in a line."""
+    translator.body.append(convert(node.astext()))
+    raise SkipNode
+
+
+def visit_math_block(translator, node):
+    """Write a formula of its own."""
+    formula = convert(node.astext(), display="block")
+    translator.body.append(f'<div class="formula">{formula}</div>\n')
+    raise SkipNode
+
+
 def setup(app):
+    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
     app.connect("missing-reference", link_by_class_name)
