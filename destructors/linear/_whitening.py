@@ -324,6 +324,11 @@ def _square_root(
     is_null = values <= 2.0 * _SMALLEST_EIGENVALUE * values[0]
     if method == "zca" and not is_null.any():
         whiten, inverse = (vectors / root) @ vectors.T, (vectors * root) @ vectors.T
+        # What goes with no other column gets nothing of them, not even by rounding.
+        alone = np.flatnonzero(np.count_nonzero(correlation, axis=0) == 1)
+        for matrix in (whiten, inverse):
+            matrix[alone] = matrix[:, alone] = 0.0
+            matrix[alone, alone] = 1.0
         return whiten, inverse, log_root, None
     turn = vectors if method == "zca" else spread_null(is_null)
     whiten, inverse = vectors.T / root[:, None], vectors * root

@@ -238,3 +238,15 @@ def test_as_good_on_held_out_rows_as_a_shrunk_gaussian(load):
     np.testing.assert_allclose(
         model.inverse_transform(model.transform(test)), test, rtol=1e-8, atol=1e-9
     )
+
+
+def test_zca_leaves_a_constant_to_the_last_bit():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4)) @ rng.normal(size=(4, 4))
+    X[:, 1] = 3.0
+    model = Whitening(method="zca", shrinkage=0.0).fit(X)
+    Z = model.transform(X)
+    assert (Z[:, 1] == 0.0).all()
+    assert model.components_[1].tolist() == [0.0, 1.0, 0.0, 0.0]
+    np.testing.assert_allclose(np.cov(np.delete(Z, 1, axis=1).T), np.eye(3), atol=0.01)
+    np.testing.assert_allclose(model.inverse_transform(Z), X, atol=1e-12)
