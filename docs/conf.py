@@ -72,7 +72,7 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = "destructors"
 html_static_path = ["_static"]
-html_css_files = ["cards.css"]
+html_css_files = ["pages.css"]
 html_show_sourcelink = False
 # Formulas are in the page itself: browsers know MathML, and need no network for it.
 html_math_renderer = "mathml"

@@ -20,7 +20,6 @@ from destructors.maps._pixel_mixture_kernels import (
     Learned,
     find_answers,
     find_masses,
-    find_passed,
     find_places,
 )
 from destructors.maps._pixel_tree import find_bins
@@ -130,7 +129,8 @@ class PixelMixture(Map):
         low, high = self.edges[[0, -1]]
         k = find_bins(X, self.edges)
         mass, under, over = (np.empty(X.shape) for _ in range(3))
-        find_masses(k, self._learned, mass, under, over)
+        # Nothing is looked for: any arrays will do for what is given then.
+        find_masses(k, False, under, over, self._learned, mass, under, over)
         width = np.diff(self.edges)[k]
         share = np.clip((np.clip(X, low, high) - self.edges[k]) / width, 0.0, 1.0)
         Z = normal_scores(under + share * mass, over + (1.0 - share) * mass)
@@ -149,7 +149,7 @@ class PixelMixture(Map):
         k = np.empty(Z.shape, np.int64)
         mass, under, over = (np.empty(Z.shape) for _ in range(3))
         lower, upper = ndtr(Z), ndtr(-Z)
-        find_passed(lower, upper, self._learned, k, mass, under, over)
+        find_masses(k, True, lower, upper, self._learned, mass, under, over)
         share = np.where(Z < 0.0, (lower - under) / mass, 1.0 - (upper - over) / mass)
         X = self.edges[k] + np.clip(share, 0.0, 1.0) * np.diff(self.edges)[k]
         # Rounding leads no row into the next bin, whose neighbours see another one.

@@ -205,12 +205,41 @@ def _learn(weights, i, members, n_found, leaves, ends, probabilities, k, mass):
         begin = ends[g]
 
 
-def _find_masses_loops(bins, learned, mass, under, over):
+@jit
+def _find_bin(lower, upper, learned, n_found, leaves, heavy):
+    """Return the bin of a pixel by the probabilities below and above it: that of the
+    last edge which is not beyond, by the smaller of them.
+    """
+    probabilities, below, above = learned[4], learned[5], learned[6]
+    k, last = 0, probabilities.shape[1] - 1
+    while k < last:
+        middle, total = (k + last + 1) // 2, 0.0
+        if lower < upper:
+            for g in range(n_found):
+                total += heavy[g] * below[leaves[g], middle]
+            passed = total <= lower
+        else:
+            for g in range(n_found):
+                total += heavy[g] * above[leaves[g], middle]
+            passed = total >= upper
+        if passed:
+            k = middle
+        else:
+            last = middle - 1
+    return k
+
+
+def _find_masses_loops(bins, inverse, lower, upper, learned, mass, under, over):
     """Fill in the probability of each pixel's bin, and that below and above it.
 
     Parameters
     ----------
     bins : ndarray of int of shape (n_samples, n_features)
+        Filled for the inverse.
+    inverse : bool
+        Whether to look for the bins.
+    lower, upper : ndarray of shape (n_samples, n_features)
+        For the inverse, probabilities below and above each pixel.
     learned : tuple of ndarray
         See `Learned`.
     mass, under, over : ndarray of shape (n_samples, n_features)
@@ -234,6 +263,10 @@ def _find_masses_loops(bins, learned, mass, under, over):
                     bins, row, j, learned, members, leaves, ends, todo, groups
                 )
                 _weigh(weights, i, members, n_found, ends, heavy)
+                if inverse:
+                    bins[row, j] = _find_bin(
+                        lower[row, j], upper[row, j], learned, n_found, leaves, heavy
+                    )
                 k = bins[row, j]
                 mass[row, j], under[row, j], over[row, j] = _sum_up(
                     learned, k, n_found, leaves, heavy
@@ -251,12 +284,17 @@ def _find_masses_loops(bins, learned, mass, under, over):
                 )
 
 
-def _find_masses_vectorised(bins, learned, mass, under, over):
+def _find_masses_vectorised(bins, inverse, lower, upper, learned, mass, under, over):
     near, guides, nodes, shares, probabilities, below, above, _, _ = learned
+    if inverse:
+        bins[:] = 0
     weights = np.tile(shares, (len(bins), 1))
     leaves = np.zeros(weights.shape, np.int64)
     for j in range(bins.shape[1]):
         find_leaves(bins, near[j], guides[j], *nodes.T[:3], leaves)
+        if inverse:
+            given = lower[:, j], upper[:, j]
+            bins[:, j] = _find_bins_vectorised(*given, weights, below, above, leaves)
         k = bins[:, j, None]
         p = probabilities[leaves, k]
         mass[:, j] = (weights * p).sum(axis=1)
@@ -265,97 +303,20 @@ def _find_masses_vectorised(bins, learned, mass, under, over):
         weights *= p / mass[:, j, None]
 
 
+def _find_bins_vectorised(lower, upper, weights, below, above, leaves):
+    first = np.zeros(len(lower), np.int64)
+    last = np.full(len(lower), above.shape[1] - 2)
+    while (first < last).any():
+        middle = (first + last + 1) // 2
+        at = leaves, middle[:, None]
+        passed = np.where(
+            lower < upper,
+            (weights * below[at]).sum(axis=1) <= lower,
+            (weights * above[at]).sum(axis=1) >= upper,
+        )
+        first = np.where(passed, middle, first)
+        last = np.where(passed, last, middle - 1)
+    return first
+
+
 find_masses = jit(_find_masses_loops, plain=_find_masses_vectorised)
-
-
-def _find_passed_loops(lower, upper, learned, bins, mass, under, over):
-    """Fill in the bins of pixels whose probabilities below and above are given.
-
-    Parameters
-    ----------
-    lower, upper : ndarray of shape (n_samples, n_features)
-        Probabilities below and above each pixel.
-    learned : tuple of ndarray
-        See `Learned`.
-    bins, mass, under, over : ndarray of shape (n_samples, n_features)
-        Filled.
-    """
-    shares, probabilities, n_words = learned[3], learned[4], learned[7].shape[2]
-    below, above = learned[5], learned[6]
-    n_components, n_bins = len(shares), probabilities.shape[1]
-    weights, heavy = np.empty((_N_ROWS, n_components)), np.empty(n_components)
-    members, todo = np.empty(n_components, np.int64), np.empty(n_components, np.int64)
-    leaves, ends = np.empty(n_components, np.int64), np.empty(n_components, np.int64)
-    groups = np.empty((n_components, n_words), np.uint64)
-    for begin in range(0, bins.shape[0], _N_ROWS):
-        n_rows = min(_N_ROWS, bins.shape[0] - begin)
-        for i in range(n_rows):
-            for c in range(n_components):
-                weights[i, c] = shares[c]
-        for j in range(bins.shape[1]):
-            for i in range(n_rows):
-                row = begin + i
-                n_found = _part(
-                    bins, row, j, learned, members, leaves, ends, todo, groups
-                )
-                _weigh(weights, i, members, n_found, ends, heavy)
-                # The last edge that is not beyond, by the smaller probability.
-                k, last = 0, n_bins - 1
-                while k < last:
-                    middle, total = (k + last + 1) // 2, 0.0
-                    if lower[row, j] < upper[row, j]:
-                        for g in range(n_found):
-                            total += heavy[g] * below[leaves[g], middle]
-                        passed = total <= lower[row, j]
-                    else:
-                        for g in range(n_found):
-                            total += heavy[g] * above[leaves[g], middle]
-                        passed = total >= upper[row, j]
-                    if passed:
-                        k = middle
-                    else:
-                        last = middle - 1
-                bins[row, j] = k
-                mass[row, j], under[row, j], over[row, j] = _sum_up(
-                    learned, k, n_found, leaves, heavy
-                )
-                _learn(
-                    weights,
-                    i,
-                    members,
-                    n_found,
-                    leaves,
-                    ends,
-                    probabilities,
-                    k,
-                    mass[row, j],
-                )
-
-
-def _find_passed_vectorised(lower, upper, learned, bins, mass, under, over):
-    near, guides, nodes, shares, probabilities, below, above, _, _ = learned
-    bins[:] = 0
-    weights = np.tile(shares, (len(bins), 1))
-    leaves, n_bins = np.zeros(weights.shape, np.int64), probabilities.shape[1]
-    for j in range(bins.shape[1]):
-        find_leaves(bins, near[j], guides[j], *nodes.T[:3], leaves)
-        first, last = np.zeros(len(bins), np.int64), np.full(len(bins), n_bins - 1)
-        while (first < last).any():
-            middle = (first + last + 1) // 2
-            at = leaves, middle[:, None]
-            passed = np.where(
-                lower[:, j] < upper[:, j],
-                (weights * below[at]).sum(axis=1) <= lower[:, j],
-                (weights * above[at]).sum(axis=1) >= upper[:, j],
-            )
-            first = np.where(passed, middle, first)
-            last = np.where(passed, last, middle - 1)
-        bins[:, j], k = first, first[:, None]
-        p = probabilities[leaves, k]
-        mass[:, j] = (weights * p).sum(axis=1)
-        under[:, j] = (weights * below[leaves, k]).sum(axis=1)
-        over[:, j] = (weights * above[leaves, k + 1]).sum(axis=1)
-        weights *= p / mass[:, j, None]
-
-
-find_passed = jit(_find_passed_loops, plain=_find_passed_vectorised)

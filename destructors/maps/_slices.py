@@ -14,7 +14,7 @@ from destructors.maps._spline import QuadraticSpline
 _NARROWEST = 1e-290
 # Columns as wide as this, or as narrow as its reciprocal, have no cells.
 _WIDE = 1e150
-# Lookup of equal width in which the interval of a number is looked up, and knots in one
+# Cells of equal width by which the interval of a number is looked up, and knots in one
 # of them at most: where there are more, halving takes as few steps.
 _N_CELLS, _MOST_IN_CELL = 128, 4
 

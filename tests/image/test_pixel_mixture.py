@@ -5,11 +5,7 @@ import pytest
 
 from destructors.image import PixelMixtureDestructor, PixelTreeDestructor
 from destructors.maps import PixelMixture
-from destructors.maps._pixel_mixture_kernels import (
-    find_leaves,
-    find_masses,
-    find_passed,
-)
+from destructors.maps._pixel_mixture_kernels import find_leaves, find_masses
 
 
 def shapes(n, seed=0):
@@ -104,17 +100,18 @@ def test_loops_find_the_masses_and_bins_that_the_plain_forms_find():
     map_ = model.fit(X).map_
     bins = np.minimum((4 * X).astype(np.int64), 3)
     compiled, plain = ([np.full(X.shape, np.nan) for _ in range(3)] for _ in range(2))
-    find_masses.compiled(bins, map_._learned, *compiled)
-    find_masses.plain(bins, map_._learned, *plain)
+    given = np.full(X.shape, np.nan), np.full(X.shape, np.nan)
+    find_masses.compiled(bins, False, *given, map_._learned, *compiled)
+    find_masses.plain(bins, False, *given, map_._learned, *plain)
     np.testing.assert_allclose(compiled, plain, rtol=1e-12)
     mass, under, over = plain
     np.testing.assert_allclose(mass + under + over, 1.0, rtol=1e-12)
     # Halfway through each bin.
     middle = under + 0.5 * mass, over + 0.5 * mass
-    for kernel in (find_passed.compiled, find_passed.plain):
+    for kernel in (find_masses.compiled, find_masses.plain):
         found = [np.full(X.shape, np.nan) for _ in range(3)]
         bins_found = np.full(X.shape, -7)
-        kernel(*middle, map_._learned, bins_found, *found)
+        kernel(bins_found, True, *middle, map_._learned, *found)
         np.testing.assert_array_equal(bins_found, bins)
         np.testing.assert_allclose(found, plain, rtol=1e-12)
 
