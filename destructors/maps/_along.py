@@ -1,22 +1,25 @@
 """A map of what rows are along some directions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from destructors.maps._affine import Affine
 from destructors.maps._blocks import multiply
 from destructors.maps._jit import has_numba
 from destructors.maps._map import BothWays, Map, Mapped
-from destructors.maps._slices import Slices, can_pack
+from destructors.maps._slices import Layer, Slices, can_pack
 
 _LARGEST = np.finfo(float).max
 # A way back to less than this share is a long one: a sum would lose three digits.
 _FAR = 2.0**-10
+# Beyond so many columns a product of matrices is faster by BLAS than in the kernel.
+_MOST_COLUMNS = 128
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,7 +59,7 @@ class Along(BothWays):
         """What the compiled kernel takes; None for another map than it knows."""
         if not can_pack(self.map):
             return None
-        return Slices.of(self.directions, self.map)
+        return Slices.of(Layer(self.directions, self.map))
 
     def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
         if has_numba() and self.slices is not None:
@@ -84,24 +87,49 @@ class Along(BothWays):
 def join_slices(maps: Sequence[Map]) -> list[Any]:
     """Return maps in which layers that the kernel takes in one pass are one.
 
+    These are maps along directions, and splines with a rotation after each, if there
+    are two or more of them in a row.
+
     Parameters
     ----------
     maps : sequence of Map
-        One after the other.
+        One after the other, no chains among them.
 
     Returns
     -------
     steps : list
         Of what has ``forward`` and ``inverse``.
     """
+    if not has_numba():
+        return list(maps)
     steps: list[Any] = []
-    for packed, parts in groupby(maps, lambda part: _slices_of(part) is not None):
-        if packed:
-            steps.append(Slices.join([s for s in map(_slices_of, parts) if s]))
+    for packed, run in groupby(_layers(maps), lambda pair: pair[0] is not None):
+        layers, parts = zip(*run, strict=True)
+        if packed and (len(layers) > 1 or not layers[0].turns):
+            steps.append(Slices.of(*layers))
         else:
-            steps.extend(parts)
+            # To pack one spline and rotation takes longer than it saves.
+            steps.extend(chain.from_iterable(parts))
     return steps
 
 
-def _slices_of(part: Map) -> Slices | None:
-    return part.slices if isinstance(part, Along) and has_numba() else None
+def _layers(maps: Sequence[Map]) -> Iterator[tuple[Layer | None, Sequence[Map]]]:
+    """Yield what the kernel takes, or None, and the maps that make it."""
+    i = 0
+    while i < len(maps):
+        layer, first = None, maps[i]
+        if isinstance(first, Along) and can_pack(first.map):
+            layer = Layer(first.directions, first.map)
+        elif i + 1 < len(maps) and can_pack(first):
+            matrix = _rotation_of(maps[i + 1])
+            layer = None if matrix is None else Layer(matrix, first, turns=True)
+        n_maps = 2 if layer is not None and layer.turns else 1
+        yield layer, maps[i : i + n_maps]
+        i += n_maps
+
+
+def _rotation_of(map_: Map) -> NDArray | None:
+    """Return the matrix of a rotation of not too many columns."""
+    if not isinstance(map_, Affine) or len(map_.location) > _MOST_COLUMNS:
+        return None
+    return map_.matrix if map_.is_rotation else None

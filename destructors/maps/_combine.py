@@ -41,10 +41,7 @@ class Chain(_Combined):
     @classmethod
     def of(cls, maps: Iterable[Map]) -> "Chain":
         """Return a chain in which no map is itself a chain."""
-        flat: list[Map] = []
-        for part in maps:
-            flat.extend(part.maps if isinstance(part, Chain) else [part])
-        return cls(tuple(flat))
+        return cls(tuple(_flat(maps)))
 
     def __len__(self) -> int:
         return len(self.maps)
@@ -77,8 +74,8 @@ class Chain(_Combined):
 
     @cached_property
     def _steps(self) -> list[Any]:
-        """The maps; those along directions that follow one another as one."""
-        return join_slices(self.maps)
+        """The maps, without chains; those that one kernel takes together as one."""
+        return join_slices(list(_flat(self.maps)))
 
     def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
         X, total = X if self.maps else X.copy(), np.zeros(len(X))
@@ -168,6 +165,14 @@ class Switch(_Combined):
             if len(rows):
                 Z[rows], log_det[rows] = getattr(part, way)(X[rows])
         return Z, log_det
+
+
+def _flat(maps: Iterable[Map]) -> Iterator[Map]:
+    for part in maps:
+        if isinstance(part, Chain):
+            yield from _flat(part.maps)
+        else:
+            yield part
 
 
 def _pass_known(way: Way, column: NDArray, context: NDArray | None) -> Mapped:

@@ -1,6 +1,6 @@
-"""Many layers along directions in one pass: project, bend, project back."""
+"""Many layers in one pass: of splines along directions, and of turns after splines."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
@@ -19,11 +19,31 @@ _WIDE = 1e150
 _N_CELLS, _MOST_IN_CELL = 128, 4
 
 
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """What the kernel knows: a spline of what rows are along orthonormal directions.
+
+    Parameters
+    ----------
+    directions : ndarray of shape (n_features, n_directions)
+        Orthonormal columns :math:`W`.
+    spline : QuadraticSpline
+        The map :math:`T` of ``n_directions`` columns.
+    turns : bool, default=False
+        Whether the layer is ``z = W T(x)``, with as many directions as columns, and not
+        ``z = x + W (T(W' x) - W' x)``.
+    """
+
+    directions: NDArray
+    spline: QuadraticSpline
+    turns: bool = False
+
+
 def can_pack(map_: Any) -> TypeGuard[QuadraticSpline]:
     """Return whether the kernel knows this map of what rows are along directions."""
     if type(map_) is not QuadraticSpline:
         return False
-    narrowest = np.diff(map_.knots)
+    narrowest = map_.knots[1:] - map_.knots[:-1]
     # From the last knot of a column to the first of the next is no interval.
     narrowest[map_.starts[1:-1] - 1] = 1.0
     return bool((narrowest >= _NARROWEST).all())
@@ -53,33 +73,38 @@ class Lookup(NamedTuple):
     @classmethod
     def of(cls, points: NDArray, starts: NDArray) -> "Lookup":
         """Return the cells of columns whose points lie end to end."""
-        n_columns = len(starts) - 1
-        origin, scale = np.zeros(n_columns), np.zeros(n_columns)
-        low = np.repeat(starts[:-1, None], _N_CELLS, axis=1)
-        most, upper = np.zeros(n_columns, np.int64), np.r_[points[1:], np.inf]
+        upper = np.r_[points[1:], np.inf]
         upper[starts[1:] - 2] = np.inf
-        for c, inner in enumerate(map(slice, starts[:-1] + 1, starts[1:] - 1)):
-            ends = points[inner]
-            width = ends[-1] - ends[0] if len(ends) > 1 else 1.0
-            if not 1.0 / _WIDE < width < _WIDE:
-                most[c] = -1
-            elif len(ends):
-                origin[c], scale[c] = ends[0], (_N_CELLS - 1) / width
-                cells = np.minimum((ends - origin[c]) * scale[c], _N_CELLS - 1)
-                counts = np.bincount(cells.astype(np.int64), minlength=_N_CELLS)
-                low[c] += np.cumsum(counts) - counts
-                most[c] = counts.max() if counts.max() <= _MOST_IN_CELL else -1
+        first, last = starts[:-1] + 1, starts[1:] - 2
+        # Those with two points have one interval.
+        n_inner = last - first + 1
+        low_end, high_end = points[np.minimum(first, last)], points[last]
+        with np.errstate(over="ignore"):
+            width = np.where(n_inner > 1, high_end - low_end, 1.0)
+        has_cells = (width > 1.0 / _WIDE) & (width < _WIDE)
+        looked_up = has_cells & (n_inner > 0)
+        origin = np.where(looked_up, low_end, 0.0)
+        scale = np.divide(
+            _N_CELLS - 1, width, out=np.zeros(len(width)), where=looked_up
+        )
+        is_inner = np.ones(len(points), dtype=bool)
+        is_inner[starts[:-1]] = is_inner[starts[1:] - 1] = False
+        column = np.repeat(np.arange(len(width)), n_inner)
+        inner, column = points[is_inner], column
+        known = looked_up[column]
+        inner, column = inner[known], column[known]
+        cells = np.minimum((inner - origin[column]) * scale[column], _N_CELLS - 1)
+        counts = np.bincount(
+            column * _N_CELLS + cells.astype(np.int64), minlength=_N_CELLS * len(width)
+        ).reshape(-1, _N_CELLS)
+        low = starts[:-1, None] + np.cumsum(counts, axis=1) - counts
+        most = counts.max(axis=1)
+        most[~has_cells | (most > _MOST_IN_CELL)] = -1
         return cls(origin, scale, low, most, upper)
-
-    @classmethod
-    def join(cls, shifted: "Sequence[tuple[int, Lookup]]") -> "Lookup":
-        """Return those of layers, each with the number of the knots before it."""
-        parts = [part._replace(low=first + part.low) for first, part in shifted]
-        return cls(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 class Slices(NamedTuple):
-    """Layers that bend rows by splines along directions, packed for one kernel.
+    """Layers of splines, packed for one kernel.
 
     Parameters
     ----------
@@ -89,6 +114,8 @@ class Slices(NamedTuple):
         Its transpose.
     columns : ndarray of int of shape (n_layers + 1,)
         Where those of each layer begin.
+    turns : ndarray of bool of shape (n_layers,)
+        Whether it turns what is bent; see `Layer`.
     knots, values, slopes : ndarray of shape (n_knots,)
         Of the splines of all columns, end to end; see `destructors.maps.Spline`.
     starts : ndarray of int of shape (n_columns + 1,)
@@ -103,6 +130,7 @@ class Slices(NamedTuple):
     axes: NDArray
     frames: NDArray
     columns: NDArray
+    turns: NDArray
     knots: NDArray
     values: NDArray
     slopes: NDArray
@@ -112,22 +140,27 @@ class Slices(NamedTuple):
     lookup_back: Lookup
 
     @classmethod
-    def of(cls, directions: NDArray, spline: QuadraticSpline) -> "Slices":
-        """Return one layer, of orthonormal columns and of what `can_pack` lets pass."""
-        knots, values, slopes = spline.knots, spline.values, spline.slopes
-        starts = spline.starts
+    def of(cls, *layers: Layer) -> "Slices":
+        """Return layers one after the other, of splines that `can_pack` lets pass."""
+        splines = [layer.spline for layer in layers]
+        knots = np.concatenate([spline.knots for spline in splines])
+        values = np.concatenate([spline.values for spline in splines])
+        slopes = np.concatenate([spline.slopes for spline in splines])
+        sizes = [spline.starts[1:] - spline.starts[:-1] for spline in splines]
+        starts = np.cumsum([0, *np.concatenate(sizes)])
         intervals = np.ones((len(knots), 8))
         intervals[:, 0], intervals[:, 2], intervals[:, 3] = knots, values, slopes
         intervals[:-1, 1], intervals[:-1, 4] = knots[1:], slopes[1:]
         with np.errstate(divide="ignore", over="ignore"):
             intervals[:-1, 5] = np.diff(knots)
             intervals[:-1, 6] = 1.0 / intervals[:-1, 5]
-        frames = np.ascontiguousarray(directions, dtype=np.float64)
-        axes, columns = np.ascontiguousarray(frames.T), np.array([0, frames.shape[1]])
+        axes = np.concatenate([layer.directions.T for layer in layers])
+        axes = np.ascontiguousarray(axes, dtype=np.float64)
         return cls(
             axes=axes,
-            frames=frames,
-            columns=columns,
+            frames=np.ascontiguousarray(axes.T),
+            columns=np.cumsum([0, *map(len, sizes)]),
+            turns=np.array([layer.turns for layer in layers]),
             knots=knots,
             values=values,
             slopes=slopes,
@@ -135,31 +168,6 @@ class Slices(NamedTuple):
             intervals=intervals,
             lookup=Lookup.of(knots, starts),
             lookup_back=Lookup.of(values, starts),
-        )
-
-    @classmethod
-    def join(cls, layers: Sequence["Slices"]) -> "Slices":
-        """Return layers one after the other."""
-        if len(layers) == 1:
-            return layers[0]
-        n_knots = [len(layer.knots) for layer in layers]
-        firsts = np.cumsum([0, *n_knots[:-1]])
-        shifted = list(zip(firsts, layers, strict=True))
-        starts = [first + layer.starts[:-1] for first, layer in shifted]
-        axes = np.concatenate([layer.axes for layer in layers])
-        return cls(
-            axes=axes,
-            frames=np.ascontiguousarray(axes.T),
-            columns=np.cumsum([0, *(len(layer.axes) for layer in layers)]),
-            knots=np.concatenate([layer.knots for layer in layers]),
-            values=np.concatenate([layer.values for layer in layers]),
-            slopes=np.concatenate([layer.slopes for layer in layers]),
-            starts=np.concatenate([*starts, [sum(n_knots)]]),
-            intervals=np.concatenate([layer.intervals for layer in layers]),
-            lookup=Lookup.join([(first, each.lookup) for first, each in shifted]),
-            lookup_back=Lookup.join(
-                [(first, each.lookup_back) for first, each in shifted]
-            ),
         )
 
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
@@ -172,5 +180,5 @@ class Slices(NamedTuple):
 
     def _pass(self, V: NDArray, inverse: bool, lookup: Lookup) -> Mapped:
         W, log_det = np.empty(V.shape), np.zeros(len(V))
-        pass_layers(np.ascontiguousarray(V), inverse, *self[:8], *lookup, W, log_det)
+        pass_layers(np.ascontiguousarray(V), inverse, *self[:9], *lookup, W, log_det)
         return W, log_det

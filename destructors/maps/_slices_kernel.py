@@ -1,4 +1,8 @@
-"""The kernel of layers along directions: project, bend, project back."""
+"""The kernel of layers along directions: project, bend, project back.
+
+Of layers that turn, one of both ways is left out: what comes in is bent as it is and
+turned then; or, on the way back, turned and then bent.
+"""
 
 import numpy as np
 
@@ -80,6 +84,7 @@ def _step_apart(
     x,
     i,
     inverse,
+    turns,
     axes,
     first,
     last,
@@ -98,10 +103,14 @@ def _step_apart(
     places = values if inverse else knots
     longest, farthest = 0.0, 0.0
     for c in range(first, last):
-        part = 0.0
-        for j in range(d):
-            part += axes[c, j] * (x[j, i] / _PART)
-        v, k, size = _clip(part * _PART), starts[c], starts[c + 1] - starts[c] - 1
+        if turns and not inverse:
+            v = x[c - first, i]
+        else:
+            part = 0.0
+            for j in range(d):
+                part += axes[c, j] * (x[j, i] / _PART)
+            v = _clip(part * _PART)
+        k, size = starts[c], starts[c + 1] - starts[c] - 1
         while size > 1:
             half = size >> 1
             if v >= places[k + half]:
@@ -114,13 +123,18 @@ def _step_apart(
         w = _clip(w)
         along[c - first, i], moved[c - first, i], bends[c - first, i] = v, w, slope
         longest, farthest = max(longest, abs(w)), max(farthest, abs(v))
-    is_far = longest < _FAR * farthest
+    if turns and inverse:
+        for j in range(d):
+            kept[j, i] = moved[j, i]
+        return
+    # What turns is no sum with what comes in.
+    is_far = turns or longest < _FAR * farthest
     # A long way back to small numbers is no sum, which would round them as the large
     # ones: what lies across is taken by itself. What the first pass leaves along the
     # directions is rounding, which the second takes away.
     for j in range(d):
         kept[j, i] = 0.0 if is_far and last - first == d else x[j, i] / _PART
-    for _ in range(2 if is_far else 0):
+    for _ in range(2 if is_far and not turns else 0):
         for c in range(first, last):
             part = 0.0
             for j in range(d):
@@ -144,6 +158,7 @@ def pass_layers(
     axes,
     frames,
     columns,
+    turns,
     knots,
     values,
     slopes,
@@ -182,10 +197,12 @@ def pass_layers(
             layer = n_layers - 1 - turn if inverse else turn
             first, last = columns[layer], columns[layer + 1]
             width = last - first
+            bends_first = turns[layer] and not inverse
             for c in range(width):
                 for i in range(m):
-                    along[c, i] = 0.0
-            _add_products(axes, first, 0, width, d, x, m, along)
+                    along[c, i] = x[c, i] if bends_first else 0.0
+            if not bends_first:
+                _add_products(axes, first, 0, width, d, x, m, along)
             for i in range(m):
                 longest[i] = farthest[i] = 0.0
             for c in range(width):
@@ -227,7 +244,7 @@ def pass_layers(
             for i in range(m):
                 # Comparisons with what is no number are false.
                 plain = (longest[i] < _WIDE) & (farthest[i] < _WIDE)
-                plain &= longest[i] >= _FAR * farthest[i]
+                plain &= turns[layer] or longest[i] >= _FAR * farthest[i]
                 found[i] = plain
                 n_apart += not plain
             if n_apart:
@@ -237,6 +254,7 @@ def pass_layers(
                             x,
                             i,
                             inverse,
+                            turns[layer],
                             axes,
                             first,
                             last,
@@ -250,10 +268,18 @@ def pass_layers(
                             bends,
                             kept,
                         )
-            for c in range(width):
-                for i in range(m):
-                    along[c, i] = moved[c, i] - along[c, i]
-            _add_products(frames, 0, first, d, width, along, m, x)
+            if turns[layer] and inverse:
+                for c in range(d):
+                    for i in range(m):
+                        x[c, i] = moved[c, i]
+            else:
+                for c in range(width):
+                    for i in range(m):
+                        if turns[layer]:
+                            along[c, i], x[c, i] = moved[c, i], 0.0
+                        else:
+                            along[c, i] = moved[c, i] - along[c, i]
+                _add_products(frames, 0, first, d, width, along, m, x)
             if n_apart:
                 for i in range(m):
                     if not found[i]:

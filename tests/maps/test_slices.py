@@ -1,11 +1,11 @@
-"""Layers along directions: the compiled kernel, against each layer by itself."""
+"""Layers of splines in one compiled kernel, against each map by itself."""
 
 import numpy as np
 import pytest
 
-from destructors.maps import Along, Chain, QuadraticSpline
+from destructors.maps import Affine, Along, Chain, Map, QuadraticSpline
 from destructors.maps._jit import has_numba
-from destructors.maps._slices import Slices, can_pack
+from destructors.maps._slices import Layer, Slices, can_pack
 
 pytestmark = pytest.mark.skipif(not has_numba(), reason="kernels are not compiled")
 
@@ -34,10 +34,29 @@ def draw_layers(d, n_directions, n_layers=5, seed=0, **kwargs):
     return layers
 
 
-def pass_plainly(layers, X, way):
+def draw_turns(d, n_layers=5, seed=0, **kwargs):
+    """Return splines with a rotation after each."""
+    rng = np.random.default_rng(seed)
+    maps: list[Map] = []
+    for _ in range(n_layers):
+        rotation = Affine.rotation(np.linalg.qr(rng.normal(size=(d, d)))[0])
+        maps += [draw_spline(rng, d, **kwargs), rotation]
+    return maps
+
+
+def draw_maps(kind, d, **kwargs):
+    """Return layers along directions, splines with rotations, or some of both."""
+    along, turns = draw_layers(d, d - 1, **kwargs), draw_turns(d, **kwargs)
+    return {"along": along, "turns": turns, "both": [*turns, *along, *turns]}[kind]
+
+
+def pass_plainly(maps, X, way):
     total = np.zeros(len(X))
-    for layer in layers if way == "forward" else reversed(layers):
-        X, log_det = layer._through_plain(X, None, way)
+    for part in maps if way == "forward" else reversed(maps):
+        if isinstance(part, Along):
+            X, log_det = part._through_plain(X, None, way)
+        else:
+            X, log_det = getattr(part, way)(X)
         total += log_det
     return X, total
 
@@ -55,6 +74,33 @@ def test_one_pass_is_layer_by_layer(d, n_directions, way):
     np.testing.assert_allclose(log_det, log_det_expected, rtol=0.0, atol=1e-11)
 
 
+@pytest.mark.parametrize("way", ["forward", "inverse"])
+@pytest.mark.parametrize("d", [1, 2, 3, 10, 36])
+@pytest.mark.parametrize("n_around", [0, 2])
+def test_one_pass_is_spline_by_spline_and_turn_by_turn(d, n_around, way):
+    # Among others that the kernel does not know.
+    others = [Affine(np.ones(d), np.full(d, 2.0))] * n_around
+    maps = [*others, *draw_turns(d), *others]
+    X = np.random.default_rng(1).normal(scale=3.0, size=(600, d))
+    Z, log_det = getattr(Chain(tuple(maps)), way)(X)
+    expected, log_det_expected = pass_plainly(maps, X, way)
+    np.testing.assert_allclose(Z, expected, rtol=1e-12, atol=1e-10)
+    np.testing.assert_allclose(log_det, log_det_expected, rtol=0.0, atol=1e-10)
+
+
+def test_chains_of_chains_are_one():
+    maps = draw_turns(4)
+    nested = Chain(
+        (Chain((Chain(tuple(maps[:2])), *maps[2:6])), Chain(tuple(maps[6:])))
+    )
+    assert nested.maps != tuple(maps)
+    X = np.random.default_rng(1).normal(size=(50, 4))
+    for way in ("forward", "inverse"):
+        found, expected = getattr(nested, way)(X), getattr(Chain(tuple(maps)), way)(X)
+        np.testing.assert_array_equal(found[0], expected[0])
+        np.testing.assert_array_equal(found[1], expected[1])
+
+
 @pytest.mark.parametrize("n_directions", [1, 4, 6])
 def test_it_comes_back(n_directions):
     chain = Chain(tuple(draw_layers(6, n_directions)))
@@ -66,8 +112,9 @@ def test_it_comes_back(n_directions):
 
 
 @pytest.mark.parametrize("way", ["forward", "inverse"])
-def test_neighbours_and_the_number_of_rows_do_not_change_a_bit(way):
-    chain = Chain(tuple(draw_layers(7, 5)))
+@pytest.mark.parametrize("kind", ["along", "turns", "both"])
+def test_neighbours_and_the_number_of_rows_do_not_change_a_bit(kind, way):
+    chain = Chain(tuple(draw_maps(kind, 7)))
     X = np.random.default_rng(1).normal(scale=3.0, size=(700, 7))
     X[::50] *= 1e200
     Z, log_det = getattr(chain, way)(X)
@@ -89,14 +136,28 @@ def test_a_chain_maps_rows_to_the_bits_of_its_layers():
 
 @pytest.mark.parametrize("way", ["forward", "inverse"])
 @pytest.mark.parametrize("size", [1e20, 1e140, 1e160, 1e307, LARGEST])
-def test_far_rows_are_those_of_layer_by_layer(size, way):
-    layers = draw_layers(5, 3, n_layers=3)
+@pytest.mark.parametrize("kind", ["along", "turns", "both"])
+def test_far_rows_are_those_of_layer_by_layer(kind, size, way):
+    layers = draw_maps(kind, 5, n_layers=3)
     X = np.random.default_rng(1).uniform(-1.0, 1.0, size=(40, 5)) * size
     Z, log_det = getattr(Chain(tuple(layers)), way)(X)
     assert np.isfinite(Z).all()
     expected, log_det_expected = pass_plainly(layers, X, way)
     np.testing.assert_allclose(Z / size, expected / size, rtol=0.0, atol=1e-11)
     np.testing.assert_allclose(log_det, log_det_expected, rtol=0.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("spread", [30.0, 200.0])
+def test_steep_splines_overflow_no_product_of_turns(spread):
+    maps = draw_turns(3, n_layers=2, scale=1e-3, spread=spread)
+    X = np.random.default_rng(1).normal(scale=1e-3, size=(100, 3))
+    Z, log_det = Chain(tuple(maps)).forward(X)
+    expected, log_det_expected = pass_plainly(maps, X, "forward")
+    assert np.isfinite(Z).all()
+    assert np.isfinite(log_det).all()
+    scale = np.abs(expected).max(axis=1, keepdims=True)
+    np.testing.assert_allclose(Z / scale, expected / scale, rtol=0.0, atol=1e-9)
+    np.testing.assert_allclose(log_det, log_det_expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("spread", [30.0, 200.0])
@@ -135,7 +196,7 @@ def test_knots_that_crowd_are_found_by_halving(scale):
         QuadraticSpline.of([x], [x], [np.ones(len(x))])
         for x in (knots, np.linspace(-1.0, 1.0, 32) * scale)
     ]
-    lookups = [Slices.of(np.eye(1), spline).lookup for spline in splines]
+    lookups = [Slices.of(Layer(np.eye(1), spline)).lookup for spline in splines]
     assert lookups[0].most[0] == -1
     x = np.r_[knots, rng.normal(scale=2.0 * scale, size=300), 1e-6 * scale][:, None]
     for spline in splines:
