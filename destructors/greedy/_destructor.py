@@ -125,7 +125,10 @@ class GreedyDestructor(ScoredByFirstLayers, HoldoutDestructor):
         if resume:
             self._resume(engine)
             if all_rows is None:
-                folds = [fold.through(self._chain(self.layers_)) for fold in folds]
+                # As they went when these were fitted: a chain may take several layers
+                # at once, with other last bits.
+                for layer in self.layers_:
+                    folds = [fold.through(layer.map_) for fold in folds]
             else:
                 folds = [engine.refit(fold, as_chosen=False)[1] for fold in folds]
         progress.final = lambda: self._as_if_ended(engine, seed, layers)
