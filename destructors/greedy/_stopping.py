@@ -21,12 +21,15 @@ class Stopping:
     least : int, default=0
         Number of layers that are kept in any case. What was without them is not
         compared to.
+    free : int, default=0
+        Number of layers, the first ones, whose losses do not count towards the end.
     """
 
     n_iter_no_change: int = 1
     tol: float = 0.0
     enough: float = 0.0
     least: int = 0
+    free: int = 0
 
     def ends(self, train: Sequence[float], criterion: Sequence[float]) -> bool:
         """Return whether to add no further layer.
@@ -39,7 +42,7 @@ class Stopping:
             fit that a warm start goes on from.
         """
         n, criterion = self.n_iter_no_change, criterion[self.least :]
-        if len(criterion) <= n or np.isnan(criterion[-1]):
+        if len(criterion) <= n + self.free or np.isnan(criterion[-1]):
             return False
         before = np.fmax.reduce(criterion[:-n])
         return bool(np.fmax.reduce(criterion[-n:]) < before + self.tol)

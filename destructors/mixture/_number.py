@@ -22,6 +22,11 @@ from destructors.rows import Fold, Rows
 # Numbers in a row that are worse than the best before the search ends, and the held-out
 # nats for which a smaller one is taken.
 _N_WORSE, _NO_LOSS = 2, 0.01
+# A parameter that is estimated from n rows costs 1 / (2 n) nats of each other row.
+# While there are so many rows for each, that is less than 0.05 nats for all of them:
+# a loss then says only that few components have not found the shape, as circles are
+# one blob to less than thirty.
+_N_HARMLESS = 10
 # Root mean squares of a feature beyond which rows are as far out for each number.
 _N_SCALES = 15.0
 # Rows for each parameter of a mixture on which it is tried, where there are so many,
@@ -122,7 +127,9 @@ class Numbers(Task):
             self,
             names,
             schedule=InOrder(*names),
-            stopping=Stopping(_N_WORSE, 0.0, enough=enough),
+            stopping=Stopping(
+                _N_WORSE, 0.0, enough=enough, free=self._n_harmless(folds)
+            ),
             max_iter=n_possible,
             progress=progress,
         )
@@ -132,6 +139,15 @@ class Numbers(Task):
         scores = dict(zip(self.numbers, engine.validation_scores[1:], strict=False))
         engine.cut()
         return engine.steps[-1].params["fits"], scores
+
+    def _n_harmless(self, folds: Sequence[Fold]) -> int:
+        """Return how many of the numbers are too small to overfit."""
+        rows = min((fold.train for fold in folds), key=len)
+        return sum(
+            _N_HARMLESS * n_parameters(number, rows.n_features)
+            <= min(len(rows), n_telling(number, rows))
+            for number in self.numbers
+        )
 
     def refit_params(self, layers: list[EM]) -> dict[str, Any]:
         """Return the fits of all folds, for `choose`."""
@@ -164,9 +180,13 @@ class Numbers(Task):
 
 def n_telling(n_components: int, rows: Rows) -> int:
     """Return how many rows tell what so many components are worth."""
-    d = rows.n_features
-    n_parameters = n_components * (1 + d + d * (d + 1) // 2)
-    return max(N_TELLING, _N_FOR_EACH * n_parameters)
+    needed = _N_FOR_EACH * n_parameters(n_components, rows.n_features)
+    return max(N_TELLING, needed)
+
+
+def n_parameters(n_components: int, n_features: int) -> int:
+    """Return the number of parameters of a mixture with full covariances."""
+    return n_components * (1 + n_features + n_features * (n_features + 1) // 2)
 
 
 def _reach(rows: Rows) -> NDArray:
