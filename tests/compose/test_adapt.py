@@ -448,3 +448,13 @@ def test_powers_across_zero_are_those_of_the_transformer():
     step = 1e-6
     slopes = (model.transform(X + step) - model.transform(X - step)) / (2.0 * step)
     np.testing.assert_allclose(log_det, np.log(slopes).sum(axis=1), atol=1e-5)
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-9, 1.0, 1e9])
+def test_where_all_quantiles_are_one_number_others_come_back(unit):
+    """One row of most of the weight is all quantiles; the scale is that of the rest."""
+    X = unit * np.array([[0.3], [0.7], [-2.1], [-1.1]])
+    model = as_destructor(QuantileTransformer(n_quantiles=5))
+    model.fit(X, sample_weight=[1e6, 1.0, 1.0, 1.0])
+    back = model.inverse_transform(model.transform(X))
+    np.testing.assert_allclose(back, X, rtol=1e-6)
