@@ -74,7 +74,8 @@ class FrameCase:
         self.name, self.table, self.n_fits = name, table, 0
         self.fitted = self.fit(table)
         weight = np.ones(len(table.X)) if table.weight is None else table.weight
-        rows = np.flatnonzero(weight > 0)
+        self.has_weight = weight > 0
+        rows = np.flatnonzero(self.has_weight)
         if len(rows) > _MOST_ROWS:
             rows = np.random.default_rng(0).choice(rows, _MOST_ROWS, replace=False)
         self.all_train = table.take(rows).X
@@ -148,7 +149,8 @@ class FrameCase:
 
 def check_finite(case: FrameCase) -> None:
     """Latents, log-determinants, scores and numbers back are finite; what is drawn is a
-    frame like the table, of categories that it has or declares.
+    frame like the table, of categories that its rows with a weight have or that it
+    declares; missing where some of these are.
     """
     for kind, (_, Z, log_det, back, log_det_back, scores) in case.images.items():
         numbers = back[case.numbers].to_numpy(float)
@@ -163,13 +165,14 @@ def check_finite(case: FrameCase) -> None:
     if list(drawn.columns) != list(case.table.X.columns):
         raise Violation("samples have other columns")
     for column in _is_category(case.table.X):
-        seen = case.table.X[column]
+        seen = case.table.X[column][case.has_weight]
         known = seen.dropna()
         if isinstance(seen.dtype, pd.CategoricalDtype):
             known = seen.dtype.categories
-        # A missing value is a category of its own where there is a code for it.
         if not drawn[column].dropna().isin(known).all():
             raise Violation("samples have categories that were not seen")
+        if drawn[column].isna().any() and not seen.isna().any():
+            raise Violation("samples have missing values, and none was seen")
 
 
 def check_round_trip(case: FrameCase) -> None:
