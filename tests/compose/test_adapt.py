@@ -439,6 +439,15 @@ def test_powers_of_one_large_number_are_saved(tmp_path):
     np.testing.assert_array_equal(density.logpdf(X), model.score_samples(X))
 
 
+def test_powers_beside_one_number_near_the_largest_have_one_density():
+    """Rows about zero are on either side of it, as far as float64 can tell."""
+    X = np.array([[0.5], [-0.5], [1.0], [-1.2]] + [[1e300]] * 8)
+    model = as_destructor(PowerTransformer()).fit(X)
+    Z, log_det = model.transform_and_log_det(X)
+    _, log_det_back = model.inverse_and_log_det(Z)
+    np.testing.assert_allclose(log_det_back, -log_det, rtol=1e-6)
+
+
 def test_powers_across_zero_are_those_of_the_transformer():
     X = np.random.default_rng(0).normal(0.5, 1.0, size=(500, 2)) * [1.0, -1.0]
     transformer = PowerTransformer().fit(X)
