@@ -30,7 +30,8 @@ class Categorical(NamedTuple):
     handle_unknown : {"smooth", "error"}
         Whether there is a code for values that were not seen.
     handle_missing : {"error", "category"}
-        Whether there is a code for missing values.
+        Whether there is a code for missing values: one of their own if some are in the
+        training rows, else that for values that were not seen.
     """
 
     categories: Any = None
@@ -156,19 +157,26 @@ def _category_column(name: Any, part: Any, kept: NDArray, how: Categorical) -> C
     values, place = _column.read_values(part)
     values, dtype = _column.plain(values), _column.dtype_name(part)
     here = np.flatnonzero(kept) if place is None else place[kept]
-    here, may_miss = here[here >= 0], bool((here < 0).any())
+    here, misses = here[here >= 0], bool((here < 0).any())
+    declares = how.categories is not None or dtype in ("category", "Enum")
     if how.categories is not None:
-        known, may_miss = _read_declared(how.categories), True
-    elif dtype in ("category", "Enum"):
-        known, may_miss = values, True
+        known = _read_declared(how.categories)
+    elif declares:
+        known = values
     else:
         known = np.unique(values[np.bincount(here, minlength=len(values)) > 0])
     size, missing, unknown = len(known), -1, -1
-    if how.handle_missing == "category" and may_miss:
+    may_miss = how.handle_missing == "category"
+    is_smooth = how.handle_unknown == "smooth"
+    if may_miss and (misses or (declares and not is_smooth)):
         missing, size = size, size + 1
+    # Beside two booleans there is nothing that was not seen, but what is missing.
     is_full = known.dtype.kind == "b" and len(known) == 2
-    if how.handle_unknown == "smooth" and not is_full:
+    if is_smooth and (not is_full or (may_miss and declares and not misses)):
         unknown, size = size, size + 1
+    if may_miss and missing < 0:
+        # Not seen, like anything else that was not; and so it is not drawn.
+        missing = unknown
     # Of a column without any value, the rows will not be read.
     kind = max(size, 1)
     column = Column(name, kind, dtype, known, missing, unknown, _is_ordered(part))

@@ -327,13 +327,23 @@ def _power(transformer: preprocessing.PowerTransformer, X: NDArray) -> Map:
 
 
 def _quantile(transformer: preprocessing.QuantileTransformer, X: NDArray) -> Map:
+    d = X.shape[1]
+    # Scaled to at most 1, huge numbers are squared like any others.
+    size = np.maximum(np.abs(X).max(axis=0), np.finfo(float).tiny)
+    spread = size * (X / size).std(axis=0)
+    # A smaller one has no reciprocal; of a column that one row nearly fills the range
+    # may have one.
+    spread = np.where(spread < 1e-301, np.ptp(X, axis=0), spread)
+    spread[spread < 1e-301] = 1.0
     edges, shares = [], []
-    for quantiles in transformer.quantiles_.T:
+    for quantiles, around in zip(transformer.quantiles_.T, spread, strict=True):
         places, first, counts = np.unique(
             quantiles, return_index=True, return_counts=True
         )
         if len(places) == 1:
-            reach = max(1.0, 1e-6 * abs(places[0]))
+            # Around the only one, as far as the others spread.
+            digits = 1e-6 * abs(places[0])
+            reach = around if around > digits else max(1.0, digits)
             places, rises = places[0] + np.array([-reach, reach]), np.ones(1)
         else:
             # A repeated quantile is where the distribution function jumps: the middle
@@ -345,14 +355,6 @@ def _quantile(transformer: preprocessing.QuantileTransformer, X: NDArray) -> Map
             rises = np.diff(levels)
         edges.append(places)
         shares.append(rises * (1.0 - 2.0 * _QUANTILE_TAIL))
-    d = X.shape[1]
-    # Scaled to at most 1, huge numbers are squared like any others.
-    size = np.maximum(np.abs(X).max(axis=0), np.finfo(float).tiny)
-    spread = size * (X / size).std(axis=0)
-    # A smaller one has no reciprocal; of a column that one row nearly fills the range
-    # may have one.
-    spread = np.where(spread < 1e-301, np.ptp(X, axis=0), spread)
-    spread[spread < 1e-301] = 1.0
     tails = np.full(d, _QUANTILE_TAIL)
     scores = HistogramColumns(tuple(edges), tuple(shares), tails, spread)
     if transformer.output_distribution == "uniform":

@@ -40,7 +40,8 @@ class CategoryDequantizer(Destructor):
         Whether categories that were not seen in `fit` share one interval, which has the
         probability that the smoothing gives it, or are an error.
     handle_missing : {"error", "category"}, default="error"
-        Whether missing categories are an error or a category.
+        Whether missing categories are an error or a category; where none was missing in
+        `fit`, one that was not seen.
     random_state : int, RandomState instance or None, default=None
         Seed of the noise.
 

@@ -131,7 +131,8 @@ class CategoricalBase(DiscreteDestructor, HoldoutDestructor):
         Whether categories that were not seen in `fit` share one code, which has the
         probability that the smoothing gives it, or are an error.
     handle_missing : {"error", "category"}, default="error"
-        Whether missing values are an error or a category.
+        Whether missing values are an error or a category; where none was missing in
+        `fit`, one that was not seen.
     random_state : int, RandomState instance or None, default=None
         Seed of the hold-out.
 

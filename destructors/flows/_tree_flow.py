@@ -55,7 +55,8 @@ class TreeFlow(StartedDestructor):
     numbers given both, by that mixture and by trees that may ask about codes and
     integers as well. The score is one exact log density, with respect to lengths in
     numbers and counts in integers and categories. Values missing in a column of
-    categories are a category, and those that were not seen in `fit` share another.
+    categories are a category. What was not seen in `fit`, missing values included, has
+    the probability that smoothing leaves it, and is not drawn.
 
     Parameters
     ----------

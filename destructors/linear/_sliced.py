@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from destructors._compat import Interval, StrOptions
-from destructors._stiefel import Objective, ascend, draw_frame, retract
+from destructors._stiefel import Objective, ascend, draw_frame
 from destructors.base import Destructor
 from destructors.linear._rotation import NORMAL_CONTRAST, check_sums, log_cosh
 from destructors.maps import Affine, Map
@@ -22,8 +22,6 @@ _N_DIRECTIONS = 8
 # squares of theirs must not overflow.
 _LARGEST = 1e30
 _LARGEST_POWER = 4
-# Directions of so many digits are as good as any: at a maximum the next count squared.
-_N_DIGITS = 4
 
 
 class SlicedRotation(Destructor):
@@ -144,9 +142,6 @@ class SlicedRotation(Destructor):
         else:
             distances = _Negentropy(values, share)
         found, self.n_iter_ = ascend(distances.sum, start, self.max_iter)
-        # A search magnifies rounding errors; cut off here, they do not grow from layer
-        # to layer.
-        found = retract(np.round(found, _N_DIGITS))
         each, _ = distances(found)
         order = np.argsort(-each, kind="stable")
         self.distances_, self.directions_ = each[order], found[:, order]

@@ -234,7 +234,8 @@ class Column(Data):
         Values of the codes 0, 1, …, or the numbers that a categorical dtype lists,
         without objects; None for all other numbers.
     missing, unknown : int
-        Code of a missing value and of one that was not seen; -1 without such a code.
+        Code of a missing value and of one that was not seen, the same if none missing
+        was seen; -1 without such a code.
     ordered : bool
         Whether the dtype says that its categories are in an order.
     """
@@ -253,6 +254,8 @@ class Column(Data):
         """Return whether there is a code for each value, and a dtype of that name."""
         str(self.name).encode()
         extra = [code for code in (self.missing, self.unknown) if code != -1]
+        # One for both.
+        extra = extra[: 1 if self.missing == self.unknown else 2]
         if self.kind <= 0:
             listed = self.values is None or self._lists(0, "biuf")
             return self.kind >= -1 and listed and not extra and self._has_dtype()
@@ -291,7 +294,7 @@ class Column(Data):
         """The value of each code; a value unlike all others where none was seen."""
         kind, is_time = self.values.dtype.kind, self.values.dtype.kind in "mM"
         table = list(self.values) if is_time else self.values.tolist()
-        if self.missing >= 0:
+        if self.missing >= 0 and self.missing != self.unknown:
             blank = self.values.dtype.type("NaT") if is_time else None
             table.append(np.nan if kind in "iuf" else blank)
         if self.unknown >= 0:
@@ -403,12 +406,14 @@ def _round(numbers: NDArray, dtype: np.dtype) -> NDArray:
 
 
 def _another(known: NDArray) -> Any:
-    """Return a value that is not among those known, to stand for all such."""
+    """Return a value that is not among those known, to stand for all such; of two
+    booleans, what is missing.
+    """
     kind = known.dtype.kind
     if not len(known):
         return 0
     if kind == "b":
-        return not known[0]
+        return not known[0] if len(known) == 1 else None
     if kind in "US":
         name = "unknown"
         while name in known.astype("U"):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from destructors.maps._checks import are_positions, increases
-from destructors.maps._cube import HALF_LOG_2PI
+from destructors.maps._cube import HALF_LOG_2PI, LARGEST
 from destructors.maps._hash import hash_again, hash_copies, hash_rows
 from destructors.maps._map import Data, Mapped, Surjection
 
@@ -285,4 +285,4 @@ class DequantizeCategories(_Noise):
 
 
 def _log_density(z: NDArray) -> NDArray:
-    return -(z**2) / 2.0 - HALF_LOG_2PI
+    return -(np.clip(z, -LARGEST, LARGEST) ** 2) / 2.0 - HALF_LOG_2PI

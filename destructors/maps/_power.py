@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from destructors.maps._map import Map, Mapped
 
 # Of numbers in float64, with some room.
-_LARGEST_LOG = 690.0
+_LARGEST_LOG = 708.0
 # A power of a smaller exponent is the logarithm.
 _SMALLEST_EXPONENT = 1e-19
 

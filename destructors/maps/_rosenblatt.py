@@ -310,8 +310,9 @@ def _invert(z: NDArray, *mixture: Any) -> Mapped:
         low, high = np.where(error < 0, trial, low), np.where(error < 0, high, trial)
         with np.errstate(over="ignore"):
             newton = trial - error / np.maximum(np.exp(slope), 1e-300)
-        reach = kernels.TOL * np.maximum(1.0, np.abs(trial))
-        done = (np.abs(newton - trial) <= reach) | (high - low <= 1e-5 * reach)
+        reach = np.maximum(kernels.TOL, kernels.LAST_PLACES * np.abs(trial))
+        least = 1e-5 * kernels.TOL * np.maximum(1.0, np.abs(trial))
+        done = (np.abs(newton - trial) <= reach) | (high - low <= least)
         done |= step == kernels.MAX_STEPS
         x[rows[done]] = np.clip(newton, low, high)[done]
         log_slope[rows[done]] = slope[done]

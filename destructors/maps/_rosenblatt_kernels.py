@@ -16,8 +16,9 @@ from destructors.maps import _normal as normal
 from destructors.maps._jit import jit
 
 # The search for a root ends with steps smaller than this, in standard units of the
-# feature; Newton's last step then lands far closer.
-TOL = 1e-10
+# feature; Newton's last step then lands far closer. The slope is that before the step,
+# so far out the unit stays what it is, but for 64 last places of the feature.
+TOL, LAST_PLACES = 1e-10, 2.0**-46
 MAX_STEPS = 200
 # Logarithm of the least weight of a component, beside the largest, in logarithms.
 LEAST = -300.0
@@ -311,8 +312,9 @@ def _step(n, is_last, pairs, index, state, found, x, log_slope):
             high = at
         # Where the map is flat a step goes too far; it must not be NaN.
         newton = at - error / max(found[1, a], 1e-300)
-        reach = TOL * max(1.0, abs(at))
-        if is_last or abs(newton - at) <= reach or high - low <= 1e-5 * reach:
+        reach = max(TOL, LAST_PLACES * abs(at))
+        least = 1e-5 * TOL * max(1.0, abs(at))
+        if is_last or abs(newton - at) <= reach or high - low <= least:
             i = index[_ROW, a]
             x[i], log_slope[i] = min(max(newton, low), high), found[2, a]
         else:

@@ -439,6 +439,15 @@ def test_powers_of_one_large_number_are_saved(tmp_path):
     np.testing.assert_array_equal(density.logpdf(X), model.score_samples(X))
 
 
+def test_powers_beside_one_number_near_the_largest_have_one_density():
+    """Rows about zero are on either side of it, as far as float64 can tell."""
+    X = np.array([[0.5], [-0.5], [1.0], [-1.2]] + [[1e300]] * 8)
+    model = as_destructor(PowerTransformer()).fit(X)
+    Z, log_det = model.transform_and_log_det(X)
+    _, log_det_back = model.inverse_and_log_det(Z)
+    np.testing.assert_allclose(log_det_back, -log_det, rtol=1e-6)
+
+
 def test_powers_across_zero_are_those_of_the_transformer():
     X = np.random.default_rng(0).normal(0.5, 1.0, size=(500, 2)) * [1.0, -1.0]
     transformer = PowerTransformer().fit(X)
@@ -448,3 +457,14 @@ def test_powers_across_zero_are_those_of_the_transformer():
     step = 1e-6
     slopes = (model.transform(X + step) - model.transform(X - step)) / (2.0 * step)
     np.testing.assert_allclose(log_det, np.log(slopes).sum(axis=1), atol=1e-5)
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-9, 1.0, 1e9])
+def test_where_all_quantiles_are_one_number_others_come_back(unit):
+    """One row of most of the weight is all quantiles; the scale is that of the rest."""
+    X = unit * np.array([[0.3], [0.7], [-2.1], [-1.1]])
+    transformer = QuantileTransformer(n_quantiles=5, output_distribution="normal")
+    model = as_destructor(transformer)
+    model.fit(X, sample_weight=[1e6, 1.0, 1.0, 1.0])
+    back = model.inverse_transform(model.transform(X))
+    np.testing.assert_allclose(back, X, rtol=1e-6)

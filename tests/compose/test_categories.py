@@ -207,3 +207,12 @@ def test_a_category_next_to_one_that_weighs_all_comes_back():
     model.fit(X, sample_weight=[1e300, 1.0, 1.0, 1.0])
     back = model.inverse_transform(model.transform(X))
     pd.testing.assert_frame_equal(back, X)
+
+
+def test_latents_of_any_size_are_those_of_a_category():
+    """Turned with a number that is far out, the latent of a category is as well."""
+    model = CategoryDequantizer(random_state=0).fit(pd.DataFrame({"kind": list("aab")}))
+    Z = np.array([[-1e300], [1e200], [0.0]])
+    back, log_det = model.inverse_and_log_det(Z)
+    assert set(back["kind"]) <= {"a", "b", "unknown"}
+    assert np.isfinite(log_det).all()

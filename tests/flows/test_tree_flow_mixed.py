@@ -129,6 +129,18 @@ def test_unseen_and_missing_categories_have_probabilities(table, flow):
     assert model.sample(200, random_state=0)["sex"].isna().any()
 
 
+def test_what_was_never_missing_is_not_drawn_missing():
+    rng = np.random.default_rng(0)
+    for n_samples in (12, 20, 30):
+        X = pd.DataFrame(
+            {name: pd.Categorical(rng.choice(["a", "b"], n_samples)) for name in "xyz"}
+        )
+        flow = TreeFlow(**FAST).fit(X)
+        assert not flow.sample(2000, random_state=0).isna().any(axis=None)
+        X.loc[0, "x"] = None
+        assert np.isfinite(flow.score_samples(X)).all()
+
+
 def test_a_missing_number_is_an_error_that_says_what_takes_it(table):
     holed = table.copy()
     holed.loc[3, "length"] = np.nan

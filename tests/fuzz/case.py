@@ -214,12 +214,14 @@ class Case:
         each map of a chain takes. The units are those of the largest entry of a row,
         but between maps of columns, which are rounded one by one, and those of the unit
         cube where a map goes by way of it: what a row differs by from another with the
-        same latents, up to rounding, no inverse can tell.
+        same latents, up to rounding, no inverse can tell. A row is moved as well by
+        what it is off after one of the maps and back, up to the last place of the
+        largest training row there: a wide piece of a map has the digits of its ends.
         """
         points, (Z, _, back, *_) = self.kinds[kind], self.images[kind]
-        parts, context = _parts_of(self.model.fitted.map_), None
+        parts, context, known = _parts_of(self.model.fitted.map_), None, None
         if self.model.is_aligner:
-            context = points.domain
+            context, known = points.domain, self.train.domain
         moved_X, moved_log_det = np.zeros(back.shape), np.zeros(len(Z))
         for k in range(len(parts) + 1):
             below, above = Chain(tuple(parts[:k])), Chain(tuple(parts[k:]))
@@ -230,10 +232,17 @@ class Case:
             unit = np.spacing(size)
             if any(isinstance(p, _IN_CUBE) for p in parts[max(k - 1, 0) : k + 1]):
                 unit = np.maximum(unit, _unit_in_cube(Y))
+            unit = 16.0 * unit
+            if k < len(parts):
+                there = attempt(parts[k].forward, Y, context)[0]
+                off = np.abs(attempt(parts[k].inverse, there, context)[0] / 2 - Y / 2)
+                farthest = np.abs(attempt(below.forward, self.train.X, known)[0])
+                own = np.spacing(farthest.max(axis=0, initial=0.0))
+                unit = np.maximum(unit, np.minimum(off * 2, own))
             X, log_det = self._both_ways(below, above, Y, context)
             random = np.random.default_rng(5)
             for _ in range(8):
-                aside = 16.0 * unit * random.uniform(-1.0, 1.0, Y.shape)
+                aside = unit * random.uniform(-1.0, 1.0, Y.shape)
                 other = np.clip(Y / 2 + aside / 2, -_HALF, _HALF) * 2
                 if type(self.model.base) is Uniform and k == len(parts):
                     other = np.clip(other, 0.0, 1.0)

@@ -1,19 +1,17 @@
 """Hostile tables of both kinds: numbers, integers and categories in one frame."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
-from zlib import crc32
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tests.fuzz.recipe import BaseRecipe, Part, Rng
 from tests.fuzz.tables import COLUMNS, WEIGHTS
 
 __all__ = ["CATEGORIES", "FRAME_CHANGES", "Frame", "FrameRecipe", "draw_frame"]
-
-Rng = np.random.Generator
 
 
 class Frame(NamedTuple):
@@ -94,7 +92,7 @@ FRAME_CHANGES: dict[str, Callable[[pd.DataFrame, Rng], pd.DataFrame]] = {
 
 
 @dataclass(frozen=True)
-class FrameRecipe:
+class FrameRecipe(BaseRecipe):
     """What a table of both kinds is made of.
 
     Parameters
@@ -111,6 +109,11 @@ class FrameRecipe:
         Of all that is random in it.
     """
 
+    PARTS: ClassVar = {
+        "categories": Part(CATEGORIES, "two", is_needed=True),
+        "numbers": Part(NUMBERS, "normal", is_needed=False),
+    }
+
     n_rows: int = 100
     categories: tuple[str, ...] = ("two",)
     numbers: tuple[str, ...] = ("normal",)
@@ -120,37 +123,18 @@ class FrameRecipe:
 
     def build(self) -> Frame:
         """Make the table."""
-        columns = {}
-        for kinds, names in ((CATEGORIES, self.categories), (NUMBERS, self.numbers)):
-            for j, name in enumerate(names):
-                # Not by place: a column stays what it is when another is left out.
-                number = names[:j].count(name)
-                rng = self._rng(name, number)
-                columns[f"{name} {number}"] = kinds[name](rng, self.n_rows)
-        X = pd.DataFrame(columns)
+        X = pd.DataFrame(
+            {
+                f"{name} {number}": values
+                for part in self.PARTS
+                for name, number, values in self.columns_of(part)
+            }
+        )
         for name in self.changes:
-            X = FRAME_CHANGES[name](X, self._rng(name))
+            X = FRAME_CHANGES[name](X, self.rng(name))
         if "shuffled-index" not in self.changes:
             X = X.reset_index(drop=True)
-        return Frame(X, WEIGHTS[self.weights](self._rng(self.weights), self.n_rows))
-
-    def smaller(self) -> "list[FrameRecipe]":
-        """Return recipes with something left out, the least first."""
-        fewer = [n for n in (self.n_rows // 8, self.n_rows // 2) if n >= 2]
-        found = [replace(self, n_rows=n) for n in fewer]
-        if self.weights != "none":
-            found.append(replace(self, weights="none"))
-        for part in ("changes", "numbers", "categories"):
-            names = getattr(self, part)
-            for j in range(len(names)):
-                rest = (*names[:j], *names[j + 1 :])
-                if rest or part != "categories":
-                    found.append(replace(self, **{part: rest}))
-        return found
-
-    def _rng(self, *purpose: str | int) -> Rng:
-        words = [crc32(str(word).encode()) for word in purpose]
-        return np.random.default_rng([self.seed, *words])
+        return Frame(X, WEIGHTS[self.weights](self.rng(self.weights), self.n_rows))
 
 
 def draw_frame(rng: Rng) -> FrameRecipe:

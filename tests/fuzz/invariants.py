@@ -58,7 +58,8 @@ def check_round_trip(case: Case) -> None:
     entry. Of rows that no training row is like it is the largest entry of the latent
     row, if that is more: one sentinel makes standard deviations of any size. What the
     rounding of latents moves a row by (`Case.resolution`) is not held against these,
-    nor against rows of a table with columns that depend on each other. Models without
+    nor against rows of a table with columns that depend on each other; one that it
+    moves by more than a standard deviation in any column is gone. Models without
     units (`least_scale`) have one scale. Codes come back exactly, and rows of
     dequantizers to 16 units in the last place of the largest entry or latent of a
     column: what is not repeated is moved aside, and back.
@@ -85,7 +86,10 @@ def check_round_trip(case: Case) -> None:
             allowed = 1e-6 * scale * magnitude + 16.0 * np.spacing(np.abs(X))
             lost = case.loses_digits(kind)
             if (off > allowed)[lost].any():
-                allowed[lost] += 4.0 * case.resolution(kind)[0][lost]
+                moved = case.resolution(kind)[0]
+                allowed[lost] += 4.0 * moved[lost]
+                # A column turned with one that is lost is lost as well.
+                allowed[lost & (moved > scale).any(axis=1)] = _LARGEST
             # Not infinity over infinity.
             off = np.minimum(off, _LARGEST)
             relative = (off / allowed).max(axis=1)

@@ -12,6 +12,7 @@ __all__ = [
     "QUANTILES",
     "TRAINING_ROWS_ONLY",
     "TURNED",
+    "WHITENED",
     "least_scale",
 ]
 
@@ -155,6 +156,19 @@ TURNED = frozenset(
         "patch-flow",
         "random-linear-flow",
         "random-tree-flow",
+    }
+)
+# Of these, those that whiten what is turned, or match covariances of domains: what is
+# left of a column that depends on others is enlarged. Rotations alone spread it.
+WHITENED = frozenset(
+    {
+        "iterative-portfolio",
+        "iterative-cycle",
+        "sliced-flow",
+        "sliced-flow-cv",
+        "gaussian-barycenter",
+        "alignment-flow",
+        "alignment-flow-density",
     }
 )
 # Models of which only training rows come back, each with the reason.

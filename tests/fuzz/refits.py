@@ -14,6 +14,7 @@ from tests.fuzz.not_owed import (
     NO_HEAVY_WEIGHTS,
     QUANTILES,
     TURNED,
+    WHITENED,
     least_scale,
 )
 from tests.fuzz.tables import Table, largest_share
@@ -151,8 +152,8 @@ def check_weights(case: Case) -> None:
     do so by more than a millionth of their largest entry, or of all columns if the
     model has one scale for them, and no two values are closer than 1e-11 of it but
     equal: means of weighted and of repeated rows differ by rounding of that. Models
-    that gaussianize turned columns are not asked where columns depend on each other:
-    one of those turned is rounding alone.
+    that whiten turned columns are not asked where columns depend on each other: one of
+    those turned is rounding alone.
     """
     table = case.table
     with np.errstate(over="ignore"):
@@ -171,9 +172,9 @@ def check_weights(case: Case) -> None:
     different = np.unique(table.X[rows], axis=0)
     n_different = len(different)
     # Of the rows that have a weight here.
-    if case.name in TURNED and are_dependent(different, *centre_and_scale(different)):
+    if case.name in WHITENED and are_dependent(different, *centre_and_scale(different)):
         raise NotAsked("a turned column is rounding")
-    if case.name in TURNED and n_different <= 3 * table.X.shape[1]:
+    if case.name in WHITENED and n_different <= 3 * table.X.shape[1]:
         raise NotAsked("a turned column may be rounding, in the rows of a fold")
     try:
         weighted = case.fit(table._replace(weight=weight))

@@ -6,13 +6,14 @@ it does not change the rest: a failing one can be made smaller.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import NamedTuple
-from zlib import crc32
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
+from tests.fuzz.recipe import BaseRecipe, Part, Rng
 
 __all__ = [
     "CHANGES",
@@ -26,8 +27,6 @@ __all__ = [
     "may_be_constant",
     "recipes",
 ]
-
-Rng = np.random.Generator
 
 
 class Table(NamedTuple):
@@ -219,7 +218,7 @@ WEIGHTS: dict[str, Callable[[Rng, int], NDArray | None]] = {
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(BaseRecipe):
     """What a table is made of.
 
     Parameters
@@ -236,6 +235,8 @@ class Recipe:
         Of all that is random in it.
     """
 
+    PARTS: ClassVar = {"columns": Part(COLUMNS, "normal", is_needed=True)}
+
     n_rows: int = 100
     columns: tuple[str, ...] = ("normal",)
     changes: tuple[str, ...] = ()
@@ -244,49 +245,13 @@ class Recipe:
 
     def build(self) -> Table:
         """Make the table."""
-        n, columns = self.n_rows, []
-        for j, name in enumerate(self.columns):
-            # Not by place: a column stays what it is when another is left out.
-            rng = self._rng(name, self.columns[:j].count(name))
-            columns.append(COLUMNS[name](rng, n))
-        X = np.column_stack(columns)
+        X = np.column_stack([values for *_, values in self.columns_of("columns")])
         for name in self.changes:
             with np.errstate(all="ignore"):
-                X = CHANGES[name](X, self._rng(name))
+                X = CHANGES[name](X, self.rng(name))
         X = np.clip(X, -np.finfo(float).max, np.finfo(float).max)
-        weight = WEIGHTS[self.weights](self._rng(self.weights), n)
-        return Table(X, weight, self._rng("domain").permutation(n) % 2)
-
-    def smaller(self) -> "list[Recipe]":
-        """Return recipes with something left out, the least first."""
-        fewer = [n for n in (self.n_rows // 8, self.n_rows // 2) if n >= 2]
-        if 2 < self.n_rows <= 16:
-            fewer.append(self.n_rows - 1)
-        return [
-            *(replace(self, n_rows=n) for n in fewer),
-            *([replace(self, weights="none")] if self.weights != "none" else []),
-            *(replace(self, changes=rest) for rest in _without_one(self.changes)),
-            *(
-                replace(self, columns=rest)
-                for rest in _without_one(self.columns)
-                if rest
-            ),
-            *(
-                replace(
-                    self, columns=(*self.columns[:j], "normal", *self.columns[j + 1 :])
-                )
-                for j, name in enumerate(self.columns)
-                if name != "normal"
-            ),
-        ]
-
-    def _rng(self, *purpose: str | int) -> Rng:
-        words = [crc32(str(word).encode()) for word in purpose]
-        return np.random.default_rng([self.seed, *words])
-
-
-def _without_one(names: tuple[str, ...]) -> list[tuple[str, ...]]:
-    return [(*names[:j], *names[j + 1 :]) for j in range(len(names))]
+        weight = WEIGHTS[self.weights](self.rng(self.weights), self.n_rows)
+        return Table(X, weight, self.rng("domain").permutation(self.n_rows) % 2)
 
 
 _SIZES = (*range(1, 11), 20, 50, 100, 150, 300)

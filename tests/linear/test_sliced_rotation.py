@@ -67,3 +67,14 @@ def test_far_rows_and_large_units_are_finite():
         model = SlicedRotation(criterion=criterion, p=4, random_state=0).fit(X)
         assert np.isfinite(model.distances_).all()
         assert np.isfinite(model.rotation_).all()
+
+
+def test_rounding_errors_turn_nothing():
+    """Normal rows leave the search next to no slope, and it goes everywhere."""
+    rng = np.random.default_rng(0)
+    for seed in range(10):
+        X = rng.normal(size=(240, 3))
+        model = SlicedRotation(max_iter=30, random_state=seed)
+        before = model.fit(X).rotation_
+        after = model.fit(X + 1e-10 * rng.normal(size=X.shape)).rotation_
+        np.testing.assert_allclose(after, before, rtol=0, atol=1e-12)

@@ -156,3 +156,14 @@ def test_kernel_is_the_plain_form_with_hundreds_of_components(monkeypatch):
     Z_there, log_det_there = mixture.forward(X)
     np.testing.assert_allclose(Z, Z_there, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(log_det, log_det_there, rtol=1e-9, atol=1e-8)
+
+
+@pytest.mark.usefixtures("path")
+def test_slopes_of_rows_far_out_are_those_of_the_inverse():
+    """The digits of a row at 1e3 are many steps of a narrow component there."""
+    means = 1e3 + np.array([[0.0], [1e-2], [3e-2]])
+    factors = np.array([1e-3, 1e-2, 1.0]).reshape(3, 1, 1)
+    mixture = Rosenblatt(np.array([0.3, 0.3, 0.4]), means, factors, 1e-7)
+    Z = np.linspace(-2.0, 2.0, 1001)[:, None]
+    X, log_det_back = mixture.inverse(Z)
+    np.testing.assert_allclose(mixture.forward(X)[1], -log_det_back, atol=1e-6)

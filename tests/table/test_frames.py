@@ -131,6 +131,43 @@ def test_missing_categories_of_pandas(kind, tmp_path):
     np.testing.assert_allclose(scores[ROWS == 0], expected)
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Categorical(["a", "b"] * 20, ["a", "b", "c"]),
+        pd.Categorical([True, False] * 20),
+        pd.Categorical([10**16, -3] * 20),
+        np.array(["a", "b"] * 20, dtype=object),
+    ],
+    ids=["declared", "booleans", "integers", "objects"],
+)
+def test_what_was_never_missing_is_not_drawn_missing(column, tmp_path):
+    """It has a probability, that of all that was not seen."""
+    X = pd.DataFrame({"a": column})
+    model = base(handle_missing="category").fit(X)
+    assert not model.sample(2000, random_state=0)["a"].isna().any()
+    hole = pd.DataFrame({"a": pd.Series([None], dtype=X["a"].dtype)})
+    density = reload(model, tmp_path)
+    score = density.logpdf(hole)
+    assert score < model.score_samples(X).min()
+    back = model.inverse_transform(model.transform(hole))
+    assert model.score_samples(back) == score
+    assert not back["a"].isin(model.categories_[0]).any()
+    [size] = model.n_categories_
+    every = model.base_distribution_.logpdf(np.arange(size)[:, None])
+    assert np.exp(every).sum() == pytest.approx(1.0, abs=1e-12)
+    pd.testing.assert_frame_equal(model.inverse_transform(model.transform(X)), X)
+
+
+def test_a_declared_category_may_be_missing_where_nothing_else_is_unseen():
+    X = pd.DataFrame({"a": pd.Categorical(["a", "b"] * 20)})
+    model = base(handle_missing="category", handle_unknown="error").fit(X)
+    hole = pd.DataFrame({"a": pd.Categorical([None], ["a", "b"])})
+    assert np.isfinite(model.score_samples(hole)).all()
+    with pytest.raises(ValueError, match="not seen in fit"):
+        model.score_samples(pd.DataFrame({"a": ["c"]}))
+
+
 @pytest.mark.parametrize("kind", ["strings", "times", "narrow floats"])
 def test_missing_categories_of_polars(kind):
     column = POLARS[kind].set(pl.Series(ROWS == 0), None)
