@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 from destructors.maps._categorical import draw_codes, parents_first
 from destructors.maps._classes import TINY, Emission
 
+# So many columns are read at once: a loop would take longer than what it does.
+_MANY_COLUMNS = 200
+# Numbers in the arrays of a block of rows.
+_BLOCK_SIZE = 2**20
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CodeForest(Emission):
@@ -67,12 +72,22 @@ class CodeForest(Emission):
     @cached_property
     def _by_code(self) -> list[NDArray]:
         """Log probabilities by code, or by those of parent and column, and class."""
+        ends = [*self._starts[1:].tolist(), len(self._logs)]
         return [
-            np.log(np.ascontiguousarray(np.moveaxis(table, 0, -1))).reshape(
-                -1, self.n_classes
-            )
-            for table in self.tables
+            self._logs[a:b] for a, b in zip(self._starts.tolist(), ends, strict=True)
         ]
+
+    @cached_property
+    def _logs(self) -> NDArray:
+        """Those of all columns, one below another."""
+        tables = [table.reshape(self.n_classes, -1) for table in self.tables]
+        return np.log(np.concatenate(tables, axis=1).T)
+
+    @cached_property
+    def _starts(self) -> NDArray:
+        """Where each column begins in them."""
+        sizes = [table[0].size for table in self.tables[:-1]]
+        return np.append(0, np.cumsum(sizes)).astype(np.intp)
 
     def take_class(self, k: int) -> "CodeForest":
         """Return the forest of one class."""
@@ -84,7 +99,33 @@ class CodeForest(Emission):
 
     def logpdf(self, x: NDArray, without: NDArray | None = None) -> NDArray:
         """Return log probabilities; -inf for what is no code. See `Emission.logpdf`."""
-        return self._pass_up(x, without)[0]
+        whole = ~np.isnan(x).any(axis=1)
+        if whole.all():
+            return self._of_whole(x)
+        logs = np.empty((len(x), self.n_classes))
+        logs[whole] = self._of_whole(x[whole])
+        logs[~whole] = self._pass_up(x[~whole], without)[0]
+        return logs
+
+    def _of_whole(self, x: NDArray) -> NDArray:
+        """Return log probabilities of rows that miss nothing."""
+        codes, _, is_code = self._read(x)
+        logs = np.zeros((len(x), self.n_classes))
+        if len(self.parents) < _MANY_COLUMNS:
+            for j, parent in enumerate(self.parents):
+                place = codes[:, j]
+                if parent >= 0:
+                    place = place + codes[:, parent] * self.n_categories[j]
+                logs += self._by_code[j][place]
+        else:
+            above = np.where(self.parents < 0, 0, codes[:, self.parents])
+            places = self._starts + above * self.n_categories + codes
+            step = max(1, _BLOCK_SIZE // (len(self.parents) * self.n_classes))
+            for start in range(0, len(x), step):
+                rows = slice(start, start + step)
+                logs[rows] = self._logs[places[rows]].sum(axis=1)
+        logs[~is_code] = -np.inf
+        return logs
 
     def _pass_up(
         self, x: NDArray, without: NDArray | None
