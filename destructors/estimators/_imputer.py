@@ -34,8 +34,8 @@ class DensityImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         variances and the dependences of the table as they are.
     correct_means : bool, default=True
         Whether means are corrected: linear regressions are learned from densities of as
-        many classes that have not seen the rows, each fifth of the rows in turn, or a
-        tenth of 10,000 rows and more. Without, they are those of the density.
+        many classes that have not seen the rows, each fifth of the rows in turn, or
+        each half of 10,000 rows and more. Without, they are those of the density.
     random_state : int, RandomState instance or None, default=None
         Seed of the density, where that has none, of the folds and of the draws. With an
         int, `transform` gives a table the same draws each time.
