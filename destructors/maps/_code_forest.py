@@ -5,12 +5,11 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from destructors.maps._categorical import draw_codes, parents_first
 from destructors.maps._classes import TINY, Emission
 
-# So many columns are read at once: a loop would take longer than what it does.
-_MANY_COLUMNS = 200
 # Numbers in the arrays of a block of rows.
 _BLOCK_SIZE = 2**20
 
@@ -110,20 +109,17 @@ class CodeForest(Emission):
     def _of_whole(self, x: NDArray) -> NDArray:
         """Return log probabilities of rows that miss nothing."""
         codes, _, is_code = self._read(x)
-        logs = np.zeros((len(x), self.n_classes))
-        if len(self.parents) < _MANY_COLUMNS:
-            for j, parent in enumerate(self.parents):
-                place = codes[:, j]
-                if parent >= 0:
-                    place = place + codes[:, parent] * self.n_categories[j]
-                logs += self._by_code[j][place]
-        else:
-            above = np.where(self.parents < 0, 0, codes[:, self.parents])
-            places = self._starts + above * self.n_categories + codes
-            step = max(1, _BLOCK_SIZE // (len(self.parents) * self.n_classes))
-            for start in range(0, len(x), step):
-                rows = slice(start, start + step)
-                logs[rows] = self._logs[places[rows]].sum(axis=1)
+        n_columns = len(self.parents)
+        above = np.where(self.parents < 0, 0, codes[:, self.parents])
+        places = self._starts + above * self.n_categories + codes
+        logs = np.empty((len(x), self.n_classes))
+        for rows in _blocks(len(x), max(1, _BLOCK_SIZE // n_columns)):
+            part = places[rows]
+            ends = np.arange(0, part.size + 1, n_columns)
+            cells = np.ones(part.size), part.ravel(), ends
+            logs[rows] = csr_array(cells, shape=(len(part), len(self._logs))) @ (
+                self._logs
+            )
         logs[~is_code] = -np.inf
         return logs
 
@@ -304,3 +300,7 @@ class CodeForest(Emission):
             share = share * likelihood
             found[j] = share / np.maximum(share.sum(axis=1, keepdims=True), TINY)
         return found
+
+
+def _blocks(n_samples: int, step: int) -> list[slice]:
+    return [slice(i, i + step) for i in range(0, n_samples, step)]
