@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
+from sklearn.model_selection import KFold
 
 from benchmarks.environment import describe_environment
 from benchmarks.files import write_json
@@ -41,6 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", nargs="+", default=_SETS, choices=_SETS, metavar="NAME", help="which"
     )
     parser.add_argument(
+        "--folds",
+        type=int,
+        metavar="N",
+        help="imputation alone, cross-validated on all rows: test rows are few",
+    )
+    parser.add_argument(
         "--peer-minutes",
         type=int,
         default=10,
@@ -55,11 +62,12 @@ def run(args: argparse.Namespace) -> int:
     densities, imputations = [], []
     for name in names:
         table = Table(name)
-        for row in _measure_densities(table, args.peer_minutes):
-            densities.append(row)
-            print(_line(row), flush=True)
+        if not args.folds:
+            for row in _measure_densities(table, args.peer_minutes):
+                densities.append(row)
+                print(_line(row), flush=True)
         for share in _SHARES:
-            for row in _measure_imputation(table, share):
+            for row in _measure_imputation(table, share, args.folds):
                 imputations.append(row)
                 print(_line(row), flush=True)
     figures = {"density": densities, "imputation": imputations}
@@ -67,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         args.output / "tables.json",
         {"environment": describe_environment(), "figures": figures},
     )
-    for rows in figures.values():
+    for rows in filter(None, figures.values()):
         print()
         print(pd.DataFrame(rows).to_string(index=False, float_format="{:.3f}".format))
     print(f"\nThe figures are in {args.output / 'tables.json'}.")
@@ -154,43 +162,61 @@ def _measure_density(
     }
 
 
-def _measure_imputation(table: Table, share: float) -> Iterator[dict[str, Any]]:
+def _measure_imputation(
+    table: Table, share: float, n_folds: int | None
+) -> Iterator[dict[str, Any]]:
     """Yield the errors of each imputer, on entries hidden completely at random."""
-    train, test = np.vstack(table.parts[:2]), table.parts[2]
-    rng = np.random.default_rng(0)
-    hidden = [part.copy() for part in (train, test)]
-    masks = [rng.random(part.shape) < share for part in hidden]
-    for part, mask in zip(hidden, masks, strict=True):
-        part[mask] = np.nan
-    is_number = ~table.is_category
-    seen = masks[1] & ~np.isnan(test)
-    scale = np.nanstd(train, axis=0)
-    for name, impute in _imputers(table.is_category).items():
-        start = time.process_time()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            draws = impute(*hidden)
-        seconds = time.process_time() - start
-        filled = draws[0]
-        error = ((filled - test) / scale)[:, is_number]
-        there = seen[:, is_number]
+    X = np.vstack(table.parts)
+    hidden = np.where(np.random.default_rng(0).random(X.shape) < share, np.nan, X)
+    if n_folds is None:
+        splits = [np.split(np.arange(len(X)), [len(X) - len(table.parts[2])])]
+    else:
+        splits = list(KFold(n_folds, shuffle=True, random_state=0).split(X))
+    found: dict[str, list] = {}
+    for train, test in splits:
+        for name, impute in _imputers(table.is_category).items():
+            start = time.process_time()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                draws = impute(hidden[train], hidden[test])
+            seconds = time.process_time() - start
+            scale = np.nanstd(X[train], axis=0)
+            of = draws, X[test], hidden[test], scale, table.is_category
+            found.setdefault(name, []).append((*_errors(*of), seconds))
+    for name, parts in found.items():
+        squares, is_right, energies = (
+            np.concatenate(each) for each in list(zip(*parts, strict=True))[:3]
+        )
+        has_numbers = len(squares) > 0
         yield {
             "data": table.name,
             "missing": share,
             "imputer": name,
-            "rmse": float(np.sqrt(np.mean(error[there] ** 2))) if there.any() else None,
-            "accuracy": float((filled == test)[seen & table.is_category].mean()),
-            "energy_score": _energy_score(draws, test, scale, seen & is_number),
-            "cpu_seconds": seconds,
+            "rmse": float(np.sqrt(squares.mean())) if has_numbers else None,
+            "accuracy": float(is_right.mean()),
+            "energy_score": float(energies.mean()) if has_numbers else None,
+            "cpu_seconds": sum(part[3] for part in parts),
         }
 
 
-def _energy_score(
+def _errors(
+    draws: list[NDArray],
+    truth: NDArray,
+    hidden: NDArray,
+    scale: NDArray,
+    is_category: NDArray,
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Return squared errors of numbers, which codes are right, and energy scores."""
+    seen, filled = np.isnan(hidden) & ~np.isnan(truth), draws[0]
+    squares = (((filled - truth) / scale) ** 2)[seen & ~is_category]
+    is_right = (filled == truth)[seen & is_category]
+    return squares, is_right, _energy_scores(draws, truth, scale, seen & ~is_category)
+
+
+def _energy_scores(
     draws: list[NDArray], truth: NDArray, scale: NDArray, seen: NDArray
-) -> float | None:
-    """Return the energy score of the hidden numbers of a row, in standard units."""
-    if not seen.any():
-        return None
+) -> NDArray:
+    """Return energy scores of the hidden numbers of each row, in standard units."""
     distance = lambda a, b: np.sqrt((((a - b) / scale) ** 2 * seen).sum(axis=1))
     truth = np.where(seen, truth, 0.0)
     draws = [np.where(seen, draw, 0.0) for draw in draws]
@@ -198,7 +224,7 @@ def _energy_score(
     if len(draws) > 1:
         pairs = [distance(a, b) for i, a in enumerate(draws) for b in draws[:i]]
         score = score - 0.5 * np.mean(pairs, axis=0)
-    return float(score[seen.any(axis=1)].mean())
+    return score[seen.any(axis=1)]
 
 
 def _imputers(is_category: NDArray) -> dict[str, Callable[[NDArray, NDArray], Any]]:

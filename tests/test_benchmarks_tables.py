@@ -29,6 +29,11 @@ def test_tables_prints_and_writes_its_figures(monkeypatch, tmp_path, capsys):
     assert len(figures["imputation"]) == 10
     assert all(0.0 <= row["accuracy"] <= 1.0 for row in figures["imputation"])
     assert "DensityImputer, sample" in capsys.readouterr().out
+    arguments = ["tables", "--data", "tiny", "--output", str(tmp_path)]
+    assert main([*arguments, "--folds", "3"]) == 0
+    figures = json.loads((tmp_path / "tables.json").read_text())["figures"]
+    assert not figures["density"]
+    assert len(figures["imputation"]) == 10
 
 
 def test_what_takes_longer_than_its_time_has_no_figures():
