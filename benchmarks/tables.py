@@ -6,6 +6,7 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
+from sklearn.model_selection import KFold
 
 from benchmarks.environment import describe_environment
 from benchmarks.files import write_json
 from benchmarks.registry import ChoiceError
-from benchmarks.tables_peers import installed_peers
+from benchmarks.tables_peers import installed_peers, within
 from benchmarks.tables_synthetic import leakage, two_sample_area, usefulness
 from destructors.datasets._loaders import find_local
 from destructors.estimators import DensityImputer, MixtureDensity
@@ -39,6 +41,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", nargs="+", default=_SETS, choices=_SETS, metavar="NAME", help="which"
     )
+    parser.add_argument(
+        "--folds",
+        type=int,
+        metavar="N",
+        help="imputation alone, cross-validated on all rows: test rows are few",
+    )
+    parser.add_argument(
+        "--peer-minutes",
+        type=int,
+        default=10,
+        metavar="N",
+        help="largest CPU time of each density of another library on each set",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,11 +62,12 @@ def run(args: argparse.Namespace) -> int:
     densities, imputations = [], []
     for name in names:
         table = Table(name)
-        for row in _measure_density(table):
-            densities.append(row)
-            print(_line(row), flush=True)
+        if not args.folds:
+            for row in _measure_densities(table, args.peer_minutes):
+                densities.append(row)
+                print(_line(row), flush=True)
         for share in _SHARES:
-            for row in _measure_imputation(table, share):
+            for row in _measure_imputation(table, share, args.folds):
                 imputations.append(row)
                 print(_line(row), flush=True)
     figures = {"density": densities, "imputation": imputations}
@@ -59,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         args.output / "tables.json",
         {"environment": describe_environment(), "figures": figures},
     )
-    for rows in figures.values():
+    for rows in filter(None, figures.values()):
         print()
         print(pd.DataFrame(rows).to_string(index=False, float_format="{:.3f}".format))
     print(f"\nThe figures are in {args.output / 'tables.json'}.")
@@ -105,80 +121,102 @@ class Table:
         return filled, np.where(self.is_category, highest + 1 + holed, 0).astype(int)
 
 
-def _measure_density(table: Table) -> Iterator[dict[str, Any]]:
+def _measure_densities(table: Table, peer_minutes: int) -> Iterator[dict[str, Any]]:
     """Yield the mean log density of test rows, in nats, and what drawn rows are worth.
 
-    A hole is a category.
+    A hole is a category. A model that takes too long has no figures.
     """
     (train, valid, test), n_codes = table.without_holes(table.spread())
     real = np.vstack([train, valid])
-    models: dict[str, Any] = {
-        "MixtureDensity": MixtureDensity(
-            categorical_features=table.is_category, random_state=0
-        ),
-        "TreeFlow": TreeFlow(categorical_features=table.is_category, random_state=0),
-        **installed_peers(n_codes),
+    how: dict[str, Any] = {
+        "categorical_features": table.is_category,
+        "random_state": 0,
     }
-    trained_on_real = usefulness(real, test, table.is_category)
-    for name, model in models.items():
-        start = time.process_time()
-        model.fit(real)
-        fitted = time.process_time()
-        drawn = np.asarray(model.sample(len(real), random_state=0), dtype=np.float64)
-        sampled = time.process_time()
-        scores = model.score_samples(test)
-        yield {
-            "data": table.name,
-            "model": name,
-            "log_likelihood": float(scores.mean()),
-            "standard_error": float(scores.std() / np.sqrt(len(scores))),
-            "two_sample_area": two_sample_area(drawn, test, table.is_category),
-            "trained_on_drawn": usefulness(drawn, test, table.is_category),
-            "trained_on_real": trained_on_real,
-            "nearer_to_training": leakage(drawn, real, test, n_codes),
-            "n_components": getattr(model, "n_components_", None),
-            "fit_cpu_seconds": fitted - start,
-            "sample_cpu_seconds": sampled - fitted,
-        }
+    own = {"MixtureDensity": MixtureDensity(**how), "TreeFlow": TreeFlow(**how)}
+    of_real = usefulness(real, test, table.is_category)
+    for name, model in {**own, **installed_peers(n_codes)}.items():
+        run = partial(_measure_density, model, real, test, n_codes)
+        found = run() if name in own else within(60 * peer_minutes, run)
+        known = {"trained_on_real": of_real} if found else {}
+        yield {"data": table.name, "model": name, **(found or {}), **known}
 
 
-def _measure_imputation(table: Table, share: float) -> Iterator[dict[str, Any]]:
+def _measure_density(
+    model: Any, real: NDArray, test: NDArray, n_codes: NDArray
+) -> dict[str, Any]:
+    start = time.process_time()
+    model.fit(real)
+    fitted = time.process_time()
+    drawn = np.asarray(model.sample(len(real), random_state=0), dtype=np.float64)
+    sampled = time.process_time()
+    scores, is_category = model.score_samples(test), n_codes > 0
+    return {
+        "log_likelihood": float(scores.mean()),
+        "standard_error": float(scores.std() / np.sqrt(len(scores))),
+        "two_sample_area": two_sample_area(drawn, test, is_category),
+        "trained_on_drawn": usefulness(drawn, test, is_category),
+        "nearer_to_training": leakage(drawn, real, test, n_codes),
+        "n_components": getattr(model, "n_components_", None),
+        "fit_cpu_seconds": fitted - start,
+        "sample_cpu_seconds": sampled - fitted,
+    }
+
+
+def _measure_imputation(
+    table: Table, share: float, n_folds: int | None
+) -> Iterator[dict[str, Any]]:
     """Yield the errors of each imputer, on entries hidden completely at random."""
-    train, test = np.vstack(table.parts[:2]), table.parts[2]
-    rng = np.random.default_rng(0)
-    hidden = [part.copy() for part in (train, test)]
-    masks = [rng.random(part.shape) < share for part in hidden]
-    for part, mask in zip(hidden, masks, strict=True):
-        part[mask] = np.nan
-    is_number = ~table.is_category
-    seen = masks[1] & ~np.isnan(test)
-    scale = np.nanstd(train, axis=0)
-    for name, impute in _imputers(table.is_category).items():
-        start = time.process_time()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            draws = impute(*hidden)
-        seconds = time.process_time() - start
-        filled = draws[0]
-        error = ((filled - test) / scale)[:, is_number]
-        there = seen[:, is_number]
+    X = np.vstack(table.parts)
+    hidden = np.where(np.random.default_rng(0).random(X.shape) < share, np.nan, X)
+    if n_folds is None:
+        splits = [np.split(np.arange(len(X)), [len(X) - len(table.parts[2])])]
+    else:
+        splits = list(KFold(n_folds, shuffle=True, random_state=0).split(X))
+    found: dict[str, list] = {}
+    for train, test in splits:
+        for name, impute in _imputers(table.is_category).items():
+            start = time.process_time()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                draws = impute(hidden[train], hidden[test])
+            seconds = time.process_time() - start
+            scale = np.nanstd(X[train], axis=0)
+            of = draws, X[test], hidden[test], scale, table.is_category
+            found.setdefault(name, []).append((*_errors(*of), seconds))
+    for name, parts in found.items():
+        squares, is_right, energies = (
+            np.concatenate(each) for each in list(zip(*parts, strict=True))[:3]
+        )
+        has_numbers = len(squares) > 0
         yield {
             "data": table.name,
             "missing": share,
             "imputer": name,
-            "rmse": float(np.sqrt(np.mean(error[there] ** 2))) if there.any() else None,
-            "accuracy": float((filled == test)[seen & table.is_category].mean()),
-            "energy_score": _energy_score(draws, test, scale, seen & is_number),
-            "cpu_seconds": seconds,
+            "rmse": float(np.sqrt(squares.mean())) if has_numbers else None,
+            "accuracy": float(is_right.mean()),
+            "energy_score": float(energies.mean()) if has_numbers else None,
+            "cpu_seconds": sum(part[3] for part in parts),
         }
 
 
-def _energy_score(
+def _errors(
+    draws: list[NDArray],
+    truth: NDArray,
+    hidden: NDArray,
+    scale: NDArray,
+    is_category: NDArray,
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Return squared errors of numbers, which codes are right, and energy scores."""
+    seen, filled = np.isnan(hidden) & ~np.isnan(truth), draws[0]
+    squares = (((filled - truth) / scale) ** 2)[seen & ~is_category]
+    is_right = (filled == truth)[seen & is_category]
+    return squares, is_right, _energy_scores(draws, truth, scale, seen & ~is_category)
+
+
+def _energy_scores(
     draws: list[NDArray], truth: NDArray, scale: NDArray, seen: NDArray
-) -> float | None:
-    """Return the energy score of the hidden numbers of a row, in standard units."""
-    if not seen.any():
-        return None
+) -> NDArray:
+    """Return energy scores of the hidden numbers of each row, in standard units."""
     distance = lambda a, b: np.sqrt((((a - b) / scale) ** 2 * seen).sum(axis=1))
     truth = np.where(seen, truth, 0.0)
     draws = [np.where(seen, draw, 0.0) for draw in draws]
@@ -186,7 +224,7 @@ def _energy_score(
     if len(draws) > 1:
         pairs = [distance(a, b) for i, a in enumerate(draws) for b in draws[:i]]
         score = score - 0.5 * np.mean(pairs, axis=0)
-    return float(score[seen.any(axis=1)].mean())
+    return score[seen.any(axis=1)]
 
 
 def _imputers(is_category: NDArray) -> dict[str, Callable[[NDArray, NDArray], Any]]:

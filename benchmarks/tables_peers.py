@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import multiprocessing
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
@@ -16,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["CircuitDensity", "VineDensity", "installed_peers"]
+__all__ = ["CircuitDensity", "VineDensity", "installed_peers", "within"]
 
 
 def installed_peers(n_codes: NDArray) -> dict[str, Any]:
@@ -33,6 +35,43 @@ def installed_peers(n_codes: NDArray) -> dict[str, Any]:
     if find_spec("spflow"):
         peers["SPFlow"] = CircuitDensity(n_codes)
     return peers
+
+
+def within(seconds: int, run: Callable[[], Any]) -> Any | None:
+    """Return what a function returns in a process of its own, if it does in time.
+
+    Parameters
+    ----------
+    seconds : int
+        Largest CPU time.
+    run : callable
+        Takes nothing.
+
+    Returns
+    -------
+    result : object or None
+        None where the process ended without one: after its time, or of an error, of
+        which it has printed the traceback.
+    """
+    # Only such a process knows the models as they are here.
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+
+    def work() -> None:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+        sender.send(run())
+
+    process = context.Process(target=work)
+    process.start()
+    sender.close()
+    try:
+        result = receiver.recv()
+    except EOFError:
+        result = None
+    process.join()
+    return result
 
 
 class VineDensity:

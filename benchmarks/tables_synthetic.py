@@ -49,7 +49,8 @@ def usefulness(train: NDArray, test: NDArray, is_category: NDArray) -> float:
     Parameters
     ----------
     train, test : ndarray of shape (n_samples, n_columns)
-        Drawn or real rows, and real ones. The last column is predicted.
+        Drawn or real rows, and real ones. The last column is predicted; categories that
+        a single row to learn from has are not learned.
     is_category : ndarray of bool of shape (n_columns,)
 
     Returns
@@ -63,8 +64,13 @@ def usefulness(train: NDArray, test: NDArray, is_category: NDArray) -> float:
         trees = HistGradientBoostingRegressor(categorical_features=told, random_state=0)
         trees.fit(train[:, :-1], y)
         return float(r2_score(test[:, -1], trees.predict(test[:, :-1])))
-    if len(np.unique(y)) == 1:
-        return float(np.mean(test[:, -1] == y[0]))
+    # Early stopping holds out rows of each category.
+    codes, place, counts = np.unique(y, return_inverse=True, return_counts=True)
+    if counts.max() > 1:
+        learned = counts[place] > 1
+        train, y, codes = train[learned], y[learned], codes[counts > 1]
+    if len(codes) == 1:
+        return float(np.mean(test[:, -1] == codes[0]))
     trees = HistGradientBoostingClassifier(categorical_features=told, random_state=0)
     trees.fit(train[:, :-1], y)
     return float(accuracy_score(test[:, -1], trees.predict(test[:, :-1])))

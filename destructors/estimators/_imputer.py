@@ -9,8 +9,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from destructors._compat import StrOptions, fit_scope
+from destructors.estimators._mean_regression import learn_regressions
 from destructors.estimators._mixture_density import MixtureDensity
 from destructors.maps import Density
+from destructors.table import read_rows
 
 
 class DensityImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -18,6 +20,8 @@ class DensityImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     A density is fitted to rows with holes, and what is missing follows from its
     conditional distribution: for tables of numbers, integers and categories alike.
+    Means of numbers and integers are corrected by regressions on the row as the density
+    fills it in, where rows that it has not seen gain by them.
 
     Parameters
     ----------
@@ -28,14 +32,20 @@ class DensityImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         What to fill in: the conditional mean of numbers and integers and the most
         probable category; the most probable value; or a draw, which alone leaves the
         variances and the dependences of the table as they are.
+    correct_means : bool, default=True
+        Whether means are corrected: linear regressions are learned from densities of as
+        many classes that have not seen the rows, each fifth of the rows in turn, or
+        each half of 10,000 rows and more. Without, they are those of the density.
     random_state : int, RandomState instance or None, default=None
-        Seed of the density, where that has none, and of the draws. With an int,
-        `transform` gives a table the same draws each time.
+        Seed of the density, where that has none, of the folds and of the draws. With an
+        int, `transform` gives a table the same draws each time.
 
     Attributes
     ----------
     density_ : MixtureDensity
         The fitted density.
+    corrected_ : ndarray of int
+        Positions of the columns whose means are corrected.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -60,6 +70,7 @@ class DensityImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict] = {
         "density": [MixtureDensity, None],
         "strategy": [StrOptions({"mean", "mode", "sample"})],
+        "correct_means": ["boolean"],
         "random_state": ["random_state"],
     }
 
@@ -68,10 +79,12 @@ class DensityImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         density: MixtureDensity | None = None,
         *,
         strategy: Literal["mean", "mode", "sample"] = "mean",
+        correct_means: bool = True,
         random_state: int | np.random.RandomState | None = None,
     ):
         self.density = density
         self.strategy = strategy
+        self.correct_means = correct_means
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
@@ -95,13 +108,18 @@ class DensityImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If a column has no value at all, or is infinite somewhere.
         """
         with fit_scope(self):
+            random_state = check_random_state(self.random_state)
             default = MixtureDensity(marginal=None)
             density = clone(default if self.density is None else self.density)
+            seed = random_state.randint(2**31 - 1)
             if density.random_state is None:
-                seed = check_random_state(self.random_state).randint(2**31 - 1)
                 density.set_params(random_state=seed)
             density.fit(X)
-        self.density_ = density
+            regressions = []
+            if self.correct_means:
+                regressions = learn_regressions(density, X, random_state)
+        self.density_, self._regressions = density, regressions
+        self.corrected_ = np.array([each.column for each in regressions], dtype=int)
         self.n_features_in_ = density.n_features_in_
         if hasattr(density, "feature_names_in_"):
             self.feature_names_in_ = density.feature_names_in_
@@ -126,7 +144,18 @@ class DensityImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         if self.strategy == "sample":
             return self.density_.sample_conditional(X, 1, self.random_state)
-        return self.density_.predict_missing(X, self.strategy)
+        if self.strategy == "mode" or not self._regressions:
+            return self.density_.predict_missing(X, self.strategy)
+        read_rows(self.density_, X, reset=False, may_miss=True)
+        density = self.density_.to_density()
+        rows = density.encode_holes(X)
+        filled = density.predict_rows(rows)
+        result = filled.copy()
+        for each in self._regressions:
+            gone = np.flatnonzero(np.isnan(rows[:, each.column]))
+            if len(gone):
+                result[gone, each.column] = each.predict(filled[gone], density.kinds)
+        return density.decode_like(result, X)
 
     def to_density(self) -> Density:
         """Return the density that holes are filled in from, without the learner.
@@ -135,7 +164,7 @@ class DensityImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -------
         density : destructors.maps.Density
             Its ``predict_missing`` and ``sample_conditional`` fill in what is missing;
-            it is what `destructors.save` writes.
+            it is what `destructors.save` writes. Its means are not corrected.
         """
         check_is_fitted(self)
         return self.density_.to_density()

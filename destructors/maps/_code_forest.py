@@ -5,9 +5,13 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from destructors.maps._categorical import draw_codes, parents_first
 from destructors.maps._classes import TINY, Emission
+
+# Numbers in the arrays of a block of rows.
+_BLOCK_SIZE = 2**20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,12 +71,22 @@ class CodeForest(Emission):
     @cached_property
     def _by_code(self) -> list[NDArray]:
         """Log probabilities by code, or by those of parent and column, and class."""
+        ends = [*self._starts[1:].tolist(), len(self._logs)]
         return [
-            np.log(np.ascontiguousarray(np.moveaxis(table, 0, -1))).reshape(
-                -1, self.n_classes
-            )
-            for table in self.tables
+            self._logs[a:b] for a, b in zip(self._starts.tolist(), ends, strict=True)
         ]
+
+    @cached_property
+    def _logs(self) -> NDArray:
+        """Those of all columns, one below another."""
+        tables = [table.reshape(self.n_classes, -1) for table in self.tables]
+        return np.log(np.concatenate(tables, axis=1).T)
+
+    @cached_property
+    def _starts(self) -> NDArray:
+        """Where each column begins in them."""
+        sizes = [table[0].size for table in self.tables[:-1]]
+        return np.append(0, np.cumsum(sizes)).astype(np.intp)
 
     def take_class(self, k: int) -> "CodeForest":
         """Return the forest of one class."""
@@ -84,7 +98,30 @@ class CodeForest(Emission):
 
     def logpdf(self, x: NDArray, without: NDArray | None = None) -> NDArray:
         """Return log probabilities; -inf for what is no code. See `Emission.logpdf`."""
-        return self._pass_up(x, without)[0]
+        whole = ~np.isnan(x).any(axis=1)
+        if whole.all():
+            return self._of_whole(x)
+        logs = np.empty((len(x), self.n_classes))
+        logs[whole] = self._of_whole(x[whole])
+        logs[~whole] = self._pass_up(x[~whole], without)[0]
+        return logs
+
+    def _of_whole(self, x: NDArray) -> NDArray:
+        """Return log probabilities of rows that miss nothing."""
+        codes, _, is_code = self._read(x)
+        n_columns = len(self.parents)
+        above = np.where(self.parents < 0, 0, codes[:, self.parents])
+        places = self._starts + above * self.n_categories + codes
+        logs = np.empty((len(x), self.n_classes))
+        for rows in _blocks(len(x), max(1, _BLOCK_SIZE // n_columns)):
+            part = places[rows]
+            ends = np.arange(0, part.size + 1, n_columns)
+            cells = np.ones(part.size), part.ravel(), ends
+            logs[rows] = csr_array(cells, shape=(len(part), len(self._logs))) @ (
+                self._logs
+            )
+        logs[~is_code] = -np.inf
+        return logs
 
     def _pass_up(
         self, x: NDArray, without: NDArray | None
@@ -263,3 +300,7 @@ class CodeForest(Emission):
             share = share * likelihood
             found[j] = share / np.maximum(share.sum(axis=1, keepdims=True), TINY)
         return found
+
+
+def _blocks(n_samples: int, step: int) -> list[slice]:
+    return [slice(i, i + step) for i in range(0, n_samples, step)]

@@ -251,7 +251,7 @@ class Density(Data):
         rng = random_state
         if not isinstance(rng, np.random.RandomState):
             rng = np.random.RandomState(rng)
-        rows = np.repeat(self._with_holes(X), int(n_samples), axis=0)
+        rows = np.repeat(self.encode_holes(X), int(n_samples), axis=0)
         Z, _ = self._apply(self.map.forward, rows, None)
         filled = self.base.fill(Z, rng, self._columns.unknown)
         filled, _ = self._apply(self.map.inverse, filled, None)
@@ -280,11 +280,7 @@ class Density(Data):
             If the density is one of which no conditional is known (`sums_out` is
             False).
         """
-        rows = self._with_holes(X)
-        Z, _ = self._apply(self.map.forward, rows, None)
-        unknown = self._columns.unknown
-        filled = self.base.predict(Z, strategy, self._curves, unknown)
-        return self.decode_like(np.where(np.isnan(rows), filled, rows), X)
+        return self.decode_like(self.predict_rows(self.encode_holes(X), strategy), X)
 
     @property
     def sums_out(self) -> bool:
@@ -298,9 +294,14 @@ class Density(Data):
         save(self, path)
 
     @property
+    def kinds(self) -> NDArray:
+        """Numbers of categories of each column; 0 for numbers, -1 for integers."""
+        return self._columns.kinds
+
+    @property
     def n_categories(self) -> NDArray:
         """Number of categories of each column; 0 for numbers."""
-        return np.maximum(self._columns.kinds, 0)
+        return np.maximum(self.kinds, 0)
 
     # ------------------------------------------------------------------ steps
 
@@ -340,6 +341,13 @@ class Density(Data):
             'fit on more rows, or with handle_unknown="error".'
         )
 
+    def predict_rows(self, rows: NDArray, strategy: str = "mean") -> NDArray:
+        """Fill rows in as the map knows them: numbers, and codes for categories."""
+        Z, _ = self._apply(self.map.forward, rows, None)
+        unknown = self._columns.unknown
+        filled = self.base.predict(Z, strategy, self._curves, unknown)
+        return np.where(np.isnan(rows), filled, rows)
+
     def decode(self, X: NDArray) -> Any:
         """Return rows as those learned from were: frames, names, dtypes, categories."""
         return X if self.schema is None else self.schema.decode(X)
@@ -358,7 +366,8 @@ class Density(Data):
                 context = encode_labels(context, self.labels)
         return in_blocks(way, rows, context, run)
 
-    def _with_holes(self, X: Any) -> NDArray:
+    def encode_holes(self, X: Any) -> NDArray:
+        """Return rows as the map knows them, NaN where a value is missing."""
         if not self.sums_out:
             raise ValueError(
                 "No conditional of this density is known: fit a "

@@ -5,13 +5,15 @@ counts of a Dirichlet prior. How many, held-out rows choose.
 """
 
 from abc import ABC, abstractmethod
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 from scipy.special import xlogy
+from sklearn.utils import gen_batches
 
 from destructors.maps._classes import Emission, IntegerTable
 from destructors.maps._code_forest import CodeForest
@@ -22,6 +24,9 @@ _ALPHAS = np.geomspace(1e-4, 10.0, 26)
 _PAIR_ALPHAS = np.geomspace(0.1, 1000.0, 25)
 # Cells of the largest table of two columns.
 _MOST_CELLS = 2**14
+# Codes of all columns of which pairs are counted as products of dense matrices, and
+# numbers in the blocks of these.
+_MOST_DENSE, _BLOCK_SIZE = 2**12, 2**22
 # Axes of a column of codes among those along which classes are split.
 _MOST_AXES = 6
 # Scale of a logistic distribution of variance one.
@@ -106,31 +111,46 @@ class CodeCounts(Counts):
         self._missing = np.isnan(X)
         self._codes = np.where(self._missing, 0, X).astype(np.intp)
         self._weight = weight
-        self._single = [self._onehot(j) for j in range(len(sizes))]
-        counts = [each.sum(axis=1) for each in self._single]
-        self._shares = [smooth(own) for own in counts]
+        # All columns lie side by side: a thousand are counted at once.
+        self._starts = np.append(0, np.cumsum(sizes))
+        self._single = self._onehot(self._codes, ~self._missing, self._starts)
+        counts = _split(self._single.sum(axis=1), self._starts)
+        shares = [smooth(own) for own in counts]
+        self._shares = np.concatenate(shares)
         self.parents = self._find_forest() if parents is None else parents
-        self._pairs = {
-            j: self._onehot(j, int(i)) for j, i in enumerate(self.parents) if i >= 0
-        }
-        self._given = {
-            j: smooth_pairs(self._by_parent(pair.sum(axis=1), j), self._shares[j])
-            for j, pair in self._pairs.items()
-        }
-        self.smoothed = ["codes", "pairs"] if self._pairs else ["codes"]
+        self._children = np.flatnonzero(self.parents >= 0)
+        above = self.parents[self._children]
+        self._pair_sizes = self.sizes[above] * self.sizes[self._children]
+        self._pair_starts = np.append(0, np.cumsum(self._pair_sizes))
+        self._pairs = self._onehot(
+            self._codes[:, above] * self.sizes[self._children]
+            + self._codes[:, self._children],
+            ~(self._missing[:, above] | self._missing[:, self._children]),
+            self._pair_starts,
+        )
+        # Lines of tables of two: a code of the parent each.
+        widths = np.repeat(self.sizes[self._children], self.sizes[above])
+        self._lines = np.append(0, np.cumsum(widths)).astype(np.intp)
+        # Of each cell of two, that of its own code alone.
+        each = zip(self._children, above, strict=True)
+        cells = [
+            np.tile(np.arange(*self._starts[j : j + 2]), self.sizes[i]) for j, i in each
+        ]
+        self._own_cell = np.concatenate([np.empty(0, np.intp), *cells])
+        pairs = _split(self._pairs.sum(axis=1), self._pair_starts)
+        given = [
+            smooth_pairs(pair.reshape(-1, self.sizes[j]), shares[j]).ravel()
+            for pair, j in zip(pairs, self._children, strict=True)
+        ]
+        self._given = np.concatenate([np.empty(0), *given])
+        self.smoothed = ["codes", "pairs"] if len(self._children) else ["codes"]
 
-    def _by_parent(self, counts: NDArray, j: int) -> NDArray:
-        return counts.reshape(*counts.shape[:-1], -1, self.sizes[j])
-
-    def _onehot(self, j: int, i: int | None = None) -> csr_array:
-        """Return which code each row has in a column, or which two in two columns."""
-        known, place, size = ~self._missing[:, j], self._codes[:, j], int(self.sizes[j])
-        if i is not None:
-            known = known & ~self._missing[:, i]
-            place, size = self._codes[:, i] * size + place, int(self.sizes[i]) * size
-        rows = np.flatnonzero(known)
-        entries = self._weight[rows], (place[rows], rows)
-        return csr_array(entries, shape=(size, len(known)))
+    def _onehot(self, codes: NDArray, known: NDArray, starts: NDArray) -> csr_array:
+        """Return which cell each row has in each column, of those side by side."""
+        columns, rows = np.nonzero(known.T)
+        cells = codes.T[columns, rows] + starts[columns]
+        entries = self._weight[rows], (cells, rows)
+        return csr_array(entries, shape=(int(starts[-1]), len(known)))
 
     def _find_forest(self) -> NDArray:
         """Return the parents of a tree of largest dependence, in all rows together.
@@ -157,18 +177,11 @@ class CodeCounts(Counts):
         All pairs are counted at once, over the rows that have both: a thousand columns
         have half a million.
         """
-        weighed = vstack(self._single).tocsr()
-        known = weighed.copy()
-        known.data = np.ones_like(known.data)
-        pairs = (weighed @ known.T).tocsr()
-        starts = np.repeat(np.arange(len(self.sizes)), self.sizes)
-        cells = np.arange(len(starts)), starts
-        of_column = csr_array((np.ones(len(starts)), cells))
-        # Counts of codes among the rows that have another column as well.
-        counts = (pairs @ of_column).toarray()
+        columns = np.repeat(np.arange(len(self.sizes)), self.sizes)
+        cells = np.arange(len(columns)), columns
+        of_column = csr_array((np.ones(len(columns)), cells))
+        counts, both = self._count_pairs(of_column)
         n = of_column.T @ counts
-        pairs.data = xlogy(pairs.data, pairs.data)
-        both = (of_column.T @ pairs @ of_column).toarray()
         single = of_column.T @ xlogy(counts, counts)
         gain = both - single - single.T + xlogy(n, n)
         n_seen = of_column.T @ (counts > 0).astype(np.float64)
@@ -177,32 +190,60 @@ class CodeCounts(Counts):
         rows = np.where(enough, n, 2.0)
         return np.where(enough, (gain - 0.5 * n_parameters * np.log(rows)) / rows, 0.0)
 
+    def _count_pairs(self, of_column: csr_array) -> tuple[NDArray, NDArray]:
+        """Return counts of codes among rows that have another column, and of two codes.
+
+        Returns
+        -------
+        counts : ndarray of shape (n_cells, n_columns)
+            Rows that have a code and the other column.
+        both : ndarray of shape (n_columns, n_columns)
+            Sums of n log n over the cells of tables of two columns.
+        """
+        known = self._single.copy()
+        known.data = np.ones_like(known.data)
+        n_cells, n_rows = known.shape
+        if n_cells > _MOST_DENSE:
+            some = (self._single @ known.T).tocsr()
+            counts = (some @ of_column).toarray()
+            some.data = xlogy(some.data, some.data)
+            return counts, (of_column.T @ some @ of_column).toarray()
+        weighed, known = self._single.tocsc(), known.tocsc()
+        pairs = np.zeros((n_cells, n_cells))
+        for block in gen_batches(n_rows, max(1, _BLOCK_SIZE // n_cells)):
+            pairs += weighed[:, block].toarray() @ known[:, block].toarray().T
+        starts = self._starts[:-1]
+        both = np.add.reduceat(xlogy(pairs, pairs), starts, axis=0)
+        return (
+            np.add.reduceat(pairs, starts, axis=1),
+            np.add.reduceat(both, starts, axis=1),
+        )
+
     def count(self, posterior: NDArray) -> list[NDArray]:
         """Return counts of codes, then of pairs; see `Counts.count`."""
-        each = [*self._single, *self._pairs.values()]
+        each = self._single, self._pairs
         return [np.ascontiguousarray((onehot @ posterior).T) for onehot in each]
 
     def estimate(self, counts: list[NDArray], strength: Strength) -> CodeForest:
         """Return tables of probabilities; see `Counts.estimate`."""
-        tables = []
-        for own, common in zip(counts, self._shares, strict=False):
-            total = own + strength.codes * common
-            tables.append(total / total.sum(axis=1, keepdims=True))
-        for pair, (j, given) in zip(
-            counts[len(self.sizes) :], self._given.items(), strict=True
-        ):
+        own, pairs = counts
+        own = _normalise(own + strength.codes * self._shares, self._starts)
+        tables = _split(own, self._starts)
+        if len(self._children):
             # What the class and the parent say, each by itself.
-            both = given * (tables[j] / self._shares[j])[:, None, :]
-            both /= both.sum(axis=2, keepdims=True)
-            total = self._by_parent(pair, j) + strength.pairs * both
-            tables[j] = total / total.sum(axis=2, keepdims=True)
+            ratio = own / self._shares
+            both = _normalise(self._given * ratio[:, self._own_cell], self._lines)
+            both = _normalise(pairs + strength.pairs * both, self._lines)
+            given = _split(both, self._pair_starts)
+            for table, j in zip(given, self._children, strict=True):
+                tables[j] = table.reshape(len(table), -1, self.sizes[j])
         return CodeForest(self.parents, tuple(tables))
 
     def axes(self, random_state: np.random.RandomState) -> NDArray:
         """Return each column as numbers; see `Counts.axes`."""
         parts = []
-        for j, onehot in enumerate(self._single):
-            counts = onehot.sum(axis=1)
+        totals = _split(self._single.sum(axis=1), self._starts)
+        for j, counts in enumerate(totals):
             p = counts / max(counts.sum(), 1e-300)
             if len(p) <= _MOST_AXES:
                 axes = np.eye(len(p))
@@ -216,6 +257,17 @@ class CodeCounts(Counts):
         return np.hstack(parts)
 
 
+def _split(values: NDArray, starts: NDArray) -> list[NDArray]:
+    """Return what lies between starts, along the last axis."""
+    return [values[..., a:b] for a, b in pairwise(starts.tolist())]
+
+
+def _normalise(values: NDArray, starts: NDArray) -> NDArray:
+    """Return values that sum to one between starts, along the last axis."""
+    sums = np.add.reduceat(values, starts[:-1], axis=1)
+    return values / np.repeat(sums, np.diff(starts), axis=1)
+
+
 def smooth(counts: NDArray) -> NDArray:
     """Return probabilities of codes, with the pseudo-count that predicts each row best
     from all others (leave-one-out likelihood).
@@ -223,10 +275,8 @@ def smooth(counts: NDArray) -> NDArray:
     n, rows = len(counts), counts.sum()
     others = np.maximum(counts - 1.0, 0.0)
     left = max(rows - 1.0, 0.0)
-    scores = [
-        counts @ np.log(others + alpha) - rows * np.log(left + n * alpha)
-        for alpha in _ALPHAS
-    ]
+    logs = np.log(others + _ALPHAS[:, None])
+    scores = logs @ counts - rows * np.log(left + n * _ALPHAS)
     alpha = _ALPHAS[int(np.argmax(scores))]
     return (counts + alpha) / (rows + n * alpha)
 
@@ -243,10 +293,9 @@ def smooth_pairs(counts: NDArray, shares: NDArray) -> NDArray:
     first, second = np.nonzero(counts)
     n, total = counts[first, second], counts.sum(axis=1)
     left = np.maximum(total[first] - 1.0, 0.0)
-    scores = [
-        n @ (np.log(np.maximum(n - 1.0, 0.0) + a * shares[second]) - np.log(left + a))
-        for a in _PAIR_ALPHAS
-    ]
+    alphas = _PAIR_ALPHAS[:, None]
+    others = np.maximum(n - 1.0, 0.0) + alphas * shares[second]
+    scores = (np.log(others) - np.log(left + alphas)) @ n
     alpha = _PAIR_ALPHAS[int(np.argmax(scores))]
     return (counts + alpha * shares) / (total + alpha)[:, None]
 

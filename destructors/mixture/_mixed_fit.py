@@ -17,6 +17,8 @@ from destructors.rows import Rows, make_splits
 
 # Of fewer rows a tenth tells little: all of them are held out in turn.
 _FEW_ROWS, _N_FOLDS = 600, 5
+# All codes together count as so many columns of numbers.
+_SIZE_OF_CODES = 4
 
 
 class MixedSettings(NamedTuple):
@@ -71,9 +73,9 @@ class MixedSearch:
     ):
         self._how, self._seed = how, seed
         parts = [self._part(*split) for split in splits]
-        d = splits[0][0].n_features
         is_chosen = not isinstance(how.n_components, Integral)
-        numbers: Any = numbers_to_try(how.n_components, n_rows, d)
+        size = _class_size(splits[0][0])
+        numbers: Any = numbers_to_try(how.n_components, n_rows, size)
         # Each begins with half as many.
         smaller = {2**i for i in range(numbers[-1].bit_length()) if 2**i < numbers[-1]}
         numbers = sorted({1, *numbers} if is_chosen else smaller.union(numbers))
@@ -115,6 +117,17 @@ class MixedSearch:
         em.n_iter = max(fit.n_iter for fit in fits)
         em.converged = all(fit.converged for fit in fits)
         return em
+
+
+def _class_size(rows: Rows) -> int:
+    """Return as how many columns of numbers the columns of a class count.
+
+    Only numbers have covariances; of codes a class learns no more than its rows tell.
+    """
+    is_number = (
+        np.ones(rows.n_features, bool) if rows.kinds is None else rows.kinds == 0
+    )
+    return max(int(is_number.sum()), min(_SIZE_OF_CODES, rows.n_features))
 
 
 def unique(rows: Rows) -> Rows:

@@ -23,6 +23,9 @@ from destructors.rows import Rows
 
 # Strengths to choose from, in rows.
 _STRENGTHS = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0]
+# Classes grow under no stronger smoothing: one that is best for few classes leaves no
+# difference between more, and then there are never more.
+_WHILE_GROWING = Strength(codes=10.0, pairs=100.0, integers=10.0)
 # Numbers in a row that are worse than the best before the search ends, and the held-out
 # nats for which a smaller one is taken.
 _N_WORSE, _NO_LOSS = 2, 0.01
@@ -125,9 +128,12 @@ class MixedNumbers(Task):
 
     def grow(self, part: Part, found: Found) -> MixedEM:
         """Return a fit to other rows that does what was found best."""
-        em = self.start(part.table, found.strength).fit_one()
+        strength = _growing(found.strength)
+        em = self.start(part.table, strength).fit_one()
         for number in self.numbers[1 : self.numbers.index(found.n_classes) + 1]:
-            em = self.start(part.table, found.strength).split(em, number, part.axes)
+            em = self.start(part.table, strength).split(em, number, part.axes)
+        em.mixture = em.smoothed(found.strength)
+        em.lower_bound = mean_logpdf(em.mixture, part.table.rows)
         return em
 
     def score(self, state: tuple[Part, Found | None]) -> Scores:
@@ -141,7 +147,8 @@ class MixedNumbers(Task):
         n_classes = self.numbers[choice]
         fits: list[MixedEM] = []
         for part, before in states:
-            em = self.start(part.table, before.strength if before else Strength())
+            strength = _growing(before.strength) if before else Strength()
+            em = self.start(part.table, strength)
             if before is None:
                 fits.append(em.fit_one())
             else:
@@ -154,6 +161,11 @@ class MixedNumbers(Task):
             scores = Scores(em.lower_bound, score, score)
             trials.append(Trial(now, (part, now), scores))
         return trials
+
+
+def _growing(strength: Strength) -> Strength:
+    """Return the smoothing under which more classes are fitted."""
+    return Strength(*map(min, strength, _WHILE_GROWING))
 
 
 def _best_strength(fits: Sequence[MixedEM], parts: Sequence[Part]) -> Strength:

@@ -1,0 +1,98 @@
+"""Means that are corrected by regressions on the row as a density fills it in."""
+
+import numpy as np
+import pytest
+
+from destructors.estimators import DensityImputer, MixtureDensity
+from destructors.estimators._mean_regression import Ridge, far_out
+
+SMALL = MixtureDensity(1, marginal=None, categorical_features=[0])
+
+
+def ladder(n, seed=0):
+    """Return a number that rises with the order of a code of thirty."""
+    rng = np.random.default_rng(seed)
+    code = rng.integers(0, 30, n).astype(float)
+    return np.column_stack([code, 0.2 * code + rng.normal(size=n)])
+
+
+def error(imputer, train, test):
+    hidden = test.copy()
+    hidden[:, -1] = np.nan
+    filled = imputer.fit(train).transform(hidden)
+    return np.sqrt(np.mean((filled[:, -1] - test[:, -1]) ** 2))
+
+
+def test_the_order_of_codes_tells_of_a_number():
+    train, test = ladder(300), ladder(2000, 1)
+    known = DensityImputer(SMALL, random_state=0)
+    assert error(known, train, test) < 1.1
+    assert known.corrected_.tolist() == [1]
+    # A single class knows of nothing but the mean.
+    without = DensityImputer(SMALL, correct_means=False, random_state=0)
+    assert error(without, train, test) > 1.8
+    assert not len(without.corrected_)
+
+
+def test_means_that_nothing_tells_of_are_not_moved_by_rows_far_out():
+    rng = np.random.default_rng(0)
+    train, test = ladder(300), ladder(2000, 1)
+    train[rng.choice(300, 3, replace=False), 1] += 60.0
+    corrected = error(DensityImputer(SMALL, random_state=0), train, test)
+    # The mean of all rows is 0.6 off, and remains so: what was learned is the slope.
+    assert corrected < 1.3
+
+
+def test_what_was_there_stays_and_draws_are_those_of_the_density():
+    train, test = ladder(300), ladder(50, 1)
+    test[::2, 1] = np.nan
+    imputer = DensityImputer(SMALL, random_state=0).fit(train)
+    filled = imputer.transform(test)
+    np.testing.assert_array_equal(filled[1::2], test[1::2])
+    assert not np.isnan(filled).any()
+    drawn = imputer.set_params(strategy="sample").transform(test)
+    expected = imputer.density_.sample_conditional(test, 1, 0)
+    np.testing.assert_array_equal(drawn, expected)
+
+
+def test_few_rows_have_the_means_of_the_density():
+    train = ladder(15)
+    imputer = DensityImputer(SMALL, random_state=0).fit(train)
+    hidden = np.column_stack([train[:, 0], np.full(15, np.nan)])
+    expected = imputer.density_.predict_missing(hidden)
+    np.testing.assert_array_equal(imputer.transform(hidden), expected)
+
+
+def test_the_errors_of_a_ridge_are_those_of_fits_without_each_row():
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(size=(40, 3)), np.ones(40)
+    y = X @ [1.0, 0.5, 0.0] + rng.normal(size=40)
+    ridge = Ridge(X, weight)
+    squares, coef, intercept = ridge.fit(y)
+    Z = (X - ridge.centre) / ridge.scale
+    # The strength it chose follows from its coefficients.
+    strength = (Z.T @ (y - intercept - Z @ coef))[0] / coef[0]
+    left_out = []
+    for i in range(40):
+        others = np.arange(40) != i
+        A = np.column_stack([np.ones(39), Z[others]])
+        penalty = np.diag([0.0, *[strength] * 3])
+        beta = np.linalg.solve(A.T @ A + penalty, A.T @ y[others])
+        left_out.append(y[i] - beta[0] - Z[i] @ beta[1:])
+    assert squares == pytest.approx(np.sum(np.square(left_out)), rel=1e-6)
+
+
+@pytest.mark.parametrize("n_rows", [50, 1000])
+def test_no_row_has_more_than_its_share_of_the_squares(n_rows):
+    residuals = np.random.default_rng(0).standard_t(1.5, size=n_rows)
+    limit = far_out(residuals, np.ones(n_rows))
+    squares = np.minimum(residuals**2, limit**2)
+    assert squares.max() == pytest.approx(max(1 / 30, 10 / n_rows) * squares.sum())
+    # Weights are repeats.
+    weight = np.arange(n_rows) % 3 + 1.0
+    twice = far_out(
+        np.repeat(residuals, weight.astype(int)), np.ones(int(weight.sum()))
+    )
+    assert far_out(residuals, weight) == pytest.approx(twice)
+    even = np.random.default_rng(0).uniform(-1, 1, n_rows)
+    assert far_out(even, np.ones(n_rows)) == abs(even).max()
