@@ -3,11 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from mmap import mmap
 from os import PathLike
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -96,7 +98,7 @@ def _find_file(path: Path) -> Source:
             raise ValueError(f"The folder {path} holds no file that ends in .parquet.")
         return ParquetSource(files)
     if path.suffix == ".npy":
-        return ArraySource(partial(np.load, path, mmap_mode="r"), str(path))
+        return ArraySource(MappedFile(path), str(path))
     if path.suffix == ".parquet":
         return ParquetSource([path])
     if path.name.endswith((".csv", ".csv.gz")):
@@ -123,6 +125,23 @@ def as_numbers(part: Any, where: str) -> NDArray:
     if not len(array):
         raise ValueError(f"{where} has no rows: leave it out.")
     return array
+
+
+# NumPy reads the header of a file with Python's parser: two threads that do so at once
+# get a SystemError from some versions of Python 3.11 (gh-106905).
+_ONE_BY_ONE = Lock()
+
+
+@dataclass(frozen=True)
+class MappedFile:
+    """Returns the array of a ``.npy`` file, mapped anew, when it is called."""
+
+    path: Path
+
+    def __call__(self) -> NDArray:
+        """Return the array."""
+        with _ONE_BY_ONE:
+            return np.load(self.path, mmap_mode="r")
 
 
 class ArrayOf:
