@@ -35,10 +35,11 @@ def open_rows(
 
     Parameters
     ----------
-    source : path-like, ndarray or sequence of callable
+    source : path-like, ndarray, Dask array or dataframe, or sequence of callable
         The path of a ``.npy`` file, of a ``.parquet`` file or a folder of such, or of a
-        ``.csv`` file (``.csv.gz``) with a line of names; an array, such as a memmap; or
-        functions that take nothing and each return some of the rows as an array. All
+        ``.csv`` file (``.csv.gz``) with a line of names; an array, such as a memmap; an
+        array or a dataframe of Dask, whose parts are computed one by one; or functions
+        that take nothing and each return some of the rows as an array. All
         columns that are read must be numbers, and finite. Parquet and CSV need the
         extra ``tables``.
     columns : sequence of str or of int, default=None

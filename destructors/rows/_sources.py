@@ -60,7 +60,7 @@ def find_source(source: Any) -> Source:
 
     Parameters
     ----------
-    source : path-like, ndarray or sequence of callable
+    source : path-like, ndarray, Dask collection or sequence of callable
         See `open_rows`.
 
     Returns
@@ -78,13 +78,25 @@ def find_source(source: Any) -> Source:
         return ArraySource(ArrayOf(source), "the array")
     if isinstance(source, str | PathLike):
         return _find_file(Path(source))
+    if is_dask(source):
+        # It is imported by who has such a thing.
+        from destructors.rows._dask_source import DaskSource
+
+        return DaskSource(source)
     if isinstance(source, Sequence) and source and all(map(callable, source)):
         return LoaderSource(source)
     raise TypeError(
         "source must be the path of a .npy, .parquet or .csv file or of a folder of "
-        "Parquet files, an array, or a list of functions that each return an array; "
+        "Parquet files, an array, a Dask array or dataframe, or a list of functions "
+        "that each return an array; "
         f"got {type(source).__name__}."
     )
+
+
+def is_dask(source: Any) -> bool:
+    """Return whether something is an array or a dataframe of Dask."""
+    has = lambda name: hasattr(source, name)
+    return has("__dask_graph__") and (has("map_blocks") or has("map_partitions"))
 
 
 def _find_file(path: Path) -> Source:
@@ -200,7 +212,7 @@ class ArraySource(Source):
     def __init__(self, get: Callable[[], NDArray], where: str):
         self._get, self._where = get, where
         self.travels = not isinstance(get, ArrayOf) or get.is_mapped
-        with _reading(where):
+        with reading(where):
             array = as_numbers(get(), where)
         self.n_rows, self.width = array.shape
 
@@ -212,7 +224,7 @@ class ArraySource(Source):
 
     def read(self, start: int, stop: int, columns: NDArray) -> tuple[str, NDArray]:
         """Return the rows from one to another."""
-        with _reading(self._where, f"rows from {start} on"):
+        with reading(self._where, f"rows from {start} on"):
             array = self._get()
             if array.shape != (self.n_rows, self.width):
                 raise ValueError(
@@ -251,7 +263,7 @@ class LoaderSource(Source):
 
     def _load(self, place: int) -> tuple[str, NDArray]:
         where = f"What loader {place} returns"
-        with _reading(f"Loader {place}"):
+        with reading(f"Loader {place}"):
             part = self._loaders[place]()
         return where, as_numbers(part, where)
 
@@ -268,7 +280,7 @@ class ParquetSource(Source):
     def __init__(self, files: list[Path]):
         parquet = import_pyarrow("parquet")
         self._files = files
-        with _reading(str(files[0])):
+        with reading(str(files[0])):
             schema = parquet.read_schema(files[0])
         self.names = tuple(schema.names)
         self.width = len(self.names)
@@ -282,7 +294,7 @@ class ParquetSource(Source):
             # What pyarrow reads ahead would in the end be all of the file.
             kind = import_pyarrow("parquet").ParquetFile
             open_file = partial(kind, pre_buffer=False)
-            with _reading(where), open_file(path) as file:
+            with reading(where), open_file(path) as file:
                 self._check(file.schema_arrow, where)
                 for batch in file.iter_batches(
                     _BATCH_ROWS, columns=names, use_threads=False
@@ -314,7 +326,7 @@ class CSVSource(Source):
 
     def __init__(self, path: Path):
         self._path = path
-        with _reading(str(path)), import_pyarrow("csv").open_csv(path) as reader:
+        with reading(str(path)), import_pyarrow("csv").open_csv(path) as reader:
             self._schema = reader.schema
         self.names = tuple(self._schema.names)
         self.width = len(self.names)
@@ -331,7 +343,7 @@ class CSVSource(Source):
             kinds[name] = import_pyarrow().float64() if _is_number(kind) else kind
         csv = import_pyarrow("csv")
         options = csv.ConvertOptions(column_types=kinds, include_columns=names)
-        with _reading(where), csv.open_csv(path, convert_options=options) as reader:
+        with reading(where), csv.open_csv(path, convert_options=options) as reader:
             for batch in reader:
                 if len(batch):
                     yield where, _stack(batch, names, where)
@@ -388,7 +400,7 @@ def _differences(here: Sequence[str], there: Sequence[str]) -> str:
 
 
 @contextmanager
-def _reading(where: str, what: str = "") -> Iterator[None]:
+def reading(where: str, what: str = "") -> Iterator[None]:
     """Let errors say which file they are about, and which rows of it."""
     try:
         yield
