@@ -17,6 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from benchmarks.ahead import TABLES as LOOKED_AHEAD
+from benchmarks.ahead import measure_ahead
 from benchmarks.datasets import DATASETS
 from benchmarks.edge import measure_edge
 from benchmarks.engines import compare_engines, measure_overhead
@@ -185,14 +187,17 @@ def _run_engines(args: argparse.Namespace) -> bool:
     print("pass a worker is killed (SIGKILL):")
     if args.quick:
         # A dozen are killed.
-        found = compare_engines(4_000, 5, models[1:2] or models[:1])
+        found = compare_engines(4_000, 6, models[1:2] or models[:1])
     else:
         found = compare_engines(200_000, _n_kills(args), models)
     engines = pd.DataFrame(found)
     print(engines.to_string(index=False), flush=True)
     write_csv(args.output / "engines.csv", engines)
     if not args.quick:
-        print("Seconds of Dask beside threads, and what it takes more for each pass:")
+        print(
+            "Seconds of Dask beside threads; what it takes more than these and than a"
+        )
+        print("cluster that does nothing, for each pass and as a share of the fit:")
         overhead = pd.DataFrame(measure_overhead(args.rows or 10**6))
         print(overhead.to_string(index=False, float_format="%.3f"))
         write_csv(args.output / "overhead.csv", overhead)
@@ -232,6 +237,23 @@ def _run_exits(args: argparse.Namespace) -> bool:
     return True
 
 
+def _run_ahead(args: argparse.Namespace) -> bool:
+    """Print what it brings to look ahead, and what it costs."""
+    found: list[dict[str, Any]] = []
+    for name in LOOKED_AHEAD:
+        if reason := DATASETS[name].missing():
+            print(f"No look-ahead on {name}: {reason}.")
+            continue
+        found += measure_ahead(name, 500 if args.quick else None)
+    if not found:
+        return True
+    print("Stacks whose layers are judged by what those after them gain, in nats:")
+    table = pd.DataFrame(found)
+    print(table.to_string(index=False, float_format="%.4g"))
+    write_csv(args.output / "ahead.csv", table)
+    return True
+
+
 _PARTS: dict[str, Callable[[argparse.Namespace], bool]] = {
     "kills": _run_kills,
     "edge": _run_edge,
@@ -239,6 +261,7 @@ _PARTS: dict[str, Callable[[argparse.Namespace], bool]] = {
     "engines": _run_engines,
     "stream": _run_stream,
     "exits": _run_exits,
+    "ahead": _run_ahead,
 }
 
 
