@@ -43,19 +43,24 @@ class DaskSource(Source):
 
     def chunks(self, columns: NDArray) -> Iterator[tuple[str, NDArray]]:
         """Yield the rows; see `Source.chunks`."""
+        for where, found in self.tables(columns):
+            if self._is_frame:
+                yield where, _numbers_of(found, where)
+            else:
+                array = as_numbers(found, where)
+                yield where, np.array(array, dtype=np.float64, order="C")
+
+    def tables(self, columns: NDArray) -> Iterator[tuple[str, Any]]:
+        """Yield the rows as they are; see `Source.tables`."""
         for place in range(self._n_parts):
             where = f"Part {place} of the Dask table"
             table = self._table
             part = table.partitions[place] if self._is_frame else table.blocks[place]
             with reading(where):
                 found = part.compute(**_how())
-            if not len(found):
-                continue
-            if self._is_frame:
-                yield where, _numbers_of(found.iloc[:, columns], where)
-            else:
-                array = as_numbers(found, where)[:, columns]
-                yield where, np.array(array, dtype=np.float64, order="C")
+            if len(found):
+                some = found.iloc[:, columns] if self._is_frame else found[:, columns]
+                yield where, some
 
 
 def _how() -> dict[str, str]:

@@ -204,6 +204,62 @@ class RowBlocks:
                 f"weight has {len(self._weight)} entries for {n_rows} rows."
             )
 
+    def tables(self) -> Iterator[tuple[Any, NDArray | None]]:
+        """Yield each block as it is there, and the weights of its rows.
+
+        Yields
+        ------
+        table : DataFrame or ndarray of shape (n_rows, n_features)
+            A frame where columns have names, with categories and missing values.
+        weight : ndarray of shape (n_rows,) or None
+
+        Raises
+        ------
+        ValueError
+            If a weight is no non-negative number, or there are no rows.
+        """
+        parts, n_waiting, start = list[Any](), 0, 0
+        for _, table in self._source.tables(self._columns):
+            while len(table):
+                n_taken = self.block_size - n_waiting
+                parts.append(table[:n_taken])
+                table = table[n_taken:]
+                n_waiting += len(parts[-1])
+                if n_waiting == self.block_size:
+                    yield self._part_of_table(parts, start)
+                    start += n_waiting
+                    parts, n_waiting = [], 0
+        if parts:
+            yield self._part_of_table(parts, start)
+            start += n_waiting
+        if not start:
+            raise ValueError("The table has no rows.")
+
+    def _part_of_table(
+        self, parts: list[Any], start: int
+    ) -> tuple[Any, NDArray | None]:
+        """Join parts of a block, and part values from weights."""
+        block, weight = parts[0], None
+        if len(parts) > 1 and isinstance(block, np.ndarray):
+            block = np.concatenate(parts)
+        elif not isinstance(block, np.ndarray):
+            # It is there: the frames are of it.
+            from pandas import concat
+
+            block = concat(parts, ignore_index=True)
+        if self._has_weight_column:
+            at = slice(-1, None)
+            last = block[:, at] if isinstance(block, np.ndarray) else block.iloc[:, at]
+            weight = np.asarray(last, dtype=np.float64)[:, 0]
+            first = slice(None, -1)
+            whole = isinstance(block, np.ndarray)
+            block = block[:, first] if whole else block.iloc[:, first]
+            if not (np.isfinite(weight) & (weight >= 0)).all():
+                raise ValueError("Weights must be finite and not negative.")
+        elif self._weight is not None:
+            weight = self._weight[start : start + len(block)]
+        return block, weight
+
     # ------------------------------------------------------------------ for a fit
 
     def load(self, n_jobs: int | None) -> Rows:

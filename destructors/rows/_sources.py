@@ -50,6 +50,12 @@ class Source(ABC):
             Positions of the columns to read, in the order to read them in.
         """
 
+    def tables(self, columns: NDArray) -> Iterator[tuple[str, Any]]:
+        """Yield the same as it is there: as frames where columns have names, with
+        categories and what is missing, and else as arrays.
+        """
+        return self.chunks(columns)
+
     def read(self, start: int, stop: int, columns: NDArray) -> tuple[str, NDArray]:
         """Return the rows from one to another; see `chunks`."""
         raise NotImplementedError
@@ -287,6 +293,13 @@ class ParquetSource(Source):
 
     def chunks(self, columns: NDArray) -> Iterator[tuple[str, NDArray]]:
         """Yield the rows; see `Source.chunks`."""
+        return self._read(columns, _stack)
+
+    def tables(self, columns: NDArray) -> Iterator[tuple[str, Any]]:
+        """Yield the rows as frames; see `Source.tables`."""
+        return self._read(columns, _frame)
+
+    def _read(self, columns: NDArray, make: Any) -> Iterator[tuple[str, Any]]:
         assert self.names is not None
         names = [self.names[j] for j in columns]
         for path in self._files:
@@ -301,7 +314,7 @@ class ParquetSource(Source):
                 ):
                     if len(batch):
                         n_rows += len(batch)
-                        yield where, _stack(batch, names, where)
+                        yield where, make(batch, names, where)
             if not n_rows:
                 raise ValueError(f"{where} has no rows: leave it out.")
 
@@ -333,6 +346,13 @@ class CSVSource(Source):
 
     def chunks(self, columns: NDArray) -> Iterator[tuple[str, NDArray]]:
         """Yield the rows; see `Source.chunks`."""
+        return self._read(columns, _stack)
+
+    def tables(self, columns: NDArray) -> Iterator[tuple[str, Any]]:
+        """Yield the rows as frames; see `Source.tables`."""
+        return self._read(columns, _frame)
+
+    def _read(self, columns: NDArray, make: Any) -> Iterator[tuple[str, Any]]:
         assert self.names is not None
         path, where = self._path, str(self._path)
         names = [self.names[j] for j in columns]
@@ -346,7 +366,7 @@ class CSVSource(Source):
         with reading(where), csv.open_csv(path, convert_options=options) as reader:
             for batch in reader:
                 if len(batch):
-                    yield where, _stack(batch, names, where)
+                    yield where, make(batch, names, where)
 
 
 def import_pyarrow(part: str = "") -> Any:
@@ -386,6 +406,17 @@ def _stack(batch: Any, names: list[str], where: str) -> NDArray:
             )
         stacked[:, j] = column.cast(float64, safe=False).to_numpy(zero_copy_only=False)
     return stacked
+
+
+def _frame(batch: Any, names: list[str], where: str) -> Any:
+    """Return columns of pyarrow as a frame."""
+    try:
+        return batch.select(names).to_pandas()
+    except ImportError as error:
+        raise ImportError(
+            "Categories and missing values are read as frames of pandas, which is not "
+            'installed: pip install "destructors[tables]".'
+        ) from error
 
 
 def _differences(here: Sequence[str], there: Sequence[str]) -> str:
