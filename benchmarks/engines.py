@@ -135,9 +135,13 @@ def _processes() -> Iterator[tuple[Any, Callable[[], list[int]]]]:
 @contextmanager
 def dask(n_workers: int = 2) -> Iterator[tuple[Any, Callable[[], list[int]]]]:
     """Start two workers of Dask."""
+    import dask as library
     from distributed import Client, LocalCluster
 
     with (
+        # A cluster forgets workers that do not come back in time, by default in 15
+        # seconds: on a busy machine they take longer to start.
+        library.config.set({"distributed.deploy.lost-worker-timeout": "10 minutes"}),
         LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,
@@ -148,8 +152,12 @@ def dask(n_workers: int = 2) -> Iterator[tuple[Any, Callable[[], list[int]]]]:
     ):
         yield (
             client,
+            # One that is killed while it starts is given up by its nanny.
             lambda: [
-                nanny.pid for nanny in cluster.workers.values() if nanny.is_alive()
+                nanny.pid
+                for nanny in cluster.workers.values()
+                if nanny.is_alive()
+                and nanny.worker_address in cluster.scheduler.workers
             ],
         )
 

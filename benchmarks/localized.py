@@ -26,6 +26,8 @@ from benchmarks.exits import TABLES, measure_exits
 from benchmarks.files import write_csv
 from benchmarks.larger import LARGER, WAYS_OF, measure_larger
 from benchmarks.registry import choose_names
+from benchmarks.shrunk import TABLE as SHRUNK
+from benchmarks.shrunk import measure_shrunk
 from benchmarks.stream import measure_drift, measure_stream
 from destructors import (
     RBIG,
@@ -254,6 +256,20 @@ def _run_ahead(args: argparse.Namespace) -> bool:
     return True
 
 
+def _run_shrink(args: argparse.Namespace) -> bool:
+    """Print what is left of models that are shrunk to a number of bytes."""
+    if reason := DATASETS[SHRUNK].missing():
+        print(f"Nothing is shrunk on {SHRUNK}: {reason}.")
+        return True
+    print(
+        f"Models of {SHRUNK} that are shrunk to some kilobytes, in nats of test rows:"
+    )
+    table = pd.DataFrame(measure_shrunk(500 if args.quick else None))
+    print(table.to_string(index=False, float_format="%.4g", na_rep="-"))
+    write_csv(args.output / "shrunk.csv", table)
+    return bool((table["kB"] <= table["most kB"].fillna(np.inf)).all())
+
+
 _PARTS: dict[str, Callable[[argparse.Namespace], bool]] = {
     "kills": _run_kills,
     "edge": _run_edge,
@@ -262,6 +278,7 @@ _PARTS: dict[str, Callable[[argparse.Namespace], bool]] = {
     "stream": _run_stream,
     "exits": _run_exits,
     "ahead": _run_ahead,
+    "shrink": _run_shrink,
 }
 
 
