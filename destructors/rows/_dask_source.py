@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors.rows._sources import Source, as_numbers, reading
+from destructors.rows._source import Source, as_numbers, reading
 
 
 class DaskSource(Source):

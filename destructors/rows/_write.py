@@ -10,7 +10,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from destructors.maps._replace import replaced
-from destructors.rows._sources import import_pyarrow
+from destructors.rows._arrow_sources import import_pyarrow
 
 
 def write_rows(
