@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -45,11 +46,15 @@ WAYS_OF = {
         "memory, 200,000 rows",
     ),
 }
+# Megabytes that a fit to disk may take: the system gives no more (RLIMIT_DATA).
+LIMITS = {"GaussianCopula": 600, "RBIG": 600, "TreeFlow": 1500}
+# That of pyarrow has addresses set aside which it never uses, and which count.
+_PLAIN_POOL = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
 _N_COLUMNS, _N_HELD_OUT = 10, 50_000
 
 # In a process of its own, whose memory is that of the fit.
 _FIT = """
-import json, re, sys
+import json, re, resource, sys
 from time import perf_counter, process_time
 import numpy as np
 from destructors import RBIG, GaussianCopula, TreeFlow, open_rows
@@ -57,7 +62,9 @@ def peak():
     # That of getrusage begins with what the process was started from has taken.
     status = open("/proc/self/status").read()
     return int(re.search("VmHWM:(.*)kB", status)[1]) / 1024
-path, held_out, in_memory = sys.argv[1:]
+path, held_out, in_memory, limit = sys.argv[1:]
+if in_memory == "none":
+    resource.setrlimit(resource.RLIMIT_DATA, (int(limit) * 2**20,) * 2)
 X = open_rows(path, scratch=path.rpartition("/")[0])
 before = peak()
 if in_memory != "none":
@@ -91,7 +98,8 @@ def measure_larger(
     found : list of dict
         For each way, wall and CPU seconds, megabytes that are resident after the
         imports and at the peak, mean log density of 50,000 new rows, and the first
-        digits of a hash of what was learned. Fits to disk have to agree in these.
+        digits of a hash of what was learned. Fits to disk have to agree in these, and
+        are given no more memory than `LIMITS` says.
     """
     rows = []
     with tempfile.TemporaryDirectory() as name:
@@ -103,11 +111,13 @@ def measure_larger(
         for way in ways:
             suffix, in_memory, n_jobs = WAYS[way]
             code = _FIT.format(model=LARGER[model].format(n_jobs=n_jobs))
-            arguments = [str(Path(name, "rows" + suffix)), str(held_out), in_memory]
+            path, limit = Path(name, "rows" + suffix), str(LIMITS[model])
+            arguments = [str(path), str(held_out), in_memory, limit]
             done = subprocess.run(
                 [sys.executable, "-c", code, *arguments],
                 capture_output=True,
                 text=True,
+                env=os.environ | _PLAIN_POOL,
                 check=True,
             )
             found = json.loads(done.stdout)

@@ -17,6 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from benchmarks.ahead import TABLES as LOOKED_AHEAD
+from benchmarks.ahead import measure_ahead
 from benchmarks.datasets import DATASETS
 from benchmarks.edge import measure_edge
 from benchmarks.engines import compare_engines, measure_overhead
@@ -24,6 +26,8 @@ from benchmarks.exits import TABLES, measure_exits
 from benchmarks.files import write_csv
 from benchmarks.larger import LARGER, WAYS_OF, measure_larger
 from benchmarks.registry import choose_names
+from benchmarks.shrunk import TABLE as SHRUNK
+from benchmarks.shrunk import measure_shrunk
 from benchmarks.stream import measure_drift, measure_stream
 from destructors import (
     RBIG,
@@ -185,14 +189,17 @@ def _run_engines(args: argparse.Namespace) -> bool:
     print("pass a worker is killed (SIGKILL):")
     if args.quick:
         # A dozen are killed.
-        found = compare_engines(4_000, 5, models[1:2] or models[:1])
+        found = compare_engines(4_000, 6, models[1:2] or models[:1])
     else:
         found = compare_engines(200_000, _n_kills(args), models)
     engines = pd.DataFrame(found)
     print(engines.to_string(index=False), flush=True)
     write_csv(args.output / "engines.csv", engines)
     if not args.quick:
-        print("Seconds of Dask beside threads, and what it takes more for each pass:")
+        print(
+            "Seconds of Dask beside threads; what it takes more than these and than a"
+        )
+        print("cluster that does nothing, for each pass and as a share of the fit:")
         overhead = pd.DataFrame(measure_overhead(args.rows or 10**6))
         print(overhead.to_string(index=False, float_format="%.3f"))
         write_csv(args.output / "overhead.csv", overhead)
@@ -232,6 +239,37 @@ def _run_exits(args: argparse.Namespace) -> bool:
     return True
 
 
+def _run_ahead(args: argparse.Namespace) -> bool:
+    """Print what it brings to look ahead, and what it costs."""
+    found: list[dict[str, Any]] = []
+    for name in LOOKED_AHEAD:
+        if reason := DATASETS[name].missing():
+            print(f"No look-ahead on {name}: {reason}.")
+            continue
+        found += measure_ahead(name, 500 if args.quick else None)
+    if not found:
+        return True
+    print("Stacks whose layers are judged by what those after them gain, in nats:")
+    table = pd.DataFrame(found)
+    print(table.to_string(index=False, float_format="%.4g"))
+    write_csv(args.output / "ahead.csv", table)
+    return True
+
+
+def _run_shrink(args: argparse.Namespace) -> bool:
+    """Print what is left of models that are shrunk to a number of bytes."""
+    if reason := DATASETS[SHRUNK].missing():
+        print(f"Nothing is shrunk on {SHRUNK}: {reason}.")
+        return True
+    print(
+        f"Models of {SHRUNK} that are shrunk to some kilobytes, in nats of test rows:"
+    )
+    table = pd.DataFrame(measure_shrunk(500 if args.quick else None))
+    print(table.to_string(index=False, float_format="%.4g", na_rep="-"))
+    write_csv(args.output / "shrunk.csv", table)
+    return bool((table["kB"] <= table["most kB"].fillna(np.inf)).all())
+
+
 _PARTS: dict[str, Callable[[argparse.Namespace], bool]] = {
     "kills": _run_kills,
     "edge": _run_edge,
@@ -239,6 +277,8 @@ _PARTS: dict[str, Callable[[argparse.Namespace], bool]] = {
     "engines": _run_engines,
     "stream": _run_stream,
     "exits": _run_exits,
+    "ahead": _run_ahead,
+    "shrink": _run_shrink,
 }
 
 

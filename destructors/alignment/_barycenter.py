@@ -9,7 +9,7 @@ single quantiles, and a mean of a group is moved to that of the barycenter exact
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
@@ -18,16 +18,21 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
 from destructors._compat import Interval, StrOptions
+from destructors.alignment._apart import PartApart
 from destructors.alignment._base import DomainDestructor
 from destructors.alignment._domains import (
     by_domain,
     check_digits,
     divergence,
+    divided,
+    scale_of,
     split_domains,
 )
+from destructors.alignment._levels import group_means
+from destructors.alignment._summaries import most_levels
 from destructors.maps import Map, RationalQuadraticSpline, Switch
 from destructors.rows import Fold, Rows
-from destructors.rows._moments import power_of_two, robust_mean_and_scale
+from destructors.rows._moments import power_of_two
 
 # Shares of the way that are compared on held-out rows.
 _RATES = (1.0, 0.75, 0.5, 0.25, 0.0)
@@ -97,9 +102,9 @@ def _best_rate(at: Callable[[float], Map], rows: Any) -> float:
     closer is seen in standard deviations.
     """
     maps = [at(rate) for rate in _RATES]
-    unit = robust_mean_and_scale(rows)[1] if maps[0].feature_wise else 1.0
+    unit = scale_of(rows) if maps[0].feature_wise else 1.0
     moved = [rows.through(map_) for map_ in maps]
-    losses = [divergence(replace(one, values=one.values / unit)) for one in moved]
+    losses = [divergence(one.after(partial(divided, unit))) for one in moved]
     return _RATES[int(np.argmin(losses))]
 
 
@@ -211,7 +216,9 @@ def fit_monotone(
     if n_knots == "auto":
         smallest = min(part.total for part in parts)
         n_knots = int(np.clip(round(2.0 * smallest ** (1.0 / 3.0)), 2, _MOST_KNOTS))
-    knots = np.stack([group_means(part, n_knots) for part in parts])
+    if isinstance(parts[0], PartApart):
+        n_knots = most_levels(parts, n_knots)
+    knots = np.stack([part.ask(group_means, n_knots) for part in parts])
     unit = power_of_two(np.abs(knots).max(axis=(0, 2)))[:, None]
     knots /= unit
     spread = np.ptp(knots, axis=(0, 2), keepdims=True)
@@ -261,74 +268,3 @@ def splines(maps: NDArray, share: float) -> tuple[RationalQuadraticSpline, ...]:
     values = (1.0 - share) * knots + share * values
     slopes = (1.0 - share) + share * slopes
     return tuple(map(RationalQuadraticSpline.of, knots, values, slopes))
-
-
-def group_means(rows: Rows, n_groups: int) -> NDArray:
-    """Return means of the rows between equally spaced quantile levels.
-
-    A row that lies across a level is divided, so that weights are repeated rows.
-
-    Parameters
-    ----------
-    rows : Rows
-    n_groups : int
-        Number of groups.
-
-    Returns
-    -------
-    means : ndarray of shape (n_columns, n_groups)
-        Not decreasing along a row.
-    """
-    unit = power_of_two(np.abs(rows.values).max(axis=0))
-    columns, weight = (rows.values / unit).T, rows.weight
-    # Of equal values no sum is rounded.
-    lowest = columns.min(axis=1, keepdims=True)
-    columns = columns - lowest
-    if weight is None:
-        means = means_between_levels(np.sort(columns, axis=1), None, n_groups)
-    else:
-        order = np.argsort(columns, axis=1)
-        columns = np.take_along_axis(columns, order, axis=1)
-        means = means_between_levels(columns, weight[order], n_groups)
-    return (lowest + means) * unit[:, None]
-
-
-def means_between_levels(
-    ordered: NDArray, weight: NDArray | None, n_groups: int
-) -> NDArray:
-    """Return means of sorted numbers between equally spaced quantile levels.
-
-    Parameters
-    ----------
-    ordered : ndarray of shape (n_columns, n_rows)
-        Not decreasing along a row.
-    weight : ndarray of shape (n_columns, n_rows) or None
-        Of these numbers.
-    n_groups : int
-        Number of groups.
-
-    Returns
-    -------
-    means : ndarray of shape (n_columns, n_groups)
-    """
-    n_columns, n_rows = ordered.shape
-    levels = np.linspace(0.0, 1.0, n_groups + 1)
-    if weight is None:
-        place = levels * n_rows
-        whole = np.minimum(place.astype(np.intp), n_rows - 1)
-        before = from_zero(ordered)[:, whole]
-        passed = before + (place - whole) * ordered[:, whole]
-        return np.diff(passed, axis=1) * (n_groups / n_rows)
-    mass, before = from_zero(weight), from_zero(weight * ordered)
-    means = np.empty((n_columns, n_groups))
-    for own, total, sums in zip(means, mass, before, strict=True):
-        passed = np.interp(levels * total[-1], total, sums)
-        own[:] = np.diff(passed) * (n_groups / total[-1])
-    return means
-
-
-def from_zero(numbers: NDArray) -> NDArray:
-    """Return cumulative sums along each row, the first of which is zero."""
-    sums = np.zeros((len(numbers), numbers.shape[1] + 1))
-    np.cumsum(numbers, axis=1, out=sums[:, 1:])
-    return sums

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from destructors._compat import StrOptions
 from destructors.alignment import _domains
+from destructors.alignment._apart import DomainsApart
 from destructors.base import HoldoutDestructor
 from destructors.maps._density import encode_labels
 from destructors.rows import Fold, Rows
@@ -41,6 +42,9 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
         Labels of the domains.
     domain_weights_ : ndarray of shape (n_domains,)
         Share of each in the barycenter.
+    communication_ : dict
+        For each domain of `DomainsApart`, the messages to where its rows are, and the
+        bytes of these and of the answers: "messages", "sent", "received".
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
@@ -101,7 +105,8 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training data of all domains, finite.
+            Training data of all domains, finite; or `DomainsApart`, whose rows are not
+            brought together.
         y : Ignored
             Not used, present for API consistency by convention.
         sample_domain : array-like of shape (n_samples,)
@@ -130,6 +135,9 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
             weight is negative, or numbers differ so much in size that rows would not
             come back: the column is named.
         """
+        if isinstance(X, DomainsApart):
+            known = sample_domain, sample_weight, X_val
+            return self._fit_apart(X, any(one is not None for one in known))
         given: Any = X, sample_weight, sample_domain
         held_out: Any = X_val, sample_weight_val, sample_domain_val
         with self._fitting() as learner:
@@ -144,6 +152,28 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
             elif sample_domain_val is not None or sample_weight_val is not None:
                 raise ValueError("sample_domain_val and sample_weight_val need X_val.")
             learner._fit_rows(Fold(train, validation))
+        return self
+
+    def _fit_apart(self, domains: DomainsApart, is_more_given: bool) -> Self:
+        """Fit to domains whose rows stay where they are."""
+        if is_more_given:
+            raise ValueError(
+                "Labels, weights and held-out rows of DomainsApart are known where the "
+                "rows are: give it alone."
+            )
+        if self.density is not None:
+            raise ValueError(
+                "A density of the shared space needs the rows of all domains in one "
+                "place: with DomainsApart density must be None."
+            )
+        with self._fitting() as learner:
+            rows = domains.open(self._min_domain_samples)
+            learner.domains_ = domains.labels
+            learner._schema = None
+            if rows.names is not None:
+                learner.feature_names_in_ = rows.names
+            learner._fit_rows(Fold(rows))
+            learner.communication_ = domains.communication()
         return self
 
     def _fit_rows(self, fold: Fold, *, onwards: bool = False) -> Fold | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from reprlib import repr as shorten
 from typing import Any
 
@@ -10,19 +11,28 @@ from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 
 from destructors._stiefel import retract
+from destructors.alignment._apart import PartApart, RowsApart
+from destructors.alignment._queries import stays
+from destructors.alignment._summaries import (
+    FEWEST_TO_HOLD_OUT,
+    N_CHECKED,
+    axes_apart,
+    divergence_apart,
+    find_loss,
+    lost_in,
+    scale_apart,
+    split_apart,
+    spread_of,
+    unit_of,
+)
 from destructors.maps import Map
 from destructors.maps._checks import show
 from destructors.metrics import energy_coefficient
 from destructors.rows import Fold, Rows, make_splits
 from destructors.rows._digits import each_once
-from destructors.rows._moments import power_of_two
+from destructors.rows._moments import power_of_two, robust_mean_and_scale
 
 SHARES = {"uniform", "proportional", "target"}
-# Domains of fewer different rows are not divided.
-_FEWEST_TO_HOLD_OUT = 10
-# So many rows of each domain are looked at: but for this share of them they have to
-# come back from a map, up to this share of the spread of a column.
-_N_CHECKED, _MOST_LOST, _LOSS = 200, 0.1, 1e-5
 
 
 def find_domains(labels: Any, fewest: int, who: str) -> NDArray:
@@ -79,12 +89,25 @@ def resolve_domain_weights(
 
 def by_domain(rows: Rows) -> list[Rows]:
     """Return the rows of each domain, whose number is their context."""
+    if isinstance(rows, RowsApart):
+        return list(rows.parts_apart)
     return [rows.take(_as_run(members)) for members in _members(rows)]
 
 
 def weigh_domains(rows: Rows) -> NDArray:
     """Return the total weight of each domain."""
+    if isinstance(rows, RowsApart):
+        return np.array([part.total for part in rows.parts_apart])
     return np.bincount(np.asarray(rows.context), weights=rows.weights)
+
+
+def in_order(rows: Rows) -> Rows:
+    """Return the rows of each domain in order of content: the first of them are as good
+    as any to compare domains by.
+    """
+    if isinstance(rows, RowsApart):
+        return rows
+    return rows.take(np.lexsort((rows.hashes(0), np.asarray(rows.context))))
 
 
 def _as_run(members: NDArray) -> NDArray | slice:
@@ -109,8 +132,11 @@ def divergence(rows: Rows, most: int | None = None) -> float:
     rows : Rows
         With the number of the domain as context.
     most : int or None
-        About so many rows are compared, the first of each domain.
+        About so many rows are compared, the first of each domain. Domains that stay
+        apart are compared by means of all their rows between quantile levels.
     """
+    if isinstance(rows, RowsApart):
+        return divergence_apart(rows.parts_apart)
     members = _members(rows)
     end = None if most is None else most // len(members)
     parts = [rows.take(own[:end]) for own in members if len(own)]
@@ -143,12 +169,18 @@ def split_domains(
     seed : int
         Seed of the split.
     """
+    if isinstance(rows, RowsApart):
+        if cv is not None:
+            raise ValueError(
+                "Rows of domains that stay apart are held out once: cv must be None."
+            )
+        return [split_apart(rows, validation_fraction, seed)]
     n_folds = cv or 1
     # Which rows are in the training and in the held-out part of each.
     sides = np.ones((n_folds, 2, len(rows)), bool)
     for members in _members(rows):
         part = rows.take(members)
-        if len(each_once(part)) >= max(_FEWEST_TO_HOLD_OUT, n_folds):
+        if len(each_once(part)) >= max(FEWEST_TO_HOLD_OUT, n_folds):
             splits = make_splits(part, cv, validation_fraction, seed)
             for (train, held_out), (ours, theirs) in zip(sides, splits, strict=True):
                 train[members[theirs]] = held_out[members[ours]] = False
@@ -160,8 +192,14 @@ def in_one_unit(parts: list[Rows]) -> tuple[list[Rows], float]:
 
     It is a power of two: no digit changes.
     """
-    unit = float(power_of_two(max(np.abs(part.values).max() for part in parts)))
-    return [replace(part, values=part.values / unit) for part in parts], unit
+    unit = max(part.ask(unit_of) for part in parts)
+    return [part.after(partial(divided, unit)) for part in parts], unit
+
+
+@stays
+def divided(unit: float | NDArray, rows: Rows) -> Rows:
+    """Return rows in a unit."""
+    return replace(rows, values=rows.values / unit)
 
 
 def check_digits(rows: Rows, map_: Map) -> None:
@@ -179,20 +217,27 @@ def check_digits(rows: Rows, map_: Map) -> None:
         If a column loses its digits beside large numbers: those of other columns, with
         which it is mixed, or outliers, by which its domain is moved. It is named.
     """
+    if isinstance(rows, RowsApart):
+        lost, sizes = find_loss(rows, map_)
+        if lost.any():
+            raise loss_of_digits(rows, lost, sizes)
+        return
     parts = [
-        part.take(slice(None, None, -(-len(part) // _N_CHECKED)))
+        part.take(slice(None, None, -(-len(part) // N_CHECKED)))
         for part in map(each_once, by_domain(rows))
     ]
-    ordered = np.sort(np.vstack([part.values for part in parts]), axis=0)
-    distance = np.abs(ordered - ordered[len(ordered) // 2])
-    spread = np.sort(distance, axis=0)[-1 - int(_MOST_LOST * len(distance))]
+    spread = spread_of(parts)
     for part in parts:
-        Z, _ = map_.forward(part.values, part.context)
-        off = np.abs(map_.inverse(Z, part.context)[0] - part.values)
-        lost = np.mean(~(off <= _LOSS * spread), axis=0) > _MOST_LOST
-        lost &= spread > 0.0
+        lost = lost_in(part, map_, spread)
         if lost.any():
             raise loss_of_digits(rows, lost, np.abs(rows.values).max(axis=0))
+
+
+def scale_of(rows: Rows) -> NDArray:
+    """Return the spread of each column."""
+    if isinstance(rows, RowsApart):
+        return scale_apart(rows)
+    return robust_mean_and_scale(rows)[1]
 
 
 def loss_of_digits(rows: Rows, lost: NDArray, sizes: NDArray) -> ValueError:
@@ -241,6 +286,8 @@ def principal_basis(
     n_features = parts[0].n_features
     if n_components >= n_features:
         return None
+    if isinstance(parts[0], PartApart):
+        return axes_apart(parts, n_components, random_state)
     centre = sum(part.weights @ part.values / part.total for part in parts) / len(parts)
     ends = [end for part in parts for end in part.extremes]
     # The axes only say where to look: the digits of float32 will do for that, in a unit

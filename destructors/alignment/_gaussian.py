@@ -11,6 +11,8 @@ from scipy.linalg import eigh
 from destructors._compat import Interval
 from destructors.alignment import _domains
 from destructors.alignment._barycenter import BarycenterDestructor
+from destructors.alignment._queries import may_leave
+from destructors.alignment._summaries import sum_squares
 from destructors.maps import Map, Stretch, Switch
 from destructors.rows import Rows
 from destructors.rows._moments import sum_values, weigh
@@ -111,7 +113,7 @@ class GaussianBarycenter(BarycenterDestructor):
         centre = self.domain_weights_ @ means
         basis = _domains.principal_basis(parts, self.n_components, random_state)
         covariances = [
-            part.sum(_second_moments, mean, basis) / part.total
+            part.sum(second_moments, mean, basis) / part.total
             for part, mean in zip(parts, means, strict=True)
         ]
         _check_spread(parts, means, unit)
@@ -136,7 +138,7 @@ def _check_spread(parts: list[Rows], means: NDArray, unit: float) -> None:
     """Raise where a column varies by so little that covariances do not show it."""
     variances = np.max(
         [
-            part.sum(_squares, mean) / part.total
+            part.sum(sum_squares, mean) / part.total
             for part, mean in zip(parts, means, strict=True)
         ],
         axis=0,
@@ -148,11 +150,9 @@ def _check_spread(parts: list[Rows], means: NDArray, unit: float) -> None:
         raise _domains.loss_of_digits(parts[0], lost, unit * np.sqrt(variances))
 
 
-def _squares(block: Rows, mean: NDArray) -> NDArray:
-    return weigh((block.values - mean) ** 2, block).sum(axis=0)
-
-
-def _second_moments(block: Rows, mean: NDArray, basis: NDArray | None) -> NDArray:
+@may_leave
+def second_moments(block: Rows, mean: NDArray, basis: NDArray | None) -> NDArray:
+    """Return second moments about a mean, within the span of some axes."""
     centred = block.values - mean
     if basis is not None:
         centred = centred @ basis

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from numbers import Integral
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from destructors._compat import Interval
 from destructors._stiefel import ascend, draw_frame
 from destructors.alignment import _barycenter, _domains
+from destructors.alignment._apart import PartApart
+from destructors.alignment._levels import from_zero, means_between_levels
+from destructors.alignment._queries import may_leave, stays
+from destructors.alignment._summaries import most_levels
 from destructors.maps import Along, Map, Switch
 from destructors.rows import Rows
 
@@ -138,7 +143,14 @@ class SlicedBarycenter(_barycenter.BarycenterDestructor):
 
 def project(parts: list[Rows], directions: NDArray) -> list[Rows]:
     """Return what the rows are along directions."""
-    return [replace(part, values=part.values @ directions) for part in parts]
+    step = partial(projected, directions)
+    return [part.after(step, n_features=directions.shape[1]) for part in parts]
+
+
+@stays
+def projected(directions: NDArray, rows: Rows) -> Rows:
+    """Return what rows are along directions."""
+    return replace(rows, values=rows.values @ directions)
 
 
 def find_directions(
@@ -183,19 +195,13 @@ def _sliced_distance(
     The distance is the mean square, summed over directions.
     """
     n_levels = int(np.clip(min(part.total for part in parts), 2, _N_LEVELS))
-    # A direction is a row here: what is sorted lies side by side.
-    along = [directions.T @ part.values.T for part in parts]
-    orders = [np.argsort(projected, axis=1) for projected in along]
-    quantiles = np.stack(
-        [
-            _barycenter.means_between_levels(
-                np.take_along_axis(projected, order, axis=1),
-                None if part.weight is None else part.weight[order],
-                n_levels,
-            )
-            for part, projected, order in zip(parts, along, orders, strict=True)
-        ]
-    )
+    dtype: Any = np.float64
+    if isinstance(parts[0], PartApart):
+        # What travels is halved: the search needs no more digits.
+        n_levels, dtype = most_levels(parts, _N_LEVELS), np.float32
+    sent = directions.astype(dtype, copy=False)
+    quantiles = np.stack([part.ask(levels_along, sent, n_levels) for part in parts])
+    quantiles = quantiles.astype(np.float64, copy=False)
     # A domain without a share in the barycenter has to get there all the same.
     shares = np.full(len(quantiles), 1.0 / len(quantiles))
     gaps = quantiles - np.einsum("k,kcm->cm", domain_weights, quantiles)
@@ -204,21 +210,57 @@ def _sliced_distance(
     pull = shares[:, None, None] * gaps
     pull -= domain_weights[:, None, None] * pull.sum(axis=0)
     gradient = np.zeros_like(directions)
-    for part, order, forces in zip(parts, orders, pull, strict=True):
-        gradient += (_spread(forces, order, part.weight) @ part.values).T
+    for part, forces in zip(parts, pull, strict=True):
+        gradient += part.ask(pulled, sent, forces.astype(dtype, copy=False))
     return float(value), gradient
+
+
+@may_leave
+def levels_along(rows: Rows, directions: NDArray, n_levels: int) -> NDArray:
+    """Return means of rows between quantile levels along directions.
+
+    Returns
+    -------
+    means : ndarray of shape (n_directions, n_levels)
+    """
+    # A direction is a row here: what is sorted lies side by side.
+    along = directions.T @ rows.values.T
+    order = np.argsort(along, axis=1)
+    # It is asked for again, by `pulled`.
+    rows.__dict__["_order_along"] = directions, order
+    means = means_between_levels(
+        np.take_along_axis(along, order, axis=1),
+        None if rows.weight is None else rows.weight[order],
+        n_levels,
+    )
+    return means.astype(directions.dtype, copy=False)
+
+
+@may_leave
+def pulled(rows: Rows, directions: NDArray, forces: NDArray) -> NDArray:
+    """Return how forces on the means between quantile levels turn directions.
+
+    Returns
+    -------
+    gradient : ndarray of shape (n_features, n_directions)
+    """
+    known, order = rows.__dict__.pop("_order_along", (None, None))
+    if known is None or not np.array_equal(known, directions):
+        order = np.argsort(directions.T @ rows.values.T, axis=1)
+    gradient = _spread(forces, order, rows.weight) @ rows.values
+    return gradient.T.astype(directions.dtype, copy=False)
 
 
 def _spread(forces: NDArray, order: NDArray, weight: NDArray | None) -> NDArray:
     """Return the force on each row: its share of that on the mean of its group."""
     n_levels = forces.shape[1]
-    sums = _barycenter.from_zero(forces)
+    sums = from_zero(forces)
     if weight is None:
         # All directions have the same mass before a row: one place, of whole rows.
         mass = np.arange(order.shape[1] + 1.0)[None]
         take = lambda place: sums[:, place[0]]
     else:
-        mass = _barycenter.from_zero(weight[order])
+        mass = from_zero(weight[order])
         take = lambda place: np.take_along_axis(sums, place, axis=1)
     place = mass * (n_levels / mass[:, -1:])
     whole = np.minimum(place.astype(np.intp), n_levels - 1)

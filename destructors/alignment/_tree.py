@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from destructors._compat import Interval
 from destructors.alignment import _barycenter
+from destructors.alignment._levels import group_means
 from destructors.maps import Cells, Map, RationalQuadraticSpline, Switch
 from destructors.rows import Rows
 from destructors.rows._moments import power_of_two
@@ -135,7 +136,7 @@ class TreeBarycenter(_barycenter.BarycenterDestructor):
         chosen = maps[:, :, [first]]
         # As much of each domain lies between levels of the barycenter.
         own = [part.columns(np.array([first])) for part in parts]
-        means = np.stack([_barycenter.group_means(part, n_cells)[0] for part in own])
+        means = np.stack([group_means(part, n_cells)[0] for part in own])
         levels = self.domain_weights_ @ (0.5 * (means[:, 1:] + means[:, :-1]))
         whole_way = map(RationalQuadraticSpline.of, *chosen)
         cuts = [spline.inverse(levels[:, None])[0][:, 0] for spline in whole_way]

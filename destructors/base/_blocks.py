@@ -107,7 +107,11 @@ def in_turn(
             "What is made of the blocks of open_rows are arrays, and set_output asks "
             'for frames: call set_output(transform="default").'
         )
-    return (function(Rows.of(values)) for values in X)
+    if not _knows_tables(estimator):
+        return (function(Rows.of(values)) for values in X)
+    if is_latent:
+        return map(function, X)
+    return (function(table) for table, _ in X.tables())
 
 
 def score_blocks(estimator: Any, X: RowBlocks, sample_weight: Any) -> float:
@@ -116,9 +120,11 @@ def score_blocks(estimator: Any, X: RowBlocks, sample_weight: Any) -> float:
     check_is_fitted(estimator)
     _check_blocks(estimator, X)
     total = mass = 0.0
-    for values, weight in X.weighted_blocks():
+    knows_tables = _knows_tables(estimator)
+    for values, weight in X.tables() if knows_tables else X.weighted_blocks():
         weights = np.ones(len(values)) if weight is None else weight
-        total += float(estimator._logpdf(Rows.of(values)) @ weights)
+        rows = values if knows_tables else Rows.of(values)
+        total += float(estimator._logpdf(rows) @ weights)
         mass += float(weights.sum())
     if not mass > 0:
         raise ValueError("All weights are zero.")
@@ -141,17 +147,8 @@ def _check_blocks(estimator: Any, X: RowBlocks, *, is_latent: bool = False) -> N
     ------
     ValueError
         If number or names of the columns are others.
-    TypeError
-        If the estimator knows categories, which are no numbers.
     """
     owner, d = type(estimator).__name__, estimator.n_features_in_
-    schema, base = estimator._schema, getattr(estimator, "base_distribution_", None)
-    is_coded = schema is not None and (schema.kinds > 0).any()
-    if is_coded or (base is not None and base.n_categories.any()):
-        raise TypeError(
-            f"{owner} knows categories, and open_rows reads numbers only. Give it "
-            "tables in memory, one after the other."
-        )
     if X.n_features != d:
         raise ValueError(
             f"The rows have {X.n_features} features, but {owner} is expecting {d} "
@@ -165,6 +162,17 @@ def _check_blocks(estimator: Any, X: RowBlocks, *, is_latent: bool = False) -> N
         f"{', '.join(names[:10])}; got {', '.join(X.names[:10])}. "
         "Name them in open_rows(..., columns=...)."
     )
+
+
+def _knows_tables(estimator: Any) -> bool:
+    """Return whether an estimator knows categories, or values that are missing.
+
+    It reads tables as they are then.
+    """
+    schema, base = estimator._schema, getattr(estimator, "base_distribution_", None)
+    is_coded = schema is not None and (schema.kinds > 0).any()
+    has_codes = base is not None and base.n_categories.any()
+    return bool(estimator._may_miss or is_coded or has_codes)
 
 
 def _refuse_weights(sample_weight: Any) -> None:

@@ -25,6 +25,7 @@ from destructors.base._blocks import (
     score_blocks,
 )
 from destructors.base._inspection import InspectionMixin
+from destructors.base._shrink import ShrinkMixin
 from destructors.base_distributions import StandardNormal
 from destructors.maps import Density, Map, Schema
 from destructors.maps._blocks import in_blocks
@@ -48,6 +49,7 @@ from destructors.table import (
 
 class Destructor(
     InspectionMixin,
+    ShrinkMixin,
     TransformerMixin,
     DensityMixin,
     CallbackEstimator,

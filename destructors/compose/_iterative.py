@@ -32,6 +32,12 @@ class IterativeDestructor(Composite, GreedyDestructor):
         With several candidates: "best" fits them all in each iteration and keeps the
         one with the highest held-out score (training score without held-out rows),
         ties to the first; "cycle" takes them in turn.
+    look_ahead : int, default=0
+        With "best", how many further layers are grown on a candidate to judge it by
+        what they make of it. 0 judges it alone. Each further layer takes about as many
+        fits again for each beam, less those that the next layer would take.
+    n_beams : int, default=2
+        How many candidates, those with the highest scores, are looked beyond.
     max_iter : int, default=100
         Largest number of layers.
     max_time : float, default=None
@@ -116,6 +122,8 @@ class IterativeDestructor(Composite, GreedyDestructor):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
         "candidates": [HasMethods(["fit", "transform"]), list, None],
+        "look_ahead": [Interval(Integral, 0, None, closed="left")],
+        "n_beams": [Interval(Integral, 1, None, closed="left")],
         "selection": [StrOptions({"best", "cycle"})],
     }
 
@@ -124,6 +132,8 @@ class IterativeDestructor(Composite, GreedyDestructor):
         candidates: Destructor | list[tuple[str, Destructor]] | None = None,
         *,
         selection: Literal["best", "cycle"] = "best",
+        look_ahead: int = 0,
+        n_beams: int = 2,
         max_iter: int = 100,
         max_time: float | None = None,
         early_stopping: bool = True,
@@ -138,6 +148,8 @@ class IterativeDestructor(Composite, GreedyDestructor):
     ):
         self.candidates = candidates
         self.selection = selection
+        self.look_ahead = look_ahead
+        self.n_beams = n_beams
         self.max_iter = max_iter
         self.max_time = max_time
         self.early_stopping = early_stopping

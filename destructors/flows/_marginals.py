@@ -17,6 +17,8 @@ from destructors.rows import Fold, Rows, robust_mean_and_scale
 
 # A column of fewer different values, or of more rows for each, is standardised only.
 _FEWEST_VALUES, _LEAST_DIFFERENT = 10, 0.5
+# Knots of splines where room is short; the usual ones have up to 128.
+_FEW_KNOTS = (8, 16, 32, 64)
 
 
 def list_marginals(
@@ -79,3 +81,8 @@ def _fit_marginal(rows: Rows, marginal: Destructor | None, is_own: bool) -> Map:
             f"{fitted.base_distribution_!r}."
         )
     return fitted.map_
+
+
+def list_splines() -> list[SplineGaussianizer]:
+    """Return marginals that take less room than the usual ones, the smallest first."""
+    return [SplineGaussianizer(n_knots=n_knots) for n_knots in _FEW_KNOTS]

@@ -11,6 +11,7 @@ from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor
 from destructors.base_distributions import StandardNormal
 from destructors.compose import DestructorPipeline
+from destructors.flows._marginals import list_splines
 from destructors.greedy import (
     Cycle,
     GreedyDestructor,
@@ -173,6 +174,11 @@ class RBIG(GreedyDestructor):
             (name, DestructorPipeline([("marginal", marginal), ("rotation", rotation)]))
             for name, rotation in rotations.items()
         ]
+
+    def _smaller(self) -> list[list[dict[str, Any]]]:
+        if self.marginal is not None:
+            return []
+        return [[{"marginal": spline} for spline in list_splines()]]
 
     def _schedule(self, names: list[str]) -> Schedule:
         return Cycle(*names)

@@ -12,6 +12,7 @@ from destructors.base import Destructor
 from destructors.base_distributions import StandardNormal
 from destructors.compose import DestructorPipeline
 from destructors.compose._find_categorical import find_categorical
+from destructors.flows._marginals import list_splines
 from destructors.flows._mixed_base import choose_codes, of_mixture
 from destructors.flows._mixed_layers import (
     N_FOLDS,
@@ -30,13 +31,18 @@ from destructors.greedy import (
     TryAll,
 )
 from destructors.mixture import GaussianMixtureDestructor
+from destructors.mixture._number import smaller_numbers
 from destructors.rows import Fold, Rows
 from destructors.table import Categorical
 from destructors.tree import BoostedTreeDestructor
+from destructors.tree._boosted import LARGE_STEP
 from destructors.tree._conditional import ConditionalBoostedTrees
 
 # Up to so many rows of both kinds, all is fitted again on all of them in the end.
 _MOST_ROWS = 50_000
+# Depth of trees where bytes are short. At 20 kB 3 and 5 gave new rows of `magic` -4.84
+# and -4.89 nats.
+_SHRUNK_DEPTH = 5
 
 
 class TreeFlow(StartedDestructor):
@@ -361,6 +367,23 @@ class TreeFlow(StartedDestructor):
             "max_trees": max(1, round(n_trees)),
             "early_stopping": False,
         }
+
+    def _smaller(self) -> list[list[dict[str, Any]]]:
+        rule: dict[str, Any] = {"early_stopping": True, "max_time": None, "cv": None}
+        rule |= {
+            "learning_rate": LARGE_STEP,
+            "max_depth": _SHRUNK_DEPTH,
+        }
+        marginals: list[Any] = [self.marginal]
+        if self.marginal == "auto" and isinstance(self.layers_[0], DestructorPipeline):
+            marginals = [None, list_splines()[1]]
+        elif self.marginal == "auto":
+            marginals = [None]
+        numbers = smaller_numbers(self.n_components_)
+        return [
+            [{**rule, "marginal": marginal, "n_components": n} for n in numbers]
+            for marginal in marginals
+        ]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from destructors._compat import Interval
 from destructors.base import Destructor, HoldoutDestructor
+from destructors.greedy._ahead import LookAhead
 from destructors.greedy._engine import Greedy
 from destructors.greedy._first_layers import ScoredByFirstLayers
 from destructors.greedy._progress import Progress
@@ -47,6 +48,9 @@ class GreedyDestructor(ScoredByFirstLayers, HoldoutDestructor):
     _least: ClassVar[int] = 0
     # Those that have no such parameter make each fit from scratch.
     warm_start: bool = False
+    # Those that have none judge candidates by themselves.
+    look_ahead: int = 0
+    n_beams: int = 2
     max_iter: int
     early_stopping: bool
     validation_fraction: float
@@ -121,6 +125,7 @@ class GreedyDestructor(ScoredByFirstLayers, HoldoutDestructor):
             max_iter=self._max_layers(),
             progress=progress,
             n_jobs=self.n_jobs,
+            ahead=LookAhead(self.look_ahead, self.n_beams),
         )
         if resume:
             self._resume(engine)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from destructors.greedy._ahead import LookAhead
 from destructors.greedy._progress import Progress
 from destructors.greedy._schedules import Rung, Schedule
 from destructors.greedy._stopping import Stopping
@@ -47,6 +48,8 @@ class Greedy:
     n_jobs : int, default=None
         Number of threads that fit candidates side by side. The result does not depend
         on it.
+    ahead : LookAhead, default=LookAhead(0)
+        How far ahead candidates are judged.
     start : Scores, default=None
         Those before the first layer, if they are known.
     steps : list of Step
@@ -63,6 +66,7 @@ class Greedy:
     max_iter: int
     progress: Progress
     n_jobs: int | None = None
+    ahead: LookAhead = field(default_factory=LookAhead)
     start: Scores | None = None
     steps: list[Step] = field(default_factory=list)
     stopped_early: bool = False
@@ -120,13 +124,14 @@ class Greedy:
                 break
             rungs = self._rungs(schedule, todo, states)
             fields = self._shorten(states, rungs)
-            trials: dict[int, list[Trial]] = {}
+            trials = {} if rungs else self.ahead.take(todo)
+            todo = [choice for choice in todo if choice not in trials]
             errors: dict[int, Exception] = {}
             adds = True
             try:
                 self.progress.begin_step()
-                while todo:
-                    if self.n_jobs is None or len(todo) == 1:
+                while todo or (adds and trials):
+                    if self.n_jobs is None or len(todo) < 2:
                         # Without a function in between: a fit is deep enough.
                         for choice in todo:
                             if is_over() and (trials or self.steps):
@@ -154,7 +159,7 @@ class Greedy:
                         todo = self._leaders(gains, rungs[0].margin)
                         rungs = rungs[1:] if len(todo) > 1 else []
                         fields, adds, trials = self._shorten(states, rungs), False, {}
-                best = self._best(trials, errors)
+                best = self._best(trials, errors, self._look_ahead(trials))
             except (Exception, KeyboardInterrupt) as error:
                 self._end_early(as_interrupt(error), bool(trials) and not rungs)
                 if self.steps or rungs:
@@ -252,10 +257,24 @@ class Greedy:
             gains[self.names[choice]] = gain
         return gains
 
+    def _look_ahead(self, trials: dict[int, list[Trial]]) -> dict[int, float]:
+        """Return how high stacks come that grow on from candidates."""
+
+        def turn(history: Sequence[Step]) -> list[int]:
+            if len(history) >= self.max_iter:
+                return []
+            schedule = self.schedule.at(history)
+            return [self.names.index(name) for name in schedule.turn(history)]
+
+        return self.ahead.judge(self.task, trials, self.steps, turn)
+
     def _best(
-        self, trials: dict[int, list[Trial]], errors: dict[int, Exception]
+        self,
+        trials: dict[int, list[Trial]],
+        errors: dict[int, Exception],
+        heights: dict[int, float] | None = None,
     ) -> tuple[Step, list[Any]] | None:
-        """Return the step that gains most, and the folds after it."""
+        """Return the step that gains most, or leads highest, and the folds after it."""
         if errors and not trials:
             raise next(iter(errors.values()))
         for choice, error in errors.items():
@@ -270,9 +289,11 @@ class Greedy:
             return None
         gains = self._gains(trials)
         # NaN, where no score came before, is no gain to choose by: the first is taken.
-        top = max(gains.values())
+        worth = heights or {c: gains[self.names[c]] for c in trials}
+        top = max(worth.values())
         least = top - _TIE * max(1.0, abs(top))
-        choice = next(c for c in trials if not gains[self.names[c]] < least)
+        choice = next(c for c in trials if not worth.get(c, -np.inf) < least)
+        self.ahead.keep(choice)
         found = trials[choice]
         layers = [trial.layer for trial in found]
         step = Step(

@@ -3,6 +3,7 @@
 Nothing in a file is code: a class is named, and looked up among those that are there.
 """
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import fields
@@ -77,6 +78,22 @@ def save(model: Any, path: str | PathLike[str]) -> None:
     >>> bool((density.logpdf(X) == model.score_samples(X)).all())
     True
     """
+    header, arrays = _contents(model)
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {target.parent} to save in.")
+    write(target, header, arrays, np.savez_compressed)
+
+
+def n_bytes(model: Any) -> int:
+    """Return the size of the file that `save` would write."""
+    file = io.BytesIO()
+    _write_to(file, *_contents(model), np.savez_compressed)
+    return file.tell()
+
+
+def _contents(model: Any) -> tuple[dict[str, Any], dict[str, NDArray]]:
+    """Return what a file of a model holds."""
     learned = _learned(model)
     # For people, not to be read again.
     settings = model.get_params(deep=False) if hasattr(model, "get_params") else {}
@@ -91,10 +108,7 @@ def save(model: Any, path: str | PathLike[str]) -> None:
         # The first files were all of densities.
         "density": pack(learned, arrays, "model"),
     }
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {target.parent} to save in.")
-    write(target, header, arrays, np.savez_compressed)
+    return header, arrays
 
 
 def _learned(model: Any) -> Any:
@@ -131,10 +145,15 @@ def write(
     how : callable, default=numpy.savez
         Writes arrays to an open file.
     """
-    text = json.dumps(header, ensure_ascii=True).encode()
-    arrays = {**arrays, _HEADER: np.frombuffer(text, dtype=np.uint8)}
     with replaced(target) as temporary, open(temporary, "xb") as file:
-        how(file, **arrays)
+        _write_to(file, header, arrays, how)
+
+
+def _write_to(
+    file: Any, header: dict[str, Any], arrays: dict[str, NDArray], how: Any
+) -> None:
+    text = json.dumps(header, ensure_ascii=True).encode()
+    how(file, **arrays, **{_HEADER: np.frombuffer(text, dtype=np.uint8)})
 
 
 def load(path: str | PathLike[str], *, max_bytes: int = 2**30) -> Any:
@@ -226,7 +245,7 @@ def pack(value: Any, arrays: dict[str, NDArray], place: str) -> Any:
     )
 
 
-def unpack(packed: Any, arrays: Archive, depth: int = 0) -> Any:
+def unpack(packed: Any, arrays: Archive | dict[str, NDArray], depth: int = 0) -> Any:
     """Return what was packed; what is no valid data is refused."""
     if depth > _DEEPEST:
         raise ValueError(f"its data are more than {_DEEPEST} levels deep")

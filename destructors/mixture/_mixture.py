@@ -19,7 +19,7 @@ from destructors.mixture._covariance import COVARIANCES, as_matrices, check_mixt
 from destructors.mixture._em import EM
 from destructors.mixture._expectation import Mixture
 from destructors.mixture._incremental import fit_in_parts
-from destructors.mixture._number import n_telling, numbers_to_try
+from destructors.mixture._number import n_telling, numbers_to_try, smaller_numbers
 from destructors.mixture._some_number import fit_some_number
 from destructors.rows import (
     Fold,
@@ -397,6 +397,10 @@ class GaussianMixtureDestructor(HoldoutDestructor):
             return {}
         typical = np.exp(np.mean([np.log(model.n_components_) for model in fitted]))
         return {"n_components": round(typical)}
+
+    def _smaller(self) -> list[list[dict[str, Any]]]:
+        numbers = smaller_numbers(self.n_components_)
+        return [[{"n_components": n, "n_folds": None} for n in numbers]]
 
     def _to_map(self, mixture: Mixture) -> Rosenblatt:
         """Return the map of a fitted mixture, in standard units."""

@@ -81,6 +81,11 @@ def numbers_to_try(
     return possible
 
 
+def smaller_numbers(n_components: int) -> list[int]:
+    """Return the numbers that "auto" would try below one, smallest first."""
+    return [number for number in _NUMBERS if number < n_components]
+
+
 class Numbers(Task):
     """Mixtures of more and more components: each takes the place of the one before.
 

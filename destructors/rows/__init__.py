@@ -9,7 +9,8 @@ from destructors.rows._moments import (
     repeat_rows,
     robust_mean_and_scale,
 )
-from destructors.rows._open import RowBlocks, open_rows
+from destructors.rows._open import open_rows
+from destructors.rows._row_blocks import RowBlocks
 from destructors.rows._rows import CONTINUOUS, INTEGER, Fold, Rows, make_splits
 from destructors.rows._running import (
     as_interrupt,

@@ -1,20 +1,11 @@
-"""Tables that are larger than memory: opened, cut into blocks, checked."""
+"""Open a table that need not fit into memory."""
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from os import PathLike
-from typing import Any, NoReturn
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from destructors.rows._passes import Table
-from destructors.rows._rows import BLOCK_ROWS, Rows
-from destructors.rows._scratch import Scratch
-from destructors.rows._sources import find_source
-from destructors.rows._stored import Origin, StoredRows
-from destructors.rows._weights import Size, join_sizes, size_of_weights
-from destructors.rows.engines import find_engine
+from destructors.rows._row_blocks import RowBlocks
+from destructors.rows._rows import BLOCK_ROWS
 
 
 def open_rows(
@@ -25,7 +16,7 @@ def open_rows(
     block_size: int = BLOCK_ROWS,
     engine: Any = None,
     scratch: str | PathLike[str] | None = None,
-) -> "RowBlocks":
+) -> RowBlocks:
     """Open a table that need not fit into memory.
 
     What comes back is given to ``fit`` in place of ``X`` and ``X_val``, and to
@@ -35,10 +26,11 @@ def open_rows(
 
     Parameters
     ----------
-    source : path-like, ndarray or sequence of callable
+    source : path-like, ndarray, Dask array or dataframe, or sequence of callable
         The path of a ``.npy`` file, of a ``.parquet`` file or a folder of such, or of a
-        ``.csv`` file (``.csv.gz``) with a line of names; an array, such as a memmap; or
-        functions that take nothing and each return some of the rows as an array. All
+        ``.csv`` file (``.csv.gz``) with a line of names; an array, such as a memmap; an
+        array or a dataframe of Dask, whose parts are computed one by one; or functions
+        that take nothing and each return some of the rows as an array. All
         columns that are read must be numbers, and finite. Parquet and CSV need the
         extra ``tables``.
     columns : sequence of str or of int, default=None
@@ -94,298 +86,3 @@ def open_rows(
     [2000, 2000, 1000]
     """
     return RowBlocks(source, columns, weight, block_size, engine, scratch)
-
-
-class RowBlocks:
-    """A table that is read block by block; made by `open_rows`.
-
-    Iterating yields its blocks: arrays of float64 of shape (n_rows, n_features), all
-    of ``block_size`` rows but the last.
-
-    Parameters
-    ----------
-    source, columns, weight, block_size, engine, scratch : object
-        As in `open_rows`.
-
-    Attributes
-    ----------
-    n_features : int
-        Number of columns that are read, without the weights.
-    names : tuple of str or None
-        Their names, if they have any.
-    block_size : int
-        Number of rows of a block.
-    """
-
-    def __init__(
-        self,
-        source: Any,
-        columns: Sequence[Any] | None,
-        weight: Any,
-        block_size: int,
-        engine: Any,
-        scratch: Any,
-    ):
-        if not isinstance(block_size, int | np.integer) or block_size < 1:
-            raise ValueError(
-                f"block_size must be an integer of at least 1, got {block_size!r}."
-            )
-        self.block_size = int(block_size)
-        self._engine, self._scratch = find_engine(engine), scratch
-        self._source = find_source(source)
-        width, names = self._source.width, self._source.names
-        self._weight: NDArray | None = None
-        weight_at = None
-        if self._engine is not None and not self._engine.is_local:
-            self._check_travels(weight)
-        if weight is not None and not isinstance(weight, str | int | np.integer):
-            self._weight = np.asarray(weight, dtype=np.float64)
-            if not (np.isfinite(self._weight) & (self._weight >= 0)).all():
-                raise ValueError("weight must be finite and not negative.")
-            n_rows = self._source.n_rows
-            if self._weight.ndim != 1 or n_rows not in (None, len(self._weight)):
-                raise ValueError(
-                    f"weight must have one entry a row, got the shape "
-                    f"{self._weight.shape}."
-                )
-        elif weight is not None:
-            weight_at = self._find(weight, "weight")
-        if columns is None:
-            chosen = [j for j in range(width) if j != weight_at]
-        elif isinstance(columns, str):
-            raise TypeError(f"columns must be a list, got {columns!r}.")
-        else:
-            chosen = [self._find(column, "columns") for column in columns]
-        if not chosen:
-            raise ValueError("No columns are left to read.")
-        self.n_features = len(chosen)
-        self.names = None if names is None else tuple(names[j] for j in chosen)
-        self._has_weight_column = weight_at is not None
-        self._columns = np.array([*chosen, *([] if weight_at is None else [weight_at])])
-
-    def __repr__(self) -> str:
-        return f"RowBlocks(n_features={self.n_features}, block_size={self.block_size})"
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
-        raise TypeError(
-            "What is asked for here takes rows in memory, and those of open_rows are "
-            "read block by block. Give it blocks, one after the other, or as many as "
-            "fit: np.concatenate(list(islice(rows, 10)))."
-        )
-
-    def __iter__(self) -> Iterator[NDArray]:
-        return (values for values, _ in self.weighted_blocks())
-
-    def weighted_blocks(self) -> Iterator[tuple[NDArray, NDArray | None]]:
-        """Yield each block, and the weights of its rows.
-
-        Yields
-        ------
-        values : ndarray of shape (n_rows, n_features)
-        weight : ndarray of shape (n_rows,) or None
-
-        Raises
-        ------
-        ValueError
-            If a value is not finite, a weight negative, or there are no rows.
-        FileNotFoundError, OSError
-            If a file is gone or cannot be read.
-        """
-        n_rows = 0
-        for block in self._cut():
-            values, weight = self._part(block, n_rows)
-            n_rows += len(block)
-            yield values, weight
-        if not n_rows:
-            raise ValueError("The table has no rows.")
-        if self._weight is not None and len(self._weight) != n_rows:
-            raise ValueError(
-                f"weight has {len(self._weight)} entries for {n_rows} rows."
-            )
-
-    # ------------------------------------------------------------------ for a fit
-
-    def load(self, n_jobs: int | None) -> Rows:
-        """Return the rows to learn from: in memory where they are one block.
-
-        All rows are read once, and checked; what can be read in order only is copied to
-        the scratch folder.
-
-        Parameters
-        ----------
-        n_jobs : int or None
-            Threads that share the blocks.
-
-        Returns
-        -------
-        rows : Rows
-            Without those of weight zero.
-
-        Raises
-        ------
-        ValueError
-            As `weighted_blocks`, or if all weights are zero or their sum is infinite.
-        """
-        names = None if self.names is None else np.array(self.names, dtype=object)
-        scratch = Scratch(self._scratch)
-        is_spooled, spool = self._source.n_rows is None, scratch.new_blocks(0, 0)
-        only, has_weight, lengths, extremes = None, False, [], []
-        size: Size | None = None
-        for place, (values, weight) in enumerate(self.weighted_blocks()):
-            rows = Rows(values, np.zeros(len(values)), weight)
-            only = rows if place == 0 else None
-            if is_spooled:
-                spool.write(place, rows)
-            if weight is not None:
-                has_weight = True
-                size = join_sizes(size, size_of_weights(weight))
-                rows = rows.take(weight > 0)
-            lengths.append(len(rows))
-            if len(rows):
-                extremes.append(rows.extremes)
-        if not extremes:
-            raise ValueError("All weights are zero.")
-        if only is not None:
-            rows = Rows.of(only.values, names=names, n_jobs=n_jobs)
-            return rows if only.weight is None else rows.weighted(only.weight)
-
-        stored = StoredRows(
-            Origin(
-                load=Table(self.read, spool if is_spooled else None, has_weight, size),
-                lengths=np.array(lengths),
-                n_features=self.n_features,
-                has_weight=has_weight,
-                scratch=scratch,
-                names=names,
-                n_jobs=n_jobs,
-                engine=self._engine,
-            ),
-            names=names,
-        )
-        stored.know_extremes(extremes)
-        return stored
-
-    def read(self, place: int) -> tuple[NDArray, NDArray | None]:
-        """Return a block, and the weights of its rows; see `weighted_blocks`.
-
-        What can be read in order only is read up to there.
-
-        Parameters
-        ----------
-        place : int
-            Number of the block, from zero on.
-
-        Returns
-        -------
-        values : ndarray of shape (n_rows, n_features)
-        weight : ndarray of shape (n_rows,) or None
-
-        Raises
-        ------
-        IndexError
-            If there is no such block.
-        """
-        start = place * self.block_size
-        n_rows = self._source.n_rows
-        if n_rows is None:
-            block = next(islice(self._cut(), place, None), None)
-        elif 0 <= start < n_rows:
-            where, block = self._source.read(
-                start, start + self.block_size, self._columns
-            )
-            self._check(where, block, start)
-        else:
-            block = None
-        if block is None:
-            raise IndexError(f"There is no block {place}.")
-        return self._part(block, start)
-
-    # ------------------------------------------------------------------ steps
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Who reads a block asks nobody else to.
-        return self.__dict__ | {"_engine": None}
-
-    def _check_travels(self, weight: Any) -> None:
-        """Raise TypeError if other processes cannot read the rows."""
-        what = "" if self._source.travels else "source is an array in memory"
-        if weight is not None and not isinstance(weight, str | int | np.integer):
-            what = "weight is an array in memory, not a column of the table"
-        if what:
-            raise TypeError(
-                f"{what}, and the workers of engine are other processes, which do not "
-                "see it. Write it to a file: write_rows(path, [array])."
-            )
-
-    def _find(self, column: Any, parameter: str) -> int:
-        """Return the position of a column."""
-        names, width = self._source.names, self._source.width
-        if isinstance(column, int | np.integer):
-            if not -width <= column < width:
-                raise ValueError(
-                    f"{parameter}: there is no column {column}; there are {width}."
-                )
-            return int(column) % width
-        if names is None:
-            raise TypeError(
-                f"{parameter}: the columns of arrays have no names, give positions; "
-                f"got {column!r}."
-            )
-        if column not in names:
-            raise ValueError(
-                f"{parameter}: there is no column {column!r}; there are "
-                f"{', '.join(map(repr, names[:20]))}."
-            )
-        return names.index(column)
-
-    def _cut(self) -> Iterator[NDArray]:
-        """Yield blocks, whatever the parts that the rows come in."""
-        if self._source.n_rows is not None:
-            for start in range(0, self._source.n_rows, self.block_size):
-                stop = start + self.block_size
-                where, block = self._source.read(start, stop, self._columns)
-                self._check(where, block, start)
-                yield block
-            return
-        parts: list[NDArray] = []
-        n_waiting = n_before = 0
-        for where, chunk in self._source.chunks(self._columns):
-            self._check(where, chunk, n_before)
-            n_before += len(chunk)
-            while n_waiting + len(chunk) >= self.block_size:
-                n_taken = self.block_size - n_waiting
-                parts.append(chunk[:n_taken])
-                yield np.concatenate(parts)
-                chunk, parts, n_waiting = chunk[n_taken:], [], 0
-            if len(chunk):
-                parts.append(chunk)
-                n_waiting += len(chunk)
-        if parts:
-            yield np.concatenate(parts)
-
-    def _part(self, block: NDArray, start: int) -> tuple[NDArray, NDArray | None]:
-        """Part values from weights."""
-        if self._has_weight_column:
-            # Copies, so that rows lie side by side.
-            return block[:, :-1].copy(), block[:, -1].copy()
-        if self._weight is None:
-            return block, None
-        return block, self._weight[start : start + len(block)]
-
-    def _check(self, where: str, rows: NDArray, start: int) -> None:
-        """Raise ValueError if numbers are not finite, or weights are negative."""
-        wrong = ~np.isfinite(rows)
-        what = "is not finite: drop such rows, or fill them in, before"
-        if self._has_weight_column and not wrong.any():
-            wrong[:, -1] = rows[:, -1] < 0
-            what = "holds the weights, and one is negative"
-        if not wrong.any():
-            return
-        row, column = np.argwhere(wrong)[0]
-        at = self._columns[column]
-        name = at if self._source.names is None else repr(self._source.names[at])
-        place = start + int(row)
-        raise ValueError(
-            f"{where}: {rows[row, column]} in column {name}, row {place} of the table "
-            f"(block {place // self.block_size}). The column {what}."
-        )

@@ -223,9 +223,17 @@ class Rows:
         index = test(self)
         return self if index.all() else self.take(index)
 
-    def after(self, step: Callable[["Rows"], "Rows"]) -> "Rows":
-        """Return ``step(block)`` of each block, which has as many rows and columns."""
+    def after(
+        self, step: Callable[["Rows"], "Rows"], n_features: int | None = None
+    ) -> "Rows":
+        """Return ``step(block)`` of each block, which has as many rows, and as many
+        columns if ``n_features`` does not say how many.
+        """
         return step(self)
+
+    def ask(self, statistic: Callable[..., Any], *state: Any) -> Any:
+        """Return ``statistic(rows, *state)`` of what is no sum over blocks."""
+        return statistic(self, *state)
 
     def draw(self, n_rows: int, seed: int, along: NDArray | None = None) -> NDArray:
         """Return which rows are among so many different ones, drawn by content.

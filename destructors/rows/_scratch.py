@@ -2,12 +2,13 @@
 
 import os
 import shutil
+import struct
 import tempfile
 import weakref
 from itertools import count
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -95,9 +96,7 @@ class ScratchBlocks:
         own = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
         try:
             with open(own, "wb") as file:
-                for part in (rows.values, rows.log_det, rows.weight):
-                    if part is not None:
-                        np.save(file, part, allow_pickle=False)
+                _write(file, rows)
             own.replace(path)
         except OSError as error:
             own.unlink(missing_ok=True)
@@ -110,13 +109,46 @@ class ScratchBlocks:
         try:
             # Not mapped: pages of a file that is read do not stay with the process.
             with open(self._path(place), "rb") as file:
-                parts = [np.load(file) for _ in range(2 + has_weight)]
-        except (OSError, ValueError, EOFError):
+                return _read(file, has_weight)
+        except (OSError, ValueError, struct.error):
             return None
-        return Rows(*parts)
 
     def _path(self, place: int) -> Path:
-        return self._folder / f"{place}.npy"
+        return self._folder / f"{place}.block"
+
+
+# Numbers of rows and columns, and whether columns lie one after the other.
+_HEADER = struct.Struct("<qq?")
+
+
+def _write(file: BinaryIO, rows: Rows) -> None:
+    """Write a block.
+
+    Not as NumPy does, which reads its headers with Python's parser: two threads that do
+    so at once get a SystemError from some versions of Python 3.11 (gh-106905).
+    """
+    is_tall = rows.values.flags.f_contiguous and not rows.values.flags.c_contiguous
+    file.write(_HEADER.pack(*rows.values.shape, is_tall))
+    for part in (rows.values.T if is_tall else rows.values, rows.log_det, rows.weight):
+        if part is not None:
+            file.write(np.ascontiguousarray(part, np.float64).data)
+
+
+def _read(file: BinaryIO, has_weight: bool) -> Rows:
+    """Return a block; raise ValueError if it is not whole."""
+    n_rows, n_columns, is_tall = _HEADER.unpack(file.read(_HEADER.size))
+    numbers = np.fromfile(file, np.float64)
+    if len(numbers) != n_rows * (n_columns + 1 + has_weight):
+        raise ValueError("A block is not whole.")
+    values, log_det, weight = np.split(
+        numbers, [n_rows * n_columns, n_rows * (n_columns + 1)]
+    )
+    shape: Any = (n_rows, n_columns)
+    return Rows(
+        values.reshape(shape, order="F" if is_tall else "C"),
+        log_det,
+        weight if has_weight else None,
+    )
 
 
 def _no_room(folder: Path, why: str) -> OSError:

@@ -1,56 +1,18 @@
 """Where rows that are not in memory come from: files, folders of them, functions."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
-from importlib import import_module
+from dataclasses import dataclass
 from mmap import mmap
 from os import PathLike
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Rows of Parquet that are decoded at once.
-_BATCH_ROWS = 65_536
-
-
-class Source(ABC):
-    """A table that is read from its first row to its last, as often as need be.
-
-    Attributes
-    ----------
-    names : tuple of str or None
-        Names of the columns, if they have any.
-    width : int
-        Number of columns.
-    n_rows : int or None
-        Number of rows, where any of them can be read by itself; None for what is read
-        in order only.
-    travels : bool
-        Whether other processes can read it.
-    """
-
-    names: tuple[str, ...] | None = None
-    width: int
-    n_rows: int | None = None
-    travels: bool = True
-
-    @abstractmethod
-    def chunks(self, columns: NDArray) -> Iterator[tuple[str, NDArray]]:
-        """Yield where rows are from, for messages, and the rows, as float64.
-
-        Parameters
-        ----------
-        columns : ndarray of int
-            Positions of the columns to read, in the order to read them in.
-        """
-
-    def read(self, start: int, stop: int, columns: NDArray) -> tuple[str, NDArray]:
-        """Return the rows from one to another; see `chunks`."""
-        raise NotImplementedError
+from destructors.rows._arrow_sources import CSVSource, ParquetSource
+from destructors.rows._source import BATCH_ROWS, Source, as_numbers, reading
 
 
 def find_source(source: Any) -> Source:
@@ -58,7 +20,7 @@ def find_source(source: Any) -> Source:
 
     Parameters
     ----------
-    source : path-like, ndarray or sequence of callable
+    source : path-like, ndarray, Dask collection or sequence of callable
         See `open_rows`.
 
     Returns
@@ -76,13 +38,25 @@ def find_source(source: Any) -> Source:
         return ArraySource(ArrayOf(source), "the array")
     if isinstance(source, str | PathLike):
         return _find_file(Path(source))
+    if is_dask(source):
+        # It is imported by who has such a thing.
+        from destructors.rows._dask_source import DaskSource
+
+        return DaskSource(source)
     if isinstance(source, Sequence) and source and all(map(callable, source)):
         return LoaderSource(source)
     raise TypeError(
         "source must be the path of a .npy, .parquet or .csv file or of a folder of "
-        "Parquet files, an array, or a list of functions that each return an array; "
+        "Parquet files, an array, a Dask array or dataframe, or a list of functions "
+        "that each return an array; "
         f"got {type(source).__name__}."
     )
+
+
+def is_dask(source: Any) -> bool:
+    """Return whether something is an array or a dataframe of Dask."""
+    has = lambda name: hasattr(source, name)
+    return has("__dask_graph__") and (has("map_blocks") or has("map_partitions"))
 
 
 def _find_file(path: Path) -> Source:
@@ -96,7 +70,7 @@ def _find_file(path: Path) -> Source:
             raise ValueError(f"The folder {path} holds no file that ends in .parquet.")
         return ParquetSource(files)
     if path.suffix == ".npy":
-        return ArraySource(partial(np.load, path, mmap_mode="r"), str(path))
+        return ArraySource(MappedFile(path), str(path))
     if path.suffix == ".parquet":
         return ParquetSource([path])
     if path.name.endswith((".csv", ".csv.gz")):
@@ -104,25 +78,21 @@ def _find_file(path: Path) -> Source:
     raise ValueError(f"{path} must end in .npy, .parquet, .csv or .csv.gz.")
 
 
-def as_numbers(part: Any, where: str) -> NDArray:
-    """Return an array of two dimensions and numbers as it is.
+# NumPy reads the header of a file with Python's parser: two threads that do so at once
+# get a SystemError from some versions of Python 3.11 (gh-106905).
+_ONE_BY_ONE = Lock()
 
-    Raises
-    ------
-    TypeError, ValueError
-        If it is not one of numbers, or of two dimensions, or has no rows.
-    """
-    array = np.asarray(part)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{where} must hold numbers, got the dtype {array.dtype}.")
-    if array.ndim != 2:
-        raise ValueError(
-            f"{where} must have two dimensions, rows and columns; got the shape "
-            f"{array.shape}."
-        )
-    if not len(array):
-        raise ValueError(f"{where} has no rows: leave it out.")
-    return array
+
+@dataclass(frozen=True)
+class MappedFile:
+    """Returns the array of a ``.npy`` file, mapped anew, when it is called."""
+
+    path: Path
+
+    def __call__(self) -> NDArray:
+        """Return the array."""
+        with _ONE_BY_ONE:
+            return np.load(self.path, mmap_mode="r")
 
 
 class ArrayOf:
@@ -181,19 +151,19 @@ class ArraySource(Source):
     def __init__(self, get: Callable[[], NDArray], where: str):
         self._get, self._where = get, where
         self.travels = not isinstance(get, ArrayOf) or get.is_mapped
-        with _reading(where):
+        with reading(where):
             array = as_numbers(get(), where)
         self.n_rows, self.width = array.shape
 
     def chunks(self, columns: NDArray) -> Iterator[tuple[str, NDArray]]:
         """Yield the rows; see `Source.chunks`."""
         assert self.n_rows is not None
-        for start in range(0, self.n_rows, _BATCH_ROWS):
-            yield self.read(start, start + _BATCH_ROWS, columns)
+        for start in range(0, self.n_rows, BATCH_ROWS):
+            yield self.read(start, start + BATCH_ROWS, columns)
 
     def read(self, start: int, stop: int, columns: NDArray) -> tuple[str, NDArray]:
         """Return the rows from one to another."""
-        with _reading(self._where, f"rows from {start} on"):
+        with reading(self._where, f"rows from {start} on"):
             array = self._get()
             if array.shape != (self.n_rows, self.width):
                 raise ValueError(
@@ -232,153 +202,6 @@ class LoaderSource(Source):
 
     def _load(self, place: int) -> tuple[str, NDArray]:
         where = f"What loader {place} returns"
-        with _reading(f"Loader {place}"):
+        with reading(f"Loader {place}"):
             part = self._loaders[place]()
         return where, as_numbers(part, where)
-
-
-class ParquetSource(Source):
-    """Files of Parquet with the same columns, in any order.
-
-    Parameters
-    ----------
-    files : list of Path
-        In the order of the rows.
-    """
-
-    def __init__(self, files: list[Path]):
-        parquet = import_pyarrow("parquet")
-        self._files = files
-        with _reading(str(files[0])):
-            schema = parquet.read_schema(files[0])
-        self.names = tuple(schema.names)
-        self.width = len(self.names)
-
-    def chunks(self, columns: NDArray) -> Iterator[tuple[str, NDArray]]:
-        """Yield the rows; see `Source.chunks`."""
-        assert self.names is not None
-        names = [self.names[j] for j in columns]
-        for path in self._files:
-            where, n_rows = str(path), 0
-            # What pyarrow reads ahead would in the end be all of the file.
-            kind = import_pyarrow("parquet").ParquetFile
-            open_file = partial(kind, pre_buffer=False)
-            with _reading(where), open_file(path) as file:
-                self._check(file.schema_arrow, where)
-                for batch in file.iter_batches(
-                    _BATCH_ROWS, columns=names, use_threads=False
-                ):
-                    if len(batch):
-                        n_rows += len(batch)
-                        yield where, _stack(batch, names, where)
-            if not n_rows:
-                raise ValueError(f"{where} has no rows: leave it out.")
-
-    def _check(self, schema: Any, where: str) -> None:
-        assert self.names is not None
-        if set(schema.names) == set(self.names):
-            return
-        raise ValueError(
-            f"{where} has other columns than {self._files[0]}: "
-            + _differences(schema.names, self.names)
-        )
-
-
-class CSVSource(Source):
-    """A file of CSV with a line of names.
-
-    Parameters
-    ----------
-    path : Path
-        A file that ends in ``.gz`` is decompressed.
-    """
-
-    def __init__(self, path: Path):
-        self._path = path
-        with _reading(str(path)), import_pyarrow("csv").open_csv(path) as reader:
-            self._schema = reader.schema
-        self.names = tuple(self._schema.names)
-        self.width = len(self.names)
-
-    def chunks(self, columns: NDArray) -> Iterator[tuple[str, NDArray]]:
-        """Yield the rows; see `Source.chunks`."""
-        assert self.names is not None
-        path, where = self._path, str(self._path)
-        names = [self.names[j] for j in columns]
-        kinds = {}
-        for name in names:
-            kind = self._schema.field(name).type
-            # The first lines may look like integers where later ones do not.
-            kinds[name] = import_pyarrow().float64() if _is_number(kind) else kind
-        csv = import_pyarrow("csv")
-        options = csv.ConvertOptions(column_types=kinds, include_columns=names)
-        with _reading(where), csv.open_csv(path, convert_options=options) as reader:
-            for batch in reader:
-                if len(batch):
-                    yield where, _stack(batch, names, where)
-
-
-def import_pyarrow(part: str = "") -> Any:
-    """Return pyarrow or a part of it.
-
-    Raises
-    ------
-    ImportError
-        If it is not installed.
-    """
-    try:
-        return import_module(f"pyarrow.{part}" if part else "pyarrow")
-    except ImportError as error:
-        raise ImportError(
-            "Parquet and CSV are read in parts by pyarrow, which is not installed: "
-            'pip install "destructors[tables]".'
-        ) from error
-
-
-def _is_number(kind: Any) -> bool:
-    types = import_pyarrow("types")
-    is_one = types.is_integer, types.is_floating, types.is_decimal, types.is_boolean
-    # A column without any value so far.
-    return types.is_null(kind) or any(test(kind) for test in is_one)
-
-
-def _stack(batch: Any, names: list[str], where: str) -> NDArray:
-    """Return columns of pyarrow as an array of float64, NaN where one has no value."""
-    float64 = import_pyarrow().float64()
-    stacked = np.empty((len(batch), len(names)))
-    for j, name in enumerate(names):
-        column = batch.column(name)
-        if not _is_number(column.type):
-            raise TypeError(
-                f"{where}: column {name!r} must hold numbers, got the type "
-                f"{column.type}. Name the columns to read in columns=."
-            )
-        stacked[:, j] = column.cast(float64, safe=False).to_numpy(zero_copy_only=False)
-    return stacked
-
-
-def _differences(here: Sequence[str], there: Sequence[str]) -> str:
-    told = []
-    for what, names in (
-        ("it lacks", [name for name in there if name not in here]),
-        ("it has also", [name for name in here if name not in there]),
-    ):
-        if names:
-            told.append(f"{what} {', '.join(map(repr, names[:5]))}")
-    return " and ".join(told) + "."
-
-
-@contextmanager
-def _reading(where: str, what: str = "") -> Iterator[None]:
-    """Let errors say which file they are about, and which rows of it."""
-    try:
-        yield
-    except (OSError, ValueError, TypeError) as error:
-        if where in str(error) and not isinstance(error, OSError):
-            raise
-        kind: type[Exception] = ValueError
-        if isinstance(error, OSError):
-            gone = isinstance(error, FileNotFoundError)
-            kind = FileNotFoundError if gone else OSError
-        part = f" ({what})" if what else ""
-        raise kind(f"{where} cannot be read{part}: {error}") from error

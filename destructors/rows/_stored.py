@@ -226,13 +226,15 @@ class StoredRows(Rows):
             after.__dict__["total"] = self.total
         return after
 
-    def after(self, step: Step, **changed: Any) -> "StoredRows":
+    def after(
+        self, step: Step, n_features: int | None = None, **changed: Any
+    ) -> "StoredRows":
         """Return the rows after a step that is taken when a block is read."""
         state = {
             "cache": self.cache,
             "n_cached": self.n_cached,
             "names": self.names,
-            "n_features": self.n_features,
+            "n_features": self.n_features if n_features is None else n_features,
         }
         return StoredRows(self.origin, (*self.steps, step), **(state | changed))
 

@@ -10,12 +10,12 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from destructors.maps._replace import replaced
-from destructors.rows._sources import import_pyarrow
+from destructors.rows._arrow_sources import import_pyarrow
 
 
 def write_rows(
     path: str | PathLike[str],
-    blocks: Iterable[NDArray],
+    blocks: Iterable[Any],
     *,
     names: Sequence[str] | None = None,
 ) -> Path:
@@ -30,9 +30,9 @@ def write_rows(
     path : path-like
         File whose name ends in ``.npy`` or ``.parquet`` (which needs the extra
         ``tables``).
-    blocks : iterable of ndarray
-        All of one dtype, and of one shape but for their lengths: (n_rows, n_columns),
-        or (n_rows,), such as scores.
+    blocks : iterable of ndarray or DataFrame
+        Frames of the same columns, to Parquet; or arrays, all of one dtype, and of one
+        shape but for their lengths: (n_rows, n_columns), or (n_rows,), such as scores.
     names : sequence of str, default=None
         Names of the columns in a Parquet file; ``x0``, ``x1`` … without.
 
@@ -72,13 +72,18 @@ def write_rows(
     return path
 
 
-def _alike(blocks: Iterable[NDArray]) -> Iterator[NDArray]:
+def _alike(blocks: Iterable[Any]) -> Iterator[Any]:
     """Yield blocks, if there are any and they fit together."""
     kind = None
     for block in blocks:
-        if not isinstance(block, np.ndarray) or block.ndim not in (1, 2):
-            raise ValueError("Each block must be an array of one or two dimensions.")
-        here = block.shape[1:], block.dtype
+        if _is_frame(block):
+            here: Any = tuple(block.columns), tuple(map(str, block.dtypes))
+        elif isinstance(block, np.ndarray) and block.ndim in (1, 2):
+            here = block.shape[1:], block.dtype
+        else:
+            raise ValueError(
+                "Each block must be an array of one or two dimensions, or a frame."
+            )
         if kind not in (None, here):
             raise ValueError(
                 f"A block has the columns and the dtype {here}, those before {kind}."
@@ -89,10 +94,16 @@ def _alike(blocks: Iterable[NDArray]) -> Iterator[NDArray]:
         raise ValueError("There are no blocks to write.")
 
 
+def _is_frame(block: Any) -> bool:
+    return hasattr(block, "columns") and hasattr(block, "dtypes")
+
+
 def _write_npy(path: Path, blocks: Iterator[NDArray], names: Any) -> None:
     n_rows, header = 0, {}
     with open(path, "wb") as file:
         for block in blocks:
+            if _is_frame(block):
+                raise ValueError(f"{path.name} must end in .parquet to hold frames.")
             if not n_rows:
                 header = npy.header_data_from_array_1_0(np.ascontiguousarray(block))
                 npy.write_array_header_1_0(file, header)
@@ -109,13 +120,16 @@ def _write_parquet(path: Path, blocks: Iterator[NDArray], names: Any) -> None:
     writer = None
     try:
         for block in blocks:
-            columns = list(block.T) if block.ndim == 2 else [block]
-            names = names or [f"x{j}" for j in range(len(columns))]
-            if len(names) != len(columns):
-                raise ValueError(
-                    f"names has {len(names)} entries for {len(columns)} columns."
-                )
-            table = pyarrow.table(dict(zip(names, columns, strict=True)))
+            if _is_frame(block):
+                table = pyarrow.Table.from_pandas(block, preserve_index=False)
+            else:
+                columns = list(block.T) if block.ndim == 2 else [block]
+                names = names or [f"x{j}" for j in range(len(columns))]
+                if len(names) != len(columns):
+                    raise ValueError(
+                        f"names has {len(names)} entries for {len(columns)} columns."
+                    )
+                table = pyarrow.table(dict(zip(names, columns, strict=True)))
             if writer is None:
                 writer = parquet.ParquetWriter(path, table.schema)
             writer.write_table(table)

@@ -53,7 +53,7 @@ class Pickling(Engine):
     def share(self, work):
         packed = Packed.of(work)
         self.sizes.append(len(packed.content))
-        for path in Path(self.forgets).rglob("*.npy") if self.forgets else ():
+        for path in Path(self.forgets).rglob("*.block") if self.forgets else ():
             path.unlink()
         return packed
 

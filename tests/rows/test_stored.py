@@ -41,6 +41,7 @@ from destructors.marginal import (
 )
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.rows import Fold, Rows, StoredRows
+from destructors.rows._scratch import Scratch
 from tests.registry import REGISTRY
 
 
@@ -225,7 +226,7 @@ def test_blocks_that_are_lost_are_computed_again(tmp_path):
     after = rows.through(maps[0]).unseen().through(maps[1])
     assert isinstance(after, StoredRows)
     before = Fold(after).digest()
-    files = sorted(tmp_path.rglob("*.npy"))
+    files = sorted(tmp_path.rglob("*.block"))
     files[0].unlink()
     files[-1].write_bytes(files[-1].read_bytes()[:100])
     again = rows.through(maps[0]).unseen().through(maps[1])
@@ -385,3 +386,29 @@ def test_memory_does_not_grow_with_the_number_of_rows(tmp_path):
     # The nine blocks more are 45 MiB, as often as rows are held; their quantile points
     # are 6.
     assert many < few + 20.0
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_block_that_is_kept_comes_back_to_the_bit(order, weighted, tmp_path):
+    values = np.asarray(make_rows(100), order=order)
+    rows = Rows(values, values[:, 0].copy(), values[:, 1] ** 2 if weighted else None)
+    blocks = Scratch(tmp_path).new_blocks(100, 5)
+    blocks.write(3, rows)
+    found = blocks.read(3, weighted)
+    assert found.digest() == rows.digest()
+    assert found.values.flags.f_contiguous == values.flags.f_contiguous
+    assert blocks.read(2, weighted) is None
+    [path] = tmp_path.rglob("3.block")
+    for damaged in (path.read_bytes()[:-8], b"", path.read_bytes() + bytes(8)):
+        path.write_bytes(damaged)
+        assert blocks.read(3, weighted) is None
+
+
+def test_no_thread_parses_headers_of_blocks(tmp_path, monkeypatch):
+    # Python's parser may not run in two threads at once; see `rows._scratch`.
+    blocks = Scratch(tmp_path).new_blocks(10, 3)
+    monkeypatch.setattr(np.lib.format, "read_array", None)
+    monkeypatch.setattr(np, "load", None)
+    blocks.write(0, Rows.of(make_rows(10)))
+    assert blocks.read(0, False) is not None
