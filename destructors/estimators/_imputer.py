@@ -1,5 +1,6 @@
 """Missing values filled in from a density."""
 
+from numbers import Integral
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from destructors._compat import StrOptions, fit_scope
 from destructors.estimators._mean_regression import learn_regressions
 from destructors.estimators._mixture_density import MixtureDensity
-from destructors.maps import Density
+from destructors.maps import Imputer
 from destructors.table import read_rows
 
 
@@ -144,30 +145,25 @@ class DensityImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         if self.strategy == "sample":
             return self.density_.sample_conditional(X, 1, self.random_state)
-        if self.strategy == "mode" or not self._regressions:
-            return self.density_.predict_missing(X, self.strategy)
         read_rows(self.density_, X, reset=False, may_miss=True)
-        density = self.density_.to_density()
-        rows = density.encode_holes(X)
-        filled = density.predict_rows(rows)
-        result = filled.copy()
-        for each in self._regressions:
-            gone = np.flatnonzero(np.isnan(rows[:, each.column]))
-            if len(gone):
-                result[gone, each.column] = each.predict(filled[gone], density.kinds)
-        return density.decode_like(result, X)
+        return self.to_imputer().transform(X)
 
-    def to_density(self) -> Density:
-        """Return the density that holes are filled in from, without the learner.
+    def to_imputer(self) -> Imputer:
+        """Return what fills in holes, without the learner.
 
         Returns
         -------
-        density : destructors.maps.Density
-            Its ``predict_missing`` and ``sample_conditional`` fill in what is missing;
-            it is what `destructors.save` writes. Its means are not corrected.
+        imputer : destructors.maps.Imputer
+            It has `transform`, and is what `destructors.save` writes.
         """
         check_is_fitted(self)
-        return self.density_.to_density()
+        seed = self.random_state if isinstance(self.random_state, Integral) else None
+        return Imputer(
+            self.density_.to_density(),
+            self.strategy,
+            tuple(self._regressions),
+            None if seed is None else int(seed),
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

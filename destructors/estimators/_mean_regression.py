@@ -10,7 +10,7 @@ Statistics*, 2009); all rows decide the mean.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from destructors.estimators._mixture_density import MixtureDensity
 from destructors.flows._mixed_start import fit_start
 from destructors.greedy import Progress
 from destructors.maps import Density
+from destructors.maps._imputer import MOST_CATEGORIES, MeanRegression, see
 from destructors.mixture._mixed_fit import MixedSettings, unique
 from destructors.rows import Fold, Rows, make_splits
 
@@ -33,71 +34,8 @@ _LEAST_ROWS = 20
 _LARGEST_SHARE, _MOST_TIMES = 1.0 / 30.0, 10.0
 # Strengths of a ridge to choose from, in rows.
 _RIDGES = np.geomspace(0.1, 1e7, 25)
-# Columns of more categories have no indicators.
-_MOST_CATEGORIES, _MOST_INDICATORS = 100, 500
-
-
-class MeanRegression(NamedTuple):
-    """A linear regression of a column of numbers on a row that a density filled in.
-
-    Attributes
-    ----------
-    column : int
-        Position of the column.
-    is_change : bool
-        Whether what is predicted is added to the mean of the density.
-    what : str
-        Columns that it sees: "mean" (that of the density), "numbers", "codes" (in
-        their order) or "indicators" (one for each category); each has the former.
-    centre, scale, lowest, highest, coef : ndarray of shape (n_seen,)
-        What is seen is standardised and kept within its range in training.
-    intercept : float
-    ends : tuple of float
-        Smallest and largest value in training.
-    """
-
-    column: int
-    is_change: bool
-    what: str
-    centre: NDArray
-    scale: NDArray
-    lowest: NDArray
-    highest: NDArray
-    coef: NDArray
-    intercept: float
-    ends: tuple[float, float]
-
-    def predict(self, filled: NDArray, kinds: NDArray) -> NDArray:
-        """Return the means of its column.
-
-        Parameters
-        ----------
-        filled : ndarray of shape (n_samples, n_features)
-            Rows as the density fills them in, this column hidden.
-        kinds : ndarray of int of shape (n_features,)
-            Numbers of categories; 0 or less for numbers and integers.
-        """
-        seen = see(filled, self.column, kinds, self.what)
-        Z = np.clip((seen - self.centre) / self.scale, self.lowest, self.highest)
-        means = self.intercept + Z @ self.coef
-        if self.is_change:
-            means += filled[:, self.column]
-        return np.clip(means, *self.ends)
-
-
-def see(filled: NDArray, column: int, kinds: NDArray, what: str) -> NDArray:
-    """Return what a regression sees of rows; see `MeanRegression`."""
-    parts = [filled[:, [column]]]
-    if what != "mean":
-        others = np.flatnonzero((kinds <= 0) & (np.arange(len(kinds)) != column))
-        parts.append(filled[:, others])
-    codes = np.flatnonzero(kinds > 0)
-    if what == "codes":
-        parts.append(filled[:, codes])
-    if what == "indicators":
-        for j in codes[kinds[codes] <= _MOST_CATEGORIES]:
-            parts.append((filled[:, [j]] == np.arange(kinds[j])).astype(np.float64))
-    return np.hstack(parts)
+# With more of them in all, no categories have indicators.
+_MOST_INDICATORS = 500
 
 
 def learn_regressions(
@@ -183,7 +121,7 @@ def _learn(
                 of = ridge.centre, ridge.scale, ridge.lowest, ridge.highest, coef
                 middle = intercept + beyond
                 best = error
-                found = MeanRegression(column, is_change, what, *of, middle, ends)
+                found = MeanRegression(column, is_change, what, *of, middle, *ends)
     return found
 
 
@@ -222,7 +160,7 @@ def _choices(kinds: NDArray) -> Iterator[str]:
     codes = kinds[kinds > 0]
     if len(codes):
         yield "codes"
-        if codes[codes <= _MOST_CATEGORIES].sum() <= _MOST_INDICATORS:
+        if codes[codes <= MOST_CATEGORIES].sum() <= _MOST_INDICATORS:
             yield "indicators"
 
 

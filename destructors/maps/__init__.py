@@ -27,6 +27,7 @@ from destructors.maps._detector import Detector
 from destructors.maps._gaussians import Gaussians
 from destructors.maps._given import GivenColumns, MixedRosenblatt
 from destructors.maps._histogram import HistogramColumns
+from destructors.maps._imputer import Imputer
 from destructors.maps._map import Map, Surjection
 from destructors.maps._parametric import ParametricColumn
 from destructors.maps._permutation import Permutation
@@ -64,6 +65,7 @@ __all__ = [
     "GivenColumns",
     "HistogramColumns",
     "Identity",
+    "Imputer",
     "IntegerTable",
     "Map",
     "MixedRosenblatt",

@@ -20,6 +20,7 @@ from destructors.maps._classifier import Classifier
 from destructors.maps._conditional import Conditional
 from destructors.maps._density import Density
 from destructors.maps._detector import Detector
+from destructors.maps._imputer import Imputer
 from destructors.maps._map import KINDS, PLAIN, Data
 from destructors.maps._replace import replaced
 from destructors.maps._valid import find_unlearned, validate
@@ -34,6 +35,7 @@ _MODELS = {
     Detector: "to_detector",
     Classifier: "to_classifier",
     Conditional: "to_conditional",
+    Imputer: "to_imputer",
 }
 
 
@@ -47,7 +49,8 @@ def save(model: Any, path: str | PathLike[str]) -> None:
     ----------
     model : Destructor, an estimator of destructors.estimators or what `load` gives
         A fitted model. It is saved without the learner: what comes back of a destructor
-        is a density, of the others a detector, a classifier and a conditional density.
+        is a density, of the others a detector, a classifier, a conditional density and
+        an imputer.
     path : str or path-like
         Name of the file, such as ``"model.npz"``.
 
@@ -119,8 +122,8 @@ def _learned(model: Any) -> Any:
         if hasattr(model, name):
             return getattr(model, name)()
     raise TypeError(
-        "A fitted destructor, OutlierDetector, DensityClassifier or "
-        f"ConditionalDensity can be saved, got {type(model).__name__}. Of a search, "
+        "A fitted destructor, OutlierDetector, DensityClassifier, ConditionalDensity "
+        f"or DensityImputer can be saved, got {type(model).__name__}. Of a search, "
         "save its best_estimator_; instead of a Pipeline of scikit-learn, save "
         "a DestructorPipeline."
     )
@@ -172,10 +175,10 @@ def load(path: str | PathLike[str], *, max_bytes: int = 2**30) -> Any:
 
     Returns
     -------
-    model : Density, Detector, Classifier or Conditional
+    model : Density, Detector, Classifier, Conditional or Imputer
         A density scores (`Density.logpdf`), samples, transforms (`Density.forward`) and
-        inverts (`Density.inverse`); a `Detector`, a `Classifier` and a `Conditional`
-        have the methods of what was saved.
+        inverts (`Density.inverse`); a `Detector`, a `Classifier`, a `Conditional` and
+        an `Imputer` have the methods of what was saved.
 
     Raises
     ------

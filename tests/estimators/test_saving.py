@@ -1,4 +1,6 @@
-"""Detectors and classifiers in files: what comes back judges rows as they did."""
+"""Detectors, classifiers and imputers in files: what comes back does as they did."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,8 +21,9 @@ from destructors.estimators import (
 )
 from destructors.flows import RBIG
 from destructors.linear import Whitening
-from destructors.maps import Classifier, Detector
+from destructors.maps import Classifier, Detector, Imputer
 from destructors.maps._excess import _quantiles, _shares
+from destructors.maps._imputer import MeanRegression
 
 X = np.random.default_rng(0).gamma(2.0, size=(300, 2))
 
@@ -84,11 +87,42 @@ def test_a_class_without_prior_is_kept():
     assert set(learned.predict(rows)) == {0, 1}
 
 
-def test_of_an_imputer_the_density_comes_back(path):
-    imputer = DensityImputer(MixtureDensity(1, marginal=None), random_state=0).fit(X)
-    holed = np.where(np.eye(2, dtype=bool), np.nan, X[:2])
-    filled = again(imputer, path).predict_missing(holed)
-    np.testing.assert_array_equal(filled, imputer.transform(holed))
+@pytest.mark.parametrize("strategy", ["mean", "mode", "sample"])
+def test_imputer(strategy, path):
+    density = MixtureDensity(1, marginal=None)
+    # The second column follows a curve, of which one normal distribution knows a line.
+    rows = np.c_[X, X[:, 0] ** 2]
+    imputer = DensityImputer(density, strategy=strategy, random_state=0).fit(rows)
+    holed = np.where(np.eye(3, dtype=bool), np.nan, rows[:3])
+    loaded = again(imputer, path)
+    assert isinstance(loaded, Imputer)
+    assert len(loaded.regressions) == len(imputer.corrected_)
+    np.testing.assert_array_equal(loaded.transform(holed), imputer.transform(holed))
+
+
+def test_imputer_of_a_frame(path):
+    rng = np.random.default_rng(0)
+    x = rng.exponential(size=300)
+    kind = pd.Categorical(np.where(x > 1.0, "large", "small"))
+    frame = pd.DataFrame({"x": x, "y": x**2 + rng.normal(size=300), "kind": kind})
+    imputer = DensityImputer(MixtureDensity(2), random_state=0).fit(frame)
+    assert len(imputer.corrected_) > 0
+    holed = frame.head(30).mask(rng.random((30, 3)) < 0.4)
+    filled = again(imputer, path).transform(holed)
+    pd.testing.assert_frame_equal(filled, imputer.transform(holed))
+
+
+def test_imputer_of_parts_that_do_not_fit_is_not_valid():
+    imputer = DensityImputer(MixtureDensity(1), random_state=0).fit(X)
+    learned = imputer.to_imputer()
+    assert learned.is_valid()
+    assert not replace(learned, strategy="median").is_valid()
+    seen = np.ones(5)
+    wrong = MeanRegression(0, False, "numbers", *[seen] * 5, 0.0, 0.0, 1.0)
+    assert wrong.is_valid()
+    assert not replace(learned, regressions=(wrong,)).is_valid()
+    assert not replace(wrong, coef=seen[:2]).is_valid()
+    assert not replace(wrong, what="nothing").is_valid()
 
 
 def test_names_of_columns_are_checked(path):

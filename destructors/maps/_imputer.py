@@ -1,0 +1,201 @@
+"""What fills in holes: a density, and corrections of the means that it gives."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from destructors.maps._density import Density
+from destructors.maps._map import Data
+from destructors.maps._schema import Schema
+
+# Columns of more categories have no indicators.
+MOST_CATEGORIES = 100
+_WHAT = ("mean", "numbers", "codes", "indicators")
+_STRATEGIES = ("mean", "mode", "sample")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MeanRegression(Data):
+    """A linear regression of a column of numbers on a row that a density filled in.
+
+    Parameters
+    ----------
+    column : int
+        Position of the column.
+    is_change : bool
+        Whether what is predicted is added to the mean of the density.
+    what : str
+        Columns that it sees: "mean" (that of the density), "numbers", "codes" (in
+        their order) or "indicators" (one for each category); each has the former.
+    centre, scale, lowest, highest, coef : ndarray of shape (n_seen,)
+        What is seen is standardised and kept within its range in training.
+    intercept : float
+    lower, upper : float
+        Smallest and largest value in training.
+    """
+
+    _positive = ("scale",)
+
+    column: int
+    is_change: bool
+    what: str
+    centre: NDArray
+    scale: NDArray
+    lowest: NDArray
+    highest: NDArray
+    coef: NDArray
+    intercept: float
+    lower: float
+    upper: float
+
+    def is_valid(self) -> bool:
+        """Return whether there is as much of each for what is seen."""
+        shapes = {part.shape for part in self._seen()}
+        return (
+            self.what in _WHAT
+            and len(shapes) == 1
+            and self.coef.ndim == 1
+            and self.lower <= self.upper
+            and bool((self.lowest <= self.highest).all())
+        )
+
+    def fits(self, kinds: NDArray) -> bool:
+        """Return whether it sees as many columns as rows of such kinds have."""
+        d = len(kinds)
+        if not 0 <= self.column < d or kinds[self.column] > 0:
+            return False
+        return see(np.zeros((1, d)), self.column, kinds, self.what).shape[1] == len(
+            self.coef
+        )
+
+    def _seen(self) -> tuple[NDArray, ...]:
+        return self.centre, self.scale, self.lowest, self.highest, self.coef
+
+    def predict(self, filled: NDArray, kinds: NDArray) -> NDArray:
+        """Return the means of its column.
+
+        Parameters
+        ----------
+        filled : ndarray of shape (n_samples, n_features)
+            Rows as the density fills them in, this column hidden.
+        kinds : ndarray of int of shape (n_features,)
+            Numbers of categories; 0 or less for numbers and integers.
+        """
+        seen = see(filled, self.column, kinds, self.what)
+        Z = np.clip((seen - self.centre) / self.scale, self.lowest, self.highest)
+        means = self.intercept + Z @ self.coef
+        if self.is_change:
+            means += filled[:, self.column]
+        return np.clip(means, self.lower, self.upper)
+
+
+def see(filled: NDArray, column: int, kinds: NDArray, what: str) -> NDArray:
+    """Return what a regression sees of rows; see `MeanRegression`."""
+    parts = [filled[:, [column]]]
+    if what != "mean":
+        others = np.flatnonzero((kinds <= 0) & (np.arange(len(kinds)) != column))
+        parts.append(filled[:, others])
+    codes = np.flatnonzero(kinds > 0)
+    if what == "codes":
+        parts.append(filled[:, codes])
+    if what == "indicators":
+        for j in codes[kinds[codes] <= MOST_CATEGORIES]:
+            parts.append((filled[:, [j]] == np.arange(kinds[j])).astype(np.float64))
+    return np.hstack(parts)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Imputer(Data):
+    """Fills in what is missing: a `DensityImputer` without the learner.
+
+    It is what `destructors.load` gives of a saved one, and needs NumPy and SciPy only.
+
+    Parameters
+    ----------
+    density : Density
+        Of rows with holes.
+    strategy : {"mean", "mode", "sample"}
+        What to fill in.
+    regressions : tuple of MeanRegression
+        Corrections of the means of some columns.
+    seed : int or None
+        Of the draws.
+
+    See Also
+    --------
+    destructors.estimators.DensityImputer : What learns it.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> import destructors
+    >>> from destructors.estimators import DensityImputer
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=300)
+    >>> X = np.c_[x, x + 0.1 * rng.normal(size=300)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "imputer.npz")
+    ...     destructors.save(DensityImputer(random_state=0).fit(X), path)
+    ...     imputer = destructors.load(path)
+    >>> imputer.transform([[1.0, np.nan]]).round()
+    array([[1., 1.]])
+    """
+
+    density: Density
+    strategy: str
+    regressions: tuple[MeanRegression, ...]
+    seed: int | None = None
+
+    def is_valid(self) -> bool:
+        """Return whether the parts are made for each other."""
+        return (
+            self.strategy in _STRATEGIES
+            and self.density.sums_out
+            and all(each.fits(self.density.kinds) for each in self.regressions)
+        )
+
+    @property
+    def schema(self) -> Schema | None:
+        """The columns."""
+        return self.density.schema
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns."""
+        return self.density.n_features
+
+    def transform(self, X: ArrayLike) -> Any:
+        """Return rows without holes.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows, NaN where a value is missing.
+
+        Returns
+        -------
+        X : ndarray or DataFrame of shape (n_samples, n_features)
+            What was there is as it was.
+        """
+        if self.strategy == "sample":
+            return self.density.sample_conditional(X, 1, self.seed)
+        if self.strategy == "mode":
+            return self.density.predict_missing(X, "mode")
+        rows = self.density.encode_holes(X)
+        filled = self.density.predict_rows(rows)
+        result = filled.copy()
+        for each in self.regressions:
+            gone = np.flatnonzero(np.isnan(rows[:, each.column]))
+            if len(gone):
+                means = each.predict(filled[gone], self.density.kinds)
+                result[gone, each.column] = means
+        return self.density.decode_like(result, X)
+
+    def save(self, path: str) -> None:
+        """Write to a file; see `destructors.save`."""
+        from destructors.maps._save import save
+
+        save(self, path)
