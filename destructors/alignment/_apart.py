@@ -83,6 +83,16 @@ class DomainsApart:
     def open(self, fewest: int) -> "RowsApart":
         """Return the rows to learn from: those of each domain as one that is asked.
 
+        Parameters
+        ----------
+        fewest : int
+            Number of rows that each domain must have.
+
+        Returns
+        -------
+        rows : Rows
+            They answer what may leave the place where they are.
+
         Raises
         ------
         ValueError
@@ -107,8 +117,13 @@ class DomainsApart:
         return RowsApart(parts)
 
     def communication(self) -> dict[Any, dict[str, int]]:
-        """Return for each domain the messages to its holder, and the bytes of these
-        ("sent") and of the answers ("received").
+        """Return what has travelled so far.
+
+        Returns
+        -------
+        counts : dict of dict
+            For each domain the number of messages to its holder ("messages"), and the
+            bytes of these ("sent") and of the answers ("received").
         """
         counts = [dict(channel.counts) for channel in self._channels]
         return dict(zip(self.labels.tolist(), counts, strict=True))

@@ -342,7 +342,20 @@ class Density(Data):
         )
 
     def predict_rows(self, rows: NDArray, strategy: str = "mean") -> NDArray:
-        """Fill rows in as the map knows them: numbers, and codes for categories."""
+        """Return rows, as the map knows them, with one value for what is missing.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_rows, n_features)
+            What `encode_holes` returns.
+        strategy : {"mean", "mode"}, default="mean"
+            See `predict_missing`.
+
+        Returns
+        -------
+        filled : ndarray of shape (n_rows, n_features)
+            Numbers, and codes for categories.
+        """
         Z, _ = self._apply(self.map.forward, rows, None)
         unknown = self._columns.unknown
         filled = self.base.predict(Z, strategy, self._curves, unknown)
@@ -367,7 +380,18 @@ class Density(Data):
         return in_blocks(way, rows, context, run)
 
     def encode_holes(self, X: Any) -> NDArray:
-        """Return rows as the map knows them, NaN where a value is missing."""
+        """Return rows as the map knows them.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_rows, n_features)
+            Rows, NaN where a value is missing.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_rows, n_features)
+            Numbers, and codes for categories; NaN where a value is missing.
+        """
         if not self.sums_out:
             raise ValueError(
                 "No conditional of this density is known: fit a "
