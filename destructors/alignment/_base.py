@@ -136,7 +136,8 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
             come back: the column is named.
         """
         if isinstance(X, DomainsApart):
-            known = sample_domain, sample_weight, X_val
+            held = X_val, sample_domain_val, sample_weight_val
+            known = sample_domain, sample_weight, *held
             return self._fit_apart(X, any(one is not None for one in known))
         given: Any = X, sample_weight, sample_domain
         held_out: Any = X_val, sample_weight_val, sample_domain_val

@@ -26,6 +26,8 @@ N_CHECKED, MOST_LOST, LOSS = 200, 0.1, 1e-5
 _N_DIRECTIONS, _N_LEVELS, _SEED = 16, 32, 0
 # Values between two levels, in place of each.
 _N_BETWEEN = 8
+# Means travel in this precision.
+_FLOAT32 = float(np.finfo(np.float32).max)
 # Exponent of `destructors.metrics.energy_coefficient`.
 _EXPONENT = 0.25
 # Axes beyond those asked for, in the search for principal axes.
@@ -121,9 +123,6 @@ def compare_by(rows: Rows) -> NDArray:
     along = Rows.of(rows.values @ directions, rows.weight)
     means = group_means(along, most_levels([rows], _N_LEVELS))
     return np.clip(means, -_FLOAT32, _FLOAT32).astype(np.float32)
-
-
-_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 # ---------------------------------------------------------------------- digits

@@ -155,6 +155,11 @@ class DensityImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -------
         imputer : destructors.maps.Imputer
             It has `transform`, and is what `destructors.save` writes.
+
+        Raises
+        ------
+        NotFittedError
+            If there is nothing learned yet.
         """
         check_is_fitted(self)
         seed = self.random_state if isinstance(self.random_state, Integral) else None

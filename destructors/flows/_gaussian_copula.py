@@ -8,7 +8,7 @@ import numpy as np
 from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor, HoldoutDestructor
 from destructors.compose import DestructorPipeline
-from destructors.flows._marginals import list_splines
+from destructors.flows._marginals import list_smaller
 from destructors.greedy import Progress
 from destructors.linear import Whitening
 from destructors.maps import Map
@@ -121,9 +121,7 @@ class GaussianCopula(HoldoutDestructor):
         return self._leftover
 
     def _smaller(self) -> list[list[dict[str, Any]]]:
-        if self.marginal is not None:
-            return []
-        return [[{"marginal": spline} for spline in list_splines()]]
+        return list_smaller(self.marginal)
 
     def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
         if self.marginal is None:

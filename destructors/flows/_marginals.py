@@ -1,7 +1,7 @@
 """A map of each column of numbers by itself, of what is there of it."""
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import clone
@@ -86,3 +86,12 @@ def _fit_marginal(rows: Rows, marginal: Destructor | None, is_own: bool) -> Map:
 def list_splines() -> list[SplineGaussianizer]:
     """Return marginals that take less room than the usual ones, the smallest first."""
     return [SplineGaussianizer(n_knots=n_knots) for n_knots in _FEW_KNOTS]
+
+
+def list_smaller(marginal: Destructor | None) -> list[list[dict[str, Any]]]:
+    """Return parameters of smaller fits of what has splines unless it is given others;
+    see `destructors.base.Destructor.shrink`.
+    """
+    if marginal is not None:
+        return []
+    return [[{"marginal": spline} for spline in list_splines()]]

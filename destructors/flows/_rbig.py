@@ -11,7 +11,7 @@ from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor
 from destructors.base_distributions import StandardNormal
 from destructors.compose import DestructorPipeline
-from destructors.flows._marginals import list_splines
+from destructors.flows._marginals import list_smaller
 from destructors.greedy import (
     Cycle,
     GreedyDestructor,
@@ -176,9 +176,7 @@ class RBIG(GreedyDestructor):
         ]
 
     def _smaller(self) -> list[list[dict[str, Any]]]:
-        if self.marginal is not None:
-            return []
-        return [[{"marginal": spline} for spline in list_splines()]]
+        return list_smaller(self.marginal)
 
     def _schedule(self, names: list[str]) -> Schedule:
         return Cycle(*names)

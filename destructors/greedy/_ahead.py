@@ -36,6 +36,7 @@ class LookAhead:
     n_layers: int = 0
     n_beams: int = 2
     found: Trials = field(default_factory=dict)
+    _first: dict[int, Trials] = field(default_factory=dict, repr=False)
 
     def take(self, todo: list[int]) -> Trials:
         """Return what has been fitted already of some candidates."""
@@ -86,7 +87,7 @@ class LookAhead:
 
     def keep(self, choice: int) -> None:
         """Keep what was fitted on the candidate that is taken."""
-        self.found = self.__dict__.pop("_first", {}).get(choice, {})
+        self.found, self._first = self._first.get(choice, {}), {}
 
     def _grow(
         self,

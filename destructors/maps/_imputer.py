@@ -179,6 +179,12 @@ class Imputer(Data):
         -------
         X : ndarray or DataFrame of shape (n_samples, n_features)
             What was there is as it was.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the columns are not those of the training rows, or hold what these
+            cannot, such as infinity.
         """
         if self.strategy == "sample":
             return self.density.sample_conditional(X, 1, self.seed)

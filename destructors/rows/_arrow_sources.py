@@ -1,5 +1,6 @@
 """Rows of Parquet and CSV, by pyarrow."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib import import_module
@@ -12,7 +13,23 @@ from numpy.typing import NDArray
 from destructors.rows._source import BATCH_ROWS, Source, reading
 
 
-class ParquetSource(Source):
+class ArrowSource(Source):
+    """What pyarrow reads in batches."""
+
+    def chunks(self, columns: NDArray) -> Iterator[tuple[str, NDArray]]:
+        """Yield the rows; see `Source.chunks`."""
+        return self._read(columns, _stack)
+
+    def tables(self, columns: NDArray) -> Iterator[tuple[str, Any]]:
+        """Yield the rows as frames; see `Source.tables`."""
+        return self._read(columns, _frame)
+
+    @abstractmethod
+    def _read(self, columns: NDArray, make: Any) -> Iterator[tuple[str, Any]]:
+        """Yield what is made of each batch, and where it is from."""
+
+
+class ParquetSource(ArrowSource):
     """Files of Parquet with the same columns, in any order.
 
     Parameters
@@ -28,14 +45,6 @@ class ParquetSource(Source):
             schema = parquet.read_schema(files[0])
         self.names = tuple(schema.names)
         self.width = len(self.names)
-
-    def chunks(self, columns: NDArray) -> Iterator[tuple[str, NDArray]]:
-        """Yield the rows; see `Source.chunks`."""
-        return self._read(columns, _stack)
-
-    def tables(self, columns: NDArray) -> Iterator[tuple[str, Any]]:
-        """Yield the rows as frames; see `Source.tables`."""
-        return self._read(columns, _frame)
 
     def _read(self, columns: NDArray, make: Any) -> Iterator[tuple[str, Any]]:
         assert self.names is not None
@@ -66,7 +75,7 @@ class ParquetSource(Source):
         )
 
 
-class CSVSource(Source):
+class CSVSource(ArrowSource):
     """A file of CSV with a line of names.
 
     Parameters
@@ -81,14 +90,6 @@ class CSVSource(Source):
             self._schema = reader.schema
         self.names = tuple(self._schema.names)
         self.width = len(self.names)
-
-    def chunks(self, columns: NDArray) -> Iterator[tuple[str, NDArray]]:
-        """Yield the rows; see `Source.chunks`."""
-        return self._read(columns, _stack)
-
-    def tables(self, columns: NDArray) -> Iterator[tuple[str, Any]]:
-        """Yield the rows as frames; see `Source.tables`."""
-        return self._read(columns, _frame)
 
     def _read(self, columns: NDArray, make: Any) -> Iterator[tuple[str, Any]]:
         assert self.names is not None

@@ -90,7 +90,7 @@ def test_a_class_without_prior_is_kept():
 @pytest.mark.parametrize("strategy", ["mean", "mode", "sample"])
 def test_imputer(strategy, path):
     density = MixtureDensity(1, marginal=None)
-    # The second column follows a curve, of which one normal distribution knows a line.
+    # The last column is a curve, of which one normal distribution knows a line.
     rows = np.c_[X, X[:, 0] ** 2]
     imputer = DensityImputer(density, strategy=strategy, random_state=0).fit(rows)
     holed = np.where(np.eye(3, dtype=bool), np.nan, rows[:3])
