@@ -31,7 +31,10 @@ SPLIT = np.dtype([("node", "i4"), ("feature", "i4"), ("t_in", "f4"), ("t_out", "
 
 # Rows go down a tree in groups, one level at a time: the loads of one row then overlap
 # with those of the others.
-_GROUP = 32
+_GROUP = np.uint64(32)
+# Leaves are found of so many rows at least, and of as many as a tree has splits, before
+# maps are written for those that are new.
+_LEAST_ROWS = 1024
 # A product of slopes is turned into its logarithm before it leaves these bounds.
 _SMALL, _LARGE = 1e-200, 1e200
 # Of rows whose leaves are to be found.
@@ -202,61 +205,102 @@ def routes(splits, inverse):
 
 
 @jit
-def _write_map(splits, leaf, inverse, box, unmet, begin, which, pieces):
-    """Write out the affine map of a leaf, for the features that lead to it.
+def _mark(splits, at, n_rows, end, marked):
+    """Mark the leaves of rows whose maps are not written yet, and the way there."""
+    for node in range(len(marked)):
+        marked[node] = 0
+    for r in range(n_rows):
+        marked[at[r]] = end[at[r]] == 0
+    for i in range(len(splits)):
+        k = np.uint64(len(splits) - 1 - i)
+        below = _2 * k + _1
+        marked[np.uint64(splits[k]["node"])] |= marked[below] | marked[below + _1]
+
+
+@jit
+def _write_maps(splits, child, marked, inverse, box, unmet, way, kept, maps, free):
+    """Write out the affine maps of the leaves that are marked, from ``free`` on.
+
+    The tree is walked from the cube down, and the box of the node at hand is changed at
+    each step and restored on the way back.
 
     Parameters
     ----------
     box, unmet : ndarray of shape (n_features, 4) and (n_features,)
         To work in. The box holds ``low, -high`` and their images, and is the cube; no
         feature is met yet. So they are on return too.
-    begin : int
-        Where in the following arrays to write.
-    which : ndarray of shape (n_pieces,)
-        Filled with features.
-    pieces : ndarray of shape (n_pieces, 4)
-        Filled with ``start, slope, image, last``: ``u`` goes to
-        ``image + slope (u - start)``, but not beyond ``last``.
+    way, kept : ndarray of shape (n_levels + 1, 4) and (n_levels + 1, 2)
+        To work in: nodes on the way, turns taken there, whether they met a feature, and
+        which feature is met there first; and what their cuts have replaced.
+    maps : tuple of ndarray
+        What is written: of each node, where its map begins and ends and the product of
+        its slopes; and of each piece, its feature, and ``start, slope, image, last``:
+        ``u`` goes to ``image + slope (u - start)``, but not beyond ``last``.
 
     Returns
     -------
-    end : int
-        Where the map ends.
-    log_det : float
+    free : int
+        Where the next map may begin.
     """
-    stop, node = begin, leaf
-    # No branches here: no one could foretell them.
-    while node > 0:
-        k, side = (node - _1) >> _1, node & _1
-        f, sign = np.uint64(splits[k]["feature"]), 1.0 - 2.0 * np.float64(side)
-        # The cut nearest to the leaf is the tightest.
-        box[f, side] = max(box[f, side], sign * splits[k]["t_in"])
-        box[f, side + _2] = max(box[f, side + _2], sign * splits[k]["t_out"])
-        which[stop] = f
-        stop += unmet[f]
-        unmet[f] = 0
-        node = np.uint64(splits[k]["node"])
-    end, log_det, product = begin, 0.0, 1.0
-    for p in range(begin, stop):
-        f = which[p]
-        low, high = box[f, _0], -box[f, _1]
-        low_image, high_image = box[f, _2], -box[f, _3]
-        box[f, _0], box[f, _1], box[f, _2], box[f, _3] = 0.0, -1.0, 0.0, -1.0
-        unmet[f] = 1
-        if low == low_image and high == high_image:
-            # What is only asked for keeps its bits.
+    begin, end, log_dets, which, pieces = maps
+    depth, n_met = _0, _0
+    way[0, _0], way[0, _1] = _0, _0
+    while True:
+        node, turn = way[depth, _0], way[depth, _1]
+        below = child[node]
+        if below == node:
+            begin[node] = free
+            log_det, product = 0.0, 1.0
+            for p in range(n_met):
+                f = way[p, _3]
+                low, high = box[f, _0], -box[f, _1]
+                low_image, high_image = box[f, _2], -box[f, _3]
+                # What is only asked for keeps its bits: the next is written over it.
+                # No branches here: no one could foretell them.
+                moves = np.uint64(low != low_image) | np.uint64(high != high_image)
+                if inverse:
+                    low, high, low_image, high_image = low_image, high_image, low, high
+                slope = (high_image - low_image) / (high - low)
+                which[free], pieces[free, _0], pieces[free, _1] = f, low, slope
+                pieces[free, _2], pieces[free, _3] = low_image, high_image * _BELOW
+                free += moves
+                product *= slope
+                if not _SMALL < product < _LARGE:
+                    log_det += np.log(product)
+                    product = 1.0
+            end[node], log_dets[node] = free, log_det + np.log(product)
+            if node == _0:
+                return free
+            depth -= _1
             continue
-        if inverse:
-            low, high, low_image, high_image = low_image, high_image, low, high
-        slope = (high_image - low_image) / (high - low)
-        which[end], pieces[end, _0], pieces[end, _1] = f, low, slope
-        pieces[end, _2], pieces[end, _3] = low_image, high_image * _BELOW
-        end += _1
-        product *= slope
-        if not _SMALL < product < _LARGE:
-            log_det += np.log(product)
-            product = 1.0
-    return end, log_det + np.log(product)
+        k = (below - _1) >> _1
+        f = np.uint64(splits[k]["feature"])
+        if turn > _0:
+            # Back from a side: the box is again what it was.
+            side = _2 - turn
+            box[f, side], box[f, side + _2] = kept[depth, _0], kept[depth, _1]
+            n_met -= way[depth, _2]
+            unmet[f] |= way[depth, _2]
+        if turn == _2:
+            if node == _0:
+                return free
+            depth -= _1
+            continue
+        way[depth, _1] = turn + _1
+        side = _1 - turn
+        kept[depth, _0], kept[depth, _1] = box[f, side], box[f, side + _2]
+        way[depth, _2] = _0
+        if marked[below + turn]:
+            sign = 1.0 - 2.0 * np.float64(side)
+            # The cut nearest to the leaf is the tightest.
+            box[f, side] = sign * splits[k]["t_in"]
+            box[f, side + _2] = sign * splits[k]["t_out"]
+            way[depth, _2] = unmet[f]
+            way[n_met, _3] = f
+            n_met += unmet[f]
+            unmet[f] = _0
+            depth += _1
+            way[depth, _0], way[depth, _1] = below + turn, _0
 
 
 def _push_loops(U, beyond, splits, starts, log_det, inverse, leaves):
@@ -285,7 +329,6 @@ def _push_loops(U, beyond, splits, starts, log_det, inverse, leaves):
     for j in range(d):
         box[j, _0], box[j, _1], box[j, _2], box[j, _3] = 0.0, -1.0, 0.0, -1.0
         unmet[j] = 1
-    at = np.empty(_GROUP, np.uint64)
     for i in range(n_trees):
         tree = n_trees - 1 - i if inverse else i
         part = splits[starts[tree] : starts[tree + 1]]
@@ -293,30 +336,36 @@ def _push_loops(U, beyond, splits, starts, log_det, inverse, leaves):
         # Maps of leaves are written when a row first comes there.
         n_nodes = len(child)
         begin, end = np.empty(n_nodes, np.uint64), np.empty(n_nodes, np.uint64)
-        log_dets = np.empty(n_nodes)
+        log_dets, marked = np.empty(n_nodes), np.empty(n_nodes, np.uint8)
         for node in range(n_nodes):
             end[node] = 0
-        # One more than the maps can fill: a map is written before it is known to end.
-        size = (len(part) + 1) * (n_levels if n_levels < d else d) + 1
+        # One more than the maps can fill: a piece is written before it is known to
+        # count. The first map begins at 1, so that none ends at 0.
+        size = (len(part) + 1) * (n_levels if n_levels < d else d) + 2
         which, pieces = np.empty(size, np.uint64), np.empty((size, 4))
-        free = np.uint64(0)
-        for first in range(0, n, _GROUP):
-            g = np.uint64(first)
-            rows = range(g, np.uint64(min(first + _GROUP, n)))
-            for r in rows:
-                at[r - g] = leaves[r] if is_known else _0
-            for _ in range(0 if is_known else n_levels):
-                for r in rows:
-                    k = at[r - g]
-                    at[r - g] = child[k] + np.uint64(U[r, feature[k]] >= cut[k])
-            for r in rows:
-                k = at[r - g]
-                if end[k] == 0:
-                    begin[k] = free
-                    free, log_dets[k] = _write_map(
-                        part, k, inverse, box, unmet, free, which, pieces
-                    )
-                    end[k] = free
+        way, kept = np.empty((n_levels + 1, 4), np.uint64), np.empty((n_levels + 1, 2))
+        maps, free = (begin, end, log_dets, which, pieces), _1
+        n_together = min(n, max(_LEAST_ROWS, len(part)))
+        at = np.empty(n_together, np.uint64)
+        for start in range(0, n, n_together):
+            first, last = np.uint64(start), np.uint64(min(start + n_together, n))
+            for r in range(first, last):
+                at[r - first] = leaves[r] if is_known else _0
+            if not is_known:
+                for g in range(first, last, _GROUP):
+                    rows = range(g, min(g + _GROUP, last))
+                    for _ in range(n_levels):
+                        for r in rows:
+                            k = at[r - first]
+                            above = np.uint64(U[r, feature[k]] >= cut[k])
+                            at[r - first] = child[k] + above
+            _mark(part, at, last - first, end, marked)
+            if marked[0]:
+                free = _write_maps(
+                    part, child, marked, inverse, box, unmet, way, kept, maps, free
+                )
+            for r in range(first, last):
+                k = at[r - first]
                 for p in range(begin[k], end[k]):
                     f = which[p]
                     u = U[r, f]
