@@ -177,40 +177,55 @@ class CubeSteps(BothWays):
         )
 
     @cached_property
-    def _steps(self) -> dict[str, list[tuple[int, "_Steps"]]]:
-        """Columns of several blocks, and both ways through each."""
-        steps: dict[str, list[tuple[int, _Steps]]] = {"forward": [], "inverse": []}
-        for j, probabilities in enumerate(self.probabilities):
-            if len(probabilities) > 1:
-                values = np.r_[0.0, np.cumsum(probabilities[:-1]), 1.0]
-                steps["forward"].append((j, _Steps(self.edges[j], values)))
-                steps["inverse"].append((j, _Steps(values, self.edges[j])))
-        return steps
+    def _steps(self) -> dict[str, "_Steps"]:
+        """Both ways through the columns of several blocks."""
+        columns = [j for j, p in enumerate(self.probabilities) if len(p) > 1]
+        edges, values = [], []
+        for j in columns:
+            edges.append(self.edges[j])
+            shares = np.cumsum(self.probabilities[j][:-1])
+            values.append(np.r_[0.0, shares, 1.0])
+        return {
+            "forward": _Steps(columns, edges, values),
+            "inverse": _Steps(columns, values, edges),
+        }
 
     def _through(self, X: NDArray, context: NDArray | None, way: str) -> Mapped:
-        moved, log_det = X.copy(), np.zeros(len(X))
-        for j, steps in self._steps[way]:
-            x, inside = X[:, j], np.abs(X[:, j]) < CUTOFF
-            z, log_slope = steps.interpolate(x[inside])
-            moved[inside, j] = z
-            # Both ways pass through the same normal density: dz'/du' over dz/du.
-            log_slope += 0.5 * (z - x[inside]) * (z + x[inside])
-            log_det[inside] += log_slope
+        moved, log_det, steps = X.copy(), np.zeros(len(X)), self._steps[way]
+        x = np.ascontiguousarray(X[:, steps.columns].T)
+        inside = np.abs(x) < CUTOFF
+        x = np.clip(x, -CUTOFF, CUTOFF)
+        z, log_slope = steps.interpolate(x)
+        # Both ways pass through the same normal density: dz'/du' over dz/du.
+        log_slope += 0.5 * (z - x) * (z + x)
+        log_slope[~inside] = 0.0
+        # One after the other: a sum of many rows rounds otherwise than that of one.
+        for j, values, found, row in zip(
+            steps.columns, z, inside, log_slope, strict=True
+        ):
+            np.copyto(moved[:, j], values, where=found)
+            log_det += row
         return moved, log_det
 
 
 class _Steps:
-    """A column's way through the cube: linear between knots, by block."""
+    """The way of columns through the cube: linear between knots, by block.
 
-    def __init__(self, knots: NDArray, values: NDArray):
-        self.knots, self.values = knots, values
-        self._first, self._last = knots[:-1], 1.0 - knots[1:]
-        self._low, self._high = values[:-1], 1.0 - values[1:]
-        self._slope = np.diff(values) / np.diff(knots)
+    What is known of blocks stands in one list, column after column.
+    """
+
+    def __init__(self, columns: list[int], knots: list[NDArray], values: list[NDArray]):
+        self.columns, self.knots, self.values = columns, knots, values
+        n_blocks = [len(each) - 1 for each in knots]
+        self._begin = np.cumsum([0, *n_blocks])[:-1]
+        self._first, self._last = _join(knots)
+        self._low, self._high = _join(values)
+        slopes = [np.diff(y) / np.diff(x) for x, y in zip(knots, values, strict=True)]
+        self._slope = np.concatenate([np.empty(0), *slopes])
         self._log_slope = np.log(self._slope)
 
     def interpolate(self, x: NDArray) -> Mapped:
-        """Return latent coordinates and log-slopes.
+        """Return latent coordinates and log-slopes, of shape (n_columns, n_samples).
 
         Places in the cube are measured from both faces: 1 - u has no digits left where
         u is nearly 1.
@@ -218,10 +233,19 @@ class _Steps:
         below, above = (
             np.maximum(ndtr(way * x) - _BELOW, 0.0) / _INSIDE for way in (1, -1)
         )
-        k = np.searchsorted(self.knots[1:-1], below, side="right")
+        k = np.empty(x.shape, np.intp)
+        for j, (begin, knots) in enumerate(zip(self._begin, self.knots, strict=True)):
+            k[j] = begin + np.searchsorted(knots[1:-1], below[j], side="right")
         slope = self._slope[k]
         below = self._low[k] + slope * np.maximum(below - self._first[k], 0.0)
         above = self._high[k] + slope * np.maximum(above - self._last[k], 0.0)
         z = normal_scores(_BELOW + _INSIDE * below, _BELOW + _INSIDE * above)
         # Rounding leads no coordinate out of the cube, where it would stay.
         return np.clip(z, -_INNERMOST, _INNERMOST), self._log_slope[k]
+
+
+def _join(knots: list[NDArray]) -> tuple[NDArray, NDArray]:
+    """Return where blocks begin, from below, and where they end, from above."""
+    first = np.concatenate([np.empty(0), *(each[:-1] for each in knots)])
+    last = np.concatenate([np.empty(0), *(1.0 - each[1:] for each in knots)])
+    return first, last

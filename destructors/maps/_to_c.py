@@ -217,9 +217,11 @@ def _log_densities(column: Any) -> NDArray:
 
 
 def _write_steps(writer: _Writer, part: CubeSteps) -> None:
-    several = {j: (ends.knots, ends.values) for j, ends in part._steps["forward"]}
-    if not several:
+    steps = part._steps["forward"]
+    if not steps.columns:
         return
+    ways = zip(steps.knots, steps.values, strict=True)
+    several = dict(zip(steps.columns, ways, strict=True))
     one = [np.array([0.0, 1.0])] * 2
     edges, values = zip(
         *(several.get(j, one) for j in range(writer.n_features)), strict=True
