@@ -308,9 +308,10 @@ static double rosenblatt(double *z, int n, const double *log_weights,
     }}
     if (tilt > 0.0) {{
       /* Features are seen by those after them to 33 bits. */
+      int power;
       double size = fmin(fabs(x), {rosenblatt.FARTHEST_SEEN!r}) + 1.0;
-      double high = {rosenblatt.SPLIT!r} * size;
-      x = copysign(high - (high - size) - 1.0, x);
+      double digits = floor(ldexp(frexp(size, &power), {53 - rosenblatt.UNSEEN}) + 0.5);
+      x = copysign(ldexp(digits, power - {53 - rosenblatt.UNSEEN}) - 1.0, x);
     }}
     seen[j] = x;
     for (int k = 0; k < n; k++) {{

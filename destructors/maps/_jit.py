@@ -14,7 +14,7 @@ it does inside.
 
 import warnings
 from collections.abc import Callable
-from functools import cache, cached_property, update_wrapper
+from functools import cache, cached_property, partial, update_wrapper
 from typing import Any
 
 from numpy.typing import NDArray
@@ -48,6 +48,9 @@ class Kernel:
         What runs where numba is missing.
     any_order : bool, default=False
         Whether sums may be added up in any order, as vector registers do it.
+    fused : bool, default=False
+        Whether products may be added without rounding first, which is faster where the
+        processor does both at once. Their last bits then differ from the plain form's.
     """
 
     def __init__(
@@ -55,9 +58,11 @@ class Kernel:
         loops: Callable[..., Any],
         plain: Callable[..., Any],
         any_order: bool = False,
+        fused: bool = False,
     ):
         update_wrapper(self, loops)
-        self.loops, self.plain, self.any_order = loops, plain, any_order
+        self.loops, self.plain = loops, plain
+        self.any_order, self.fused = any_order, fused
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the kernel."""
@@ -87,9 +92,13 @@ def jit(
     loops: Callable[..., Any],
     plain: Callable[..., Any] | None = None,
     any_order: bool = False,
+    fused: bool = False,
 ) -> Callable[..., Any]:
     """Return the kernel of loops; without a plain form they run as Python."""
-    return Kernel(loops, loops if plain is None else plain, any_order)
+    return Kernel(loops, loops if plain is None else plain, any_order, fused)
+
+
+jit_fused = partial(jit, fused=True)
 
 
 def are_starts(starts: NDArray, n: int, shortest: int = 0) -> bool:

@@ -44,8 +44,8 @@ except ImportError:  # pragma: no cover
 _PATIENCE = 1.0
 # Threads run side by side; nothing is compiled that only C code would call.
 _OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
-# What sums in any order allow: other brackets, and products added without rounding.
-_ANY_ORDER = {"reassoc", "contract"}
+# Products added without rounding; and sums in any order, which is other brackets too.
+_FUSED, _ANY_ORDER = {"contract"}, {"reassoc", "contract"}
 
 
 def compile_lazily(kernel: Kernel) -> Any:
@@ -64,7 +64,9 @@ def compile_callee(kernel: Kernel) -> Any:
 
 
 def _options(kernel: Kernel) -> dict[str, Any]:
-    return {**_OPTIONS, "fastmath": _ANY_ORDER} if kernel.any_order else _OPTIONS
+    if kernel.any_order:
+        return {**_OPTIONS, "fastmath": _ANY_ORDER}
+    return {**_OPTIONS, "fastmath": _FUSED} if kernel.fused else _OPTIONS
 
 
 @typeof_impl.register(Kernel)
@@ -106,7 +108,7 @@ def _code(kernel: Kernel) -> Iterator[object]:
         if name in seen:
             continue
         seen.add(name)
-        yield name, function.__defaults__, kernel.any_order
+        yield name, function.__defaults__, kernel.any_order, kernel.fused
         codes, scopes = [function.__code__], [function.__globals__]
         while codes:
             code = codes.pop()

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from destructors.maps._jit import jit
+from destructors.maps._jit import jit_fused
 
 # Larger arguments are taken for this one: their squares would overflow.
 LARGEST = 1e150
@@ -29,7 +29,7 @@ def _interleave(coefficients, n_parts):
     return tuple(coefficients[i::n_parts][::-1] for i in range(n_parts))
 
 
-@jit
+@jit_fused
 def _horner(coefficients, t):
     value = coefficients[0]
     for coefficient in coefficients[1:]:
@@ -49,7 +49,7 @@ _LOG_2_HIGH = 6.93147180369123816490e-01
 _LOG_2_LOW = 1.90821492927058770002e-10
 
 
-@jit
+@jit_fused
 def exp(x):
     """Exponential of a number that is not positive, and not less than `SMALLEST`."""
     x = max(x, -300.0)
@@ -67,7 +67,7 @@ _ARTANH_EVEN, _ARTANH_ODD = _interleave(tuple(2.0 / (2 * i + 1) for i in range(1
 _SQRT_HALF_BITS = int(np.float64(math.sqrt(0.5)).view(np.int64))
 
 
-@jit
+@jit_fused
 def log(x):
     """Logarithm of a positive normal number."""
     bits = np.float64(x).view(np.int64)
@@ -117,7 +117,7 @@ _MILLS_0, _MILLS_1, _MILLS_2, _MILLS_3 = _interleave(
 )
 
 
-@jit
+@jit_fused
 def mills(u):
     """Mills' ratio, the upper tail over the density, for ``u >= 0``."""
     inverse = 1.0 / (u + 4.0)
@@ -129,7 +129,7 @@ def mills(u):
     return inverse * (even + t * odd)
 
 
-@jit
+@jit_fused
 def log_tail(u):
     """Log of the probability above ``u``, for ``|u| <= LARGEST``."""
     if u > 0.0:
@@ -137,7 +137,7 @@ def log_tail(u):
     return math.log1p(-mills(-u) * exp(-0.5 * u * u - _HALF_LOG_2PI))
 
 
-@jit
+@jit_fused
 def log_mills(u):
     """Log of Mills' ratio, for ``|u| <= LARGEST``."""
     if u > 0.0:
@@ -180,7 +180,7 @@ _QUANTILE_EVEN, _QUANTILE_ODD = _interleave(
 )
 
 
-@jit
+@jit_fused
 def quantile_fit(log_p):
     """Return what `quantile` does, for ``log_p >= FIT_END`` only."""
     r = math.sqrt(-log_p)
@@ -191,7 +191,7 @@ def quantile_fit(log_p):
     return series * (r + 1.5)
 
 
-@jit
+@jit_fused
 def quantile(log_p):
     """Value ``z >= 0`` above which the probability is ``exp(log_p) <= 1/2``."""
     if log_p >= FIT_END:

@@ -26,13 +26,15 @@ from scipy.linalg.lapack import dtrtrs
 from scipy.special import erfcx, log_ndtr, ndtri_exp
 
 from destructors.maps import _rosenblatt_kernels as kernels
-from destructors.maps._jit import jit
+from destructors.maps._jit import jit_fused
 from destructors.maps._map import Map, Mapped
 from destructors.maps._normal import LARGEST
 
 # Numbers in an array over components and rows: a handful of such arrays, and nothing
 # larger, is what a block of rows needs where the kernel is not compiled.
 _BLOCK_SIZE = 2**16
+# Newton's steps end with one smaller than this, in standard units of the feature.
+_TOL = 1e-10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -188,7 +190,7 @@ def _solve_vectorised(
         found[rows] = result.T
 
 
-_solve = jit(kernels.solve, plain=_solve_vectorised)
+_solve = jit_fused(kernels.solve, plain=_solve_vectorised)
 
 
 def _round_seen(x: NDArray) -> NDArray:
@@ -199,8 +201,8 @@ def _round_seen(x: NDArray) -> NDArray:
     far out leaves the digits of those after it.
     """
     size = np.minimum(np.abs(x), kernels.FARTHEST_SEEN) + 1.0
-    high = kernels.SPLIT * size
-    return np.copysign(high - (high - size) - 1.0, x)
+    bits = size.view(np.int64) + kernels._HALF >> kernels.UNSEEN << kernels.UNSEEN
+    return np.copysign(bits.view(np.float64) - 1.0, x)
 
 
 # ---------------------------------------------------------------- one feature
@@ -310,8 +312,8 @@ def _invert(z: NDArray, *mixture: Any) -> Mapped:
         low, high = np.where(error < 0, trial, low), np.where(error < 0, high, trial)
         with np.errstate(over="ignore"):
             newton = trial - error / np.maximum(np.exp(slope), 1e-300)
-        reach = np.maximum(kernels.TOL, kernels.LAST_PLACES * np.abs(trial))
-        least = 1e-5 * kernels.TOL * np.maximum(1.0, np.abs(trial))
+        reach = np.maximum(_TOL, kernels.LAST_PLACES * np.abs(trial))
+        least = 1e-5 * _TOL * np.maximum(1.0, np.abs(trial))
         done = (np.abs(newton - trial) <= reach) | (high - low <= least)
         done |= step == kernels.MAX_STEPS
         x[rows[done]] = np.clip(newton, low, high)[done]

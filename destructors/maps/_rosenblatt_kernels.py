@@ -13,18 +13,21 @@ import math
 import numpy as np
 
 from destructors.maps import _normal as normal
-from destructors.maps._jit import jit
+from destructors.maps._jit import jit, jit_fused
 
-# The search for a root ends with steps smaller than this, in standard units of the
-# feature; Newton's last step then lands far closer. The slope is that before the step,
-# so far out the unit stays what it is, but for 64 last places of the feature.
-TOL, LAST_PLACES = 1e-10, 2.0**-46
+# The search for a root ends with steps smaller than this, in units of the narrowest
+# component: the last step then lands within the cube of it, and the slope is known to
+# its square. Far out 64 last places of the feature are as good.
+TOL, LAST_PLACES = 1e-6, 2.0**-46
+# Share that the bend of a map may add to a step.
+_MOST_BENT = 0.5
 MAX_STEPS = 200
 # Logarithm of the least weight of a component, beside the largest, in logarithms.
 LEAST = -300.0
-# With a tilt, features are seen by those after them to 33 bits (Veltkamp's splitting),
-# and not farther out than this.
-SPLIT, FARTHEST_SEEN = 2.0**20 + 1.0, 1e6
+# With a tilt, features are seen by those after them without the last bits, and not
+# farther out than this.
+UNSEEN, FARTHEST_SEEN = 20, 1e6
+_HALF = 1 << (UNSEEN - 1)
 # Rows and components in a list: they stay in the fast caches.
 _N_PAIRS, _LEAST_ROWS, _MOST_ROWS = 1024, 8, 64
 # What is listed of a pair; the value is the feature's, in the row.
@@ -33,6 +36,8 @@ _FACTOR, _OFFSET, _WEIGHT, _VALUE = range(4)
 # of pairs ends; the value looked at, the sum of the weights listed, and, for the
 # inverse, what the value should be mapped to, a bracket, and the last error.
 _ROW, _END = range(2)
+# What is found: z, dz/dx, the logarithm of that, and the slope of the logarithm.
+_Z, _SLOPE, _LOG_SLOPE, _BEND = range(4)
 _AT, _TOTAL, _GOAL, _LOW, _HIGH, _ERROR = range(6)
 # Logarithms of the least weights, beside the largest, of the components that are looked
 # at first, and next; what is left out may be this share of what is found.
@@ -44,7 +49,7 @@ _SMALLEST_TAIL = math.exp(normal.FIT_END)
 _INVERSE_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
 
 
-@jit
+@jit_fused
 def _sum(values, row, first, last):
     """Return the sum of a stretch of a row, four sums side by side."""
     a = b = c = d = 0.0
@@ -64,7 +69,30 @@ def _sum(values, row, first, last):
     return (a + c) + (b + d)
 
 
-@jit
+@jit_fused
+def _sum_parts(parts, first, last, sums, a):
+    """Fill in the sums of a stretch of each part, all four side by side."""
+    a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = 0.0
+    whole = last - (last - first) % 2
+    for p in range(first, whole, 2):
+        a0 += parts[0, p]
+        a1 += parts[1, p]
+        a2 += parts[2, p]
+        a3 += parts[3, p]
+        b0 += parts[0, p + 1]
+        b1 += parts[1, p + 1]
+        b2 += parts[2, p + 1]
+        b3 += parts[3, p + 1]
+    if whole < last:
+        a0 += parts[0, whole]
+        a1 += parts[1, whole]
+        a2 += parts[2, whole]
+        a3 += parts[3, whole]
+    sums[0, a], sums[1, a] = a0 + b0, a1 + b1
+    sums[2, a], sums[3, a] = a2 + b2, a3 + b3
+
+
+@jit_fused
 def _max(values, row, n):
     """Return the largest of a row; four comparisons do not wait for one another."""
     whole = n - n % 4
@@ -80,9 +108,9 @@ def _max(values, row, n):
 # ---------------------------------------------------------------- values of a feature
 
 
-@jit
+@jit_fused
 def _add_components(n, pairs, parts):
-    """Fill in what each pair adds to the tails and to the density of its row."""
+    """Fill in what each pair adds to the tails, the density and its slope, by row."""
     for p in range(n):
         u = pairs[_FACTOR, p] * pairs[_VALUE, p] + pairs[_OFFSET, p]
         distance = min(abs(u), normal.LARGEST)
@@ -92,24 +120,28 @@ def _add_components(n, pairs, parts):
         rest = pairs[_WEIGHT, p] - tail
         parts[0, p] = tail if u < 0.0 else rest
         parts[1, p] = rest if u < 0.0 else tail
-        parts[2, p] = phi * pairs[_FACTOR, p]
+        density = phi * pairs[_FACTOR, p]
+        parts[2, p] = density
+        parts[3, p] = -density * pairs[_FACTOR, p] * u
 
 
-@jit
+@jit_fused
 def _to_normal(n, state, sums, tilt, found):
-    """Fill in z, dz/dx and log dz/dx, right where sums can hold the digits."""
+    """Fill in what is found, right where sums can hold the digits."""
     for a in range(n):
         tail = min(sums[0, a], sums[1, a])
         size = normal.quantile_fit(normal.log(tail))
-        slope = sums[2, a] * normal.mills(size) / tail + tilt
-        found[0, a] = (-size if sums[0, a] < sums[1, a] else size) + tilt * state[
-            _AT, a
-        ]
-        found[1, a] = slope
-        found[2, a] = normal.log(slope)
+        z = -size if sums[0, a] < sums[1, a] else size
+        steep = sums[2, a] * normal.mills(size) / tail
+        slope = steep + tilt
+        found[_Z, a] = z + tilt * state[_AT, a]
+        found[_SLOPE, a] = slope
+        found[_LOG_SLOPE, a] = normal.log(slope)
+        bend = sums[3, a] / sums[2, a] + z * steep
+        found[_BEND, a] = bend * (steep / slope)
 
 
-@jit
+@jit_fused
 def _can_hold(sums, a, left_out, largest):
     """Return whether sums hold all digits, whatever is left out of them."""
     enough = left_out / _NO_SHARE
@@ -119,11 +151,11 @@ def _can_hold(sums, a, left_out, largest):
     )
 
 
-@jit
+@jit_fused
 def _by_more(i, j, factor, largest, offset, log_weight, state, least, tilt, found):
     """Find the results of one row from more components, and at last from all."""
     n_all, x, total = factor.shape[1], state[_AT, 0], state[_TOTAL, 0]
-    pairs, parts, sums = np.empty((4, n_all)), np.empty((3, n_all)), np.empty((3, 1))
+    pairs, parts, sums = np.empty((4, n_all)), np.empty((4, n_all)), np.empty((4, 1))
     n = 0
     for k in range(n_all):
         if log_weight[i, k] >= _NEXT:
@@ -133,15 +165,14 @@ def _by_more(i, j, factor, largest, offset, log_weight, state, least, tilt, foun
             pairs[_VALUE, n] = x
             n += 1
     _add_components(n, pairs, parts)
-    for s in range(3):
-        sums[s, 0] = _sum(parts, s, 0, n)
+    _sum_parts(parts, 0, n, sums, 0)
     if _can_hold(sums, 0, (n_all - n) * _ALL_BELOW_NEXT, largest):
         _to_normal(1, state, sums, tilt, found)
     else:
         _in_logs(x, i, j, factor, offset, log_weight, total, least, tilt, found)
 
 
-@jit
+@jit_fused
 def _in_logs(x, i, j, factor, offset, log_weight, total, least, tilt, found):
     """Find one value's results from all components, by logarithms."""
     n, log_total = factor.shape[1], math.log(total)
@@ -161,18 +192,24 @@ def _in_logs(x, i, j, factor, offset, log_weight, total, least, tilt, found):
     for k in range(n):
         hazard = math.log(factor[j, k]) - normal.log_mills(side * parts[2, k])
         parts[which, k] = (parts[which, k] - smaller) + hazard
-    size = normal.quantile(smaller)
-    log_slope = _log_sum(parts, which) + normal.log_mills(size)
+    size, log_density, bend = normal.quantile(smaller), _log_sum(parts, which), 0.0
+    for k in range(n):
+        share = math.exp(parts[which, k] - log_density)
+        bend -= share * factor[j, k] * parts[2, k]
+    log_slope = log_density + normal.log_mills(size)
+    log_steep = log_slope
     if tilt > 0.0:
         low, high = math.log(tilt), log_slope
         if high < low:
             low, high = high, low
         log_slope = high + math.log1p(math.exp(low - high))
-    found[0, 0], found[1, 0] = side * size + tilt * x, math.exp(log_slope)
-    found[2, 0] = log_slope
+    found[_Z, 0], found[_SLOPE, 0] = side * size + tilt * x, math.exp(log_slope)
+    found[_LOG_SLOPE, 0] = log_slope
+    bend += side * size * math.exp(log_steep)
+    found[_BEND, 0] = bend * math.exp(log_steep - log_slope)
 
 
-@jit
+@jit_fused
 def _log_sum(parts, row):
     largest, total = parts[row, 0], 0.0
     for k in range(parts.shape[1]):
@@ -185,7 +222,7 @@ def _log_sum(parts, row):
 # ---------------------------------------------------------------- a feature of rows
 
 
-@jit
+@jit_fused
 def _add_before(i, j, before, seen, offset):
     """Add to a row's offsets what the features before one tell."""
     # Four features in a loop: offsets are read and written a quarter as often.
@@ -203,17 +240,26 @@ def _add_before(i, j, before, seen, offset):
             offset[i, k] += before[j, b, k] * value
 
 
-@jit
+@jit_fused
+def _see(x):
+    """Return a value as the components of the features after it see it."""
+    size = min(abs(x), FARTHEST_SEEN) + 1.0
+    bits = ((np.float64(size).view(np.int64) + _HALF) >> UNSEEN) << UNSEEN
+    return math.copysign(np.int64(bits).view(np.float64) - 1.0, x)
+
+
+@jit_fused
 def _list(n_rows, j, factor, offset, log_weight, pairs, index, state):
     """List each row's components of large weights, and sum these."""
     n, n_all = 0, factor.shape[1]
     for i in range(n_rows):
+        # Each is written, and the next over it unless it counts: no one could foretell
+        # a branch.
         for k in range(n_all):
-            if log_weight[i, k] >= _FIRST:
-                pairs[_FACTOR, n] = factor[j, k]
-                pairs[_OFFSET, n] = offset[i, k]
-                pairs[_WEIGHT, n] = log_weight[i, k]
-                n += 1
+            pairs[_FACTOR, n] = factor[j, k]
+            pairs[_OFFSET, n] = offset[i, k]
+            pairs[_WEIGHT, n] = log_weight[i, k]
+            n += log_weight[i, k] >= _FIRST
         index[_ROW, i], index[_END, i] = i, n
     for p in range(n):
         pairs[_WEIGHT, p] = normal.exp(pairs[_WEIGHT, p])
@@ -223,7 +269,7 @@ def _list(n_rows, j, factor, offset, log_weight, pairs, index, state):
         first = index[_END, i]
 
 
-@jit
+@jit_fused
 def _evaluate(
     n,
     j,
@@ -240,7 +286,7 @@ def _evaluate(
     sums,
     found,
 ):
-    """Fill in z, dz/dx and log dz/dx of the values of the ``n`` rows at work."""
+    """Fill in what is found for the values of the ``n`` rows at work."""
     first = 0
     for a in range(n):
         for p in range(first, index[_END, a]):
@@ -249,12 +295,13 @@ def _evaluate(
     _add_components(first, pairs, parts)
     first = 0
     for a in range(n):
+        _sum_parts(parts, first, index[_END, a], sums, a)
         share = 1.0 / state[_TOTAL, a]
-        for s in range(3):
-            sums[s, a] = _sum(parts, s, first, index[_END, a]) * share
+        for s in range(4):
+            sums[s, a] *= share
         first = index[_END, a]
     _to_normal(n, state, sums, tilt, found)
-    first, one, found_one = 0, np.empty((2, 1)), np.empty((3, 1))
+    first, one, found_one = 0, np.empty((2, 1)), np.empty((4, 1))
     for a in range(n):
         left_out = (factor.shape[1] - (index[_END, a] - first)) * _ALL_BELOW_FIRST
         if not _can_hold(sums, a, left_out, largest):
@@ -271,52 +318,73 @@ def _evaluate(
                 tilt,
                 found_one,
             )
-            for s in range(3):
+            for s in range(4):
                 found[s, a] = found_one[s, 0]
         first = index[_END, a]
 
 
-@jit
-def _begin(n, j, factor, offset, tilt, pairs, index, state):
+def _guess(goal, tilt, pairs, first, last):
+    """Return the weighted sum of the values of listed components for a goal."""
+    total = 0.0
+    for p in range(first, last):
+        value = (goal - pairs[_OFFSET, p]) / (pairs[_FACTOR, p] + tilt)
+        total += pairs[_WEIGHT, p] * value
+    return total
+
+
+_guess = jit(_guess, any_order=True)
+
+
+@jit_fused
+def _begin(n, j, factor, offset, tilt, pairs, index, state, work):
     """Bracket the values that are mapped to the goals, and guess them."""
-    first = 0
+    first, n_all = 0, factor.shape[1]
+    for k in range(n_all):
+        work[0, k] = 1.0 / (factor[j, k] + tilt)
     for i in range(n):
-        goal, low, high, at = state[_GOAL, i], np.inf, -np.inf, 0.0
-        for k in range(factor.shape[1]):
-            quantile = (goal - offset[i, k]) / (factor[j, k] + tilt)
-            low, high = min(low, quantile), max(high, quantile)
-        for p in range(first, index[_END, i]):
-            at += pairs[_WEIGHT, p] * (
-                (goal - pairs[_OFFSET, p]) / (pairs[_FACTOR, p] + tilt)
-            )
-        at /= state[_TOTAL, i]
+        goal = state[_GOAL, i]
+        for k in range(n_all):
+            work[1, k] = (goal - offset[i, k]) * work[0, k]
+            work[2, k] = -work[1, k]
+        low, high = -_max(work, 2, n_all), _max(work, 1, n_all)
+        at = _guess(goal, tilt, pairs, first, index[_END, i]) / state[_TOTAL, i]
         state[_AT, i] = min(max(at, low), high)
         state[_LOW, i], state[_HIGH, i], state[_ERROR, i] = low, high, np.inf
         first = index[_END, i]
 
 
-@jit
-def _step(n, is_last, pairs, index, state, found, x, log_slope):
+@jit_fused
+def _step(n, is_last, largest, pairs, index, state, found, x, log_slope):
     """Move towards the goals; return how many rows are left, which are listed anew."""
     first, n_left, n_pairs = 0, 0, 0
     for a in range(n):
         at, low, high = state[_AT, a], state[_LOW, a], state[_HIGH, a]
-        error, last = found[0, a] - state[_GOAL, a], index[_END, a]
+        error, last = found[_Z, a] - state[_GOAL, a], index[_END, a]
         if error < 0.0:
             low = at
         else:
             high = at
-        # Where the map is flat a step goes too far; it must not be NaN.
-        newton = at - error / max(found[1, a], 1e-300)
-        reach = max(TOL, LAST_PLACES * abs(at))
-        least = 1e-5 * TOL * max(1.0, abs(at))
-        if is_last or abs(newton - at) <= reach or high - low <= least:
+        # Newton's step, and Halley's where the map bends little within it. Where the
+        # map is flat a step goes too far; it must not be NaN.
+        step = -error / max(found[_SLOPE, a], 1e-300)
+        bent = 0.5 * step * found[_BEND, a]
+        if abs(bent) <= _MOST_BENT:
+            step /= 1.0 + bent
+        moved = at + step
+        near = TOL / largest
+        reach = max(near, LAST_PLACES * abs(at))
+        least = max(1e-9 * near, 1e-15 * abs(at))
+        if is_last or abs(step) <= reach or high - low <= least:
             i = index[_ROW, a]
-            x[i], log_slope[i] = min(max(newton, low), high), found[2, a]
+            x[i], log_slope[i] = min(max(moved, low), high), found[_LOG_SLOPE, a]
+            # Farther out the bend is lost in rounding.
+            change = (x[i] - at) * found[_BEND, a]
+            if abs(x[i] - at) <= near and abs(change) <= _MOST_BENT:
+                log_slope[i] += change
         else:
-            if not (low < newton < high and abs(error) < 0.5 * state[_ERROR, a]):
-                newton = 0.5 * (low + high)
-            state[_AT, n_left], state[_ERROR, n_left] = newton, abs(error)
+            if not (low < moved < high and abs(error) < 0.5 * state[_ERROR, a]):
+                moved = 0.5 * (low + high)
+            state[_AT, n_left], state[_ERROR, n_left] = moved, abs(error)
             state[_LOW, n_left], state[_HIGH, n_left] = low, high
             state[_GOAL, n_left] = state[_GOAL, a]
             state[_TOTAL, n_left] = state[_TOTAL, a]
@@ -358,14 +426,14 @@ def solve(
     n_features, n = factor.shape
     block = min(max(_N_PAIRS // n, _LEAST_ROWS), _MOST_ROWS)
     seen, log_weight = np.empty((block, n_features)), np.empty((block, n))
-    offset, pairs = np.empty((block, n)), np.empty((4, block * n))
+    offset, pairs = np.empty((block, n)), np.empty((4, block * n + 1))
     parts, sums, results = (
-        np.empty((3, block * n)),
-        np.empty((3, block)),
-        np.empty((3, block)),
+        np.empty((4, block * n)),
+        np.empty((4, block)),
+        np.empty((4, block)),
     )
     index, state = np.empty((2, block), np.int64), np.empty((6, block))
-    x, log_slope = np.empty(block), np.empty(block)
+    x, log_slope, work = np.empty(block), np.empty(block), np.empty((3, n))
     # Beside components of far less weight z is large and flat: too large for the tilt
     # to be seen in its digits. They count as a little more.
     least = LEAST if tilt > 0.0 else -np.inf
@@ -389,7 +457,7 @@ def solve(
             if inverse:
                 for i in range(n_rows):
                     state[_GOAL, i] = given[start + i, j]
-                _begin(n_rows, j, factor, offset, tilt, pairs, index, state)
+                _begin(n_rows, j, factor, offset, tilt, pairs, index, state, work)
             else:
                 for i in range(n_rows):
                     state[_AT, i] = x[i] = given[start + i, j]
@@ -415,21 +483,24 @@ def solve(
                 n_steps += 1
                 is_last = n_steps == MAX_STEPS
                 n_left = _step(
-                    n_left, is_last, pairs, index, state, results, x, log_slope
+                    n_left,
+                    is_last,
+                    largest,
+                    pairs,
+                    index,
+                    state,
+                    results,
+                    x,
+                    log_slope,
                 )
             for i in range(n_rows):
                 if inverse:
                     found[start + i, j] = x[i]
                     log_det[start + i] += log_slope[i]
                 else:
-                    found[start + i, j] = results[0, i]
-                    log_det[start + i] += results[2, i]
-                if tilt > 0.0:
-                    size = min(abs(x[i]), FARTHEST_SEEN) + 1.0
-                    high = SPLIT * size
-                    seen[i, j] = math.copysign(high - (high - size) - 1.0, x[i])
-                else:
-                    seen[i, j] = x[i]
+                    found[start + i, j] = results[_Z, i]
+                    log_det[start + i] += results[_LOG_SLOPE, i]
+                seen[i, j] = _see(x[i]) if tilt > 0.0 else x[i]
                 # Multiply the weights by the densities of the feature.
                 for k in range(n):
                     u = factor[j, k] * seen[i, j] + offset[i, k]
