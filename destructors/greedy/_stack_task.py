@@ -37,6 +37,7 @@ class StackTask(Task):
         max_layers: int | None = None,
     ):
         self.candidates, self.seed, self.max_layers = candidates, seed, max_layers
+        self._seeded: dict[int, list[str]] = {}
 
     def score(self, state: Fold) -> Scores:
         """Return mean log densities of the rows as they are, in nats.
@@ -65,7 +66,10 @@ class StackTask(Task):
             if trials and is_over():
                 break
             layer = clone(candidate).set_params(**params)
-            set_random_states(layer, layer_seed(self.seed, place, choice))
+            if choice not in self._seeded:
+                # To look through all parameters takes long beside a small fit.
+                self._seeded[choice] = _list_random_states(layer)
+            _seed(layer, self._seeded[choice], layer_seed(self.seed, place, choice))
             self.prepare(layer, fold)
             layer._validate_params()
             is_last = fold.is_last or (
@@ -124,11 +128,15 @@ def _judge(fold: Fold, map_: Map) -> Fold:
 
 def set_random_states(estimator: Any, seed: int) -> None:
     """Set every ``random_state`` inside an estimator to a seed of its own."""
-    rng = np.random.RandomState(seed)
-    names = sorted(
-        name
-        for name in estimator.get_params(deep=True)
-        if name == "random_state" or name.endswith("__random_state")
-    )
+    _seed(estimator, _list_random_states(estimator), seed)
+
+
+def _list_random_states(estimator: Any) -> list[str]:
+    names = sorted(estimator.get_params(deep=True))
+    return [n for n in names if n == "random_state" or n.endswith("__random_state")]
+
+
+def _seed(estimator: Any, names: list[str], seed: int) -> None:
     if names:
+        rng = np.random.RandomState(seed)
         estimator.set_params(**{name: rng.randint(2**31 - 1) for name in names})

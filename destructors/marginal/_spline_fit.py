@@ -21,7 +21,6 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from scipy.linalg.lapack import dpotri
 
 from destructors.maps._jit import jit
 
@@ -132,12 +131,15 @@ def _maximise(
 
     One kernel, since each of its own costs as much again to compile. The last three
     arguments are to work in, of shape (5, n_knots + 1), (n_points,) and (n_knots + 1,
-    n_knots + 1). On return ``out`` holds, above, the last step's Cholesky factor.
+    n_knots + 1).
 
     Returns
     -------
     loglik : float
         Log-likelihood that is reached.
+    n_effective : float
+        Effective number of parameters: what the trace of ``H⁻¹ penalty`` leaves of it,
+        for the Hessian of the last step, taken a hair from the optimum.
     """
     g, pull, drag, step, trial = work
     m = len(theta)
@@ -234,26 +236,32 @@ def _maximise(
             for j in range(k + 1, m):
                 step[k] -= out[k, j] * step[j]
             step[k] /= out[k, k]
-    return loglik
+
+    # The factor U becomes its inverse V, from the last row up; H⁻¹ is V Vᵀ.
+    for k in range(m - 1, -1, -1):
+        for j in range(k + 1, m):
+            drag[j] = 0.0
+        for l in range(k + 1, m):
+            factor = out[k, l]
+            for j in range(l, m):
+                drag[j] += factor * out[l, j]
+        out[k, k] = 1.0 / out[k, k]
+        for j in range(k + 1, m):
+            out[k, j] = -drag[j] * out[k, k]
+    for k in range(m):
+        drag[k] = 0.0
+    for d in range(3):
+        for k in range(m - d):
+            entry = penalty[d, k]
+            for j in range(k + d, m):
+                drag[j] += entry * out[k, j] * out[k + d, j]
+    n_effective = 1.0 * m
+    for k in range(m):
+        n_effective -= 2.0 * drag[k]
+    return loglik, n_effective
 
 
 # ---------------------------------------------------------------- all penalties
-
-
-def _n_effective(factor, penalty):
-    """Effective number of parameters: what the trace of ``(UᵀU)⁻¹ penalty`` leaves."""
-    # The upper half of an array is the lower one of a matrix in Fortran's order.
-    inverse, _ = dpotri(factor.T, lower=True)
-    entries = inverse.T.take(_places(len(factor)))
-    return len(factor) - 2.0 * np.vdot(entries, penalty)
-
-
-@lru_cache
-def _places(m):
-    """Where in a flat matrix the entries of a penalty stand."""
-    k, d = np.arange(m), np.arange(3)[:, None]
-    # Beyond the ends the penalty is nothing.
-    return np.where(k + d < m, (m + 1) * k + d, 0)
 
 
 # Before an outlier intervals are so wide that squares of them overflow.
@@ -291,9 +299,7 @@ def fit_slopes(x, weight, knots, penalties):
     best, best_theta, worse = -np.inf, theta, 0
     for relative in penalties:
         penalty = relative * total * smooth + sparse
-        loglik = _maximise(theta, penalty, *data)
-        # The factor is the last step's, taken a hair from the optimum.
-        n_effective = _n_effective(out, penalty)
+        loglik, n_effective = _maximise(theta, penalty, *data)
         small = 1.0 + (n_effective + 1.0) / max(total - n_effective - 1.0, 1.0)
         criterion = loglik - _PARAMETER_COST * n_effective * small
         if criterion > best:
