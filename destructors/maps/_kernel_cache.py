@@ -8,8 +8,9 @@ it calls, their constants, the types of its arguments, numba, Python and the pro
 What is not found under its name is compiled, so nothing stale is ever loaded, and
 several versions, environments and machines can share a folder.
 
-Only this module is imported with numba, and only here are names of numba that it does
-not document. Where they have changed nothing is kept, and all else works.
+Only this module is imported with numba, and only here and in `_callees` are names of
+numba that it does not document. Where they have changed nothing is kept, and all else
+works.
 """
 
 import gc
@@ -39,6 +40,10 @@ try:
     from numba.core.serialize import dumps
 except ImportError:  # pragma: no cover
     NullCache = None
+try:
+    from destructors.maps import _callees
+except ImportError:  # pragma: no cover
+    _callees = None  # type: ignore[assignment]
 
 # Seconds of compilation after which a user is told what takes so long.
 _PATIENCE = 1.0
@@ -60,7 +65,10 @@ def compile_callee(kernel: Kernel) -> Any:
     """Return what other kernels call. It becomes part of their code, so it is not kept,
     and Python, which cannot call it, needs no entry.
     """
-    return numba.njit(no_cpython_wrapper=True, **_options(kernel))(kernel.loops)
+    options = {**_options(kernel), "no_cpython_wrapper": True}
+    if _callees is None:
+        return numba.njit(**options)(kernel.loops)
+    return _callees.compile_callee(kernel.loops, options)
 
 
 def _options(kernel: Kernel) -> dict[str, Any]:
