@@ -361,6 +361,34 @@ class Density(Data):
         filled = self.base.predict(Z, strategy, self._curves, unknown)
         return np.where(np.isnan(rows), filled, rows)
 
+    def expect_rows(
+        self, rows: NDArray, most_categories: int = 0
+    ) -> tuple[NDArray, NDArray]:
+        """Return `predict_rows`, and means and probabilities of all there is.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_rows, n_features)
+            What `encode_holes` returns.
+        most_categories : int, default=0
+            Columns of no more categories have their probabilities.
+
+        Returns
+        -------
+        filled : ndarray of shape (n_rows, n_features)
+            Numbers, and codes for categories.
+        expected : ndarray of shape (n_rows, n_features + n_probabilities)
+            Means, those of codes in their order, and then the probability of each code,
+            column by column; of a code that is there it is one.
+        """
+        Z, _ = self._apply(self.map.forward, rows, None)
+        of = self._curves, self._columns.unknown, most_categories
+        filled, expected = self.base.expect(Z, *of)
+        is_number = np.flatnonzero(self.kinds <= 0)
+        filled = np.where(np.isnan(rows), filled, rows)
+        expected[:, is_number] = filled[:, is_number]
+        return filled, expected
+
     def decode(self, X: NDArray) -> Any:
         """Return rows as those learned from were: frames, names, dtypes, categories."""
         return X if self.schema is None else self.schema.decode(X)

@@ -263,6 +263,60 @@ class MixedMixture(Distribution):
                 Z[rows, group] = emission.predict(Z[rows, group], p, strategy, *of)
         return Z
 
+    def expect(
+        self,
+        Z: NDArray,
+        curves: NDArray,
+        without: NDArray | None = None,
+        most_categories: int = 0,
+    ) -> tuple[NDArray, NDArray]:
+        """Return rows filled in by `predict`, and expected values of all there is.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_samples, n_features)
+            Rows, NaN where a value is missing.
+        curves : ndarray of shape (n_points, n_features)
+            Units of the numbers.
+        without : ndarray of int of shape (n_features,), default=None
+            A code of each column that is not expected; -1 for none.
+        most_categories : int, default=0
+            Columns of no more categories have their probabilities.
+
+        Returns
+        -------
+        filled : ndarray of shape (n_samples, n_features)
+            Means of numbers, the most probable codes.
+        expected : ndarray of shape (n_samples, n_features + n_probabilities)
+            Means of numbers and of codes in their order, and then the probability of
+            each code, column by column; of a code that is there it is one.
+        """
+        sizes = self.n_categories
+        sizes = np.where(sizes <= most_categories, sizes, 0)
+        first = self.n_features + np.cumsum(sizes) - sizes
+        filled = np.array(Z, dtype=np.float64)
+        expected = np.zeros((len(Z), self.n_features + int(sizes.sum())))
+        for rows in self._blocks(len(Z)):
+            block, seen = filled[rows].copy(), expected[rows]
+            p = _normalise(self.log_joint(block, without))
+            for emission, group in zip(self.emissions, self.groups, strict=True):
+                x, not_these = block[:, group], _of(without, group)
+                if not isinstance(emission, CodeForest):
+                    means = emission.predict(x, p, "mean", curves[:, group], not_these)
+                    filled[rows, group] = seen[:, group] = means
+                    continue
+                shares = emission.shares(x, p, not_these)
+                for i, (j, share) in enumerate(zip(group, shares, strict=True)):
+                    gone = np.isnan(x[:, i])
+                    filled[rows, j][gone] = np.argmax(share, axis=1)
+                    seen[:, j] = x[:, i]
+                    seen[gone, j] = share @ np.arange(share.shape[1])
+                    if sizes[j]:
+                        there = np.flatnonzero(~gone)
+                        seen[there, first[j] + x[there, i].astype(np.intp)] = 1.0
+                        seen[gone, first[j] : first[j] + sizes[j]] = share
+        return filled, expected
+
     def _blocks(self, n_samples: int) -> list[slice]:
         step = max(1, _BLOCK_SIZE // len(self.weights))
         return [slice(i, i + step) for i in range(0, n_samples, step)]
