@@ -202,7 +202,11 @@ class MixedMixture(Distribution):
         return self.fill(np.full((n_samples, self.n_features), np.nan), rng, codes)
 
     def fill(
-        self, Z: NDArray, rng: np.random.RandomState, without: NDArray | None = None
+        self,
+        Z: NDArray,
+        rng: np.random.RandomState,
+        without: NDArray | None = None,
+        n_draws: int = 1,
     ) -> NDArray:
         """Return rows with what is missing drawn given what is there.
 
@@ -217,19 +221,24 @@ class MixedMixture(Distribution):
             Source of randomness.
         without : ndarray of int of shape (n_features,), default=None
             A code of each column that is not drawn; -1 for none.
+        n_draws : int, default=1
+            How often each row is filled in.
 
         Returns
         -------
-        filled : ndarray of shape (n_samples, n_features)
+        filled : ndarray of shape (n_samples * n_draws, n_features)
+            Those of the first row first.
         """
-        Z = np.array(Z, dtype=np.float64)
-        for rows in self._blocks(len(Z)):
+        Z = np.asarray(Z, dtype=np.float64)
+        filled = np.repeat(Z, n_draws, axis=0)
+        for rows in self._blocks(len(Z), n_draws):
             p = _normalise(self.log_joint(Z[rows], without))
-            classes = draw_codes(p, np.arange(len(p)), rng)
+            classes = draw_codes(p, np.repeat(np.arange(len(p)), n_draws), rng)
+            block = filled[rows.start * n_draws : rows.stop * n_draws]
             for emission, group in zip(self.emissions, self.groups, strict=True):
-                drawn = emission.fill(Z[rows, group], classes, rng, _of(without, group))
-                Z[rows, group] = drawn
-        return Z
+                of = classes, rng, _of(without, group)
+                block[:, group] = emission.fill(block[:, group], *of)
+        return filled
 
     def predict(
         self,
@@ -317,8 +326,8 @@ class MixedMixture(Distribution):
                         seen[gone, first[j] : first[j] + sizes[j]] = share
         return filled, expected
 
-    def _blocks(self, n_samples: int) -> list[slice]:
-        step = max(1, _BLOCK_SIZE // len(self.weights))
+    def _blocks(self, n_samples: int, n_draws: int = 1) -> list[slice]:
+        step = max(1, _BLOCK_SIZE // (len(self.weights) * n_draws))
         return [slice(i, i + step) for i in range(0, n_samples, step)]
 
 
