@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,26 +12,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.experimental import enable_iterative_imputer  # noqa: F401
-from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
-from sklearn.model_selection import KFold
 
 from benchmarks.environment import describe_environment
 from benchmarks.files import write_json
 from benchmarks.registry import ChoiceError
+from benchmarks.tables_imputation import measure_imputation
 from benchmarks.tables_peers import installed_peers, within
 from benchmarks.tables_synthetic import leakage, two_sample_area, usefulness
 from destructors.datasets._loaders import find_local
-from destructors.estimators import DensityImputer, MixtureDensity
+from destructors.estimators import MixtureDensity
 from destructors.flows import TreeFlow
 
 __all__ = ["add_arguments", "run"]
 
 _SETS = ["adult", "abalone", "german", "crx", "dermatology"]
 _SHARES = [0.1, 0.5]
-# Draws by which an energy score is estimated.
-_N_DRAWS = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="imputation alone, cross-validated on all rows: test rows are few",
+    )
+    parser.add_argument(
+        "--masks",
+        type=int,
+        default=10,
+        metavar="N",
+        help="how often entries of the rows to fill in are hidden, each time others",
     )
     parser.add_argument(
         "--peer-minutes",
@@ -67,9 +68,10 @@ def run(args: argparse.Namespace) -> int:
                 densities.append(row)
                 print(_line(row), flush=True)
         for share in _SHARES:
-            for row in _measure_imputation(table, share, args.folds):
-                imputations.append(row)
-                print(_line(row), flush=True)
+            how = table.parts, table.is_category, share, args.masks, args.folds
+            for row in measure_imputation(*how):
+                imputations.append({"data": name, **row})
+                print(_line(imputations[-1]), flush=True)
     figures = {"density": densities, "imputation": imputations}
     write_json(
         args.output / "tables.json",
@@ -159,118 +161,6 @@ def _measure_density(
         "n_components": getattr(model, "n_components_", None),
         "fit_cpu_seconds": fitted - start,
         "sample_cpu_seconds": sampled - fitted,
-    }
-
-
-def _measure_imputation(
-    table: Table, share: float, n_folds: int | None
-) -> Iterator[dict[str, Any]]:
-    """Yield the errors of each imputer, on entries hidden completely at random."""
-    X = np.vstack(table.parts)
-    hidden = np.where(np.random.default_rng(0).random(X.shape) < share, np.nan, X)
-    if n_folds is None:
-        splits = [np.split(np.arange(len(X)), [len(X) - len(table.parts[2])])]
-    else:
-        splits = list(KFold(n_folds, shuffle=True, random_state=0).split(X))
-    found: dict[str, list] = {}
-    for train, test in splits:
-        for name, impute in _imputers(table.is_category).items():
-            start = time.process_time()
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                draws = impute(hidden[train], hidden[test])
-            seconds = time.process_time() - start
-            scale = np.nanstd(X[train], axis=0)
-            of = draws, X[test], hidden[test], scale, table.is_category
-            found.setdefault(name, []).append((*_errors(*of), seconds))
-    for name, parts in found.items():
-        squares, is_right, energies = (
-            np.concatenate(each) for each in list(zip(*parts, strict=True))[:3]
-        )
-        has_numbers = len(squares) > 0
-        yield {
-            "data": table.name,
-            "missing": share,
-            "imputer": name,
-            "rmse": float(np.sqrt(squares.mean())) if has_numbers else None,
-            "accuracy": float(is_right.mean()),
-            "energy_score": float(energies.mean()) if has_numbers else None,
-            "cpu_seconds": sum(part[3] for part in parts),
-        }
-
-
-def _errors(
-    draws: list[NDArray],
-    truth: NDArray,
-    hidden: NDArray,
-    scale: NDArray,
-    is_category: NDArray,
-) -> tuple[NDArray, NDArray, NDArray]:
-    """Return squared errors of numbers, which codes are right, and energy scores."""
-    seen, filled = np.isnan(hidden) & ~np.isnan(truth), draws[0]
-    squares = (((filled - truth) / scale) ** 2)[seen & ~is_category]
-    is_right = (filled == truth)[seen & is_category]
-    return squares, is_right, _energy_scores(draws, truth, scale, seen & ~is_category)
-
-
-def _energy_scores(
-    draws: list[NDArray], truth: NDArray, scale: NDArray, seen: NDArray
-) -> NDArray:
-    """Return energy scores of the hidden numbers of each row, in standard units."""
-    distance = lambda a, b: np.sqrt((((a - b) / scale) ** 2 * seen).sum(axis=1))
-    truth = np.where(seen, truth, 0.0)
-    draws = [np.where(seen, draw, 0.0) for draw in draws]
-    score = np.mean([distance(draw, truth) for draw in draws], axis=0)
-    if len(draws) > 1:
-        pairs = [distance(a, b) for i, a in enumerate(draws) for b in draws[:i]]
-        score = score - 0.5 * np.mean(pairs, axis=0)
-    return score[seen.any(axis=1)]
-
-
-def _imputers(is_category: NDArray) -> dict[str, Callable[[NDArray, NDArray], Any]]:
-    """Return functions of rows to fit on and rows to fill in.
-
-    The first of the density fits it, for those after.
-    """
-    fitted: list[DensityImputer] = []
-
-    def by_density(strategy: Any) -> Callable:
-        def impute(train: NDArray, test: NDArray) -> list[NDArray]:
-            if not fitted:
-                density = MixtureDensity(
-                    marginal=None, categorical_features=is_category, random_state=0
-                )
-                fitted.append(DensityImputer(density).fit(train))
-            [imputer] = fitted
-            draws = []
-            for seed in range(_N_DRAWS if strategy == "sample" else 1):
-                imputer.set_params(strategy=strategy, random_state=seed)
-                draws.append(np.asarray(imputer.transform(test), dtype=np.float64))
-            return draws
-
-        return impute
-
-    def by_sklearn(make: Callable[[], Any]) -> Callable:
-        def impute(train: NDArray, test: NDArray) -> list[NDArray]:
-            filled = make().fit(train).transform(test)
-            # Codes are numbers to it: the nearest code is taken.
-            most = np.nanmax(np.vstack([train, test]), axis=0)
-            rounded = np.clip(np.rint(filled), 0, most)
-            return [np.where(is_category, rounded, filled)]
-
-        return impute
-
-    def simple(train: NDArray, test: NDArray) -> list[NDArray]:
-        mean = SimpleImputer().fit(train).transform(test)
-        often = SimpleImputer(strategy="most_frequent").fit(train).transform(test)
-        return [np.where(is_category, often, mean)]
-
-    return {
-        "DensityImputer, mean": by_density("mean"),
-        "DensityImputer, sample": by_density("sample"),
-        "IterativeImputer": by_sklearn(lambda: IterativeImputer(random_state=0)),
-        "KNNImputer": by_sklearn(KNNImputer),
-        "mean, most frequent": simple,
     }
 
 

@@ -251,7 +251,7 @@ class HiddenTreeEM:
         messages: list[NDArray] = [np.empty(0)] * d
         total = np.zeros(len(X))
         for j in self.order[::-1]:
-            own = self._codes[j][X[:, j]]
+            own = np.take(self._codes[j], X[:, j], axis=0)
             for i, c in enumerate(self.children[j]):
                 own *= messages[c]
                 if i % 3 == 2:
@@ -327,10 +327,11 @@ class HiddenTreeEM:
 
 
 def _scale(values: NDArray) -> NDArray:
-    """Divide lines by their largest value, in place; return its logarithms."""
-    most = values.max(axis=1)
-    values /= most[:, None]
-    return np.log(most.astype(np.float64))
+    """Divide lines by their sum, in place; return its logarithms."""
+    # Sums of short lines are several times as fast by a product as by a reduction.
+    total = values @ np.ones(values.shape[1], values.dtype)
+    values /= total[:, None]
+    return np.log(total.astype(np.float64))
 
 
 def _add_by_code(codes: NDArray, values: NDArray, n_codes: int) -> NDArray:

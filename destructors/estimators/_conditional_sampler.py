@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -30,11 +31,16 @@ class ConditionalSampler:
     r"""Conditional draws and marginal densities of a fitted destructor.
 
     The joint density :math:`p` of a flow is exact, but not what follows for some of the
-    columns. Here the missing ones, :math:`x_m`, are proposed by a Gaussian mixture
-    :math:`q` given the others, :math:`x_o`, and weighted by the joint density:
+    columns. Here the missing ones, :math:`x_m`, are proposed by a mixture :math:`q`
+    of numbers, integers and categories given the others, :math:`x_o`, and weighted by
+    the joint density:
 
     .. math:: w_i = \frac{p(x_o, x_m^{(i)})}{q(x_m^{(i)} | x_o)}, \quad
               p(x_o) = E_q[w]
+
+    Counts take the place of lengths in integers and categories. NaN, or None, always
+    stands for what is to be drawn or summed out, also of categories of which the
+    destructor has learned absence as one more: that may be drawn then.
 
     Draws are proposals, resampled by their weights. Where the destructor is itself a
     Gaussian or a mixture of them, the weights are equal and all is exact. For others
@@ -44,7 +50,7 @@ class ConditionalSampler:
     Parameters
     ----------
     destructor : Destructor or destructors.maps.Density
-        A fitted destructor, or what `destructors.load` returns, of numbers.
+        A fitted destructor, or what `destructors.load` returns.
     n_proposals : int, default=1000
         Number of proposals for each row, at least 100; there are at least twice as
         many as draws.
@@ -57,8 +63,8 @@ class ConditionalSampler:
     TypeError
         If ``destructor`` is neither.
     ValueError
-        If it has no density, depends on the domain of a row, or has categories and no
-        conditionals of its own; or if ``n_proposals`` is no integer of at least 100.
+        If it has no density or depends on the domain of a row; or if ``n_proposals``
+        is no integer of at least 100.
     sklearn.exceptions.NotFittedError
         If it is not fitted.
 
@@ -113,7 +119,10 @@ class ConditionalSampler:
             density = density.to_density()
         self.n_proposals = _count("n_proposals", n_proposals, _FEWEST_PROPOSALS)
         self._density = density
-        self._schema = density.schema or Schema.of_numbers(density.n_features)
+        schema = density.schema or Schema.of_numbers(density.n_features)
+        # What is missing is to be drawn, also where absence is a category of its own.
+        columns = tuple(replace(column, missing=-1) for column in schema.columns)
+        self._schema = replace(schema, columns=columns)
         rng = check_random_state(random_state)
         self._seed = rng.randint(2**31 - 1)
         if density.sums_out:
@@ -122,11 +131,6 @@ class ConditionalSampler:
             raise ValueError(
                 f"{density.origin or 'The density'} ends on no known distribution, or "
                 "depends on the domain of a row: it has no conditional density."
-            )
-        if (density.n_categories > 0).any() or (density.base.n_categories > 0).any():
-            raise ValueError(
-                "Some columns are categories: fit a "
-                "destructors.estimators.MixtureDensity."
             )
         self._proposal = Proposal.of(density, rng)
 
@@ -180,15 +184,13 @@ class ConditionalSampler:
             drawn = self._density.sample_conditional(X, n_samples, rng)
             return (drawn, ess) if return_ess else drawn
         drawn = np.repeat(rows[:, None], n_samples, axis=1)
-        shape = n_proposals, rows.shape[1]
         for block in self._blocks(rows, n_proposals):
             if np.isnan(rows[block[0]]).all():
                 new = self._density.sample_rows(len(block) * n_samples, rng)
                 drawn[block] = new.reshape(drawn[block].shape)
                 continue
-            u = rng.uniform(size=(len(block), n_proposals))
-            noise = rng.standard_normal((len(block), *shape))
-            filled, log_weight = self._weigh(rows[block], u, noise)
+            filled = self._proposal.draw(rows[block], n_proposals, rng)
+            log_weight = self._weigh(filled, rows[block])
             ess[block] = _effective_size(log_weight)
             place = _resample(log_weight, n_samples, rng)
             drawn[block] = np.take_along_axis(filled, place[:, :, None], axis=1)
@@ -230,15 +232,14 @@ class ConditionalSampler:
             scores = self._density.logpdf(X)
             return (scores, std) if return_std else scores
         m = self.n_proposals
-        rng = np.random.RandomState(self._seed)
-        u, noise = rng.uniform(size=(1, m)), rng.standard_normal((1, m, rows.shape[1]))
         is_whole = ~np.isnan(rows).any(axis=1)
         if is_whole.any():
-            scores[is_whole] = self._density.logpdf(rows[is_whole])
+            scores[is_whole] = self._density.score_rows(rows[is_whole])
         ess = np.full(len(rows), float(m))
         for block in self._blocks(rows, m):
             if not np.isnan(rows[block[0]]).all():
-                _, log_weight = self._weigh(rows[block], u, noise)
+                filled = self._proposal.draw_alike(rows[block], m, self._seed)
+                log_weight = self._weigh(filled, rows[block])
                 scores[block] = logsumexp(log_weight, axis=1) - np.log(m)
                 ess[block] = _effective_size(log_weight)
         # Of the logarithm of a mean: its relative error.
@@ -252,14 +253,11 @@ class ConditionalSampler:
         rows = self._schema.encode(X, owner=type(self).__name__, may_miss=True)
         return rows.astype(np.float64, copy=False)
 
-    def _weigh(
-        self, rows: NDArray, u: NDArray, noise: NDArray
-    ) -> tuple[NDArray, NDArray]:
-        """Return proposals for rows that miss the same columns, and log weights."""
-        filled = self._proposal.draw(rows, u, noise)
-        joint = self._density.logpdf(filled.reshape(-1, rows.shape[1]))
+    def _weigh(self, filled: NDArray, rows: NDArray) -> NDArray:
+        """Return log weights of what was proposed for rows."""
+        joint = self._density.score_rows(filled.reshape(-1, rows.shape[1]))
         log_density = self._proposal.log_density(filled, rows)
-        return filled, joint.reshape(log_density.shape) - log_density
+        return joint.reshape(log_density.shape) - log_density
 
     @staticmethod
     def _blocks(rows: NDArray, n_proposals: int) -> Iterator[NDArray]:

@@ -21,8 +21,8 @@ class DensityImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     A density is fitted to rows with holes, and what is missing follows from its
     conditional distribution: for tables of numbers, integers and categories alike.
-    Means of numbers and integers are corrected by regressions on the row as the density
-    fills it in, where rows that it has not seen gain by them.
+    Means of numbers and integers are corrected by regressions on what the density
+    expects of the row, where rows that it has not seen gain by them.
 
     Parameters
     ----------
@@ -36,7 +36,9 @@ class DensityImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     correct_means : bool, default=True
         Whether means are corrected: linear regressions are learned from densities of as
         many classes that have not seen the rows, each fifth of the rows in turn, or
-        each half of 10,000 rows and more. Without, they are those of the density.
+        each half of 10,000 rows and more, and rows left out weigh them, the mean of the
+        density and that of the column (stacking). Without, they are those of the
+        density.
     random_state : int, RandomState instance or None, default=None
         Seed of the density, where that has none, of the folds and of the draws. With an
         int, `transform` gives a table the same draws each time.
@@ -120,7 +122,7 @@ class DensityImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             if self.correct_means:
                 regressions = learn_regressions(density, X, random_state)
         self.density_, self._regressions = density, regressions
-        self.corrected_ = np.array([each.column for each in regressions], dtype=int)
+        self.corrected_ = np.unique([each.column for each in regressions]).astype(int)
         self.n_features_in_ = density.n_features_in_
         if hasattr(density, "feature_names_in_"):
             self.feature_names_in_ = density.feature_names_in_

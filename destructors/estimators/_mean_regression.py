@@ -2,18 +2,21 @@
 
 A mixture of few classes knows little of a relation that is a line, or of the order of
 categories, and its means are too sure of themselves where numbers lie far out. How far
-to trust it, rows tell that it has not seen (stacking: D. H. Wolpert, *Stacked
-generalization*, Neural Networks 5, 1992). What a few rows far out would decide alone is
+to trust it, regressions and the mean of all rows, rows tell that neither has seen: the
+weights of all are positive and add up to one (stacking: D. H. Wolpert, *Stacked
+generalization*, Neural Networks 5, 1992; L. Breiman, *Stacked regressions*, Machine
+Learning 24, 1996). What a few rows far out would decide alone is
 not learned from them (winsorising: P. J. Huber and E. M. Ronchetti, *Robust
 Statistics*, 2009); all rows decide the mean.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from destructors.estimators._mixture_density import MixtureDensity
 from destructors.flows._mixed_start import fit_start
@@ -55,8 +58,8 @@ def learn_regressions(
     Returns
     -------
     regressions : list of MeanRegression
-        What has the smallest squared error of rows left out; none of columns of which
-        that is the mean of the density.
+        Those that have a weight in the smallest squared error of rows left out; none of
+        columns of which that is the mean of the density.
     """
     density = learner.to_density()
     kinds, values = density.kinds, density.encode_holes(X)
@@ -70,8 +73,7 @@ def learn_regressions(
             return []
         seed = random_state.randint(2**31 - 1)
         parts.append((_refit(learner, density, Fold(train, test), seed), test))
-    found = (_learn(int(j), kinds, parts) for j in columns)
-    return [each for each in found if each is not None]
+    return [each for j in columns for each in _learn(int(j), kinds, parts)]
 
 
 def _split(rows: Rows, seed: int) -> list[tuple[Rows, Rows]]:
@@ -95,34 +97,80 @@ def _refit(learner: MixtureDensity, density: Density, fold: Fold, seed: int) -> 
 
 def _learn(
     column: int, kinds: NDArray, parts: Sequence[tuple[Density, Rows]]
-) -> MeanRegression | None:
-    filled, truth, weight = [], [], []
+) -> list[MeanRegression]:
+    whats = list(_choices(kinds))
+    most = MOST_CATEGORIES if "indicators" in whats else 0
+    seen, truth, weight = [], [], []
     for density, rows in parts:
         known = np.flatnonzero(~np.isnan(rows.values[:, column]))
         hidden = rows.values[known].copy()
         truth.append(hidden[:, column].copy())
         hidden[:, column] = np.nan
-        filled.append(density.predict_rows(hidden))
+        seen.append(density.expect_rows(hidden, most)[1])
         weight.append(rows.weights[known])
-    F, y, w = np.vstack(filled), np.concatenate(truth), np.concatenate(weight)
+    E, y, w = np.vstack(seen), np.concatenate(truth), np.concatenate(weight)
     if len(y) < _LEAST_ROWS or y.min() == y.max():
-        return None
-    means, ends = F[:, column], (float(y.min()), float(y.max()))
-    limit = far_out(y - np.average(y, weights=w), w)
+        return []
+    means, ends = E[:, column], (float(y.min()), float(y.max()))
+    middle = float(np.average(y, weights=w))
+    limit = far_out(y - middle, w)
     changes = np.clip(y - means, -limit, limit)
     beyond = float(np.average(y - means - changes, weights=w))
-    best, found = float(w @ changes**2), None
-    for what in _choices(kinds):
-        ridge = Ridge(see(F, column, kinds, what), w)
+    alone = Ridge(see(E, column, kinds, "mean"), w)
+    found = [_regression(column, False, "mean", alone, np.zeros(1), middle, ends)]
+    left_out = [np.full(len(y), middle)]
+    for what in whats:
+        ridge = Ridge(see(E, column, kinds, what), w)
         for is_change in (True, False):
-            target = changes if is_change else means + changes
-            error, coef, intercept = ridge.fit(target)
-            if error < best:
-                of = ridge.centre, ridge.scale, ridge.lowest, ridge.highest, coef
-                middle = intercept + beyond
-                best = error
-                found = MeanRegression(column, is_change, what, *of, middle, *ends)
-    return found
+            base = means if is_change else np.zeros(len(y))
+            target = means + changes - base
+            fit = ridge.fit(target)
+            of = what, ridge, fit.coef, fit.intercept + beyond, ends
+            found.append(_regression(column, is_change, *of))
+            left_out.append(base + target - fit.left_out + beyond)
+    P, target = np.column_stack([means, *left_out]), means + changes + beyond
+    weights = stack(P, target, w)[1:]
+    both = zip(found, weights, strict=True)
+    return [replace(each, weight=float(v)) for each, v in both if v > 0.0]
+
+
+def _regression(
+    column: int,
+    is_change: bool,
+    what: str,
+    ridge: "Ridge",
+    coef: NDArray,
+    intercept: float,
+    ends: tuple[float, float],
+) -> MeanRegression:
+    of = ridge.centre, ridge.scale, ridge.lowest, ridge.highest, coef
+    return MeanRegression(column, is_change, what, *of, intercept, *ends)
+
+
+def stack(P: NDArray, y: NDArray, weight: NDArray) -> NDArray:
+    """Return the weights of predictions whose mean has the smallest squared error.
+
+    Parameters
+    ----------
+    P : ndarray of shape (n_samples, n_predictions)
+        Predictions of rows that were left out.
+    y : ndarray of shape (n_samples,)
+        Truth.
+    weight : ndarray of shape (n_samples,)
+        Weights of the rows.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_predictions,)
+        At least zero, of sum one.
+    """
+    errors = (P - y[:, None]) * np.sqrt(weight / weight.sum())[:, None]
+    R = np.linalg.qr(errors / max(float(abs(errors).max()), 1e-300), mode="r")
+    # Of weights s v, v of sum one, |R s v|^2 + (s - 1)^2 is at best
+    # |R v|^2 / (1 + |R v|^2): the v that is best so is best for |R v|^2 too.
+    A = np.vstack([R, np.ones(P.shape[1])])
+    weights, _ = nnls(A, np.append(np.zeros(len(R)), 1.0))
+    return weights / weights.sum()
 
 
 def far_out(residuals: NDArray, weight: NDArray) -> float:
@@ -185,10 +233,8 @@ class Ridge:
             Z * self._root[:, None], full_matrices=False
         )
 
-    def fit(self, y: NDArray) -> tuple[float, NDArray, float]:
-        """Return the squared error with each row left out, coefficients and intercept.
-
-        The strength is that of the smallest error.
+    def fit(self, y: NDArray) -> "RidgeFit":
+        """Return the regression of the strength that errs least on rows left out.
 
         Parameters
         ----------
@@ -197,14 +243,31 @@ class Ridge:
         weight = self._weight
         middle = float(np.average(y, weights=weight))
         away = (y - middle) * self._root
-        along, best = self._u.T @ away, (np.inf, np.zeros(len(self._s)))
+        along, least = self._u.T @ away, np.inf
+        coef, left_out = np.zeros(len(self._s)), away
         for ridge in _RIDGES:
             shrunk = self._s**2 / (self._s**2 + ridge)
             leverage = self._u**2 @ shrunk + weight / weight.sum()
-            left_out = (away - self._u @ (shrunk * along)) / np.maximum(
+            errors = (away - self._u @ (shrunk * along)) / np.maximum(
                 1.0 - leverage, 1e-6
             )
-            error = float(left_out @ left_out)
-            if error < best[0]:
-                best = error, self._s / (self._s**2 + ridge) * along
-        return best[0], self._v.T @ best[1], middle
+            if errors @ errors < least:
+                least, left_out = float(errors @ errors), errors
+                coef = self._s / (self._s**2 + ridge) * along
+        return RidgeFit(self._v.T @ coef, middle, left_out / self._root)
+
+
+class RidgeFit(NamedTuple):
+    """A regression of standardised columns.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_columns,)
+    intercept : float
+    left_out : ndarray of shape (n_samples,)
+        Error of each row, left out.
+    """
+
+    coef: NDArray
+    intercept: float
+    left_out: NDArray

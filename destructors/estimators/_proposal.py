@@ -1,36 +1,44 @@
-"""Gaussian mixtures that stand in for a density where rows have holes."""
+"""Mixtures that stand in for a density where rows have holes."""
 
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 
 from destructors.base_distributions import MixedMixture, StandardNormal
-from destructors.estimators._mixture_density import MixtureDensity
+from destructors.flows._mixed_start import fit_start
+from destructors.greedy import Progress
 from destructors.maps import (
     Affine,
     Chain,
+    CodeForest,
     Density,
     Gaussians,
     Identity,
     Map,
     Rosenblatt,
 )
+from destructors.mixture._mixed_fit import MixedSettings
+from destructors.rows import Fold, Rows
 
 # Rows that are drawn of a density to fit a mixture to.
 _N_DRAWN = 5000
+# Share of the proposals of each column of codes that are spread over all of them: so
+# the weight of a code that the mixture knows little of is bounded, and its error is
+# seen. An effective sample loses no more than this for each column (defensive
+# importance sampling: T. Hesterberg, *Weighted average importance sampling and
+# defensive mixture distributions*, Technometrics 37, 1995).
+_SHARE_OF_ALL = 0.02
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A mixture of Gaussians, after a map of each column by itself.
+    """A mixture of classes, after a map of each column of numbers by itself.
 
     Attributes
     ----------
     density : Density
-        One that sums out what is missing, of numbers alone.
+        One that sums out what is missing, of the same columns.
     """
 
     density: Density
@@ -42,50 +50,57 @@ class Proposal:
         if density.base == StandardNormal(density.n_features):
             own = _read_mixture(density.map, density.n_features)
         if own is not None:
-            return cls(Density(Identity(), own, density.n_features))
+            return cls(replace(density, map=Identity(), base=own))
         X = density.sample_rows(_N_DRAWN, rng)
-        with warnings.catch_warnings():
-            # The weights make up for what is not yet quite right.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model = MixtureDensity(random_state=rng.randint(2**31 - 1)).fit(X)
-        return cls(model.to_density())
+        rows = Rows.of(X, np.ones(len(X)), kinds=density.kinds)
+        of = MixedSettings(), rng, Progress(None)
+        start = fit_start(Fold(rows, None), "auto", *of)
+        return cls(replace(density, map=start.map, base=_defend(start.em.mixture)))
 
-    def draw(self, rows: NDArray, u: NDArray, noise: NDArray) -> NDArray:
+    def draw(self, rows: NDArray, n_draws: int, rng: np.random.RandomState) -> NDArray:
         """Return rows with what they miss drawn given what they have.
 
         Parameters
         ----------
         rows : ndarray of shape (n_rows, n_features)
-            Rows that miss the same columns.
-        u : ndarray of shape (n_rows or 1, n_draws)
-            Uniform values, which choose the component.
-        noise : ndarray of shape (n_rows or 1, n_draws, n_features)
-            Standard normal values.
+            Rows, as the map knows them.
+        n_draws : int
+            Number of draws for each.
+        rng : RandomState
+            Source of randomness.
 
         Returns
         -------
         filled : ndarray of shape (n_rows, n_draws, n_features)
+            Codes of what was not seen are not drawn.
         """
-        base, to_data = self.density.base, self.density.map.inverse
-        Z, _ = self.density.map.forward(rows)
-        known = ~np.isnan(rows[0])
-        gaussians, shares = base.gaussians, base.posterior(Z)
-        given = gaussians.given(known)
-        ends = np.cumsum(shares, axis=1)
-        shape = len(rows), u.shape[1]
-        classes = np.zeros(shape, dtype=np.intp)
-        for end in (ends[:, :-1] / ends[:, -1:]).T:
-            classes += u > end[:, None]
-        filled = np.repeat(Z[:, None], shape[1], axis=1)
-        noise = np.broadcast_to(noise[:, :, ~known], (*shape, int((~known).sum())))
-        roots = np.linalg.cholesky(given.covariance)
-        for k in np.unique(classes):
-            mean = gaussians.mean_of(given, Z[:, known], k, ~known)
-            i, j = np.nonzero(classes == k)
-            drawn = mean[i] + noise[i, j] @ roots[k].T
-            filled[i[:, None], j[:, None], np.flatnonzero(~known)] = drawn
-        X = to_data(filled.reshape(-1, rows.shape[1]))[0].reshape(filled.shape)
-        return np.where(known, rows[:, None], X)
+        return self._fill(rows, n_draws, rng, self.density.unknown)
+
+    def draw_alike(self, rows: NDArray, n_draws: int, seed: int) -> NDArray:
+        """Return what `draw` does, with the same random numbers for each row.
+
+        Codes of what was not seen are drawn as well: means are over all there is.
+        """
+        # What is drawn of a row by one generator would depend on the rows before it.
+        each = [
+            self._fill(row[None], n_draws, np.random.RandomState(seed), None)
+            for row in rows
+        ]
+        return np.concatenate(each)
+
+    def _fill(
+        self,
+        rows: NDArray,
+        n_draws: int,
+        rng: np.random.RandomState,
+        without: NDArray | None,
+    ) -> NDArray:
+        many = np.repeat(rows, n_draws, axis=0)
+        map_, base = self.density.map, self.density.base
+        Z, _ = map_.forward(rows)
+        X, _ = map_.inverse(base.fill(Z, rng, without, n_draws))
+        shape = len(rows), n_draws, rows.shape[1]
+        return np.where(np.isnan(many), X, many).reshape(shape)
 
     def log_density(self, filled: NDArray, rows: NDArray) -> NDArray:
         """Return the log density of what was drawn, given the rest, in nats.
@@ -93,7 +108,7 @@ class Proposal:
         Parameters
         ----------
         filled : ndarray of shape (n_rows, n_draws, n_features)
-            What `draw` returned.
+            What was drawn. Of what `draw` returns, up to a constant of each row.
         rows : ndarray of shape (n_rows, n_features)
             What it was given.
 
@@ -102,8 +117,24 @@ class Proposal:
         log_density : ndarray of shape (n_rows, n_draws)
         """
         n_rows, n_draws, d = filled.shape
-        joint = self.density.logpdf(filled.reshape(-1, d)).reshape(n_rows, n_draws)
-        return joint - self.density.logpdf(rows)[:, None]
+        score = self.density.score_rows
+        joint = score(filled.reshape(-1, d)).reshape(n_rows, n_draws)
+        return joint - score(rows)[:, None]
+
+
+def _defend(mixture: MixedMixture) -> MixedMixture:
+    """Return the mixture with a share of all codes in each class."""
+    emissions = tuple(
+        replace(each, tables=tuple(map(_spread, each.tables)))
+        if isinstance(each, CodeForest)
+        else each
+        for each in mixture.emissions
+    )
+    return replace(mixture, emissions=emissions)
+
+
+def _spread(table: NDArray) -> NDArray:
+    return (1.0 - _SHARE_OF_ALL) * table + _SHARE_OF_ALL / table.shape[-1]
 
 
 def _read_mixture(map_: Map, n_features: int) -> MixedMixture | None:

@@ -260,6 +260,21 @@ class CodeForest(Emission):
         without: NDArray | None = None,
     ) -> NDArray:
         """Return codes, the most probable of each column for those missing."""
+        x = x.copy()
+        for j, share in enumerate(self.shares(x, posterior, without)):
+            x[np.isnan(x[:, j]), j] = np.argmax(share, axis=1)
+        return x
+
+    def shares(
+        self, x: NDArray, posterior: NDArray, without: NDArray | None = None
+    ) -> list[NDArray]:
+        """Return probabilities of the codes of what is missing; see `Emission.predict`.
+
+        Returns
+        -------
+        shares : list of ndarray of shape (n_missing_j, n_categories_j)
+            For each column, one row for each row that misses it.
+        """
         missing = np.isnan(x)
         shares = [
             np.zeros((int(gone.sum()), size))
@@ -271,10 +286,7 @@ class CodeForest(Emission):
             for j, own in enumerate(found):
                 gone = missing[:, j]
                 shares[j][rows[gone]] += weight[rows & gone, None] * own
-        x = x.copy()
-        for j, share in enumerate(shares):
-            x[missing[:, j], j] = np.argmax(share, axis=1)
-        return x
+        return shares
 
     def _marginals(self, x: NDArray, without: NDArray | None) -> list[NDArray]:
         """Return the probabilities of the codes of what is missing, in one class."""

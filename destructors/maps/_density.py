@@ -137,9 +137,7 @@ class Density(Data):
         -------
         log_density : ndarray of shape (n_samples,)
         """
-        rows = self._columns.encode(X, may_miss=self.sums_out)
-        Z, log_det = self._apply(self.map.forward, rows, context)
-        return self._known_base().logpdf(Z) + log_det
+        return self.score_rows(self._columns.encode(X, may_miss=self.sums_out), context)
 
     def forward(self, X: ArrayLike, context: ArrayLike | None = None) -> Mapped:
         """Map rows to the latent space.
@@ -251,10 +249,11 @@ class Density(Data):
         rng = random_state
         if not isinstance(rng, np.random.RandomState):
             rng = np.random.RandomState(rng)
-        rows = np.repeat(self.encode_holes(X), int(n_samples), axis=0)
+        rows, n = self.encode_holes(X), int(n_samples)
         Z, _ = self._apply(self.map.forward, rows, None)
-        filled = self.base.fill(Z, rng, self._columns.unknown)
+        filled = self.base.fill(Z, rng, self._columns.unknown, n)
         filled, _ = self._apply(self.map.inverse, filled, None)
+        rows = np.repeat(rows, n, axis=0)
         return self.decode_like(np.where(np.isnan(rows), filled, rows), X)
 
     def predict_missing(self, X: ArrayLike, strategy: str = "mean") -> Any:
@@ -304,6 +303,16 @@ class Density(Data):
         return np.maximum(self.kinds, 0)
 
     # ------------------------------------------------------------------ steps
+
+    @property
+    def unknown(self) -> NDArray:
+        """Code of what was not seen, of each column; -1 without one."""
+        return self._columns.unknown
+
+    def score_rows(self, rows: NDArray, context: ArrayLike | None = None) -> NDArray:
+        """Return the log density of rows as the map knows them; see `logpdf`."""
+        Z, log_det = self._apply(self.map.forward, rows, context)
+        return self._known_base().logpdf(Z) + log_det
 
     def sample_rows(
         self,
@@ -360,6 +369,34 @@ class Density(Data):
         unknown = self._columns.unknown
         filled = self.base.predict(Z, strategy, self._curves, unknown)
         return np.where(np.isnan(rows), filled, rows)
+
+    def expect_rows(
+        self, rows: NDArray, most_categories: int = 0
+    ) -> tuple[NDArray, NDArray]:
+        """Return `predict_rows`, and means and probabilities of all there is.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_rows, n_features)
+            What `encode_holes` returns.
+        most_categories : int, default=0
+            Columns of no more categories have their probabilities.
+
+        Returns
+        -------
+        filled : ndarray of shape (n_rows, n_features)
+            Numbers, and codes for categories.
+        expected : ndarray of shape (n_rows, n_features + n_probabilities)
+            Means, those of codes in their order, and then the probability of each code,
+            column by column; of a code that is there it is one.
+        """
+        Z, _ = self._apply(self.map.forward, rows, None)
+        of = self._curves, self._columns.unknown, most_categories
+        filled, expected = self.base.expect(Z, *of)
+        is_number = np.flatnonzero(self.kinds <= 0)
+        filled = np.where(np.isnan(rows), filled, rows)
+        expected[:, is_number] = filled[:, is_number]
+        return filled, expected
 
     def decode(self, X: NDArray) -> Any:
         """Return rows as those learned from were: frames, names, dtypes, categories."""

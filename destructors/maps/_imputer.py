@@ -27,13 +27,17 @@ class MeanRegression(Data):
     is_change : bool
         Whether what is predicted is added to the mean of the density.
     what : str
-        Columns that it sees: "mean" (that of the density), "numbers", "codes" (in
-        their order) or "indicators" (one for each category); each has the former.
+        Columns that it sees: "mean" (that of the density), "numbers", "codes" (their
+        means, in their order) or "indicators" (the probability of each category); each
+        has the former.
     centre, scale, lowest, highest, coef : ndarray of shape (n_seen,)
         What is seen is standardised and kept within its range in training.
     intercept : float
     lower, upper : float
         Smallest and largest value in training.
+    weight : float
+        Share that it has in the mean; what the regressions of a column leave of one is
+        that of the mean of the density.
     """
 
     _positive = ("scale",)
@@ -49,6 +53,7 @@ class MeanRegression(Data):
     intercept: float
     lower: float
     upper: float
+    weight: float = 1.0
 
     def is_valid(self) -> bool:
         """Return whether there is as much of each for what is seen."""
@@ -58,6 +63,7 @@ class MeanRegression(Data):
             and len(shapes) == 1
             and self.coef.ndim == 1
             and self.lower <= self.upper
+            and 0.0 < self.weight <= 1.0
             and bool((self.lowest <= self.highest).all())
         )
 
@@ -66,43 +72,41 @@ class MeanRegression(Data):
         d = len(kinds)
         if not 0 <= self.column < d or kinds[self.column] > 0:
             return False
-        return see(np.zeros((1, d)), self.column, kinds, self.what).shape[1] == len(
-            self.coef
-        )
+        few = kinds[(kinds > 0) & (kinds <= MOST_CATEGORIES)]
+        none = np.zeros((1, d + int(few.sum())))
+        return see(none, self.column, kinds, self.what).shape[1] == len(self.coef)
 
     def _seen(self) -> tuple[NDArray, ...]:
         return self.centre, self.scale, self.lowest, self.highest, self.coef
 
-    def predict(self, filled: NDArray, kinds: NDArray) -> NDArray:
+    def predict(self, expected: NDArray, kinds: NDArray) -> NDArray:
         """Return the means of its column.
 
         Parameters
         ----------
-        filled : ndarray of shape (n_samples, n_features)
-            Rows as the density fills them in, this column hidden.
+        expected : ndarray of shape (n_samples, n_features + n_probabilities)
+            What the density expects of rows with this column hidden.
         kinds : ndarray of int of shape (n_features,)
             Numbers of categories; 0 or less for numbers and integers.
         """
-        seen = see(filled, self.column, kinds, self.what)
+        seen = see(expected, self.column, kinds, self.what)
         Z = np.clip((seen - self.centre) / self.scale, self.lowest, self.highest)
         means = self.intercept + Z @ self.coef
         if self.is_change:
-            means += filled[:, self.column]
+            means += expected[:, self.column]
         return np.clip(means, self.lower, self.upper)
 
 
-def see(filled: NDArray, column: int, kinds: NDArray, what: str) -> NDArray:
-    """Return what a regression sees of rows; see `MeanRegression`."""
-    parts = [filled[:, [column]]]
+def see(expected: NDArray, column: int, kinds: NDArray, what: str) -> NDArray:
+    """Return what a regression sees of `Density.expect_rows`; see `MeanRegression`."""
+    parts = [expected[:, [column]]]
     if what != "mean":
         others = np.flatnonzero((kinds <= 0) & (np.arange(len(kinds)) != column))
-        parts.append(filled[:, others])
-    codes = np.flatnonzero(kinds > 0)
+        parts.append(expected[:, others])
     if what == "codes":
-        parts.append(filled[:, codes])
+        parts.append(expected[:, np.flatnonzero(kinds > 0)])
     if what == "indicators":
-        for j in codes[kinds[codes] <= MOST_CATEGORIES]:
-            parts.append((filled[:, [j]] == np.arange(kinds[j])).astype(np.float64))
+        parts.append(expected[:, len(kinds) :])
     return np.hstack(parts)
 
 
@@ -119,7 +123,7 @@ class Imputer(Data):
     strategy : {"mean", "mode", "sample"}
         What to fill in.
     regressions : tuple of MeanRegression
-        Corrections of the means of some columns.
+        Corrections of the means of some columns, of which one may have several.
     seed : int or None
         Of the draws.
 
@@ -155,7 +159,14 @@ class Imputer(Data):
             self.strategy in _STRATEGIES
             and self.density.sums_out
             and all(each.fits(self.density.kinds) for each in self.regressions)
+            and bool((self._shares() < 1.0 + 1e-6).all())
         )
+
+    def _shares(self) -> NDArray:
+        """Return the weights of all regressions of each column."""
+        columns = np.array([each.column for each in self.regressions], dtype=int)
+        weights = np.array([each.weight for each in self.regressions], dtype=float)
+        return np.bincount(columns, weights, self.n_features)
 
     @property
     def schema(self) -> Schema | None:
@@ -191,14 +202,22 @@ class Imputer(Data):
         if self.strategy == "mode":
             return self.density.predict_missing(X, "mode")
         rows = self.density.encode_holes(X)
-        filled = self.density.predict_rows(rows)
+        return self.density.decode_like(self._means(rows), X)
+
+    def _means(self, rows: NDArray) -> NDArray:
+        if not self.regressions:
+            return self.density.predict_rows(rows)
+        need = any(each.what == "indicators" for each in self.regressions)
+        most = MOST_CATEGORIES if need else 0
+        filled, expected = self.density.expect_rows(rows, most)
         result = filled.copy()
         for each in self.regressions:
-            gone = np.flatnonzero(np.isnan(rows[:, each.column]))
+            j = each.column
+            gone = np.flatnonzero(np.isnan(rows[:, j]))
             if len(gone):
-                means = each.predict(filled[gone], self.density.kinds)
-                result[gone, each.column] = means
-        return self.density.decode_like(result, X)
+                means = each.predict(expected[gone], self.density.kinds)
+                result[gone, j] += each.weight * (means - filled[gone, j])
+        return result
 
     def save(self, path: str) -> None:
         """Write to a file; see `destructors.save`."""

@@ -202,7 +202,11 @@ class MixedMixture(Distribution):
         return self.fill(np.full((n_samples, self.n_features), np.nan), rng, codes)
 
     def fill(
-        self, Z: NDArray, rng: np.random.RandomState, without: NDArray | None = None
+        self,
+        Z: NDArray,
+        rng: np.random.RandomState,
+        without: NDArray | None = None,
+        n_draws: int = 1,
     ) -> NDArray:
         """Return rows with what is missing drawn given what is there.
 
@@ -217,19 +221,24 @@ class MixedMixture(Distribution):
             Source of randomness.
         without : ndarray of int of shape (n_features,), default=None
             A code of each column that is not drawn; -1 for none.
+        n_draws : int, default=1
+            How often each row is filled in.
 
         Returns
         -------
-        filled : ndarray of shape (n_samples, n_features)
+        filled : ndarray of shape (n_samples * n_draws, n_features)
+            Those of the first row first.
         """
-        Z = np.array(Z, dtype=np.float64)
-        for rows in self._blocks(len(Z)):
+        Z = np.asarray(Z, dtype=np.float64)
+        filled = np.repeat(Z, n_draws, axis=0)
+        for rows in self._blocks(len(Z), n_draws):
             p = _normalise(self.log_joint(Z[rows], without))
-            classes = draw_codes(p, np.arange(len(p)), rng)
+            classes = draw_codes(p, np.repeat(np.arange(len(p)), n_draws), rng)
+            block = filled[rows.start * n_draws : rows.stop * n_draws]
             for emission, group in zip(self.emissions, self.groups, strict=True):
-                drawn = emission.fill(Z[rows, group], classes, rng, _of(without, group))
-                Z[rows, group] = drawn
-        return Z
+                of = classes, rng, _of(without, group)
+                block[:, group] = emission.fill(block[:, group], *of)
+        return filled
 
     def predict(
         self,
@@ -263,8 +272,62 @@ class MixedMixture(Distribution):
                 Z[rows, group] = emission.predict(Z[rows, group], p, strategy, *of)
         return Z
 
-    def _blocks(self, n_samples: int) -> list[slice]:
-        step = max(1, _BLOCK_SIZE // len(self.weights))
+    def expect(
+        self,
+        Z: NDArray,
+        curves: NDArray,
+        without: NDArray | None = None,
+        most_categories: int = 0,
+    ) -> tuple[NDArray, NDArray]:
+        """Return rows filled in by `predict`, and expected values of all there is.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_samples, n_features)
+            Rows, NaN where a value is missing.
+        curves : ndarray of shape (n_points, n_features)
+            Units of the numbers.
+        without : ndarray of int of shape (n_features,), default=None
+            A code of each column that is not expected; -1 for none.
+        most_categories : int, default=0
+            Columns of no more categories have their probabilities.
+
+        Returns
+        -------
+        filled : ndarray of shape (n_samples, n_features)
+            Means of numbers, the most probable codes.
+        expected : ndarray of shape (n_samples, n_features + n_probabilities)
+            Means of numbers and of codes in their order, and then the probability of
+            each code, column by column; of a code that is there it is one.
+        """
+        sizes = self.n_categories
+        sizes = np.where(sizes <= most_categories, sizes, 0)
+        first = self.n_features + np.cumsum(sizes) - sizes
+        filled = np.array(Z, dtype=np.float64)
+        expected = np.zeros((len(Z), self.n_features + int(sizes.sum())))
+        for rows in self._blocks(len(Z)):
+            block, seen = filled[rows].copy(), expected[rows]
+            p = _normalise(self.log_joint(block, without))
+            for emission, group in zip(self.emissions, self.groups, strict=True):
+                x, not_these = block[:, group], _of(without, group)
+                if not isinstance(emission, CodeForest):
+                    means = emission.predict(x, p, "mean", curves[:, group], not_these)
+                    filled[rows, group] = seen[:, group] = means
+                    continue
+                shares = emission.shares(x, p, not_these)
+                for i, (j, share) in enumerate(zip(group, shares, strict=True)):
+                    gone = np.isnan(x[:, i])
+                    filled[rows, j][gone] = np.argmax(share, axis=1)
+                    seen[:, j] = x[:, i]
+                    seen[gone, j] = share @ np.arange(share.shape[1])
+                    if sizes[j]:
+                        there = np.flatnonzero(~gone)
+                        seen[there, first[j] + x[there, i].astype(np.intp)] = 1.0
+                        seen[gone, first[j] : first[j] + sizes[j]] = share
+        return filled, expected
+
+    def _blocks(self, n_samples: int, n_draws: int = 1) -> list[slice]:
+        step = max(1, _BLOCK_SIZE // (len(self.weights) * n_draws))
         return [slice(i, i + step) for i in range(0, n_samples, step)]
 
 

@@ -12,7 +12,7 @@ import destructors
 from destructors.alignment import GaussianBarycenter
 from destructors.estimators import ConditionalSampler, MixtureDensity
 from destructors.exceptions import SamplingWarning
-from destructors.flows import RBIG, DiscreteTreeFlow, GaussianCopula, TreeFlow
+from destructors.flows import RBIG, GaussianCopula, TreeFlow
 from destructors.linear import Whitening
 from destructors.mixture import GaussianMixtureDestructor
 
@@ -281,9 +281,6 @@ def test_bad_models():
         ConditionalSampler("flow")
     with pytest.raises(ValueError, match="n_proposals must be an integer of at least"):
         ConditionalSampler(gaussian(), n_proposals=10)
-    codes = np.random.default_rng(0).integers(2, size=(50, 2))
-    with pytest.raises(ValueError, match="are categories"):
-        ConditionalSampler(DiscreteTreeFlow(random_state=0).fit(codes))
     aligned = GaussianBarycenter().fit(banana(40), sample_domain=np.arange(40) % 2)
     with pytest.raises(ValueError, match="depends on the domain"):
         ConditionalSampler(aligned)

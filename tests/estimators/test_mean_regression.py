@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from destructors.estimators import DensityImputer, MixtureDensity
-from destructors.estimators._mean_regression import Ridge, far_out
+from destructors.estimators._mean_regression import Ridge, far_out, stack
 
 SMALL = MixtureDensity(1, marginal=None, categorical_features=[0])
 
@@ -68,7 +68,7 @@ def test_the_errors_of_a_ridge_are_those_of_fits_without_each_row():
     X, weight = rng.normal(size=(40, 3)), np.ones(40)
     y = X @ [1.0, 0.5, 0.0] + rng.normal(size=40)
     ridge = Ridge(X, weight)
-    squares, coef, intercept = ridge.fit(y)
+    coef, intercept, errors = ridge.fit(y)
     Z = (X - ridge.centre) / ridge.scale
     # The strength it chose follows from its coefficients.
     strength = (Z.T @ (y - intercept - Z @ coef))[0] / coef[0]
@@ -79,7 +79,7 @@ def test_the_errors_of_a_ridge_are_those_of_fits_without_each_row():
         penalty = np.diag([0.0, *[strength] * 3])
         beta = np.linalg.solve(A.T @ A + penalty, A.T @ y[others])
         left_out.append(y[i] - beta[0] - Z[i] @ beta[1:])
-    assert squares == pytest.approx(np.sum(np.square(left_out)), rel=1e-6)
+    np.testing.assert_allclose(errors, left_out, rtol=1e-6)
 
 
 @pytest.mark.parametrize("n_rows", [50, 1000])
@@ -96,3 +96,48 @@ def test_no_row_has_more_than_its_share_of_the_squares(n_rows):
     assert far_out(residuals, weight) == pytest.approx(twice)
     even = np.random.default_rng(0).uniform(-1, 1, n_rows)
     assert far_out(even, np.ones(n_rows)) == abs(even).max()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-150, 1e150])
+def test_no_weights_err_less_than_those_of_a_stack(scale):
+    rng = np.random.default_rng(0)
+    y, weight = rng.normal(size=200), rng.integers(1, 4, 200).astype(float)
+    P = y[:, None] * [1.0, 0.5, 0.2, 0.0] + rng.normal(size=(200, 4)) * [2, 0.6, 0.3, 1]
+    error = lambda weights: weight @ (P @ weights - y) ** 2
+    found = stack(P * scale, y * scale, weight)
+    assert found.sum() == pytest.approx(1.0)
+    assert found.min() >= 0.0
+    assert found.max() < 1.0
+    others = rng.dirichlet(np.full(4, 0.3), 20_000)
+    assert error(found) <= min(map(error, others))
+    assert error(found) > 0.999 * min(map(error, others))
+    # Weights are repeats.
+    many = weight.astype(int)
+    again = stack(np.repeat(P, many, axis=0), np.repeat(y, many), np.ones(many.sum()))
+    np.testing.assert_allclose(again, found, atol=1e-9)
+
+
+def test_predictions_without_errors_and_alike_are_stacked():
+    y = np.arange(5.0)
+    P = np.column_stack([y, y, np.zeros(5)])
+    weights = stack(P, y, np.ones(5))
+    np.testing.assert_allclose(P @ weights, y, atol=1e-12)
+    np.testing.assert_allclose(stack(P[:, :2], y, np.ones(5)).sum(), 1.0)
+
+
+def test_means_are_of_codes_that_may_be_missing():
+    """A mean of the order of codes tells more than the most probable code."""
+    rng = np.random.default_rng(0)
+    code = rng.choice(3, 3000, p=[0.4, 0.35, 0.25]).astype(float)
+    hint = np.where(rng.random(3000) < 0.5, code, rng.integers(0, 3, 3000))
+    rows = np.column_stack([hint, code, 5.0 * code + rng.normal(size=3000)])
+    model = MixtureDensity(1, marginal=None, categorical_features=[0, 1])
+    holed = np.where(rng.random(rows.shape) < [0.0, 0.5, 0.2], np.nan, rows)
+    imputer = DensityImputer(model, random_state=0).fit(holed[:2000])
+    test = holed[2000:].copy()
+    test[:, 1:] = np.nan
+    # The best that can be: the mean of the number given the hint.
+    best = [rows[:2000, 2][hint[:2000] == k].mean() for k in range(3)]
+    errors = imputer.transform(test)[:, 2] - rows[2000:, 2]
+    floor = np.take(best, hint[2000:].astype(int)) - rows[2000:, 2]
+    assert np.sqrt(np.mean(errors**2)) < 1.01 * np.sqrt(np.mean(floor**2))

@@ -96,7 +96,7 @@ def test_imputer(strategy, path):
     holed = np.where(np.eye(3, dtype=bool), np.nan, rows[:3])
     loaded = again(imputer, path)
     assert isinstance(loaded, Imputer)
-    assert len(loaded.regressions) == len(imputer.corrected_)
+    assert {each.column for each in loaded.regressions} == set(imputer.corrected_)
     np.testing.assert_array_equal(loaded.transform(holed), imputer.transform(holed))
 
 
@@ -123,6 +123,11 @@ def test_imputer_of_parts_that_do_not_fit_is_not_valid():
     assert not replace(learned, regressions=(wrong,)).is_valid()
     assert not replace(wrong, coef=seen[:2]).is_valid()
     assert not replace(wrong, what="nothing").is_valid()
+    assert not replace(wrong, weight=1.5).is_valid()
+    right = learned.regressions[0]
+    assert not replace(
+        learned, regressions=(replace(right, weight=0.7),) * 2
+    ).is_valid()
 
 
 def test_names_of_columns_are_checked(path):

@@ -1,4 +1,4 @@
-"""The mean of mixtures of numbers, integers and codes is one mixture."""
+"""Mixtures of numbers, integers and codes: their mean is one, and what they expect."""
 
 import numpy as np
 import pandas as pd
@@ -8,6 +8,7 @@ from scipy.special import logsumexp
 import destructors
 from destructors.estimators import MixtureDensity
 from destructors.maps import CodeForest, Gaussians, IntegerTable
+from destructors.maps._gaussians import GRID
 from destructors.maps._mixed_mixture import MixedMixture
 from destructors.mixture._mixed_average import average
 
@@ -95,3 +96,27 @@ def test_a_few_rows_have_a_single_mixture():
     assert len(model.weights_) == 2
     with pytest.raises(ValueError, match="n_folds"):
         MixtureDensity(**how, n_folds=1).fit(few)
+
+
+def test_expected_codes_are_means_over_draws():
+    """What is missing of each row has its probabilities, what is there has one."""
+    mixture, rng = make_mixture(0, 3), np.random.RandomState(0)
+    rows = mixture.sample(20, rng)
+    rows[rng.uniform(size=rows.shape) < 0.5] = np.nan
+    sizes = mixture.n_categories
+    curves = np.repeat(GRID[:, None], rows.shape[1], axis=1)
+    filled, expected = mixture.expect(rows, curves, None, int(sizes.max()))
+    np.testing.assert_array_equal(filled, mixture.predict(rows, "mean", curves))
+    drawn = mixture.fill(np.repeat(rows, 4000, axis=0), rng).reshape(20, 4000, -1)
+    error = 5.0 * drawn.std(axis=1) / np.sqrt(4000)
+    d = rows.shape[1]
+    assert (abs(expected[:, :d] - drawn.mean(axis=1)) <= error + 1e-12).all()
+    codes = np.flatnonzero(sizes)
+    shares = [drawn[:, :, [j]] == np.arange(sizes[j]) for j in codes]
+    means = np.concatenate(shares, axis=2).mean(axis=1)
+    error = 5.0 * np.sqrt(means * (1.0 - means) / 4000) + 5.0 / 4000
+    assert (abs(expected[:, d:] - means) <= error).all()
+    # Columns of more categories have means alone.
+    few, seen = mixture.expect(rows, curves)
+    np.testing.assert_array_equal(few, filled)
+    np.testing.assert_array_equal(seen, expected[:, :d])
