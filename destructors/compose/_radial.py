@@ -1,5 +1,6 @@
 """Elliptical densities: rows are whitened, and their lengths made those of N(0, I)."""
 
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from numbers import Integral
 from typing import Any, ClassVar, Literal
@@ -27,6 +28,10 @@ _MOST_REFINEMENTS, _TOL = 3, 2e-3
 _N_FOR_EACH, _MOST_FOR_EACH, _ENOUGH = 10, 100, 10_000
 # Held-out rows that choose by themselves; of fewer, all take their turn.
 _ENOUGH_HELD_OUT, _N_FOLDS, _FRACTION = 1000, 5, 0.1
+# Numbers of components that lengths are tried with: they have no more modes than that.
+_NUMBERS = [2**i for i in range(7)]
+# Location and scatter, better and better, with their scores.
+Growth = Iterator[tuple[Map, float]]
 
 
 class RadialGaussianizer(HoldoutDestructor):
@@ -146,15 +151,10 @@ class RadialGaussianizer(HoldoutDestructor):
         set_random_states(whitening, seeds[1])
         values, weight, _ = fold.train.unique()
         rows = Rows.of(values, weight, names=fold.train.names)
-        n_refinements = self.n_refinements
-        if n_refinements == "auto":
-            n_refinements = _choose(whitening, rows, fold.validation, int(seeds[2]))
-        self.n_refinements_ = int(n_refinements)
-        self.whitening_ = whitening
-        white = _whiten(whitening, rows)
-        refined, _ = next(islice(refine_scatter(_some(white)), n_refinements, None))
+        self.whitening_, white = whitening, _whiten(whitening, rows)
+        refined = self._refine(rows, white, fold.validation, int(seeds[2]))
         steps: list[Map] = [whitening.map_]
-        if n_refinements:
+        if self.n_refinements_:
             white, steps = white.through(refined), [whitening.map_, refined]
         d = rows.n_features
         self.location_ = Chain.of(steps).inverse(np.zeros((1, d)))[0][0]
@@ -174,6 +174,31 @@ class RadialGaussianizer(HoldoutDestructor):
             )
         smallest = float(np.exp(radii.min()))
         return Chain.of([*steps, Radial(radius.map_, smallest, d)])
+
+    def _refine(self, rows: Rows, white: Rows, held_out: Rows | None, seed: int) -> Map:
+        """Return location and scatter of white rows, and note how often refined."""
+        whitening, growth = self.whitening_, refine_scatter(_some(white))
+        if self.n_refinements != "auto":
+            self.n_refinements_ = int(self.n_refinements)
+            return _nth(growth, self.n_refinements_)
+        self.n_refinements_ = 0
+        n_distinct = len(np.unique(rows.hashes(0)))
+        if n_distinct < _N_FOR_EACH * n_parameters(rows.n_features):
+            return _nth(growth, 0)
+        if held_out is not None:
+            judges = held_out.through(whitening.map_)
+            self.n_refinements_, refined = _choose(
+                [refine_scatter(_some(white), judges)]
+            )
+            return refined
+        is_enough = rows.total * _FRACTION >= _ENOUGH_HELD_OUT
+        growths = []
+        for fold in rows.split(None if is_enough else _N_FOLDS, _FRACTION, seed):
+            copy = clone(whitening)
+            train = _some(_whiten(copy, fold.train))
+            growths.append(refine_scatter(train, fold.validation_through(copy.map_)))
+        self.n_refinements_, _ = _choose(growths)
+        return _nth(growth, self.n_refinements_)
 
     def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
         params = {"n_refinements": round(np.mean([m.n_refinements_ for m in fitted]))}
@@ -200,7 +225,7 @@ def _mean_of_mixtures(line: Rows) -> Destructor:
     if n_distinct < _N_FOLDS:
         # Too few to hold any out.
         return GaussianMixtureDestructor(1)
-    return GaussianMixtureDestructor(n_folds=_N_FOLDS)
+    return GaussianMixtureDestructor(_NUMBERS, n_folds=_N_FOLDS)
 
 
 def _whiten(whitening: Destructor, rows: Rows) -> Rows:
@@ -220,24 +245,21 @@ def _on_line(log_radius: NDArray, n_features: int, weight: NDArray | None) -> Ro
     return Rows.of(scale_radii(log_radius, n_features)[0][:, None], weight)
 
 
-def _choose(whitening: Destructor, rows: Rows, held_out: Rows | None, seed: int) -> int:
-    """Return the number of refinements that held-out rows are for."""
-    n_distinct = len(np.unique(rows.hashes(0)))
-    if n_distinct < _N_FOR_EACH * n_parameters(rows.n_features):
-        return 0
-    folds = [Fold(rows, held_out)]
-    if held_out is None:
-        is_enough = rows.total * _FRACTION >= _ENOUGH_HELD_OUT
-        folds = rows.split(None if is_enough else _N_FOLDS, _FRACTION, seed)
-    growths = []
-    for fold in folds:
-        copy = clone(whitening)
-        train = _some(_whiten(copy, fold.train))
-        growths.append(refine_scatter(train, fold.validation_through(copy.map_)))
-    best = -np.inf
+def _nth(growth: Growth, n: int) -> Map:
+    """Return the map after so many refinements."""
+    return next(islice(growth, n, None))[0]
+
+
+def _choose(growths: Sequence[Growth]) -> tuple[int, Map]:
+    """Return the number of refinements that held-out rows of all folds are for, and
+    what the first fold has come to by them.
+    """
+    best, kept = -np.inf, None
     for n in range(_MOST_REFINEMENTS + 1):
-        score = float(np.mean([next(growth)[1] for growth in growths]))
-        if not score >= best + _TOL:
-            return n - 1
-        best = score
-    return _MOST_REFINEMENTS
+        found = [next(growth) for growth in growths]
+        score = float(np.mean([score for _, score in found]))
+        if kept is not None and not score >= best + _TOL:
+            return n - 1, kept
+        best, kept = score, found[0][0]
+    assert kept is not None
+    return _MOST_REFINEMENTS, kept

@@ -21,13 +21,24 @@ _FARTHEST = 1.0
 _LEAST_SHARE = 1e-6
 
 
-def log_radii(values: NDArray, weight: NDArray | None = None) -> NDArray:
-    """Return the log of the length of each row; next to none is a millionth of the
-    median.
+def log_radii(values: NDArray, least: float = 0.0) -> NDArray:
+    """Return the log of the length of each row.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_features)
+    least : float, default=0.0
+        Shorter rows are taken to be as long as that; by default as a millionth of the
+        median.
+
+    Returns
+    -------
+    log_radius : ndarray of shape (n_samples,)
     """
-    lengths = np.sqrt((values**2).sum(axis=1))
-    positive = lengths[lengths > 0.0]
-    least = _LEAST_SHARE * np.median(positive) if len(positive) else 1.0
+    lengths = np.sqrt(np.einsum("ij,ij->i", values, values))
+    if not least:
+        positive = lengths[lengths > 0.0]
+        least = _LEAST_SHARE * np.median(positive) if len(positive) else 1.0
     return np.log(np.maximum(lengths, least))
 
 
@@ -74,7 +85,7 @@ class Profile:
         bend = np.where(beyond > 0.0, 0.0, bend)
         density = np.log(slope) - 0.5 * score**2 - self.n_features * (inside + beyond)
         rate = bend / slope - score * slope - self.n_features
-        return density, np.where(log_radius < knots[0], 0.0, rate)
+        return density, np.where(log_radius <= knots[0], 0.0, rate)
 
 
 def refine_scatter(
@@ -122,6 +133,8 @@ def _climb(rows: Rows, profile: Profile, start: Affine) -> Affine:
     """Return location and triangular matrix that are more likely under a profile."""
     X, d = rows.values, rows.n_features
     share = rows.weights / rows.total
+    # Within the innermost knot the density is constant.
+    innermost = float(np.exp(profile.knots[0]))
     lower = np.tril_indices(d, -1)
 
     def read(parameters: NDArray) -> tuple[NDArray, NDArray]:
@@ -133,7 +146,7 @@ def _climb(rows: Rows, profile: Profile, start: Affine) -> Affine:
         location, matrix = read(parameters)
         centred = X - location
         Z = centred @ matrix.T
-        log_radius = log_radii(Z)
+        log_radius = log_radii(Z, innermost)
         density, rate = profile.log_density(log_radius)
         pull = Z * (share * rate * np.exp(-2.0 * log_radius))[:, None]
         outer = pull.T @ centred
