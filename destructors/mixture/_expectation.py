@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from destructors.mixture import _shares as shares
 from destructors.mixture._covariance import Full
-from destructors.rows import Rows
+from destructors.rows import Rows, StoredRows
 
 # Numbers in the arrays of a block of rows: what fits into the second-level cache.
 _BLOCK_SIZE = 2**16
@@ -40,8 +40,18 @@ class Listed(NamedTuple):
     ends: NDArray
 
 
+def features_of(rows: Rows, type_: Full) -> list[NDArray] | None:
+    """Return the features of rows, by blocks, if they are so few that they fit into the
+    cache: each step would find them again.
+    """
+    n_features = 1 + rows.n_features + len(type_.products[0])
+    if isinstance(rows, StoredRows) or len(rows) * n_features > _BLOCK_SIZE:
+        return None
+    return rows.sum(_find_features, type_)
+
+
 def expect(
-    rows: Rows, type_: Full, mixture: Mixture
+    rows: Rows, type_: Full, mixture: Mixture, features: list[NDArray] | None = None
 ) -> tuple[NDArray, float, list[Listed]]:
     """Share rows out among all components.
 
@@ -53,6 +63,8 @@ def expect(
         Covariance type.
     mixture : Mixture
         The components.
+    features : list of ndarray, default=None
+        What `features_of` returns of the rows.
 
     Returns
     -------
@@ -64,7 +76,10 @@ def expect(
         Which components have more than a few millionths of a row, by blocks.
     """
     coefficients = np.ascontiguousarray(type_.coefficients(*mixture).T)
-    return rows.sum(_expect, type_, coefficients, mixture.covariances)
+    state = type_, coefficients, mixture.covariances
+    if features is None:
+        return rows.sum(_expect, *state)
+    return rows.sum(_expect_known, *state, each=features)
 
 
 def expect_all(rows: Rows, type_: Full, mixture: Mixture) -> tuple[NDArray, float]:
@@ -93,29 +108,56 @@ def pool(rows: Rows, type_: Full) -> NDArray:
 
 
 def _expect(
-    rows: Rows, type_: Full, coefficients: NDArray, covariances: NDArray
+    rows: Rows,
+    type_: Full,
+    coefficients: NDArray,
+    covariances: NDArray,
+    known: NDArray | None = None,
 ) -> tuple[NDArray, float, list[Listed]]:
     X, weights = np.ascontiguousarray(rows.values), rows.weights
     n_features, n_components = coefficients.shape
     n_rows = min(len(X), max(256, _BLOCK_SIZE // (n_components + n_features)))
     moments, total = np.zeros((n_components, n_features)), 0.0
     own = np.empty_like(moments)
-    features, logs = np.empty((n_rows, n_features)), np.empty((n_rows, n_components))
+    logs, features = np.empty((n_rows, n_components)), known
+    if features is None:
+        features = np.empty((n_rows, n_features))
     found = np.empty(n_rows * n_components + 1, np.int32)
     ends = np.empty(len(X), np.int64)
     parts: list[NDArray] = []
     n_listed = 0
     for block in _blocks(len(X), n_rows):
-        n = len(X[block])
-        shares.fill_features(X[block], type_.n_products, features[:n])
-        np.matmul(features[:n], coefficients, out=logs[:n])
+        n = block.stop - block.start
+        own_features = features[:n]
+        if known is None:
+            shares.fill_features(X[block], type_.n_products, own_features)
+        else:
+            own_features = known[block]
+        np.matmul(own_features, coefficients, out=logs[:n])
         total += shares.share_all(logs[:n], weights[block], found, ends[block])
-        moments += np.matmul(logs[:n].T, features[:n], out=own)
+        moments += np.matmul(logs[:n].T, own_features, out=own)
         parts.append(found[: ends[block][-1]].copy())
         ends[block] += n_listed
         n_listed += len(parts[-1])
     total += _add_offset(type_, X, weights, covariances)
     return moments, total, [Listed(np.concatenate(parts), ends)]
+
+
+def _find_features(rows: Rows, type_: Full) -> list[NDArray]:
+    features = np.empty((len(rows), 1 + rows.n_features + len(type_.products[0])))
+    X = np.ascontiguousarray(rows.values)
+    shares.fill_features(X, type_.n_products, features)
+    return [features]
+
+
+def _expect_known(
+    rows: Rows,
+    features: NDArray,
+    type_: Full,
+    coefficients: NDArray,
+    covariances: NDArray,
+) -> tuple[NDArray, float, list[Listed]]:
+    return _expect(rows, type_, coefficients, covariances, features)
 
 
 def _expect_all(rows: Rows, *state: Any) -> tuple[NDArray, float]:
@@ -141,6 +183,8 @@ def _add_offset(
     type_: Full, X: NDArray, weights: NDArray, covariances: NDArray
 ) -> float:
     """Return the sum of the part of the log-densities that all components share."""
+    if not type_.has_offset:
+        return 0.0
     return float(np.sum(weights * type_.offset(X.T, covariances)))
 
 
