@@ -307,10 +307,14 @@ class EM:
         if listed is not None:
             return *expect_listed(rows, listed, self.type, self.mixture), listed
         known = self._features if rows is self.rows else None
-        moments, total, listed = expect(rows, self.type, self.mixture, known)
-        n_pairs = sum(len(block.components) for block in listed)
-        is_short = n_pairs <= _FEW * len(moments) * len(rows)
-        return moments, total, listed if is_short else None
+        given = rows, self.type, self.mixture, known
+        moments, total, listed = expect(*given)
+        n_pairs = sum(block.ends[-1] for block in listed)
+        if n_pairs > _FEW * len(moments) * len(rows):
+            return moments, total, None
+        if any(block.is_counted_only for block in listed):
+            *_, listed = expect(*given, lists=True)
+        return moments, total, listed
 
     def maximise(self, moments: NDArray) -> Mixture:
         """Return the mixture of these moments."""

@@ -4,7 +4,7 @@ Moments are sums of the features of rows (see `destructors.mixture._shares`), ea
 weighted by what a component gets of the row.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +31,19 @@ class Listed(NamedTuple):
     Attributes
     ----------
     components : ndarray of int32 of shape (n_listed,)
-        Those of the first row, then those of the second …
+        Those of the first row, then those of the second …; none where they were counted
+        only.
     ends : ndarray of int64 of shape (n_samples,)
         Where those of each row end.
     """
 
     components: NDArray
     ends: NDArray
+
+    @property
+    def is_counted_only(self) -> bool:
+        """Whether components are not known."""
+        return len(self.components) < self.ends[-1]
 
 
 def features_of(rows: Rows, type_: Full) -> list[NDArray] | None:
@@ -51,7 +57,12 @@ def features_of(rows: Rows, type_: Full) -> list[NDArray] | None:
 
 
 def expect(
-    rows: Rows, type_: Full, mixture: Mixture, features: list[NDArray] | None = None
+    rows: Rows,
+    type_: Full,
+    mixture: Mixture,
+    features: list[NDArray] | None = None,
+    *,
+    lists: bool | None = None,
 ) -> tuple[NDArray, float, list[Listed]]:
     """Share rows out among all components.
 
@@ -65,6 +76,9 @@ def expect(
         The components.
     features : list of ndarray, default=None
         What `features_of` returns of the rows.
+    lists : bool, default=None
+        Whether to list components. None only counts them in what fits into the cache:
+        to share that out again costs little, and few lists are of use.
 
     Returns
     -------
@@ -76,7 +90,7 @@ def expect(
         Which components have more than a few millionths of a row, by blocks.
     """
     coefficients = np.ascontiguousarray(type_.coefficients(*mixture).T)
-    state = type_, coefficients, mixture.covariances
+    state = type_, coefficients, mixture.covariances, lists
     if features is None:
         return rows.sum(_expect, *state)
     return rows.sum(_expect_known, *state, each=features)
@@ -112,35 +126,41 @@ def _expect(
     type_: Full,
     coefficients: NDArray,
     covariances: NDArray,
+    lists: bool | None = None,
     known: NDArray | None = None,
 ) -> tuple[NDArray, float, list[Listed]]:
+    """Share out a block of rows; see `expect`."""
     X, weights = np.ascontiguousarray(rows.values), rows.weights
     n_features, n_components = coefficients.shape
     n_rows = min(len(X), max(256, _BLOCK_SIZE // (n_components + n_features)))
+    if lists is None:
+        lists = n_rows < len(X)
     moments, total = np.zeros((n_components, n_features)), 0.0
     own = np.empty_like(moments)
     logs, features = np.empty((n_rows, n_components)), known
     if features is None:
         features = np.empty((n_rows, n_features))
-    found = np.empty(n_rows * n_components + 1, np.int32)
+    found = np.empty(n_rows * n_components + 1 if lists else 0, np.int32)
     ends = np.empty(len(X), np.int64)
     parts: list[NDArray] = []
     n_listed = 0
     for block in _blocks(len(X), n_rows):
         n = block.stop - block.start
-        own_features = features[:n]
         if known is None:
+            own_features = features[:n]
             shares.fill_features(X[block], type_.n_products, own_features)
         else:
             own_features = known[block]
         np.matmul(own_features, coefficients, out=logs[:n])
         total += shares.share_all(logs[:n], weights[block], found, ends[block])
         moments += np.matmul(logs[:n].T, own_features, out=own)
-        parts.append(found[: ends[block][-1]].copy())
+        n_own = ends[block.stop - 1]
+        parts.append(found[:n_own].copy())
         ends[block] += n_listed
-        n_listed += len(parts[-1])
+        n_listed += n_own
     total += _add_offset(type_, X, weights, covariances)
-    return moments, total, [Listed(np.concatenate(parts), ends)]
+    components = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return moments, total, [Listed(components, ends)]
 
 
 def _find_features(rows: Rows, type_: Full) -> list[NDArray]:
@@ -156,12 +176,15 @@ def _expect_known(
     type_: Full,
     coefficients: NDArray,
     covariances: NDArray,
+    lists: bool | None,
 ) -> tuple[NDArray, float, list[Listed]]:
-    return _expect(rows, type_, coefficients, covariances, features)
+    return _expect(rows, type_, coefficients, covariances, lists, features)
 
 
-def _expect_all(rows: Rows, *state: Any) -> tuple[NDArray, float]:
-    return _expect(rows, *state)[:2]
+def _expect_all(
+    rows: Rows, type_: Full, coefficients: NDArray, covariances: NDArray
+) -> tuple[NDArray, float]:
+    return _expect(rows, type_, coefficients, covariances, lists=False)[:2]
 
 
 def _expect_listed(
