@@ -1,6 +1,7 @@
 """Elliptical densities: rows are whitened, and their lengths made those of N(0, I)."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from numbers import Integral
 from typing import Any, ClassVar, Literal
@@ -235,14 +236,22 @@ def _whiten(whitening: Destructor, rows: Rows) -> Rows:
 
 
 def _some(rows: Rows) -> Rows:
-    """Return as many rows as tell location and scatter: they stand in random order."""
+    """Return as many rows as tell location and scatter: they stand in random order.
+
+    They are rounded to seven digits. A search magnifies the last ones, which other
+    units of the data change.
+    """
     most = max(_ENOUGH, _MOST_FOR_EACH * n_parameters(rows.n_features))
-    return rows.take(slice(most))
+    some = rows.take(slice(most))
+    return replace(some, values=some.values.astype(np.float32).astype(np.float64))
 
 
 def _on_line(log_radius: NDArray, n_features: int, weight: NDArray | None) -> Rows:
-    """Return radii as rows of one column."""
-    return Rows.of(scale_radii(log_radius, n_features)[0][:, None], weight)
+    """Return radii as rows of one column, to nine decimals: those of rows on a sphere
+    differ by rounding alone, which is not to be learned.
+    """
+    places, _ = scale_radii(log_radius, n_features)
+    return Rows.of(np.round(places, 9)[:, None], weight)
 
 
 def _nth(growth: Growth, n: int) -> Map:

@@ -191,3 +191,22 @@ def test_rows_of_any_kind_come_back(d, n, kind, seed):
     assert np.isfinite(model.score_samples(X)).all()
     scale = np.abs(X).max(axis=0) + 1e-300
     assert np.abs((model.inverse_transform(Z) - X) / scale).max() < 1e-6
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_other_units_change_nothing(seed):
+    """A search magnifies rounding, unless it is kept from it."""
+    X = np.random.default_rng(seed).uniform(size=(150, 1 + seed % 2))
+    model = RadialGaussianizer(random_state=0, n_refinements=3)
+    scores = model.fit(X).score_samples(X)
+    scaled = model.fit(1024.3 * X + 300.0).score_samples(1024.3 * X + 300.0)
+    assert_allclose(scaled + X.shape[1] * np.log(1024.3), scores, atol=1e-6)
+
+
+def test_two_rows_are_no_spike():
+    X = np.array([[0.014198871294495378], [999.2931344007102]])
+    model = RadialGaussianizer(
+        SplineGaussianizer(), whitening=Standardize(), n_refinements=2
+    ).fit(X)
+    rows = model.inverse_transform(np.linspace(-8.0, 8.0, 401)[:, None])
+    assert (np.diff(rows[:, 0]) > 0.0).all()
