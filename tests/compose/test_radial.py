@@ -14,6 +14,7 @@ from destructors.compose import RadialGaussianizer
 from destructors.datasets import make_concentric_circles
 from destructors.linear import Standardize, Whitening
 from destructors.marginal import NormalCDF, SplineGaussianizer
+from tests.fuzz.tables import Recipe
 
 MATRIX = np.array([[2.0, 0.0, 0.0], [1.0, 0.5, 0.0], [-1.0, 0.3, 4.0]])
 COVARIANCE = MATRIX @ MATRIX.T
@@ -201,6 +202,15 @@ def test_other_units_change_nothing(seed):
     scores = model.fit(X).score_samples(X)
     scaled = model.fit(1024.3 * X + 300.0).score_samples(1024.3 * X + 300.0)
     assert_allclose(scaled + X.shape[1] * np.log(1024.3), scores, atol=1e-6)
+
+
+@pytest.mark.parametrize("exponent", [1, 5, 30, 100])
+def test_powers_of_two_change_nothing_of_two_far_groups(exponent):
+    X = Recipe(75, ("wide-gap",), (), "none", 1066929493).build().X
+    scores = RadialGaussianizer(random_state=0).fit(X).score_samples(X)
+    X = X * 2.0**exponent
+    scaled = RadialGaussianizer(random_state=0).fit(X).score_samples(X)
+    assert_allclose(scaled + exponent * np.log(2.0), scores, atol=1e-6)
 
 
 def test_two_rows_are_no_spike():
