@@ -21,6 +21,7 @@ from benchmarks.registry import ChoiceError, choose_names
 from benchmarks.samples_plot import N_DRAWN, plot_samples
 from benchmarks.timing import time_once
 from destructors.base import Destructor, HoldoutDestructor
+from destructors.compose import RadialGaussianizer
 from destructors.datasets import load_mnist, make_concentric_circles
 from destructors.datasets._loaders import find_local
 from destructors.flows import (
@@ -115,6 +116,7 @@ TOY = {
     "mean of mixtures": Model(
         lambda n: GaussianMixtureDestructor(n_folds=5, random_state=SEED)
     ),
+    "radial": Model(lambda n: RadialGaussianizer(random_state=SEED)),
     "auto": Model(lambda n: AutoDestructor(max_iter=n or 10, random_state=SEED)),
 }
 

@@ -32,6 +32,7 @@ from destructors.compose import (
     DestructorPipeline,
     IncrementalDestructor,
     IterativeDestructor,
+    RadialGaussianizer,
     SlicedGaussianizer,
     TransformerDestructor,
     make_destructor_pipeline,
@@ -321,6 +322,13 @@ REGISTRY: dict[str, Entry] = {
     "sliced": Entry(SlicedGaussianizer(), TINY_LOSS),
     "sliced-one": Entry(
         SlicedGaussianizer(1, p=1.5, learning_rate=1.0, max_samples=200, n_knots=8),
+        TINY_LOSS,
+    ),
+    "radial": Entry(RadialGaussianizer(), TINY_LOSS),
+    "radial-spline": Entry(
+        RadialGaussianizer(
+            SplineGaussianizer(), whitening=Standardize(), n_refinements=2
+        ),
         TINY_LOSS,
     ),
     "incremental": Entry(

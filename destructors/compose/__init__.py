@@ -6,6 +6,7 @@ from destructors.compose._columns import ColumnDestructor
 from destructors.compose._incremental import IncrementalDestructor
 from destructors.compose._iterative import IterativeDestructor
 from destructors.compose._pipeline import DestructorPipeline, make_destructor_pipeline
+from destructors.compose._radial import RadialGaussianizer
 from destructors.compose._sliced import SlicedGaussianizer
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "DestructorPipeline",
     "IncrementalDestructor",
     "IterativeDestructor",
+    "RadialGaussianizer",
     "SlicedGaussianizer",
     "TransformerDestructor",
     "as_destructor",

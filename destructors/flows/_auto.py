@@ -8,7 +8,7 @@ import numpy as np
 from destructors._compat import Interval
 from destructors.autoregressive import RegressionDestructor
 from destructors.base import Destructor
-from destructors.compose import make_destructor_pipeline
+from destructors.compose import RadialGaussianizer, make_destructor_pipeline
 from destructors.flows._sliced import SlicedGaussianization
 from destructors.flows._starts import StartedDestructor, make_marginal, race_starts
 from destructors.greedy import Never, Retire, Schedule, Stages, Stopping, TryAll
@@ -24,14 +24,14 @@ _MOST_REGRESSED = 20
 class AutoDestructor(StartedDestructor):
     """A good density without choices: a portfolio of all kinds of layers.
 
-    The stack starts with a mixture, alone or behind marginals, or with one density tree
-    behind marginals, whichever gains most on held-out rows; if they gain more with
-    regressions among the features in front of a mixture, these come first (tried on 2
-    to 20 features). Boosted trees follow. Then each
-    iteration takes, from rotated marginals, mixtures and more trees, the layer with the
-    largest held-out gain; a kind that gained nothing is retired. When none of them
-    gains any more, sliced layers are tried. The stack is cut back to the shortest
-    prefix that is within ``tol`` of the best.
+    The stack starts with a mixture, alone or behind marginals, with one density tree
+    behind marginals, or with an elliptical density, whichever gains most on held-out
+    rows; if mixtures or the tree gain most, and regressions among the features in front
+    of a mixture still more, these come first (tried on 2 to 20 features). Boosted trees
+    follow. Then each iteration takes, from rotated marginals, mixtures and more trees,
+    the layer with the largest held-out gain; a kind that gained nothing is retired.
+    When none of them gains any more, sliced layers are tried. The stack is cut back to
+    the shortest prefix that is within ``tol`` of the best.
 
     Parameters
     ----------
@@ -151,6 +151,7 @@ class AutoDestructor(StartedDestructor):
             ("trees", BoostedTreeDestructor()),
             ("marginal-tree", chain(marginal, tree)),
             ("sliced", SlicedGaussianization(n_iter_no_change=2)),
+            ("radial", RadialGaussianizer()),
         ]
 
     def _stopping(self) -> Stopping:
@@ -162,16 +163,18 @@ class AutoDestructor(StartedDestructor):
         )
 
     def _schedule(self, names: list[str]) -> Schedule:
-        behind = None
+        behind, starts = None, ["mixture", "marginal-mixture", "marginal-tree"]
+        if self.n_features_in_ > 1:
+            starts.append("radial")
         if 1 < self.n_features_in_ <= _MOST_REGRESSED:
             # Regressions cost most: they are tried behind the better start only.
             behind = {
                 "mixture": "regression-mixture",
                 "marginal-mixture": "marginal-regression-mixture",
                 "marginal-tree": "marginal-regression-mixture",
-            }.__getitem__
+            }.get
         return Stages(
-            race_starts("mixture", "marginal-mixture", "marginal-tree", then=behind),
+            race_starts(*starts, then=behind),
             TryAll("trees"),
             # Sliced layers leave little to the others, which gain more where they can.
             Retire(

@@ -40,7 +40,7 @@ class StartedDestructor(GreedyDestructor):
         return min(_N_FOLDS, max(n_distinct, 2))
 
 
-def race_starts(*names: str, then: Callable[[str], str] | None = None) -> Race:
+def race_starts(*names: str, then: Callable[[str], str | None] | None = None) -> Race:
     """Return the schedule that compares starts on few rows first."""
     return Race(*names, rungs=_RUNGS, then=then)
 

@@ -103,14 +103,14 @@ class Race(Schedule):
         The comparisons, that on fewest rows first. Those that ask for more than half of
         the rows are passed over.
     then : callable, default=None
-        Takes the name of the best and returns the name of one more to try.
+        Takes the name of the best and returns the name of one more to try, or None.
     """
 
     def __init__(
         self,
         *names: str,
         rungs: Sequence[Rung],
-        then: Callable[[str], str] | None = None,
+        then: Callable[[str], str | None] | None = None,
     ):
         super().__init__(*names)
         self.rungs, self._then = rungs, then
@@ -119,7 +119,8 @@ class Race(Schedule):
         """Return the one that goes with the best."""
         if self._then is None or not gains:
             return []
-        return [self._then(max(gains, key=lambda name: gains[name]))]
+        name = self._then(max(gains, key=lambda name: gains[name]))
+        return [] if name is None else [name]
 
 
 class Retire(Schedule):

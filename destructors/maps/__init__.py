@@ -34,6 +34,7 @@ from destructors.maps._permutation import Permutation
 from destructors.maps._pixel_mixture import PixelMixture
 from destructors.maps._pixel_tree import PixelTree
 from destructors.maps._power import PowerColumns
+from destructors.maps._radial import Radial
 from destructors.maps._rosenblatt import Rosenblatt
 from destructors.maps._save import load, save
 from destructors.maps._schema import Column, Schema
@@ -76,6 +77,7 @@ __all__ = [
     "PixelTree",
     "PowerColumns",
     "QuadraticSpline",
+    "Radial",
     "RationalQuadraticSpline",
     "Rosenblatt",
     "Schema",

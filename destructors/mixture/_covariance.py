@@ -14,6 +14,7 @@ these differ beyond chance, the more rows the prior counts for. Components of ma
 hardly feel it; those of few borrow the directions that they cannot know.
 """
 
+from functools import cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -59,6 +60,17 @@ class Prior(NamedTuple):
         return ((scatter + rows).T / (counts + self.strength)).T
 
 
+@cache
+def _terms_of_strengths(d: int, is_joint: bool) -> tuple[NDArray, ...]:
+    """Return what of the evidence of each strength is the same in all steps."""
+    # Each dimension of a Wishart distribution takes one degree of freedom away.
+    lost = np.arange(d) if is_joint else np.zeros(d)
+    strength = _STRENGTHS[:, None, None]
+    free = strength + (d + 1.0 if is_joint else 2.0)
+    known = gammaln(0.5 * (free - lost))
+    return strength, free, lost, known, 0.5 * free * np.log(strength)
+
+
 class Full:
     """One covariance matrix for each component.
 
@@ -75,6 +87,8 @@ class Full:
     has_axes = True
     # Whether it has a shape besides its size.
     has_shape = True
+    # Whether log-densities have a part that no feature tells, the same of all.
+    has_offset = False
     # Whether its dimensions take degrees of freedom from one another.
     joint_dimensions = True
 
@@ -106,9 +120,9 @@ class Full:
         products[:, first == second] *= 0.5
         return np.einsum("kij,kj->ki", precisions, means), products, log_det
 
-    def offset(self, columns: NDArray, covariances: NDArray) -> NDArray | float:
+    def offset(self, columns: NDArray, covariances: NDArray) -> NDArray:
         """Return the part of the log-density that all components share."""
-        return 0.0
+        return np.zeros(columns.shape[1])
 
     # ------------------------------------------------------------------ estimates
 
@@ -118,11 +132,16 @@ class Full:
 
     def scatter(self, moments: NDArray) -> NDArray:
         """Return the sum of squares and products about the mean of each component."""
-        counts, sums, products = np.split(moments, [1, self.n_features + 1], axis=1)
+        counts, sums, products = self._parts(moments)
         first, second = self.products
         scatter = np.empty((len(moments), self.n_features, self.n_features))
         scatter[:, first, second] = scatter[:, second, first] = products
         return scatter - sums[:, :, None] * (sums / counts)[:, None, :]
+
+    def _parts(self, moments: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+        """Return counts, sums, and sums of products."""
+        end = self.n_features + 1
+        return moments[:, :1], moments[:, 1:end], moments[:, end:]
 
     def precisions(self, covariances: NDArray) -> NDArray:
         """Return inverses of covariances."""
@@ -180,18 +199,14 @@ class Full:
 
     def _most_likely(self, relative: NDArray, counts: NDArray) -> float:
         """Return the strength under which these eigenvalues are most likely."""
-        relative, n = relative[counts > 2.0], counts[counts > 2.0, None] - 1.0
-        d = relative.shape[1]
-        # Each dimension of a Wishart distribution takes one degree of freedom away.
-        lost = np.arange(d) if self.joint_dimensions else np.zeros(d)
-        strength = _STRENGTHS[:, None, None]
-        free = strength + (d + 1.0 if self.joint_dimensions else 2.0)
-        evidence = (
-            gammaln(0.5 * (free + n - lost))
-            - gammaln(0.5 * (free - lost))
-            + 0.5 * free * np.log(strength)
-            - 0.5 * (free + n) * np.log(strength + relative)
+        is_known = counts > 2.0
+        relative, n = relative[is_known], counts[is_known, None] - 1.0
+        strength, free, lost, known, power = _terms_of_strengths(
+            relative.shape[1], self.joint_dimensions
         )
+        more = free + n
+        evidence = gammaln(0.5 * (more - lost)) - known + power
+        evidence -= 0.5 * more * np.log(strength + relative)
         return float(_STRENGTHS[np.argmax(evidence.sum(axis=(1, 2)))])
 
     # ------------------------------------------------------------------ results
@@ -238,7 +253,7 @@ class Diagonal(Full):
         self.unit = 1.0
 
     def _expand(self, means: NDArray, covariances: NDArray) -> _Coefficients:
-        variances = np.broadcast_to(covariances, means.shape)
+        variances = covariances + np.zeros_like(means)
         return means / variances, -0.5 / variances, np.log(variances).sum(axis=1)
 
     def second_moment(self, rows: Rows) -> NDArray:
@@ -247,7 +262,7 @@ class Diagonal(Full):
 
     def scatter(self, moments: NDArray) -> NDArray:
         """Return the sum of squares about the mean of each component and feature."""
-        counts, sums, squares = np.split(moments, [1, self.n_features + 1], axis=1)
+        counts, sums, squares = self._parts(moments)
         return squares - sums * (sums / counts)
 
     def precisions(self, covariances: NDArray) -> NDArray:
@@ -307,6 +322,7 @@ class Tied(Full):
     """
 
     name = "tied"
+    has_offset = True
     is_own = False
     has_axes = False
 
@@ -320,7 +336,7 @@ class Tied(Full):
         precision, log_det = _invert(covariances)
         return means @ precision, np.empty((len(means), 0)), log_det
 
-    def offset(self, columns: NDArray, covariances: NDArray) -> NDArray | float:
+    def offset(self, columns: NDArray, covariances: NDArray) -> NDArray:
         """Return the part of the log-density that all components share."""
         root = np.linalg.cholesky(covariances)
         white = solve_triangular(root, columns, lower=True)

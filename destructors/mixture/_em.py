@@ -8,7 +8,7 @@ no digits that matter; the few that lie far out even so are left to the backgrou
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from destructors.mixture._expectation import (
     expect,
     expect_all,
     expect_listed,
+    features_of,
     pool,
 )
 from destructors.mixture._split import split
@@ -108,7 +109,8 @@ class EM:
         self.given, near = self.rows, self.rows.select(_is_near)
         # Where one row has nearly all the weight, others may all be far from it.
         self.rows = near if near.total > 0.0 else self.given
-        self._far = self.given.total - self.rows.total
+        self._total = self.rows.total
+        self._far = self.given.total - self._total
         self.type = COVARIANCES[self.model.covariance_type](self.rows)
         self.background = self.model.background and self.type.is_own
         self._ridge = self.model.reg_covar * self.type.unit
@@ -116,6 +118,10 @@ class EM:
             # It reaches the farthest rows, wherever these are.
             spread = self.given.sum(self.type.second_moment) / self.given.total
             self.wide = (_BACKGROUND_WIDTH**2 + self._ridge) * spread + self._ridge
+
+    @cached_property
+    def _features(self) -> list[NDArray] | None:
+        return features_of(self.rows, self.type)
 
     # ------------------------------------------------------------------ fitting
 
@@ -272,7 +278,7 @@ class EM:
             Which to look at from now on; None if there are hardly fewer than all.
         """
         moments, total, listed = self.share(self.rows, listed)
-        self.lower_bound = total / self.rows.total
+        self.lower_bound = total / self._total
         return moments, listed
 
     def share(
@@ -300,15 +306,20 @@ class EM:
             return *expect_all(rows, self.type, self.mixture), None
         if listed is not None:
             return *expect_listed(rows, listed, self.type, self.mixture), listed
-        moments, total, listed = expect(rows, self.type, self.mixture)
-        n_pairs = sum(len(block.components) for block in listed)
-        is_short = n_pairs <= _FEW * len(moments) * len(rows)
-        return moments, total, listed if is_short else None
+        known = self._features if rows is self.rows else None
+        given = rows, self.type, self.mixture, known
+        moments, total, listed = expect(*given)
+        n_pairs = sum(block.ends[-1] for block in listed)
+        if n_pairs > _FEW * len(moments) * len(rows):
+            return moments, total, None
+        if any(block.is_counted_only for block in listed):
+            *_, listed = expect(*given, lists=True)
+        return moments, total, listed
 
     def maximise(self, moments: NDArray) -> Mixture:
         """Return the mixture of these moments."""
         n_moving = len(moments) - self.background
-        alive = moments[:n_moving, 0] > _DEAD * (self.rows.total / len(self.rows))
+        alive = moments[:n_moving, 0] > _DEAD * (self._total / len(self.rows))
         if not alive.any():
             # The background has all the rows: one component begins anew with them.
             moments = _with_background(moments.sum(axis=0, keepdims=True))

@@ -4,14 +4,14 @@ Moments are sums of the features of rows (see `destructors.mixture._shares`), ea
 weighted by what a component gets of the row.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from destructors.mixture import _shares as shares
 from destructors.mixture._covariance import Full
-from destructors.rows import Rows
+from destructors.rows import Rows, StoredRows
 
 # Numbers in the arrays of a block of rows: what fits into the second-level cache.
 _BLOCK_SIZE = 2**16
@@ -31,7 +31,8 @@ class Listed(NamedTuple):
     Attributes
     ----------
     components : ndarray of int32 of shape (n_listed,)
-        Those of the first row, then those of the second …
+        Those of the first row, then those of the second …; none where they were counted
+        only.
     ends : ndarray of int64 of shape (n_samples,)
         Where those of each row end.
     """
@@ -39,9 +40,29 @@ class Listed(NamedTuple):
     components: NDArray
     ends: NDArray
 
+    @property
+    def is_counted_only(self) -> bool:
+        """Whether components are not known."""
+        return len(self.components) < self.ends[-1]
+
+
+def features_of(rows: Rows, type_: Full) -> list[NDArray] | None:
+    """Return the features of rows, by blocks, if they are so few that they fit into the
+    cache: each step would find them again.
+    """
+    n_features = 1 + rows.n_features + len(type_.products[0])
+    if isinstance(rows, StoredRows) or len(rows) * n_features > _BLOCK_SIZE:
+        return None
+    return rows.sum(_find_features, type_)
+
 
 def expect(
-    rows: Rows, type_: Full, mixture: Mixture
+    rows: Rows,
+    type_: Full,
+    mixture: Mixture,
+    features: list[NDArray] | None = None,
+    *,
+    lists: bool | None = None,
 ) -> tuple[NDArray, float, list[Listed]]:
     """Share rows out among all components.
 
@@ -53,6 +74,11 @@ def expect(
         Covariance type.
     mixture : Mixture
         The components.
+    features : list of ndarray, default=None
+        What `features_of` returns of the rows.
+    lists : bool, default=None
+        Whether to list components. None only counts them in what fits into the cache:
+        to share that out again costs little, and few lists are of use.
 
     Returns
     -------
@@ -64,7 +90,10 @@ def expect(
         Which components have more than a few millionths of a row, by blocks.
     """
     coefficients = np.ascontiguousarray(type_.coefficients(*mixture).T)
-    return rows.sum(_expect, type_, coefficients, mixture.covariances)
+    state = type_, coefficients, mixture.covariances, lists
+    if features is None:
+        return rows.sum(_expect, *state)
+    return rows.sum(_expect_known, *state, each=features)
 
 
 def expect_all(rows: Rows, type_: Full, mixture: Mixture) -> tuple[NDArray, float]:
@@ -93,33 +122,69 @@ def pool(rows: Rows, type_: Full) -> NDArray:
 
 
 def _expect(
-    rows: Rows, type_: Full, coefficients: NDArray, covariances: NDArray
+    rows: Rows,
+    type_: Full,
+    coefficients: NDArray,
+    covariances: NDArray,
+    lists: bool | None = None,
+    known: NDArray | None = None,
 ) -> tuple[NDArray, float, list[Listed]]:
+    """Share out a block of rows; see `expect`."""
     X, weights = np.ascontiguousarray(rows.values), rows.weights
     n_features, n_components = coefficients.shape
     n_rows = min(len(X), max(256, _BLOCK_SIZE // (n_components + n_features)))
+    if lists is None:
+        lists = n_rows < len(X)
     moments, total = np.zeros((n_components, n_features)), 0.0
     own = np.empty_like(moments)
-    features, logs = np.empty((n_rows, n_features)), np.empty((n_rows, n_components))
-    found = np.empty(n_rows * n_components + 1, np.int32)
+    logs, features = np.empty((n_rows, n_components)), known
+    if features is None:
+        features = np.empty((n_rows, n_features))
+    found = np.empty(n_rows * n_components + 1 if lists else 0, np.int32)
     ends = np.empty(len(X), np.int64)
     parts: list[NDArray] = []
     n_listed = 0
     for block in _blocks(len(X), n_rows):
-        n = len(X[block])
-        shares.fill_features(X[block], type_.n_products, features[:n])
-        np.matmul(features[:n], coefficients, out=logs[:n])
+        n = block.stop - block.start
+        if known is None:
+            own_features = features[:n]
+            shares.fill_features(X[block], type_.n_products, own_features)
+        else:
+            own_features = known[block]
+        np.matmul(own_features, coefficients, out=logs[:n])
         total += shares.share_all(logs[:n], weights[block], found, ends[block])
-        moments += np.matmul(logs[:n].T, features[:n], out=own)
-        parts.append(found[: ends[block][-1]].copy())
+        moments += np.matmul(logs[:n].T, own_features, out=own)
+        n_own = ends[block.stop - 1]
+        parts.append(found[:n_own].copy())
         ends[block] += n_listed
-        n_listed += len(parts[-1])
+        n_listed += n_own
     total += _add_offset(type_, X, weights, covariances)
-    return moments, total, [Listed(np.concatenate(parts), ends)]
+    components = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return moments, total, [Listed(components, ends)]
 
 
-def _expect_all(rows: Rows, *state: Any) -> tuple[NDArray, float]:
-    return _expect(rows, *state)[:2]
+def _find_features(rows: Rows, type_: Full) -> list[NDArray]:
+    features = np.empty((len(rows), 1 + rows.n_features + len(type_.products[0])))
+    X = np.ascontiguousarray(rows.values)
+    shares.fill_features(X, type_.n_products, features)
+    return [features]
+
+
+def _expect_known(
+    rows: Rows,
+    features: NDArray,
+    type_: Full,
+    coefficients: NDArray,
+    covariances: NDArray,
+    lists: bool | None,
+) -> tuple[NDArray, float, list[Listed]]:
+    return _expect(rows, type_, coefficients, covariances, lists, features)
+
+
+def _expect_all(
+    rows: Rows, type_: Full, coefficients: NDArray, covariances: NDArray
+) -> tuple[NDArray, float]:
+    return _expect(rows, type_, coefficients, covariances, lists=False)[:2]
 
 
 def _expect_listed(
@@ -141,6 +206,8 @@ def _add_offset(
     type_: Full, X: NDArray, weights: NDArray, covariances: NDArray
 ) -> float:
     """Return the sum of the part of the log-densities that all components share."""
+    if not type_.has_offset:
+        return 0.0
     return float(np.sum(weights * type_.offset(X.T, covariances)))
 
 

@@ -73,7 +73,8 @@ def _share_all_loops(logs, weight, listed, ends):
     weight : ndarray of shape (n_samples,)
         Weights of the rows.
     listed : ndarray of shape (n_samples * n_components,), dtype int32
-        Filled with the components that have a part in each row.
+        Filled with the components that have a part in each row. Empty, they are counted
+        only, which takes two thirds of the time.
     ends : ndarray of shape (n_samples,), dtype int64
         Filled with where those of each row end.
 
@@ -96,13 +97,19 @@ def _share_all_loops(logs, weight, listed, ends):
         largest, mass = max(max(a, b), max(c, d)), 0.0
         # No branches, which no one could foretell, so that the compiler takes several
         # components at a time.
-        for k in range(n_components):
-            log_share = logs[i, k] - largest
-            listed[n_listed] = k
-            n_listed += log_share >= _LISTED
-            logs[i, k] = log_share
-        for k in range(n_components):
-            logs[i, k] = normal.exp(logs[i, k])
+        if len(listed) > 0:
+            for k in range(n_components):
+                log_share = logs[i, k] - largest
+                listed[n_listed] = k
+                n_listed += log_share >= _LISTED
+                logs[i, k] = log_share
+            for k in range(n_components):
+                logs[i, k] = normal.exp(logs[i, k])
+        else:
+            for k in range(n_components):
+                log_share = logs[i, k] - largest
+                n_listed += log_share >= _LISTED
+                logs[i, k] = normal.exp(log_share)
         for k in range(n_components):
             mass += logs[i, k]
         ends[i] = n_listed
@@ -118,7 +125,8 @@ def _share_all_vectorised(logs, weight, listed, ends):
     logs -= largest[:, None]
     is_listed = logs >= _LISTED
     ends[:] = np.cumsum(is_listed.sum(axis=1))
-    listed[: ends[-1]] = np.nonzero(is_listed)[1]
+    if len(listed):
+        listed[: ends[-1]] = np.nonzero(is_listed)[1]
     shares = np.exp(np.maximum(logs, _LOWEST))
     mass = shares.sum(axis=1)
     np.multiply(shares, (weight / mass)[:, None], out=logs)

@@ -37,7 +37,7 @@ def shared(rows, mixture, covariance_type):
         "spherical": np.full((64, 1), 0.04),
     }[covariance_type]
     mixture = mixture._replace(covariances=covariances)
-    moments, total, listed = expect(rows, type_, mixture)
+    moments, total, listed = expect(rows, type_, mixture, lists=True)
     again, bound = expect_listed(rows, listed, type_, mixture)
     return moments, total, again, bound, pool(rows, type_), listed
 
