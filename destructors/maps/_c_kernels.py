@@ -258,13 +258,15 @@ static double in_logs(double x, int n, const double *factor, const double *offse
 }}
 
 /* Tables: of each feature j, n numbers of factor and shift, and those of what it gets
-   of each feature b before it, at (j (j - 1) / 2 + b) n. The work is 6 n numbers. */
+   of each feature b before it, at (j (j - 1) / 2 + b) n. The work is 7 n numbers. */
 static double rosenblatt(double *z, int n, const double *log_weights,
                          const double *before, const double *factors,
                          const double *log_factors, const double *shifts,
                          double tilt, double *work) {{
-  double seen[N], total = 0.0, least = tilt > 0.0 ? {rosenblatt.LEAST!r} : -HUGE_VAL;
+  double drawn[N], seen[N], total = 0.0;
+  double least = tilt > 0.0 ? {rosenblatt.LEAST!r} : -HUGE_VAL;
   double *log_weight = work, *offset = work + n, *weight = work + 2 * n;
+  double *offset_seen = work + 3 * n;
   for (int k = 0; k < n; k++) log_weight[k] = log_weights[k];
   for (int j = 0; j < N; j++) {{
     const double *factor = factors + j * n;
@@ -272,11 +274,14 @@ static double rosenblatt(double *z, int n, const double *log_weights,
     for (int k = 0; k < n; k++) {{
       top = fmax(top, log_weight[k]);
       largest = fmax(largest, factor[k]);
-      offset[k] = -shifts[j * n + k];
+      offset[k] = offset_seen[k] = -shifts[j * n + k];
     }}
     for (int b = 0; b < j; b++) {{
       const double *row = before + (j * (j - 1) / 2 + b) * n;
-      for (int k = 0; k < n; k++) offset[k] += row[k] * seen[b];
+      for (int k = 0; k < n; k++) {{
+        offset[k] += row[k] * drawn[b];
+        offset_seen[k] += row[k] * seen[b];
+      }}
     }}
     for (int k = 0; k < n; k++) {{
       log_weight[k] -= top;
@@ -303,18 +308,19 @@ static double rosenblatt(double *z, int n, const double *log_weights,
       total += log(density * mills(size) / tail + tilt);
       z[j] = (lower < upper ? -size : size) + tilt * x;
     }} else {{
-      total += in_logs(x, n, factor, offset, log_weight, least, tilt, work + 3 * n,
+      total += in_logs(x, n, factor, offset, log_weight, least, tilt, work + 4 * n,
                        z + j);
     }}
+    drawn[j] = seen[j] = x;
     if (tilt > 0.0) {{
-      /* Features are seen by those after them to 33 bits. */
-      double size = fmin(fabs(x), {rosenblatt.FARTHEST_SEEN!r}) + 1.0;
-      double high = {rosenblatt.SPLIT!r} * size;
-      x = copysign(high - (high - size) - 1.0, x);
+      /* Features are seen by weights to 33 bits. */
+      double size = fmin(fabs(x), {rosenblatt.FARTHEST_SEEN!r});
+      double high = {rosenblatt.SPLIT!r} * (size + 1.0);
+      drawn[j] = copysign(size, x);
+      seen[j] = copysign(high - (high - (size + 1.0)) - 1.0, x);
     }}
-    seen[j] = x;
     for (int k = 0; k < n; k++) {{
-      double u = clip(factor[k] * x + offset[k], {normal.LARGEST!r});
+      double u = clip(factor[k] * seen[j] + offset_seen[k], {normal.LARGEST!r});
       log_weight[k] += log_factors[j * n + k] - 0.5 * u * u;
     }}
   }}

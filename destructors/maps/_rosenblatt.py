@@ -48,8 +48,8 @@ class Rosenblatt(Map):
 
     Without the tilt the density of this map is exactly that of the mixture. But in an
     empty gap between components it is flat as far as float64 can tell, and a row there
-    would not come back. With a tilt the map also sees features ``x_<j`` rounded to
-    1e-10 and drawn in to ±1e6, and no component's weight given them as less than
+    would not come back. With a tilt the map also sees features ``x_<j`` drawn in to
+    ±1e6, gives the components weights by these rounded to 1e-10, and none less than
     exp(-300), which keeps the digits of ``x_j``. Rows should be in units in which the
     data are about one wide: beyond 1e150 there is nothing left to tell apart.
 
@@ -170,11 +170,11 @@ def _solve_vectorised(
         known = np.ascontiguousarray(given[rows].T)
         result = np.empty_like(known)
         X = result if inverse else known
-        seen = np.empty_like(known)
+        drawn, seen = np.empty_like(known), np.empty_like(known)
         own = log_weights[rows] if len(log_weights) > 1 else log_weights
         log_weight = np.repeat(own.T, known.shape[1] // len(own), axis=1)
         for j in range(len(known)):
-            offset = before[j, :j].T @ seen[:j] - shift[j][:, None]
+            offset = before[j, :j].T @ drawn[:j] - shift[j][:, None]
             log_weight -= _log_sum(log_weight)
             logs = np.maximum(log_weight, least)
             mixture = Conditional(factor[j], offset, logs, tilt)
@@ -182,7 +182,9 @@ def _solve_vectorised(
             result[j], log_slope = solve(known[j])
             log_det[rows] += log_slope
             # Multiply the weights by the densities of the feature.
-            seen[j] = _round_seen(X[j]) if tilted else X[j]
+            drawn[j], seen[j] = _draw_in(X[j]) if tilted else (X[j], X[j])
+            if tilted:
+                offset = before[j, :j].T @ seen[:j] - shift[j][:, None]
             u = np.clip(factor[j][:, None] * seen[j] + offset, -LARGEST, LARGEST)
             log_weight += log_factor[j][:, None] - 0.5 * u**2
         found[rows] = result.T
@@ -191,16 +193,19 @@ def _solve_vectorised(
 _solve = jit(kernels.solve, plain=_solve_vectorised)
 
 
-def _round_seen(x: NDArray) -> NDArray:
-    """Return a feature as the components see it that wait for those after it.
+def _draw_in(x: NDArray) -> tuple[NDArray, NDArray]:
+    """Return a feature as the means of those after it see it, and as weights do.
 
-    Rounded to a grid, the last bits that an inverse may lose do not change the
-    components' weights, which the tilt alone resolves in a gap; and drawn in, a feature
-    far out leaves the digits of those after it.
+    Drawn in, a feature far out leaves the digits of those after it. Rounded to a grid
+    as well, the last bits that an inverse may lose do not change the components'
+    weights, which the tilt alone resolves in a gap. Means move a row by no more than
+    what they move by: rounded, they would make steps that later layers can tell, where
+    a feature is nearly a function of those before it.
     """
-    size = np.minimum(np.abs(x), kernels.FARTHEST_SEEN) + 1.0
-    high = kernels.SPLIT * size
-    return np.copysign(high - (high - size) - 1.0, x)
+    size = np.minimum(np.abs(x), kernels.FARTHEST_SEEN)
+    high = kernels.SPLIT * (size + 1.0)
+    rounded = high - (high - (size + 1.0)) - 1.0
+    return np.copysign(size, x), np.copysign(rounded, x)
 
 
 # ---------------------------------------------------------------- one feature

@@ -22,8 +22,8 @@ TOL, LAST_PLACES = 1e-10, 2.0**-46
 MAX_STEPS = 200
 # Logarithm of the least weight of a component, beside the largest, in logarithms.
 LEAST = -300.0
-# With a tilt, features are seen by those after them to 33 bits (Veltkamp's splitting),
-# and not farther out than this.
+# With a tilt, weights of components see features to 33 bits (Veltkamp's splitting), and
+# neither these nor their means see any farther out than this.
 SPLIT, FARTHEST_SEEN = 2.0**20 + 1.0, 1e6
 # Rows and components in a list: they stay in the fast caches.
 _N_PAIRS, _LEAST_ROWS, _MOST_ROWS = 1024, 8, 64
@@ -186,21 +186,26 @@ def _log_sum(parts, row):
 
 
 @jit
-def _add_before(i, j, before, seen, offset):
-    """Add to a row's offsets what the features before one tell."""
+def _add_before(i, j, before, shift, drawn, seen, offset, offset_seen):
+    """Fill in a row's offsets of a feature from the features before it."""
     # Four features in a loop: offsets are read and written a quarter as often.
     n, n_together = before.shape[2], j - j % 4
+    for k in range(n):
+        offset[i, k] = offset_seen[i, k] = -shift[j, k]
     for b in range(0, n_together, 4):
-        x0, x1 = seen[i, b], seen[i, b + 1]
-        x2, x3 = seen[i, b + 2], seen[i, b + 3]
+        x0, x1, y0, y1 = drawn[i, b], drawn[i, b + 1], seen[i, b], seen[i, b + 1]
+        x2, x3 = drawn[i, b + 2], drawn[i, b + 3]
+        y2, y3 = seen[i, b + 2], seen[i, b + 3]
         for k in range(n):
-            first = before[j, b, k] * x0 + before[j, b + 1, k] * x1
-            second = before[j, b + 2, k] * x2 + before[j, b + 3, k] * x3
-            offset[i, k] += first + second
+            f0, f1 = before[j, b, k], before[j, b + 1, k]
+            f2, f3 = before[j, b + 2, k], before[j, b + 3, k]
+            offset[i, k] += (f0 * x0 + f1 * x1) + (f2 * x2 + f3 * x3)
+            offset_seen[i, k] += (f0 * y0 + f1 * y1) + (f2 * y2 + f3 * y3)
     for b in range(n_together, j):
-        value = seen[i, b]
+        x0, y0 = drawn[i, b], seen[i, b]
         for k in range(n):
-            offset[i, k] += before[j, b, k] * value
+            offset[i, k] += before[j, b, k] * x0
+            offset_seen[i, k] += before[j, b, k] * y0
 
 
 @jit
@@ -359,6 +364,10 @@ def solve(
     block = min(max(_N_PAIRS // n, _LEAST_ROWS), _MOST_ROWS)
     seen, log_weight = np.empty((block, n_features)), np.empty((block, n))
     offset, pairs = np.empty((block, n)), np.empty((4, block * n))
+    # What features are given is what they are, or the map would have steps where it is
+    # steep; what weights are given is rounded, or a gap would hang on last bits.
+    tilted = tilt > 0.0
+    drawn, offset_seen = np.empty((block, n_features)), np.empty((block, n))
     parts, sums, results = (
         np.empty((3, block * n)),
         np.empty((3, block)),
@@ -368,7 +377,7 @@ def solve(
     x, log_slope = np.empty(block), np.empty(block)
     # Beside components of far less weight z is large and flat: too large for the tilt
     # to be seen in its digits. They count as a little more.
-    least = LEAST if tilt > 0.0 else -np.inf
+    least = LEAST if tilted else -np.inf
     for start in range(0, len(given), block):
         n_rows = min(block, len(given) - start)
         for i in range(n_rows):
@@ -382,8 +391,7 @@ def solve(
                 top = _max(log_weight, i, n)
                 for k in range(n):
                     log_weight[i, k] -= top
-                    offset[i, k] = -shift[j, k]
-                _add_before(i, j, before, seen, offset)
+                _add_before(i, j, before, shift, drawn, seen, offset, offset_seen)
             _list(n_rows, j, factor, offset, log_weight, pairs, index, state)
             n_left, n_steps = n_rows, 0
             if inverse:
@@ -424,14 +432,15 @@ def solve(
                 else:
                     found[start + i, j] = results[0, i]
                     log_det[start + i] += results[2, i]
-                if tilt > 0.0:
-                    size = min(abs(x[i]), FARTHEST_SEEN) + 1.0
-                    high = SPLIT * size
-                    seen[i, j] = math.copysign(high - (high - size) - 1.0, x[i])
-                else:
-                    seen[i, j] = x[i]
+                drawn[i, j] = seen[i, j] = x[i]
+                if tilted:
+                    size = min(abs(x[i]), FARTHEST_SEEN)
+                    drawn[i, j] = math.copysign(size, x[i])
+                    high = SPLIT * (size + 1.0)
+                    size = high - (high - (size + 1.0)) - 1.0
+                    seen[i, j] = math.copysign(size, x[i])
                 # Multiply the weights by the densities of the feature.
                 for k in range(n):
-                    u = factor[j, k] * seen[i, j] + offset[i, k]
+                    u = factor[j, k] * seen[i, j] + offset_seen[i, k]
                     u = min(max(u, -normal.LARGEST), normal.LARGEST)
                     log_weight[i, k] += log_factor[j, k] - 0.5 * u * u

@@ -257,7 +257,7 @@ def _write_rosenblatt(writer: _Writer, part: Rosenblatt) -> None:
     lists = [log_weights, np.ravel(pairs) if pairs else [0.0], factor]
     tables = [writer.table(x) for x in (*lists, log_factor, shift)]
     work = f"w{len(writer.tables)}"
-    writer.steps.append(f"  double {work}[{6 * n}];")
+    writer.steps.append(f"  double {work}[{7 * n}];")
     arguments = ", ".join([str(n), *tables, repr(float(part.tilt)), work])
     writer.call("rosenblatt", f"total += rosenblatt(z, {arguments})")
 
