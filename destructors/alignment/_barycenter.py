@@ -223,7 +223,7 @@ def fit_monotone(
     knots /= unit
     spread = np.ptp(knots, axis=(0, 2), keepdims=True)
     reach = np.abs(knots).max(axis=(0, 2), keepdims=True)
-    gap = _SMALLEST_GAP * spread + _ROUNDING * reach
+    gap = np.maximum(_SMALLEST_GAP * spread, _ROUNDING * reach)
     gap = np.where(gap == 0.0, 1.0, np.maximum(gap, _SMALLEST / unit))
     climb = gap * np.arange(n_knots)
     middle = knots.mean(axis=2, keepdims=True)
