@@ -131,6 +131,18 @@ def test_knots_of_a_column_of_the_smallest_numbers_are_told_apart(rows, tmp_path
     np.testing.assert_array_equal(density.forward(X, domain)[0], Z)
 
 
+@each([*LAYERS, FLOW])
+@pytest.mark.parametrize("value", [5e-324, 1e-315, 1e-305, 1.0])
+def test_columns_that_are_constant_stay_what_they_are(alignment, value):
+    X, domain = np.repeat([[value, 0.0]], 60, axis=0), np.repeat(["a", "b"], 30)
+    fitted = clone(alignment).fit(X, sample_domain=domain)
+    Z, back = there_and_back(fitted, X, domain)
+    np.testing.assert_allclose(Z, X, rtol=1e-9, atol=1e-300)
+    np.testing.assert_allclose(back, X, rtol=1e-12)
+    _, log_det = fitted.transform_and_log_det(X, sample_domain=domain)
+    np.testing.assert_allclose(log_det, 0.0, atol=1e-9)
+
+
 @each(FEATURE_WISE)
 def test_columns_that_are_not_mixed_can_differ(alignment, rows):
     X, domain = rows
