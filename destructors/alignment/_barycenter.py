@@ -43,6 +43,8 @@ _STEEPEST = 30.0
 # Knots are at least this far apart, relative to the spread of all domains and, where
 # digits end, to the distance from zero.
 _SMALLEST_GAP, _ROUNDING = 1e-7, 1e-12
+# Beside their distance from zero values that differ by less are constant.
+_CONSTANT = 10.0 * np.finfo(float).eps
 # Nearer than this float64 cannot tell knots apart, in the units of the column.
 _SMALLEST = 1e-313
 _MOST_KNOTS = 64
@@ -231,7 +233,8 @@ def fit_monotone(
     spread = np.ptp(knots, axis=(0, 2), keepdims=True)
     reach = np.abs(knots).max(axis=(0, 2), keepdims=True)
     gap = np.maximum(_SMALLEST_GAP * spread, _ROUNDING * reach)
-    gap = np.maximum(np.where(gap == 0.0, 1.0, gap), _SMALLEST / units)
+    gap = np.where(spread <= _CONSTANT * reach, 1.0, gap)
+    gap = np.maximum(gap, _SMALLEST / units)
     climb = gap * np.arange(n_knots)
     middle = knots.mean(axis=2, keepdims=True)
     knots = np.maximum.accumulate(knots - climb, axis=2) + climb

@@ -202,7 +202,9 @@ def _map_to(target: NDArray, covariance: NDArray) -> tuple[NDArray, NDArray]:
 def _ridge(covariances: NDArray) -> NDArray:
     """Return what keeps covariances of few rows or constant features positive."""
     largest = np.diagonal(covariances, axis1=1, axis2=2).max(axis=0)
-    return np.diag(_RIDGE * np.where(largest > 0.0, largest, 1.0))
+    # Of a size with the others: next to larger ones it would be all that is seen.
+    constant = largest.max() if largest.any() else 1.0
+    return np.diag(_RIDGE * np.where(largest > 0.0, largest, constant))
 
 
 def _root(matrix: NDArray) -> NDArray:
