@@ -233,7 +233,9 @@ def fit_monotone(
     spread = np.ptp(knots, axis=(0, 2), keepdims=True)
     reach = np.abs(knots).max(axis=(0, 2), keepdims=True)
     gap = np.maximum(_SMALLEST_GAP * spread, _ROUNDING * reach)
-    gap = np.where(spread <= _CONSTANT * reach, 1.0, gap)
+    # Of a constant they are about as far apart as it is from zero, and still inside.
+    apart = power_of_two(1.0 / n_knots)
+    gap = np.where(spread <= _CONSTANT * reach, apart, gap)
     gap = np.maximum(gap, _SMALLEST / units)
     climb = gap * np.arange(n_knots)
     middle = knots.mean(axis=2, keepdims=True)

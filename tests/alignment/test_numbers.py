@@ -132,7 +132,7 @@ def test_knots_of_a_column_of_the_smallest_numbers_are_told_apart(rows, tmp_path
 
 
 @each([*LAYERS, FLOW])
-@pytest.mark.parametrize("value", [5e-324, 1e-315, 1e-305, 1.0])
+@pytest.mark.parametrize("value", [5e-324, 1e-315, 1e-305, 1.0, 1.5e308])
 def test_columns_that_are_constant_stay_what_they_are(alignment, value):
     X, domain = np.repeat([[value, 0.0]], 60, axis=0), np.repeat(["a", "b"], 30)
     fitted = clone(alignment).fit(X, sample_domain=domain)
