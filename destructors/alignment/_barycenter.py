@@ -43,6 +43,8 @@ _STEEPEST = 30.0
 # Knots are at least this far apart, relative to the spread of all domains and, where
 # digits end, to the distance from zero.
 _SMALLEST_GAP, _ROUNDING = 1e-7, 1e-12
+# Beside their distance from zero values that differ by less are constant.
+_CONSTANT = 10.0 * np.finfo(float).eps
 # Nearer than this float64 cannot tell knots apart, in the units of the column.
 _SMALLEST = 1e-313
 _MOST_KNOTS = 64
@@ -193,7 +195,10 @@ class MarginalBarycenter(BarycenterDestructor):
 
 
 def fit_monotone(
-    parts: list[Rows], domain_weights: NDArray, n_knots: int | Literal["auto"] = "auto"
+    parts: list[Rows],
+    domain_weights: NDArray,
+    n_knots: int | Literal["auto"] = "auto",
+    unit: float = 1.0,
 ) -> NDArray:
     """Fit increasing maps of all domains to the barycenter of each column.
 
@@ -206,6 +211,9 @@ def fit_monotone(
     n_knots : int or "auto"
         Number of knots of each map. The error is the bias of long groups and the noise
         of small ones: with a cube root ("auto") both fall as the rows grow.
+    unit : float, default=1.0
+        Power of two that rows were divided by. Knots and values are in units of before,
+        in which they must be apart.
 
     Returns
     -------
@@ -219,18 +227,22 @@ def fit_monotone(
     if isinstance(parts[0], PartApart):
         n_knots = most_levels(parts, n_knots)
     knots = np.stack([part.ask(group_means, n_knots) for part in parts])
-    unit = power_of_two(np.abs(knots).max(axis=(0, 2)))[:, None]
-    knots /= unit
+    own = power_of_two(np.abs(knots).max(axis=(0, 2)))[:, None]
+    knots /= own
+    units = np.maximum(unit * own, np.finfo(float).smallest_subnormal)
     spread = np.ptp(knots, axis=(0, 2), keepdims=True)
     reach = np.abs(knots).max(axis=(0, 2), keepdims=True)
-    gap = _SMALLEST_GAP * spread + _ROUNDING * reach
-    gap = np.where(gap == 0.0, 1.0, np.maximum(gap, _SMALLEST / unit))
+    gap = np.maximum(_SMALLEST_GAP * spread, _ROUNDING * reach)
+    # Of a constant they are about as far apart as it is from zero, and still inside.
+    apart = power_of_two(1.0 / n_knots)
+    gap = np.where(spread <= _CONSTANT * reach, apart, gap)
+    gap = np.maximum(gap, _SMALLEST / units)
     climb = gap * np.arange(n_knots)
     middle = knots.mean(axis=2, keepdims=True)
     knots = np.maximum.accumulate(knots - climb, axis=2) + climb
     # Widening ties has moved the domain.
     knots += middle - knots.mean(axis=2, keepdims=True)
-    knots = _move_inside(knots, unit)
+    knots = _move_inside(knots, units)
     target = np.einsum("k,kcm->cm", domain_weights, knots)
     runs = np.diff(knots, axis=2)
     rises = np.clip(np.diff(target, axis=1), runs / _STEEPEST, runs * _STEEPEST)
@@ -238,12 +250,12 @@ def fit_monotone(
     # Where slopes are cut the mean of the domain still goes to that of the barycenter.
     values += target.mean(axis=1, keepdims=True) - values.mean(axis=2, keepdims=True)
     slopes = _choose_slopes(runs, rises)
-    return np.stack([unit * knots, unit * _move_inside(values, unit), slopes])
+    return np.stack([units * knots, units * _move_inside(values, units), slopes])
 
 
-def _move_inside(places: NDArray, unit: NDArray) -> NDArray:
-    """Return increasing places moved so that, times a unit, all are in float64."""
-    end = np.finfo(float).max / np.maximum(unit, 1.0)
+def _move_inside(places: NDArray, units: NDArray) -> NDArray:
+    """Return increasing places moved so that, times units, all are in float64."""
+    end = np.finfo(float).max / np.maximum(units, 1.0)
     places = places - np.maximum(places[:, :, -1:] - end, 0.0)
     return places + np.maximum(-end - places[:, :, :1], 0.0)
 

@@ -117,9 +117,10 @@ class GaussianBarycenter(BarycenterDestructor):
             for part, mean in zip(parts, means, strict=True)
         ]
         _check_spread(parts, means, unit)
-        target = barycenter_covariance(np.stack(covariances), self.domain_weights_)
-        ridge = _ridge(np.stack([target, *covariances]))
-        maps = [_map_to(target + ridge, one + ridge) for one in covariances]
+        # The same for all: a constant feature goes from domain to domain as it is.
+        positive = np.stack(covariances) + _ridge(np.stack(covariances))
+        target = barycenter_covariance(positive, self.domain_weights_)
+        maps = [_map_to(target, one) for one in positive]
         if basis is not None:
             maps = [(values, basis @ axes) for values, axes in maps]
         moves = unit * (centre - means)
@@ -165,7 +166,7 @@ def barycenter_covariance(covariances: NDArray, weights: NDArray) -> NDArray:
     Parameters
     ----------
     covariances : ndarray of shape (n_domains, n_features, n_features)
-        Covariance of each.
+        Covariance of each, positive definite.
     weights : ndarray of shape (n_domains,)
         Share of each; they sum to 1.
 
@@ -177,13 +178,10 @@ def barycenter_covariance(covariances: NDArray, weights: NDArray) -> NDArray:
     present = np.flatnonzero(weights)
     if len(present) == 1:
         return covariances[present[0]]
-    ridge = _ridge(covariances)
-    barycenter = np.einsum("k,kij->ij", weights, covariances) + ridge
+    barycenter = np.einsum("k,kij->ij", weights, covariances)
     for _ in range(_MAX_ITER):
         root, inverse_root = _roots(barycenter)
-        inner = sum(
-            weights[k] * _root(root @ (covariances[k] + ridge) @ root) for k in present
-        )
+        inner = sum(weights[k] * _root(root @ covariances[k] @ root) for k in present)
         step = inverse_root @ inner
         updated = step @ step.T
         change = np.abs(updated - barycenter).max()
@@ -204,7 +202,9 @@ def _map_to(target: NDArray, covariance: NDArray) -> tuple[NDArray, NDArray]:
 def _ridge(covariances: NDArray) -> NDArray:
     """Return what keeps covariances of few rows or constant features positive."""
     largest = np.diagonal(covariances, axis1=1, axis2=2).max(axis=0)
-    return np.diag(_RIDGE * np.where(largest > 0.0, largest, 1.0))
+    # Of a size with the others: next to larger ones it would be all that is seen.
+    constant = largest.max() if largest.any() else 1.0
+    return np.diag(_RIDGE * np.where(largest > 0.0, largest, constant))
 
 
 def _root(matrix: NDArray) -> NDArray:

@@ -134,9 +134,7 @@ class SlicedBarycenter(_barycenter.BarycenterDestructor):
             within, self.domain_weights_, n_directions, self.max_iter, random_state
         )
         along = project(within, found)
-        maps = _barycenter.fit_monotone(along, self.domain_weights_, self.n_knots)
-        # Knots and values; slopes have no unit.
-        maps[:2] *= unit
+        maps = _barycenter.fit_monotone(along, self.domain_weights_, self.n_knots, unit)
         directions = self.directions_ = found if basis is None else basis @ found
         return lambda share: Along(directions, Switch(_barycenter.splines(maps, share)))
 

@@ -19,6 +19,7 @@ from destructors.maps._cube import NormalToUniform
 from destructors.maps._map import External, Mapped
 from destructors.maps._power import PowerColumns
 from destructors.rows import Fold, repeat_rows
+from destructors.rows._moments import unit_of_constant
 
 # Places of each column that have to come back from powers, up to this share of the
 # range and so many nats.
@@ -300,6 +301,10 @@ def _power(transformer: preprocessing.PowerTransformer, X: NDArray) -> Map:
         scalers = [preprocessing.StandardScaler().fit(z[:, None]) for z in Z.T]
         shift = np.array([scaler.mean_[0] for scaler in scalers])
         scale = np.array([scaler.scale_[0] for scaler in scalers])
+        # Of a constant the power, relative to its value, is scaled as a shift would be.
+        size = np.abs(middle) + float(kind != "box-cox")
+        constant = unit_of_constant(middle) / size
+        scale = np.where(highest > lowest, scale, constant)
     # Around a constant, as far as float64 tells numbers of its size apart.
     around = np.maximum(1.0, 1e-6 * np.abs(lowest))
     spread = np.where(highest > lowest, highest - lowest, around)

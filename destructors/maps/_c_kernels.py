@@ -257,6 +257,13 @@ static double in_logs(double x, int n, const double *factor, const double *offse
   return log_slope;
 }}
 
+/* A number to so many binary digits: weights in a gap do not hang on the last ones. */
+static double to_digits(double x, int n_digits) {{
+  int power;
+  double digits = ldexp(frexp(fabs(x), &power), n_digits);
+  return copysign(ldexp(floor(digits + 0.5), power - n_digits), x);
+}}
+
 /* Tables: of each feature j, n numbers of factor and shift, and those of what it gets
    of each feature b before it, at (j (j - 1) / 2 + b) n. The work is 6 n numbers. */
 static double rosenblatt(double *z, int n, const double *log_weights,
@@ -264,6 +271,7 @@ static double rosenblatt(double *z, int n, const double *log_weights,
                          const double *log_factors, const double *shifts,
                          double tilt, double *work) {{
   double seen[N], total = 0.0, least = tilt > 0.0 ? {rosenblatt.LEAST!r} : -HUGE_VAL;
+  int n_digits = tilt > 0.0 ? {53 - rosenblatt.N_LOST} : 53;
   double *log_weight = work, *offset = work + n, *weight = work + 2 * n;
   for (int k = 0; k < n; k++) log_weight[k] = log_weights[k];
   for (int j = 0; j < N; j++) {{
@@ -306,17 +314,11 @@ static double rosenblatt(double *z, int n, const double *log_weights,
       total += in_logs(x, n, factor, offset, log_weight, least, tilt, work + 3 * n,
                        z + j);
     }}
-    if (tilt > 0.0) {{
-      /* Features are seen by those after them to 33 bits. */
-      int power;
-      double size = fmin(fabs(x), {rosenblatt.FARTHEST_SEEN!r}) + 1.0;
-      double digits = floor(ldexp(frexp(size, &power), {53 - rosenblatt.UNSEEN}) + 0.5);
-      x = copysign(ldexp(digits, power - {53 - rosenblatt.UNSEEN}) - 1.0, x);
-    }}
+    if (tilt > 0.0) x = clip(x, {rosenblatt.FARTHEST_SEEN!r});
     seen[j] = x;
     for (int k = 0; k < n; k++) {{
       double u = clip(factor[k] * x + offset[k], {normal.LARGEST!r});
-      log_weight[k] += log_factors[j * n + k] - 0.5 * u * u;
+      log_weight[k] += to_digits(log_factors[j * n + k] - 0.5 * u * u, n_digits);
     }}
   }}
   return total;

@@ -50,10 +50,11 @@ class Rosenblatt(Map):
 
     Without the tilt the density of this map is exactly that of the mixture. But in an
     empty gap between components it is flat as far as float64 can tell, and a row there
-    would not come back. With a tilt the map also sees features ``x_<j`` rounded to
-    1e-10 and drawn in to ±1e6, and no component's weight given them as less than
-    exp(-300), which keeps the digits of ``x_j``. Rows should be in units in which the
-    data are about one wide: beyond 1e150 there is nothing left to tell apart.
+    would not come back. With a tilt the map also sees features ``x_<j`` drawn in to
+    ±1e6, and what each tells of a component, in logarithms, to ten digits; and no
+    component's weight given them is less than exp(-300), which keeps the digits of
+    ``x_j``. Rows should be in units in which the data are about one wide: beyond 1e150
+    there is nothing left to tell apart.
 
     Parameters
     ----------
@@ -163,8 +164,10 @@ def _solve_vectorised(
     log_det: NDArray,
 ) -> None:
     """Do what the kernel does, many rows at once."""
-    tilted = tilt > 0.0
-    least = kernels.LEAST if tilted else -np.inf
+    least, farthest, n_lost = -np.inf, np.inf, 0
+    if tilt > 0.0:
+        least, farthest, n_lost = kernels.LEAST, kernels.FARTHEST_SEEN, kernels.N_LOST
+    half = (1 << n_lost) >> 1
     n_rows = int(np.clip(_BLOCK_SIZE // log_weights.shape[1], 256, 4096))
     log_det[:] = 0.0
     for start in range(0, len(given), n_rows):
@@ -184,25 +187,15 @@ def _solve_vectorised(
             result[j], log_slope = solve(known[j])
             log_det[rows] += log_slope
             # Multiply the weights by the densities of the feature.
-            seen[j] = _round_seen(X[j]) if tilted else X[j]
+            seen[j] = np.clip(X[j], -farthest, farthest)
             u = np.clip(factor[j][:, None] * seen[j] + offset, -LARGEST, LARGEST)
-            log_weight += log_factor[j][:, None] - 0.5 * u**2
+            told = (log_factor[j][:, None] - 0.5 * u**2).view(np.int64)
+            told = ((told + half) >> n_lost) << n_lost
+            log_weight += told.view(np.float64)
         found[rows] = result.T
 
 
 _solve = jit_fused(kernels.solve, plain=_solve_vectorised)
-
-
-def _round_seen(x: NDArray) -> NDArray:
-    """Return a feature as the components see it that wait for those after it.
-
-    Rounded to a grid, the last bits that an inverse may lose do not change the
-    components' weights, which the tilt alone resolves in a gap; and drawn in, a feature
-    far out leaves the digits of those after it.
-    """
-    size = np.minimum(np.abs(x), kernels.FARTHEST_SEEN) + 1.0
-    bits = size.view(np.int64) + kernels._HALF >> kernels.UNSEEN << kernels.UNSEEN
-    return np.copysign(bits.view(np.float64) - 1.0, x)
 
 
 # ---------------------------------------------------------------- one feature

@@ -24,10 +24,10 @@ _MOST_BENT = 0.5
 MAX_STEPS = 200
 # Logarithm of the least weight of a component, beside the largest, in logarithms.
 LEAST = -300.0
-# With a tilt, features are seen by those after them without the last bits, and not
-# farther out than this.
-UNSEEN, FARTHEST_SEEN = 20, 1e6
-_HALF = 1 << (UNSEEN - 1)
+# With a tilt, features are seen by those after them not farther out than this; and what
+# they tell of a component loses so many of its last bits, on which weights in a gap
+# would hang.
+FARTHEST_SEEN, N_LOST = 1e6, 20
 # Rows and components in a list: they stay in the fast caches.
 _N_PAIRS, _LEAST_ROWS, _MOST_ROWS = 1024, 8, 64
 # What is listed of a pair; the value is the feature's, in the row.
@@ -241,14 +241,6 @@ def _add_before(i, j, before, seen, offset):
 
 
 @jit_fused
-def _see(x):
-    """Return a value as the components of the features after it see it."""
-    size = min(abs(x), FARTHEST_SEEN) + 1.0
-    bits = ((np.float64(size).view(np.int64) + _HALF) >> UNSEEN) << UNSEEN
-    return math.copysign(np.int64(bits).view(np.float64) - 1.0, x)
-
-
-@jit_fused
 def _list(n_rows, j, factor, offset, log_weight, pairs, index, state):
     """List each row's components of large weights, and sum these."""
     n, n_all = 0, factor.shape[1]
@@ -436,7 +428,10 @@ def solve(
     x, log_slope, work = np.empty(block), np.empty(block), np.empty((3, n))
     # Beside components of far less weight z is large and flat: too large for the tilt
     # to be seen in its digits. They count as a little more.
-    least = LEAST if tilt > 0.0 else -np.inf
+    least, farthest, n_lost = -np.inf, np.inf, 0
+    if tilt > 0.0:
+        least, farthest, n_lost = LEAST, FARTHEST_SEEN, N_LOST
+    half = (1 << n_lost) >> 1
     for start in range(0, len(given), block):
         n_rows = min(block, len(given) - start)
         for i in range(n_rows):
@@ -500,9 +495,11 @@ def solve(
                 else:
                     found[start + i, j] = results[_Z, i]
                     log_det[start + i] += results[_LOG_SLOPE, i]
-                seen[i, j] = _see(x[i]) if tilt > 0.0 else x[i]
+                seen[i, j] = min(max(x[i], -farthest), farthest)
                 # Multiply the weights by the densities of the feature.
                 for k in range(n):
                     u = factor[j, k] * seen[i, j] + offset[i, k]
                     u = min(max(u, -normal.LARGEST), normal.LARGEST)
-                    log_weight[i, k] += log_factor[j, k] - 0.5 * u * u
+                    told = np.float64(log_factor[j, k] - 0.5 * u * u).view(np.int64)
+                    told = ((told + half) >> n_lost) << n_lost
+                    log_weight[i, k] += np.int64(told).view(np.float64)

@@ -52,16 +52,17 @@ class Stretch(Map):
 
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
-        Z = self._stretch(X - self.location, self.factors - 1.0)
-        Z += self.image
+        Z = self._stretch(X, self.location, self.image, self.factors - 1.0)
         return Z, np.full(len(X), self._log_det)
 
     def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
-        X = self._stretch(Z - self.image, 1.0 / self.factors - 1.0)
-        X += self.location
+        X = self._stretch(Z, self.image, self.location, 1.0 / self.factors - 1.0)
         return X, np.full(len(Z), -self._log_det)
 
-    def _stretch(self, centred: NDArray, excess: NDArray) -> NDArray:
-        along = multiply(centred, self.directions) * excess
-        return centred + multiply(along, self.directions.T)
+    def _stretch(
+        self, rows: NDArray, location: NDArray, image: NDArray, excess: NDArray
+    ) -> NDArray:
+        along = multiply(rows - location, self.directions) * excess
+        # What is not stretched keeps its digits, however far from the location.
+        return rows + (image - location) + multiply(along, self.directions.T)

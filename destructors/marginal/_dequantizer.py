@@ -27,6 +27,8 @@ _EXCESS = 20.0
 _ALL_REPEATED = 5.0
 # A smaller range cannot be told from none, as in other marginals.
 _SMALLEST_SPREAD = 1e-301
+# Ten times as much is a number.
+_LARGEST_RANGE = 1e307
 
 
 class Dequantizer(Destructor):
@@ -240,7 +242,7 @@ def _choose_widths(values: NDArray, mass: NDArray, is_repeated: NDArray) -> NDAr
         low, high = np.interp([0.1, 0.9], share, others)
         spread = (high - low) / (0.8 * (1.0 - shares.sum()))
     else:
-        # Wide enough for the gaps between them to vanish.
-        spread = 10.0 * np.ptp(values)
+        # Wide enough for the gaps between them to vanish, as far as float64 reaches.
+        spread = 10.0 * min(np.ptp(values), _LARGEST_RANGE)
     # Shares of a smaller one would be no numbers: as in a column that is constant.
     return shares * (spread if spread > _SMALLEST_SPREAD else 1.0)

@@ -138,8 +138,13 @@ class SplineGaussianizer(_column.FeaturewiseDestructor):
         knots, values, slopes = _column.finish_spline(
             knots, values, slopes, center, scale
         )
+        # Where most rows are, values stay: across the void behind an outlier slopes are
+        # others than those fitted, and from its value on all rows would be moved.
+        middle = np.abs(knots - center).argmin()
+        place, value = knots[middle], values[middle]
         knots, slopes = _bend(knots, slopes, scale)
-        values = values[0] + _integrate((knots[1:] - knots[:-1]) / scale, slopes)
+        values = _integrate((knots[1:] - knots[:-1]) / scale, slopes)
+        values += value - values[np.searchsorted(knots, place)]
         return _limit(knots, values, slopes / scale, column, weight)
 
 

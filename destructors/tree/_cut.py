@@ -6,7 +6,11 @@ from destructors.maps._jit import jit
 
 # Gains below this share of the mass are rounding: that of cuts, held in single
 # precision, squared. Beside many rows it is more than a gain that is asked for.
-_ROUNDING = 1e-13
+ROUNDING = 1e-13
+# By what two cuts, the ends of the box included, are rounded: gains that differ by less
+# are the same, as those of a feature and of one that repeats it, turned about. (Not on
+# the grids of trees among many, which are shifted, each feature otherwise.)
+_TWO_CUTS = 2.0**-23
 
 
 def _count_loops(bins, weight, rows, first, last, features, turn, histograms, place):
@@ -91,11 +95,12 @@ def _best_cut_loops(edges, low, high, node, mass, rule, drawn, histograms, place
     h, min_mass, exact = np.uint64(place), rule.min_samples_leaf, rule.exact
     t, t_cut = node % len(features), node % len(random_cuts)
     best, best_feature, best_cut, best_below = (
-        max(rule.min_gain, _ROUNDING * mass),
+        max(rule.min_gain, ROUNDING * mass),
         -1,
         0,
         0.0,
     )
+    bar = best
     for a in range(features.shape[1]):
         f = np.uint64(features[t, a])
         start, stop = np.int64(low[node, f]) + 1, np.int64(high[node, f])
@@ -122,8 +127,12 @@ def _best_cut_loops(edges, low, high, node, mass, rule, drawn, histograms, place
             else:
                 excess = below - mass * v
                 gain = excess * excess / (mass * (v * (1.0 - v)))
-            if gain > best:
+            if gain > bar:
                 best, best_feature, best_cut, best_below = gain, int(f), k, below
+                bar = gain
+                if exact:
+                    slope = abs(below - mass * v) / (v * (1.0 - v))
+                    bar += _TWO_CUTS * share * slope
     return best, best_feature, best_cut, best_below
 
 
@@ -143,17 +152,23 @@ def _best_cut_vectorised(edges, low, high, node, mass, rule, drawn, histograms, 
     row, cut = np.nonzero(allowed)
     f, below = features[row], below[row, cut]
     above, origin = mass - below, edges[f, low[row]]
-    v = (edges[f, cut] - origin) * (1.0 / (edges[f, high[row]] - origin))
+    share = 1.0 / (edges[f, high[row]] - origin)
+    v = (edges[f, cut] - origin) * share
     if rule.exact:
         gain = below * np.log(np.maximum(below, 1e-300) / (mass * v))
         gain += above * np.log(np.maximum(above, 1e-300) / (mass * (1.0 - v)))
     else:
         gain = (below - mass * v) ** 2 / (mass * (v * (1.0 - v)))
-    least_gain = max(rule.min_gain, _ROUNDING * mass)
-    if len(gain) == 0 or gain.max() <= least_gain:
+    least_gain = max(rule.min_gain, ROUNDING * mass)
+    ties = rule.exact * _TWO_CUTS * share * np.abs(below - mass * v) / (v * (1.0 - v))
+    best, bar, before = -1, least_gain, np.concatenate([[least_gain], gain])
+    # The first of the best, as loops find it: none but a record is more than those.
+    for k in np.flatnonzero(gain > np.maximum.accumulate(before)[:-1]):
+        if gain[k] > bar:
+            best, bar = int(k), gain[k] + ties[k]
+    if best < 0:
         return least_gain, -1, 0, 0.0
-    k = gain.argmax()
-    return gain[k], f[k], cut[k], below[k]
+    return gain[best], f[best], cut[best], below[best]
 
 
 def _partition_loops(rows, first, last, bins, feature, cut, buffer):

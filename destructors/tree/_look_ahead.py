@@ -10,6 +10,7 @@ what so many free shares gain by chance.
 import numpy as np
 
 from destructors.maps._jit import jit
+from destructors.tree._cut import ROUNDING
 
 # Cells of the other feature, at most, and the weight for which there is one.
 _MAX_CELLS, _MASS_A_CELL = 16, 20.0
@@ -85,7 +86,7 @@ def _best_cut(table, mass, least):
         gain = _log_mass(mass) - _log_mass(mass_below) - _log_mass(mass - mass_below)
         for c in range(m):
             gain += _log_mass(below[c]) + _log_mass(total[c] - below[c])
-        if gain - whole > best:
+        if gain - whole > best + ROUNDING * mass:
             best, best_cut = gain - whole, k + 1
     return best, best_cut
 
@@ -102,7 +103,7 @@ def _best_pair_loops(bins, weight, rows, features, cells, n_cells, mass, least):
             for turn in range(2):
                 way = table if turn == 0 else table.T.copy()
                 gain, cut = _best_cut(way, mass, least)
-                if cut > 0 and gain > best:
+                if cut > 0 and gain > best + ROUNDING * mass:
                     best, best_f, best_g = gain, f, g
                     if turn == 1:
                         best_f, best_g = g, f
@@ -122,7 +123,7 @@ def _best_pair_vectorised(bins, weight, rows, features, cells, n_cells, mass, le
                 gain += _log_mass(total - below).sum(axis=1) - _log_mass(total).sum()
                 gain += _log_mass(mass) - _log_mass(side) - _log_mass(mass - side)
                 gain[(side < least) | (mass - side < least)] = -np.inf
-                if gain.max(initial=-np.inf) > best:
+                if gain.max(initial=-np.inf) > best + ROUNDING * mass:
                     best, found = gain.max(), names
     return found
 

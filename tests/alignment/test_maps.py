@@ -117,3 +117,14 @@ def test_a_value_on_a_cut_belongs_to_the_cell_before():
     Z, _ = cells.forward(X)
     np.testing.assert_array_equal(Z[:, 1], [1.0, 1.0, 2.0, 2.0, 3.0])
     np.testing.assert_array_equal(cells.inverse(Z)[0], X)
+
+
+@pytest.mark.parametrize("factor", [1.0, 3.0])
+def test_what_is_not_stretched_keeps_its_digits(factor):
+    """However far from the location, and the direction alone is rounded by that."""
+    far, first = np.full(2, 1e12), np.eye(2)[:, :1]
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    Z = Stretch(first, np.array([factor]), far, far).forward(X)[0]
+    np.testing.assert_array_equal(Z[:, 1], X[:, 1])
+    if factor == 1.0:
+        np.testing.assert_array_equal(Z, X)

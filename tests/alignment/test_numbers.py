@@ -69,6 +69,23 @@ def test_the_origin_of_each_column_is_that_of_the_map(alignment, rows):
     np.testing.assert_allclose(Z - origin, expected, atol=1e-6)
 
 
+def test_knots_on_ties_do_not_hang_on_the_origin():
+    """They are apart by a share of the spread, not of the distance from zero: slopes of
+    rows on ties, of great weight, are those between them.
+    """
+    rng = np.random.default_rng(2)
+    X, domain = np.round(rng.normal(size=(60, 1)), 1), np.repeat(["a", "b"], 30)
+    X[30:], weight = 1.5 * X[30:], rng.choice([1.0, 1e9], 60)
+    log_dets = []
+    for shift in (0.0, 64.0):
+        layer = MarginalBarycenter(n_knots=64, learning_rate=1.0)
+        layer.fit(X + shift, sample_domain=domain, sample_weight=weight)
+        moved = layer.transform_and_log_det(X + shift, sample_domain=domain)
+        log_dets.append(moved[1])
+    assert np.ptp(log_dets[0]) > 1.0
+    np.testing.assert_allclose(*log_dets, atol=2e-6)
+
+
 def test_behind_a_scaler_a_flow_knows_no_units(rows):
     """A flow itself moves rows by distances in the units of the data."""
     X, domain = rows
@@ -112,6 +129,18 @@ def test_knots_of_a_column_of_the_smallest_numbers_are_told_apart(rows, tmp_path
     density = destructors.load(tmp_path / "model.npz")
     Z = model.transform(X, sample_domain=domain)
     np.testing.assert_array_equal(density.forward(X, domain)[0], Z)
+
+
+@each([*LAYERS, FLOW])
+@pytest.mark.parametrize("value", [5e-324, 1e-315, 1e-305, 1.0, 1.5e308])
+def test_columns_that_are_constant_stay_what_they_are(alignment, value):
+    X, domain = np.repeat([[value, 0.0]], 60, axis=0), np.repeat(["a", "b"], 30)
+    fitted = clone(alignment).fit(X, sample_domain=domain)
+    Z, back = there_and_back(fitted, X, domain)
+    np.testing.assert_allclose(Z, X, atol=1e-15 * value)
+    np.testing.assert_allclose(back, X, rtol=1e-12)
+    _, log_det = fitted.transform_and_log_det(X, sample_domain=domain)
+    np.testing.assert_allclose(log_det, 0.0, atol=1e-9)
 
 
 @each(FEATURE_WISE)

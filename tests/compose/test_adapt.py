@@ -430,10 +430,13 @@ def test_powers_of_columns_far_from_zero_keep_their_digits(mean, side, method):
     np.testing.assert_allclose([Z.mean(), Z.std()], [0.0, 1.0], atol=1e-8)
 
 
-def test_powers_of_one_large_number_are_saved(tmp_path):
-    """It has ends on both sides, though 1 is nothing beside it."""
-    X = np.full((20, 1), 1e33)
+@pytest.mark.parametrize("value", [0.1, 1e33, -1.5e308])
+def test_powers_of_one_number_are_saved(value, tmp_path):
+    """It has ends on both sides, though 1 is nothing beside it, and slopes there."""
+    X = np.full((20, 1), value)
     model = as_destructor(PowerTransformer()).fit(X)
+    Z = np.array([[-1e3], [0.0], [1e3]])
+    assert np.isfinite(model.inverse_transform(Z)).all()
     destructors.save(model, tmp_path / "model.npz")
     density = destructors.load(tmp_path / "model.npz")
     np.testing.assert_array_equal(density.logpdf(X), model.score_samples(X))

@@ -96,6 +96,20 @@ def test_last_bits_of_a_feature_do_not_move_those_after_it_in_a_gap():
 
 
 @pytest.mark.usefixtures("path")
+def test_a_feature_that_repeats_another_takes_no_steps():
+    """Later layers would tell them: they are as wide as the feature is spread."""
+    factors = np.repeat(np.array([[[1.0, 0.0], [1.0, 1e-9]]]), 2, axis=0)
+    mixture = Rosenblatt(np.full(2, 0.5), np.array([[-1.0, -1.0], [1.0, 1.0]]), factors)
+    mixture = replace(mixture, tilt=1e-7)
+    x = np.linspace(-2.0, 2.0, 1001)
+    X = np.column_stack([x, x])
+    Z = mixture.forward(X)[0]
+    # The last place of the first feature is 2e-7 of this.
+    np.testing.assert_allclose(Z[:, 1], 1e-7 * x, atol=1e-6)
+    np.testing.assert_allclose(mixture.inverse(Z)[0], X, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.usefixtures("path")
 def test_a_feature_far_out_leaves_the_digits_of_the_next():
     factors = np.array([[[1.0, 0.0], [0.9, 0.4]], [[1.0, 0.0], [0.5, 1.0]]])
     mixture = Rosenblatt(np.full(2, 0.5), np.zeros((2, 2)), factors, 1e-7)

@@ -193,3 +193,11 @@ def test_bad_columns(columns, message):
     if columns == ["z"]:
         with pytest.raises(ValueError, match="unnamed"):
             Dequantizer(columns).fit(frame.to_numpy())
+
+
+def test_two_values_as_far_apart_as_float64_reaches():
+    X = np.repeat([[-4e307], [4e307]], 20, axis=0)
+    layer = Dequantizer(random_state=0).fit(X)
+    Z = layer.transform(X)
+    assert np.isfinite(Z).all()
+    np.testing.assert_array_equal(layer.inverse_transform(Z), X)

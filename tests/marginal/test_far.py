@@ -94,3 +94,13 @@ def test_numbers_near_the_largest_are_fitted_or_refused(model):
     assert np.isfinite(clone(model).fit(x[:, None]).score_samples(x[:, None])).all()
     with pytest.raises(ValueError, match="too near the largest float64"):
         clone(model).fit(2.0 * x[:, None])
+
+
+@pytest.mark.parametrize("far", [1e9, 1e13])
+def test_rows_of_small_weight_far_out_do_not_move_the_others(far):
+    """Across the void before them slopes are others than those fitted."""
+    X = np.random.default_rng(0).standard_cauchy((60, 1)) ** 3
+    X[0], X[1], weight = -far, far / 30.0, np.r_[[1e-3, 1e-3], np.ones(58)]
+    model = SplineGaussianizer().fit(X, sample_weight=weight)
+    assert abs(np.median(model.transform(X))) < 0.2
+    assert model.score(X[2:]) > -5.0

@@ -108,6 +108,25 @@ def test_best_cut_is_the_best_of_all(exact):
     np.testing.assert_allclose(best, max(tried), rtol=1e-12)
 
 
+@pytest.mark.parametrize("kernel", [_cut.best_cut, PLAIN[1]])
+def test_a_feature_turned_about_is_not_cut_in_its_place(kernel):
+    """All of its cuts gain the same, but for rounding: the first feature is cut."""
+    rng, n_found = np.random.default_rng(0), 0
+    no_cuts, box = np.empty((1, 0)), np.array([[[0, 0]], [[16, 16]]], np.uint8)
+    rule = RULE._replace(min_samples_leaf=1.0, exact=True, min_gain=6.0)
+    for _ in range(100):
+        cuts, counts = np.sort(rng.uniform(size=15)), 10.0 * rng.gamma(0.5, size=16)
+        edges = np.array([[0.0, *cuts, 1.0], [0.0, *(1.0 - cuts[::-1]), 1.0]])
+        edges = edges.astype(np.float32).astype(float)
+        histograms = np.zeros((1, *edges.shape))
+        histograms[0, :, :16] = counts, counts[::-1]
+        known = 0, counts.sum(), rule, (np.array([[0, 1]]), no_cuts), histograms, 0
+        feature = kernel(edges, *box, *known)[1]
+        assert feature <= 0
+        n_found += feature == 0
+    assert n_found > 50
+
+
 def test_random_cut_is_where_it_is_drawn():
     counted, given = cut_arguments(0, random=True, exact=True)
     _cut.count(*counted)
