@@ -257,22 +257,25 @@ static double in_logs(double x, int n, const double *factor, const double *offse
   return log_slope;
 }}
 
-/* A number to so many binary digits: weights in a gap do not hang on the last ones. */
-static double to_digits(double x, int n_digits) {{
+/* Without its last bits, on which weights in a gap would hang. */
+static double without_last(double x) {{
   int power;
-  double digits = ldexp(frexp(fabs(x), &power), n_digits);
-  return copysign(ldexp(floor(digits + 0.5), power - n_digits), x);
+  double digits = ldexp(frexp(fabs(x) + 1.0, &power), {53 - rosenblatt.UNSEEN});
+  digits = ldexp(floor(digits + 0.5), power - {53 - rosenblatt.UNSEEN});
+  return copysign(digits - 1.0, x);
 }}
 
 /* Tables: of each feature j, n numbers of factor and shift, and those of what it gets
-   of each feature b before it, at (j (j - 1) / 2 + b) n. The work is 6 n numbers. */
+   of each feature b before it, at (j (j - 1) / 2 + b) n; and whether it follows those
+   closely. The work is 7 n numbers. */
 static double rosenblatt(double *z, int n, const double *log_weights,
                          const double *before, const double *factors,
                          const double *log_factors, const double *shifts,
-                         double tilt, double *work) {{
-  double seen[N], total = 0.0, least = tilt > 0.0 ? {rosenblatt.LEAST!r} : -HUGE_VAL;
-  int n_digits = tilt > 0.0 ? {53 - rosenblatt.N_LOST} : 53;
+                         const int *steep, double tilt, double *work) {{
+  double drawn[N], seen[N], total = 0.0;
+  double least = tilt > 0.0 ? {rosenblatt.LEAST!r} : -HUGE_VAL;
   double *log_weight = work, *offset = work + n, *weight = work + 2 * n;
+  double *weighing = work + 3 * n;
   for (int k = 0; k < n; k++) log_weight[k] = log_weights[k];
   for (int j = 0; j < N; j++) {{
     const double *factor = factors + j * n;
@@ -280,11 +283,15 @@ static double rosenblatt(double *z, int n, const double *log_weights,
     for (int k = 0; k < n; k++) {{
       top = fmax(top, log_weight[k]);
       largest = fmax(largest, factor[k]);
-      offset[k] = -shifts[j * n + k];
+      offset[k] = weighing[k] = -shifts[j * n + k];
     }}
     for (int b = 0; b < j; b++) {{
       const double *row = before + (j * (j - 1) / 2 + b) * n;
-      for (int k = 0; k < n; k++) offset[k] += row[k] * seen[b];
+      double known = steep[j] ? drawn[b] : seen[b];
+      for (int k = 0; k < n; k++) {{
+        offset[k] += row[k] * known;
+        weighing[k] += row[k] * seen[b];
+      }}
     }}
     for (int k = 0; k < n; k++) {{
       log_weight[k] -= top;
@@ -311,14 +318,17 @@ static double rosenblatt(double *z, int n, const double *log_weights,
       total += log(density * mills(size) / tail + tilt);
       z[j] = (lower < upper ? -size : size) + tilt * x;
     }} else {{
-      total += in_logs(x, n, factor, offset, log_weight, least, tilt, work + 3 * n,
+      total += in_logs(x, n, factor, offset, log_weight, least, tilt, work + 4 * n,
                        z + j);
     }}
-    if (tilt > 0.0) x = clip(x, {rosenblatt.FARTHEST_SEEN!r});
-    seen[j] = x;
+    drawn[j] = seen[j] = x;
+    if (tilt > 0.0) {{
+      drawn[j] = clip(x, {rosenblatt.FARTHEST_SEEN!r});
+      seen[j] = without_last(drawn[j]);
+    }}
     for (int k = 0; k < n; k++) {{
-      double u = clip(factor[k] * x + offset[k], {normal.LARGEST!r});
-      log_weight[k] += to_digits(log_factors[j * n + k] - 0.5 * u * u, n_digits);
+      double u = clip(factor[k] * seen[j] + weighing[k], {normal.LARGEST!r});
+      log_weight[k] += log_factors[j * n + k] - 0.5 * u * u;
     }}
   }}
   return total;

@@ -33,6 +33,9 @@ from destructors.maps._normal import LARGEST
 # Numbers in an array over components and rows: a handful of such arrays, and nothing
 # larger, is what a block of rows needs where the kernel is not compiled.
 _BLOCK_SIZE = 2**16
+# What is seen without its last bits, 1e-10 of it, moves a feature by no more than 1e-8
+# standard units where it is multiplied by less than this.
+_STEEP = 64.0
 # Newton's steps end with one smaller than this, in standard units of the feature.
 _TOL = 1e-10
 
@@ -51,10 +54,10 @@ class Rosenblatt(Map):
     Without the tilt the density of this map is exactly that of the mixture. But in an
     empty gap between components it is flat as far as float64 can tell, and a row there
     would not come back. With a tilt the map also sees features ``x_<j`` drawn in to
-    ±1e6, and what each tells of a component, in logarithms, to ten digits; and no
-    component's weight given them is less than exp(-300), which keeps the digits of
-    ``x_j``. Rows should be in units in which the data are about one wide: beyond 1e150
-    there is nothing left to tell apart.
+    ±1e6 and rounded to 1e-10, but where they nearly decide ``x_j``; and no component's
+    weight given them is less than exp(-300), which keeps the digits of ``x_j``. Rows
+    should be in units in which the data are about one wide: beyond 1e150 there is
+    nothing left to tell apart.
 
     Parameters
     ----------
@@ -118,7 +121,12 @@ def invert_factors(means: NDArray, factors: NDArray) -> tuple[NDArray, ...]:
     shift = np.einsum("kij,kj->ik", inverses, means)
     before = np.ascontiguousarray(np.moveaxis(inverses, 0, -1))
     factor = np.ascontiguousarray(np.diagonal(inverses, axis1=1, axis2=2).T)
-    return before, factor, np.log(factor), shift
+    steep = np.abs(before).max(axis=(1, 2), where=_is_before(len(before)), initial=0.0)
+    return before, factor, np.log(factor), shift, steep > _STEEP
+
+
+def _is_before(n_features: int) -> NDArray:
+    return np.tri(n_features, k=-1, dtype=bool)[:, :, None]
 
 
 def solve_rows(
@@ -158,16 +166,15 @@ def _solve_vectorised(
     factor: NDArray,
     log_factor: NDArray,
     shift: NDArray,
+    steep: NDArray,
     tilt: float,
     inverse: bool,
     found: NDArray,
     log_det: NDArray,
 ) -> None:
     """Do what the kernel does, many rows at once."""
-    least, farthest, n_lost = -np.inf, np.inf, 0
-    if tilt > 0.0:
-        least, farthest, n_lost = kernels.LEAST, kernels.FARTHEST_SEEN, kernels.N_LOST
-    half = (1 << n_lost) >> 1
+    tilted = tilt > 0.0
+    least = kernels.LEAST if tilted else -np.inf
     n_rows = int(np.clip(_BLOCK_SIZE // log_weights.shape[1], 256, 4096))
     log_det[:] = 0.0
     for start in range(0, len(given), n_rows):
@@ -175,11 +182,12 @@ def _solve_vectorised(
         known = np.ascontiguousarray(given[rows].T)
         result = np.empty_like(known)
         X = result if inverse else known
-        seen = np.empty_like(known)
+        drawn, seen = np.empty_like(result), np.empty_like(result)
         own = log_weights[rows] if len(log_weights) > 1 else log_weights
         log_weight = np.repeat(own.T, known.shape[1] // len(own), axis=1)
         for j in range(len(known)):
-            offset = before[j, :j].T @ seen[:j] - shift[j][:, None]
+            earlier = drawn if steep[j] else seen
+            offset = before[j, :j].T @ earlier[:j] - shift[j][:, None]
             log_weight -= _log_sum(log_weight)
             logs = np.maximum(log_weight, least)
             mixture = Conditional(factor[j], offset, logs, tilt)
@@ -187,15 +195,29 @@ def _solve_vectorised(
             result[j], log_slope = solve(known[j])
             log_det[rows] += log_slope
             # Multiply the weights by the densities of the feature.
-            seen[j] = np.clip(X[j], -farthest, farthest)
+            drawn[j], seen[j] = _see(X[j]) if tilted else (X[j], X[j])
+            offset = before[j, :j].T @ seen[:j] - shift[j][:, None]
             u = np.clip(factor[j][:, None] * seen[j] + offset, -LARGEST, LARGEST)
-            told = (log_factor[j][:, None] - 0.5 * u**2).view(np.int64)
-            told = ((told + half) >> n_lost) << n_lost
-            log_weight += told.view(np.float64)
+            log_weight += log_factor[j][:, None] - 0.5 * u**2
         found[rows] = result.T
 
 
 _solve = jit_fused(kernels.solve, plain=_solve_vectorised)
+
+
+def _see(x: NDArray) -> tuple[NDArray, NDArray]:
+    """Return a feature as those after it see it, with all bits and without the last.
+
+    Drawn in, a feature far out leaves the digits of those after it. Without the last
+    bits, which an inverse may lose, the components' weights stay what they are in a
+    gap, which the tilt alone resolves. What follows a feature closely sees all bits: it
+    moves by no more than they do, where rounding would make steps that later layers can
+    tell.
+    """
+    size = np.minimum(np.abs(x), kernels.FARTHEST_SEEN)
+    bits = (size + 1.0).view(np.int64) + kernels.HALF_UNSEEN
+    bits = (bits >> kernels.UNSEEN) << kernels.UNSEEN
+    return np.copysign(size, x), np.copysign(bits.view(np.float64) - 1.0, x)
 
 
 # ---------------------------------------------------------------- one feature

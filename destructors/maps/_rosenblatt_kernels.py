@@ -24,10 +24,10 @@ _MOST_BENT = 0.5
 MAX_STEPS = 200
 # Logarithm of the least weight of a component, beside the largest, in logarithms.
 LEAST = -300.0
-# With a tilt, features are seen by those after them not farther out than this; and what
-# they tell of a component loses so many of its last bits, on which weights in a gap
-# would hang.
-FARTHEST_SEEN, N_LOST = 1e6, 20
+# With a tilt, features are seen by those after them not farther out than this, and
+# without so many of their last bits, on which weights in a gap would hang.
+FARTHEST_SEEN, UNSEEN = 1e6, 20
+HALF_UNSEEN = 1 << (UNSEEN - 1)
 # Rows and components in a list: they stay in the fast caches.
 _N_PAIRS, _LEAST_ROWS, _MOST_ROWS = 1024, 8, 64
 # What is listed of a pair; the value is the feature's, in the row.
@@ -223,10 +223,21 @@ def _log_sum(parts, row):
 
 
 @jit_fused
-def _add_before(i, j, before, seen, offset):
-    """Add to a row's offsets what the features before one tell."""
+def _see(x):
+    """Return a value as the features after it see it, with all bits and without."""
+    size = min(abs(x), FARTHEST_SEEN)
+    bits = np.float64(size + 1.0).view(np.int64) + HALF_UNSEEN
+    rounded = np.int64((bits >> UNSEEN) << UNSEEN).view(np.float64) - 1.0
+    return math.copysign(size, x), math.copysign(rounded, x)
+
+
+@jit_fused
+def _fill_offset(i, j, before, shift, seen, offset):
+    """Fill in a row's offsets of a feature, by those before it."""
     # Four features in a loop: offsets are read and written a quarter as often.
     n, n_together = before.shape[2], j - j % 4
+    for k in range(n):
+        offset[i, k] = -shift[j, k]
     for b in range(0, n_together, 4):
         x0, x1 = seen[i, b], seen[i, b + 1]
         x2, x3 = seen[i, b + 2], seen[i, b + 3]
@@ -392,7 +403,17 @@ def _step(n, is_last, largest, pairs, index, state, found, x, log_slope):
 
 
 def solve(
-    given, log_weights, before, factor, log_factor, shift, tilt, inverse, found, log_det
+    given,
+    log_weights,
+    before,
+    factor,
+    log_factor,
+    shift,
+    steep,
+    tilt,
+    inverse,
+    found,
+    log_det,
 ):
     """Fill in the rows that are found, and log-determinants of the forward map.
 
@@ -406,6 +427,9 @@ def solve(
         What each feature's standard value gets of each feature before it.
     factor, log_factor, shift : ndarray of shape (n_features, n_components)
         What it gets of the feature itself; the logarithm; what is subtracted.
+    steep : ndarray of bool of shape (n_features,)
+        Whether a feature follows those before it so closely that last bits of these
+        move it: with a tilt it sees them, though weights do not.
     tilt : float
         Slope to add to the map.
     inverse : bool
@@ -417,7 +441,9 @@ def solve(
     """
     n_features, n = factor.shape
     block = min(max(_N_PAIRS // n, _LEAST_ROWS), _MOST_ROWS)
-    seen, log_weight = np.empty((block, n_features)), np.empty((block, n))
+    tilted, log_weight = tilt > 0.0, np.empty((block, n))
+    drawn, seen = np.empty((block, n_features)), np.empty((block, n_features))
+    offset_seen = np.empty((block, n))
     offset, pairs = np.empty((block, n)), np.empty((4, block * n + 1))
     parts, sums, results = (
         np.empty((4, block * n)),
@@ -428,10 +454,7 @@ def solve(
     x, log_slope, work = np.empty(block), np.empty(block), np.empty((3, n))
     # Beside components of far less weight z is large and flat: too large for the tilt
     # to be seen in its digits. They count as a little more.
-    least, farthest, n_lost = -np.inf, np.inf, 0
-    if tilt > 0.0:
-        least, farthest, n_lost = LEAST, FARTHEST_SEEN, N_LOST
-    half = (1 << n_lost) >> 1
+    least = LEAST if tilted else -np.inf
     for start in range(0, len(given), block):
         n_rows = min(block, len(given) - start)
         for i in range(n_rows):
@@ -440,13 +463,15 @@ def solve(
             for k in range(n):
                 log_weight[i, k] = log_weights[own, k]
         for j in range(n_features):
-            largest = _max(factor, j, n)
+            largest, parted = _max(factor, j, n), tilted and steep[j]
+            weighing = offset_seen if parted else offset
             for i in range(n_rows):
                 top = _max(log_weight, i, n)
                 for k in range(n):
                     log_weight[i, k] -= top
-                    offset[i, k] = -shift[j, k]
-                _add_before(i, j, before, seen, offset)
+                _fill_offset(i, j, before, shift, seen, weighing)
+                if parted:
+                    _fill_offset(i, j, before, shift, drawn, offset)
             _list(n_rows, j, factor, offset, log_weight, pairs, index, state)
             n_left, n_steps = n_rows, 0
             if inverse:
@@ -495,11 +520,11 @@ def solve(
                 else:
                     found[start + i, j] = results[_Z, i]
                     log_det[start + i] += results[_LOG_SLOPE, i]
-                seen[i, j] = min(max(x[i], -farthest), farthest)
+                drawn[i, j] = seen[i, j] = x[i]
+                if tilted:
+                    drawn[i, j], seen[i, j] = _see(x[i])
                 # Multiply the weights by the densities of the feature.
                 for k in range(n):
-                    u = factor[j, k] * seen[i, j] + offset[i, k]
+                    u = factor[j, k] * seen[i, j] + weighing[i, k]
                     u = min(max(u, -normal.LARGEST), normal.LARGEST)
-                    told = np.float64(log_factor[j, k] - 0.5 * u * u).view(np.int64)
-                    told = ((told + half) >> n_lost) << n_lost
-                    log_weight[i, k] += np.int64(told).view(np.float64)
+                    log_weight[i, k] += log_factor[j, k] - 0.5 * u * u

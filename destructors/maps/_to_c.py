@@ -252,14 +252,15 @@ def _write_trees(writer: _Writer, part: Trees) -> None:
 
 
 def _write_rosenblatt(writer: _Writer, part: Rosenblatt) -> None:
-    log_weights, before, factor, log_factor, shift = part._features
+    log_weights, before, factor, log_factor, shift, steep = part._features
     n, d = len(log_weights), writer.n_features
     pairs = [before[j, b] for j in range(d) for b in range(j)]
     # C knows no empty table.
     lists = [log_weights, np.ravel(pairs) if pairs else [0.0], factor]
     tables = [writer.table(x) for x in (*lists, log_factor, shift)]
+    tables.append(writer.table(steep.astype(int), "int"))
     work = f"w{len(writer.tables)}"
-    writer.steps.append(f"  double {work}[{6 * n}];")
+    writer.steps.append(f"  double {work}[{7 * n}];")
     arguments = ", ".join([str(n), *tables, repr(float(part.tilt)), work])
     writer.call("rosenblatt", f"total += rosenblatt(z, {arguments})")
 

@@ -36,6 +36,7 @@ def by_kernel(mixture, values, inverse):
             factor[None],
             np.log(factor)[None],
             -offset[:, i][None],
+            np.zeros(1, bool),
             tilt,
             inverse,
             found[row],
