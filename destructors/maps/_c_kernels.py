@@ -220,11 +220,13 @@ static double trees(double *z, const Split *splits, const int *starts, int n_tre
 """
 
 _ROSENBLATT = f"""\
-static double log_sum(const double *parts, int n) {{
+/* The largest of logarithms, and what a sum adds to it. */
+static double log_sum(const double *parts, int n, double *rest) {{
   double largest = parts[0], total = 0.0;
   for (int k = 0; k < n; k++) largest = fmax(largest, parts[k]);
   for (int k = 0; k < n; k++) total += exp(parts[k] - largest);
-  return largest + log(total);
+  *rest = log(total);
+  return largest;
 }}
 
 static double log_mills(double u) {{
@@ -243,12 +245,17 @@ static double in_logs(double x, int n, const double *factor, const double *offse
     below[k] = weight + log_tail(-u[k]);
     above[k] = weight + log_tail(u[k]);
   }}
-  double lower = log_sum(below, n), upper = log_sum(above, n);
-  double side = lower < upper ? -1.0 : 1.0, smaller = fmin(lower, upper);
-  double *tail = lower < upper ? below : above;
+  double rest_below, rest_above, rest;
+  double lower = log_sum(below, n, &rest_below), upper = log_sum(above, n, &rest_above);
+  int left = lower + rest_below < upper + rest_above;
+  double side = left ? -1.0 : 1.0, largest = left ? lower : upper;
+  double *tail = left ? below : above;
+  rest = left ? rest_below : rest_above;
   for (int k = 0; k < n; k++)
-    tail[k] += log(factor[k]) - log_mills(side * u[k]) - smaller;
-  double size = quantile(smaller), log_slope = log_sum(tail, n) + log_mills(size);
+    tail[k] = ((tail[k] - largest) - rest) + log(factor[k]) - log_mills(side * u[k]);
+  double size = quantile(largest + rest), log_slope = log_mills(size);
+  log_slope += log_sum(tail, n, &rest);
+  log_slope += rest;
   if (tilt > 0.0) {{
     double low = fmin(log(tilt), log_slope), high = fmax(log(tilt), log_slope);
     log_slope = high + log1p(exp(low - high));

@@ -286,13 +286,15 @@ def _gaussianize(x: NDArray, *mixture: Any) -> Mapped:
     factor, offset, log_weight, tilt = mixture
     u = np.clip(factor[:, None] * x + offset, -LARGEST, LARGEST)
     below, above = log_weight + log_ndtr(u), log_weight + log_ndtr(-u)
-    lower, upper = _log_sum(below), _log_sum(above)
-    left = lower < upper
-    side, smaller = np.where(left, -1.0, 1.0), np.where(left, lower, upper)
-    # Slope of log F: the hazards of the components, each by its share of the tail.
-    share = np.where(left, below, above) - smaller
+    lower, upper = _log_sums(below), _log_sums(above)
+    left = sum(lower) < sum(upper)
+    side = np.where(left, -1.0, 1.0)
+    largest, rest = np.where(left, lower, upper)
+    # Slope of log F: the hazards of the components, each by its share of the tail; one
+    # after the other, as far out the last place of the sum is more than the rest.
+    share = (np.where(left, below, above) - largest) - rest
     log_hazard = np.log(factor)[:, None] - _log_mills(side * u)
-    size = -ndtri_exp(smaller)
+    size = -ndtri_exp(largest + rest)
     log_slope = _log_sum(share + log_hazard) + _log_mills(size)
     with np.errstate(divide="ignore"):
         log_slope = np.logaddexp(log_slope, np.log(tilt))
@@ -301,8 +303,14 @@ def _gaussianize(x: NDArray, *mixture: Any) -> Mapped:
 
 def _log_sum(logs: NDArray) -> NDArray:
     """Return the logarithm of the sum over components, all of which are finite."""
+    largest, rest = _log_sums(logs)
+    return largest + rest
+
+
+def _log_sums(logs: NDArray) -> tuple[NDArray, NDArray]:
+    """Return the largest over components, and what the sum adds to it."""
     largest = logs.max(axis=0)
-    return largest + np.log(np.exp(logs - largest).sum(axis=0))
+    return largest, np.log(np.exp(logs - largest).sum(axis=0))
 
 
 def _log_mills(u: NDArray) -> NDArray:

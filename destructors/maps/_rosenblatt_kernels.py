@@ -184,15 +184,18 @@ def _in_logs(x, i, j, factor, offset, log_weight, total, least, tilt, found):
         parts[0, k] = weight + normal.log_tail(-u)
         parts[1, k] = weight + normal.log_tail(u)
         parts[2, k] = u
-    lower, upper = _log_sum(parts, 0), _log_sum(parts, 1)
-    side, smaller, which = 1.0, upper, 1
-    if lower < upper:
-        side, smaller, which = -1.0, lower, 0
+    below, above = _log_sum(parts, 0), _log_sum(parts, 1)
+    side, (largest, rest), which = 1.0, above, 1
+    if below[0] + below[1] < above[0] + above[1]:
+        side, (largest, rest), which = -1.0, below, 0
     # The slope of log F: the hazards of the components, each by its share of the tail.
     for k in range(n):
         hazard = math.log(factor[j, k]) - normal.log_mills(side * parts[2, k])
-        parts[which, k] = (parts[which, k] - smaller) + hazard
-    size, log_density, bend = normal.quantile(smaller), _log_sum(parts, which), 0.0
+        # One after the other: far out the last place of the sum is more than the rest.
+        parts[which, k] = ((parts[which, k] - largest) - rest) + hazard
+    size, bend = normal.quantile(largest + rest), 0.0
+    largest, rest = _log_sum(parts, which)
+    log_density = largest + rest
     for k in range(n):
         share = math.exp(parts[which, k] - log_density)
         bend -= share * factor[j, k] * parts[2, k]
@@ -211,12 +214,13 @@ def _in_logs(x, i, j, factor, offset, log_weight, total, least, tilt, found):
 
 @jit_fused
 def _log_sum(parts, row):
+    """Return the largest of logarithms, and what a sum adds to it."""
     largest, total = parts[row, 0], 0.0
     for k in range(parts.shape[1]):
         largest = max(largest, parts[row, k])
     for k in range(parts.shape[1]):
         total += math.exp(parts[row, k] - largest)
-    return largest + math.log(total)
+    return largest, math.log(total)
 
 
 # ---------------------------------------------------------------- a feature of rows
