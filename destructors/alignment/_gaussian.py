@@ -25,6 +25,8 @@ _RIDGE = 1e-12
 # Below this share of the largest variance eigenvalues are rounding.
 _SMALLEST = 1e-14
 _ROUNDING = 1e-14
+# Less is the rounding of a constant far smaller than another column.
+_NONE = 1e-150
 _MAX_ITER, _TOLERANCE = 100, 1e-10
 
 
@@ -203,8 +205,8 @@ def _ridge(covariances: NDArray) -> NDArray:
     """Return what keeps covariances of few rows or constant features positive."""
     largest = np.diagonal(covariances, axis1=1, axis2=2).max(axis=0)
     # Of a size with the others: next to larger ones it would be all that is seen.
-    constant = largest.max() if largest.any() else 1.0
-    return np.diag(_RIDGE * np.where(largest > 0.0, largest, constant))
+    constant = largest.max() if largest.max() > _NONE else 1.0
+    return np.diag(_RIDGE * np.where(largest > _NONE, largest, constant))
 
 
 def _root(matrix: NDArray) -> NDArray:

@@ -143,6 +143,13 @@ def test_columns_that_are_constant_stay_what_they_are(alignment, value):
     np.testing.assert_allclose(log_det, 0.0, atol=1e-9)
 
 
+def test_a_constant_far_smaller_than_another():
+    X, domain = np.repeat([[-0.4173017, 5.75e86]], 5, axis=0), [1, 0, 1, 1, 0]
+    fitted = GaussianBarycenter().fit(X, sample_domain=domain)
+    _, back = there_and_back(fitted, X, domain)
+    np.testing.assert_allclose(back, X, rtol=1e-12)
+
+
 @each(FEATURE_WISE)
 def test_columns_that_are_not_mixed_can_differ(alignment, rows):
     X, domain = rows
