@@ -29,7 +29,9 @@ LEAST = -300.0
 FARTHEST_SEEN, UNSEEN = 1e6, 20
 HALF_UNSEEN = 1 << (UNSEEN - 1)
 # Rows and components in a list: they stay in the fast caches.
-_N_PAIRS, _LEAST_ROWS, _MOST_ROWS = 1024, 8, 64
+_N_PAIRS, _LEAST_ROWS, _MOST_ROWS = 2048, 8, 64
+# Up to so many components loops over rows are longer than those over components.
+_FEW = 8
 # What is listed of a pair; the value is the feature's, in the row.
 _FACTOR, _OFFSET, _WEIGHT, _VALUE = range(4)
 # What is known of each row that is at work: its number in the block and where its list
@@ -256,6 +258,20 @@ def _fill_offset(i, j, before, shift, seen, offset):
 
 
 @jit_fused
+def _fill_few(n_rows, j, before, shift, columns, offset, sums):
+    """Do what `_fill_offset` does for all rows of a block, which are columns here."""
+    for k in range(before.shape[2]):
+        for i in range(n_rows):
+            sums[i] = -shift[j, k]
+        for b in range(j):
+            told = before[j, b, k]
+            for i in range(n_rows):
+                sums[i] += told * columns[b, i]
+        for i in range(n_rows):
+            offset[i, k] = sums[i]
+
+
+@jit_fused
 def _list(n_rows, j, factor, offset, log_weight, pairs, index, state):
     """List each row's components of large weights, and sum these."""
     n, n_all = 0, factor.shape[1]
@@ -447,7 +463,7 @@ def solve(
     block = min(max(_N_PAIRS // n, _LEAST_ROWS), _MOST_ROWS)
     tilted, log_weight = tilt > 0.0, np.empty((block, n))
     drawn, seen = np.empty((block, n_features)), np.empty((block, n_features))
-    offset_seen = np.empty((block, n))
+    columns, offset_seen = np.empty((n_features, block)), np.empty((block, n))
     offset, pairs = np.empty((block, n)), np.empty((4, block * n + 1))
     parts, sums, results = (
         np.empty((4, block * n)),
@@ -473,9 +489,12 @@ def solve(
                 top = _max(log_weight, i, n)
                 for k in range(n):
                     log_weight[i, k] -= top
-                _fill_offset(i, j, before, shift, seen, weighing)
+                if n > _FEW:
+                    _fill_offset(i, j, before, shift, seen, weighing)
                 if parted:
                     _fill_offset(i, j, before, shift, drawn, offset)
+            if n <= _FEW:
+                _fill_few(n_rows, j, before, shift, columns, weighing, x)
             _list(n_rows, j, factor, offset, log_weight, pairs, index, state)
             n_left, n_steps = n_rows, 0
             if inverse:
@@ -527,6 +546,7 @@ def solve(
                 drawn[i, j] = seen[i, j] = x[i]
                 if tilted:
                     drawn[i, j], seen[i, j] = _see(x[i])
+                columns[j, i] = seen[i, j]
                 # Multiply the weights by the densities of the feature.
                 for k in range(n):
                     u = factor[j, k] * seen[i, j] + weighing[i, k]

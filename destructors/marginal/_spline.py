@@ -161,7 +161,7 @@ def _bend(knots: NDArray, slopes: NDArray, scale: float) -> tuple[NDArray, NDArr
     low, high = np.sort([slopes[:-1], slopes[1:]], axis=0)
     # From here on the straight line is no steeper.
     with np.errstate(divide="ignore"):
-        log_meets = 0.5 * (np.log(high) - np.log(4.0 * _STEEPEST * widths))
+        log_meets = 0.5 * (np.log(high) - np.log(widths) - np.log(4.0 * _STEEPEST))
     n_added = np.ceil(np.maximum(log_meets - np.log(low), 0.0) / np.log(4.0))
     n_added = n_added.astype(np.intp)
     k = np.repeat(np.arange(len(widths)), n_added)
