@@ -310,7 +310,20 @@ class Density(Data):
         return self._columns.unknown
 
     def score_rows(self, rows: NDArray, context: ArrayLike | None = None) -> NDArray:
-        """Return the log density of rows as the map knows them; see `logpdf`."""
+        """Return the log density of rows as the map knows them, without reading them.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, n_features)
+            Numbers, and codes for categories.
+        context : array-like of shape (n_samples,) or None, default=None
+            See `logpdf`.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+            In nats.
+        """
         Z, log_det = self._apply(self.map.forward, rows, context)
         return self._known_base().logpdf(Z) + log_det
 
