@@ -38,9 +38,9 @@ _FACTOR, _OFFSET, _WEIGHT, _VALUE = range(4)
 # of pairs ends; the value looked at, the sum of the weights listed, and, for the
 # inverse, what the value should be mapped to, a bracket, and the last error.
 _ROW, _END = range(2)
+_AT, _TOTAL, _GOAL, _LOW, _HIGH, _ERROR = range(6)
 # What is found: z, dz/dx, the logarithm of that, and the slope of the logarithm.
 _Z, _SLOPE, _LOG_SLOPE, _BEND = range(4)
-_AT, _TOTAL, _GOAL, _LOW, _HIGH, _ERROR = range(6)
 # Logarithms of the least weights, beside the largest, of the components that are looked
 # at first, and next; what is left out may be this share of what is found.
 _FIRST, _NEXT, _NO_SHARE = -40.0, -64.0, 1e-12

@@ -191,3 +191,24 @@ def test_sums_in_any_order_are_compiled_apart_from_those_in_order():
     values = np.random.default_rng(0).normal(size=1001)
     assert in_order(values) == sum(values.tolist())
     np.testing.assert_allclose(in_any(values), values.sum(), rtol=0, atol=1e-12)
+
+
+@jit
+def _times(x, factor):
+    return x * factor
+
+
+def _both(x):
+    return _times(x, 2) + _times(x, 3)
+
+
+@needs_numba
+def test_a_callee_is_compiled_once_for_all_constants(tmp_path, monkeypatch):
+    from numba import config
+
+    # Of what is kept on disk no callee is compiled.
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+    assert jit(_both)(7) == 35
+    assert len(_times.callee.overloads) == 1
+    # It is code for callers only; called from Python it has code of its own.
+    assert _times(7, 2) == 14

@@ -153,8 +153,9 @@ def test_rows_do_not_depend_on_one_another():
     )
 
 
-def test_kernel_is_the_plain_form_with_hundreds_of_components(monkeypatch):
-    rng, n, d = np.random.default_rng(0), 300, 6
+@pytest.mark.parametrize("n", [3, 300])
+def test_kernel_is_the_plain_form_of_few_components_and_of_many(monkeypatch, n):
+    rng, d = np.random.default_rng(0), 6
     factors = 0.2 * np.tril(rng.normal(size=(n, d, d)))
     factors[:, *np.diag_indices(d)] = rng.uniform(0.02, 0.3, (n, d))
     means = rng.normal(size=(n, d))
@@ -170,6 +171,18 @@ def test_kernel_is_the_plain_form_with_hundreds_of_components(monkeypatch):
     Z_there, log_det_there = mixture.forward(X)
     np.testing.assert_allclose(Z, Z_there, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(log_det, log_det_there, rtol=1e-9, atol=1e-8)
+
+
+@pytest.mark.usefixtures("path")
+def test_slopes_keep_their_digits_where_components_share_a_tail():
+    # Two that are one: the map is the identity. The last place of its tail's logarithm
+    # is a hundredth of a nat out there.
+    factors = np.ones((2, 1, 1))
+    mixture = Rosenblatt(np.array([0.3, 0.7]), np.zeros((2, 1)), factors)
+    X = np.array([[-1.0], [1.0]]) * np.geomspace(10.0, 1e8, 200)[:, None, None]
+    Z, log_det = mixture.forward(X.reshape(-1, 1))
+    np.testing.assert_allclose(Z, X.reshape(-1, 1), rtol=1e-12)
+    np.testing.assert_allclose(log_det, 0.0, atol=1e-8)
 
 
 @pytest.mark.usefixtures("path")
