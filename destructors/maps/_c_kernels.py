@@ -7,6 +7,7 @@ would be lost without them, are explained at the maps.
 
 from destructors.maps import _normal as normal
 from destructors.maps import _rosenblatt_kernels as rosenblatt
+from destructors.maps import _rosenblatt_values as values
 from destructors.maps._c_normal import CLIP, SCORE, TAILS
 from destructors.maps._cube import CUTOFF
 from destructors.maps._trees import _BELOW as JUST_BELOW
@@ -302,8 +303,8 @@ static double rosenblatt(double *z, int n, const double *log_weights,
     }}
     for (int k = 0; k < n; k++) {{
       log_weight[k] -= top;
-      weight[k] = log_weight[k] < {rosenblatt._NEXT!r} ? 0.0 : exp(log_weight[k]);
-      if (weight[k] == 0.0) left_out += {rosenblatt._ALL_BELOW_NEXT!r};
+      weight[k] = log_weight[k] < {values.NEXT!r} ? 0.0 : exp(log_weight[k]);
+      if (weight[k] == 0.0) left_out += {values.ALL_BELOW_NEXT!r};
       sum += weight[k];
     }}
     for (int k = 0; k < n; k++) log_weight[k] -= log(sum);
@@ -311,16 +312,16 @@ static double rosenblatt(double *z, int n, const double *log_weights,
     for (int k = 0; k < n; k++) {{
       if (weight[k] == 0.0) continue;
       double u = factor[k] * x + offset[k], distance = fmin(fabs(u), 1e150);
-      double w = weight[k] / sum, phi = {rosenblatt._INVERSE_SQRT_2PI!r} * w *
+      double w = weight[k] / sum, phi = {values.INVERSE_SQRT_2PI!r} * w *
                                         small_exp(-0.5 * distance * distance);
       double tail = phi * mills(distance);
       lower += u < 0.0 ? tail : w - tail;
       upper += u < 0.0 ? w - tail : tail;
       density += phi * factor[k];
     }}
-    double tail = fmin(lower, upper), enough = left_out / {rosenblatt._NO_SHARE!r};
-    if (tail > fmax({rosenblatt._SMALLEST_TAIL!r}, enough) &&
-        density > fmax({rosenblatt._SMALLEST_DENSITY!r}, enough * largest)) {{
+    double tail = fmin(lower, upper), enough = left_out / {values.NO_SHARE!r};
+    if (tail > fmax({values.SMALLEST_TAIL!r}, enough) &&
+        density > fmax({values.SMALLEST_DENSITY!r}, enough * largest)) {{
       double size = quantile(log(tail));
       total += log(density * mills(size) / tail + tilt);
       z[j] = (lower < upper ? -size : size) + tilt * x;

@@ -20,7 +20,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
-from scipy.linalg.lapack import dtrtri
 from scipy.special import gammaln
 
 from destructors._compat import check_array
@@ -58,17 +57,6 @@ class Prior(NamedTuple):
         """Return the posterior covariances."""
         rows = np.multiply.outer(self.strength * self.size, self.shape)
         return ((scatter + rows).T / (counts + self.strength)).T
-
-
-@cache
-def _terms_of_strengths(d: int, is_joint: bool) -> tuple[NDArray, ...]:
-    """Return what of the evidence of each strength is the same in all steps."""
-    # Each dimension of a Wishart distribution takes one degree of freedom away.
-    lost = np.arange(d) if is_joint else np.zeros(d)
-    strength = _STRENGTHS[:, None, None]
-    free = strength + (d + 1.0 if is_joint else 2.0)
-    known = gammaln(0.5 * (free - lost))
-    return strength, free, lost, known, 0.5 * free * np.log(strength)
 
 
 class Full:
@@ -145,18 +133,16 @@ class Full:
 
     def precisions(self, covariances: NDArray) -> NDArray:
         """Return inverses of covariances."""
-        return _invert(covariances)[0]
+        return _inverses(*_correlations(covariances))
 
     def relative_trace(self, shape: NDArray, precisions: NDArray) -> NDArray:
         """Return the trace of ``shape`` in units of each covariance, per feature."""
         return np.einsum("kij,ij->k", precisions, shape) / self.n_features
 
-    def relative_scatter(self, scatter: NDArray, shape: NDArray) -> NDArray:
-        """Return eigenvalues of scatter matrices in units of a covariance."""
-        root = np.linalg.cholesky(shape)
-        # LAPACK itself: what looks at the arguments before takes several times as long.
-        inverse, _ = dtrtri(root, lower=1)
-        return np.linalg.eigvalsh(inverse @ scatter @ inverse.T)
+    def log_det(self, covariances: NDArray) -> NDArray:
+        """Return the logarithms of the determinants of covariances."""
+        # What is no covariance but for rounding shall not end the fit.
+        return np.linalg.slogdet(covariances)[1]
 
     def learn_prior(
         self,
@@ -164,6 +150,7 @@ class Full:
         counts: NDArray,
         strength: float | Literal["auto"],
         ridge: NDArray | float,
+        last: Prior | None = None,
     ) -> Prior:
         """Return the prior that is learned from the components.
 
@@ -177,6 +164,8 @@ class Full:
             Number of rows that the prior shall count for; "auto" to learn it.
         ridge : ndarray or float
             Added to the shape.
+        last : Prior, default=None
+            That of the step before, near which the strength is looked for.
 
         Returns
         -------
@@ -193,21 +182,57 @@ class Full:
                 size /= np.exp((np.log(size) * counts).sum() / total)
                 shape = (scatter.T / size).T.sum(axis=0) / total + ridge
         if strength == "auto":
-            relative = self.relative_scatter((scatter.T / size).T, shape)
-            strength = self._most_likely(np.maximum(relative, 0.0), counts)
+            start = None if last is None else last.strength
+            sized = (scatter.T / size).T
+            strength = self._most_likely(sized, shape, counts, start)
         return Prior(strength, shape, size)
 
-    def _most_likely(self, relative: NDArray, counts: NDArray) -> float:
-        """Return the strength under which these eigenvalues are most likely."""
-        is_known = counts > 2.0
-        relative, n = relative[is_known], counts[is_known, None] - 1.0
-        strength, free, lost, known, power = _terms_of_strengths(
-            relative.shape[1], self.joint_dimensions
+    def _most_likely(
+        self, scatter: NDArray, shape: NDArray, counts: NDArray, start: float | None
+    ) -> float:
+        """Return the strength under which scatter matrices are most likely: of all, or
+        the nearest that is more likely than those beside it.
+        """
+        known = counts > 2.0
+        of_shape = self.log_det(shape[None])[0]
+        evidence = cache(
+            lambda i: self._evidence(
+                float(_STRENGTHS[i]),
+                scatter[known],
+                shape,
+                of_shape,
+                counts[known] - 1.0,
+            )
         )
-        more = free + n
-        evidence = gammaln(0.5 * (more - lost)) - known + power
-        evidence -= 0.5 * more * np.log(strength + relative)
-        return float(_STRENGTHS[np.argmax(evidence.sum(axis=(1, 2)))])
+        last = len(_STRENGTHS) - 1
+        if start is None:
+            return float(_STRENGTHS[max(range(last + 1), key=evidence)])
+        best = int(np.searchsorted(_STRENGTHS, start))
+        while True:
+            here = best
+            best = max((here, max(here - 1, 0), min(here + 1, last)), key=evidence)
+            if best == here:
+                return float(_STRENGTHS[here])
+
+    def _evidence(
+        self,
+        strength: float,
+        scatter: NDArray,
+        shape: NDArray,
+        of_shape: float,
+        counts: NDArray,
+    ) -> float:
+        """Return the log-evidence of a strength, up to what all have in common."""
+        d = shape.shape[-1]
+        # Each dimension of a Wishart distribution takes one degree of freedom away.
+        lost = np.arange(d) if self.joint_dimensions else np.zeros(d)
+        free = strength + (d + 1.0 if self.joint_dimensions else 2.0)
+        more = free + counts
+        evidence = gammaln(0.5 * (more[:, None] - lost)).sum()
+        evidence -= len(counts) * gammaln(0.5 * (free - lost)).sum()
+        evidence += 0.5 * len(counts) * free * d * np.log(strength)
+        volumes = self.log_det(scatter + strength * shape) - of_shape
+        return float(evidence - 0.5 * (more @ volumes))
 
     # ------------------------------------------------------------------ results
 
@@ -273,9 +298,9 @@ class Diagonal(Full):
         """Return the mean of ``shape`` in units of each component's variances."""
         return (shape * precisions).mean(axis=1)
 
-    def relative_scatter(self, scatter: NDArray, shape: NDArray) -> NDArray:
-        """Return sums of squares in units of variances."""
-        return scatter / shape
+    def log_det(self, covariances: NDArray) -> NDArray:
+        """Return the logarithms of the products of variances."""
+        return np.log(covariances).sum(axis=-1)
 
     def narrow(self, covariances: NDArray, which: NDArray, shift: NDArray) -> NDArray:
         """Return variances of components, some of which are split; see `Full`."""
@@ -425,11 +450,25 @@ def _invert(covariances: NDArray) -> tuple[NDArray, NDArray]:
     LinAlgError
         If a covariance is not positive definite.
     """
-    # As correlations first: features of unlike scale cost no digits.
-    scale = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1))
-    units = scale[..., :, None] * scale[..., None, :]
-    correlations = covariances / units
+    correlations, scale = _correlations(covariances)
     diagonal = np.diagonal(np.linalg.cholesky(correlations), axis1=-2, axis2=-1)
+    log_det = 2.0 * np.log(diagonal * scale).sum(axis=-1)
+    return _inverses(correlations, scale), log_det
+
+
+def _correlations(covariances: NDArray) -> tuple[NDArray, NDArray]:
+    """Return covariances in units of the standard deviations, and these: features of
+    unlike scale then cost no digits.
+    """
+    scale = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1))
+    return covariances / (scale[..., :, None] * scale[..., None, :]), scale
+
+
+def _inverses(correlations: NDArray, scale: NDArray) -> NDArray:
+    """Return inverses of what `_correlations` returns the parts of."""
     inverses = np.linalg.inv(correlations)
-    inverses = 0.5 * (inverses + np.swapaxes(inverses, -1, -2)) / units
-    return inverses, 2.0 * np.log(diagonal * scale).sum(axis=-1)
+    inverses += np.swapaxes(inverses.copy(), -1, -2)
+    inverses *= 0.5
+    inverses /= scale[..., :, None]
+    inverses /= scale[..., None, :]
+    return inverses

@@ -345,7 +345,7 @@ class EM:
         prior = self._prior
         if prior is None or self.n_steps <= _N_PRIOR_STEPS:
             known = self.model.degrees_of_freedom_prior
-            prior = self.type.learn_prior(scatter, counts, known, self._ridge)
+            prior = self.type.learn_prior(scatter, counts, known, self._ridge, prior)
         elif not alive.all():
             prior = prior._replace(size=prior.size[alive])
         self._prior = prior

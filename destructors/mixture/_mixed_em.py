@@ -17,7 +17,7 @@ from sklearn.utils import gen_batches
 from destructors.maps._classes import Emission
 from destructors.maps._gaussians import Gaussians, patterns
 from destructors.maps._mixed_mixture import MixedMixture
-from destructors.mixture._covariance import Full
+from destructors.mixture._covariance import Full, Prior
 from destructors.mixture._mixed_counts import (
     CodeCounts,
     Counts,
@@ -152,6 +152,7 @@ class MixedEM:
         n = len(table.numbers)
         self._type = Full(Rows.of(np.zeros((1, n)))) if n else None
         self.n_iter, self.converged = 0, False
+        self._prior: Prior | None = None
 
     # ------------------------------------------------------------------ fitting
 
@@ -250,8 +251,10 @@ class MixedEM:
         means = sums / counts[:, None]
         scatter = moments.products[alive] - means[:, :, None] * sums[:, None, :]
         ridge = self.reg_covar * np.eye(sums.shape[1])
-        prior = self._type.learn_prior(scatter, counts, "auto", ridge)
-        covariances = prior.estimate(scatter, counts) + ridge
+        self._prior = self._type.learn_prior(
+            scatter, counts, "auto", ridge, self._prior
+        )
+        covariances = self._prior.estimate(scatter, counts) + ridge
         spread = moments.products.sum(axis=0) / moments.counts.sum()
         wide = _BACKGROUND_WIDTH**2 * spread + ridge
         return Gaussians(
