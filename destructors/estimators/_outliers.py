@@ -41,7 +41,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     destructor : Destructor, default=None
         What is fitted; rows are scored by its log density, in nats. None is made for
         outliers: the mean log density of marginals alone, a Gaussian copula, a mixture
-        of normals and heavy-tailed kernels at up to 1,000 of the rows, each in units of
+        of normals and heavy-tailed kernels at up to 300 of the rows, each in units of
         its spread. They see no dependence among columns, that of ranks, groups, and
         what is near; so an outlier may be of any kind, and a spike at a value that
         repeats is one voice of four.
