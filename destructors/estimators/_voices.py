@@ -18,8 +18,9 @@ from destructors.rows import Rows, robust_mean_and_scale
 
 # Standard deviation of the noise, in units of the bulk of each column.
 NOISE = 0.2
-# Distance between quartiles of a normal, in standard deviations.
-_QUARTILES = 1.349
+# Distance between quartiles of a normal, in standard deviations; quartiles that are
+# nearer than this share of the standard deviation are one value.
+_QUARTILES, _ONE_VALUE = 1.349, 1e-3
 # Noisy copies of a row of weight one, and of any at most.
 _N_COPIES, _MOST_COPIES = 2, 64
 # Kernels are as wide as the median distance to this neighbour, in each column. Five is
@@ -105,7 +106,7 @@ def widths(rows: Rows) -> NDArray:
     It is the smaller of standard deviation and distance between quartiles (B. W.
     Silverman, *Density estimation for statistics and data analysis*, 1986, equation
     3.31): of skewed columns most of the first is tail, and noise of that size would
-    blur all the rest. Where half of the values are one, it is the first.
+    blur all the rest. Where quartiles are one value, it is the first.
     """
     _, scale, _ = robust_mean_and_scale(rows)
     low, high = np.quantile(
@@ -113,7 +114,7 @@ def widths(rows: Rows) -> NDArray:
     )
     with np.errstate(over="ignore"):
         bulk = (high - low) / _QUARTILES
-    return np.where(bulk > 0.0, np.minimum(bulk, scale), scale)
+    return np.where(bulk > _ONE_VALUE * scale, np.minimum(bulk, scale), scale)
 
 
 def smooth(mixture: GaussianMixtureDestructor, rows: Rows) -> Density:

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 
 from destructors.estimators import OutlierDetector
-from destructors.estimators._voices import fit_kernels
+from destructors.estimators._voices import add_noise, fit_kernels, widths
 from destructors.linear import Whitening
 from destructors.maps._save import n_bytes
 from destructors.rows import Rows
@@ -72,6 +72,37 @@ def test_rows_that_all_repeat_have_kernels_of_a_width():
     density = fit_kernels(Rows.of(X), 0)
     assert density.width > 0
     assert np.isfinite(density.logpdf(X)).all()
+
+
+def test_noise_is_of_the_size_of_the_bulk_and_weights_are_repeats():
+    rng = np.random.default_rng(0)
+    X = np.c_[
+        rng.normal(size=4000),
+        np.exp(2.0 * rng.normal(size=4000)),
+        np.where(rng.uniform(size=4000) < 0.6, 0.0, rng.normal(size=4000)),
+    ]
+    found = widths(Rows.of(X))
+    np.testing.assert_allclose(found[0], 1.0, rtol=0.05)
+    assert found[1] < 0.5 * X[:, 1].std()
+    np.testing.assert_allclose(found[2], X[:, 2].std(), rtol=0.05)
+    noisy, weight = add_noise(Rows.of(X), 0)
+    assert weight.sum() == len(X)
+    np.testing.assert_allclose(
+        noisy.std(axis=0)[0] ** 2, 1.04 * X[:, 0].var(), rtol=0.05
+    )
+    few, times = X[:50], np.arange(50) % 3 + 1.0
+    one = add_noise(Rows.of(few, times), 0)
+    other = add_noise(Rows.of(np.repeat(few, times.astype(int), axis=0)), 0)
+    np.testing.assert_allclose(one[0], other[0], rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_a_value_that_repeats_is_no_spike():
+    rng = np.random.default_rng(0)
+    x = np.where(rng.uniform(size=(1000, 2)) < 0.3, 0.0, rng.normal(size=(1000, 2)))
+    model = OutlierDetector(random_state=0).fit(x)
+    scores = model.score_samples([[0.0, 0.0], [0.05, 0.05], [4.0, 4.0]])
+    assert scores[0] - scores[1] < 0.3 * (scores[1] - scores[2])
 
 
 def test_a_file_holds_once_what_several_folds_share():
