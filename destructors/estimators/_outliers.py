@@ -6,9 +6,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from destructors._compat import Interval, check_sample_weight, fit_scope, validate_data
@@ -16,7 +15,8 @@ from destructors.base import Destructor
 from destructors.estimators._conditional import grid_of_columns
 from destructors.estimators._early_exits import learn_exits
 from destructors.estimators._seeded import clone_seeded
-from destructors.estimators._smoothing import SmoothedMixture
+from destructors.estimators._unseen import fit_unseen
+from destructors.estimators._voices import Voices
 from destructors.maps import Detector, Schema
 from destructors.maps._calibration import Calibration
 from destructors.maps._excess import excess_by_column
@@ -28,9 +28,9 @@ from destructors.rows import Rows, known_folds
 class OutlierDetector(OutlierMixin, BaseEstimator):
     """Flag the rows that are least likely, at a rate of false alarms that is kept.
 
-    Rows are parted into folds by a hash of what they contain, and for each fold a
-    density is fitted on the others. Every row, one of those in `fit` or a new one, is
-    scored by the density of its fold, which has not seen it. So the scores of the
+    Rows are parted into folds by a hash of what they contain, and densities are fitted
+    without each two of them. Every row, one of those in `fit` or a new one, is scored
+    by the mean log density of all that have not seen its fold. So the scores of the
     training rows are such as new rows have: no row hides behind a density that has
     learned it by heart, and a threshold set by the one holds for the other. Of new
     rows that are like those in `fit`, the share ``contamination`` is flagged, whatever
@@ -40,15 +40,21 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     ----------
     destructor : Destructor, default=None
         What is fitted; rows are scored by its log density, in nats. None is made for
-        outliers: the mean log density of a mixture of normals and of the same with
-        noise of 0.1, 0.2, 0.4 and 0.8 standard deviations, each in units of its spread.
-        So a spike at a value that repeats is one voice of five.
+        outliers: the mean log density of marginals alone, a Gaussian copula, a mixture
+        of normals and heavy-tailed kernels at up to 300 of the rows, each in units of
+        its spread. They see no dependence among columns, that of ranks, groups, and
+        what is near; so an outlier may be of any kind, and a spike at a value that
+        repeats is one voice of four.
     contamination : float, default=0.05
         Share of the training rows to flag. If these are all normal, it is the rate of
         false alarms; if some are outliers, the share that you expect of them.
     n_folds : int, default=5
-        Number of folds, and so of densities that are fitted; fewer where fewer rows
-        differ.
+        Number of folds; fewer where fewer rows differ.
+    n_left_out : int, default=2
+        Number of folds that each density does not see, at most half of them. With 1
+        there are as many densities as folds, and a row is scored by one of them. With 2
+        there are ``n_folds * (n_folds - 1) / 2``, and a row is scored by the mean of
+        ``n_folds - 1``, which is less a matter of chance.
     early_exit_error : float, default=None
         With it, `predict` scores a row only until its verdict is clear. At most so many
         verdicts are other than those of full scores, as a share of the rows that are
@@ -64,12 +70,13 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     Attributes
     ----------
     estimators_ : list
-        The density of each fold, fitted on the rows of the others.
+        The fitted destructors, or for None what has the four in ``densities_``; each
+        without other folds, in the order of `itertools.combinations`.
     offset_ : float
         The score below which a row is flagged, in nats.
     calibration_scores_ : ndarray of shape (n_samples,)
-        Scores of the training rows, each by the density that has not seen it, smallest
-        first.
+        Scores of the training rows, each by the densities that have not seen it,
+        smallest first.
     early_exit_cost_ : float
         Share of the work of full scores that `predict` takes, on average over held-out
         rows: trees and components of mixtures are counted. Only with
@@ -85,8 +92,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
 
     Notes
     -----
-    The p-values are those of cross-conformal prediction; where the densities of the
-    folds agree, they are exact. Categories have to be coded as numbers.
+    The p-values are those of cross-conformal prediction; where the scores of the folds
+    agree, they are exact. Categories have to be coded as numbers.
 
     References
     ----------
@@ -114,6 +121,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         "destructor": [Destructor, None],
         "contamination": [Interval(Real, 0, 0.5, closed="right")],
         "n_folds": [Interval(Integral, 2, None, closed="left")],
+        "n_left_out": [Interval(Integral, 1, None, closed="left")],
         "early_exit_error": [Interval(Real, 0, 1, closed="neither"), None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
@@ -125,6 +133,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         *,
         contamination: float = 0.05,
         n_folds: int = 5,
+        n_left_out: int = 2,
         early_exit_error: float | None = None,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -132,6 +141,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         self.destructor = destructor
         self.contamination = contamination
         self.n_folds = n_folds
+        self.n_left_out = n_left_out
         self.early_exit_error = early_exit_error
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -176,16 +186,15 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             values, weight = values[kept], weight[kept]
             rng = check_random_state(self.random_state)
             folds = self._split(values, weight, rng.randint(2**31 - 1))
-            place, member = folds.place(values), self._make(rng)
-            given = None if sample_weight is None else weight
-            fits = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-                delayed(_fit_without)(member, values, given, place == k)
-                for k in range(folds.n_folds)
+            place, given = (
+                folds.place(values),
+                None if sample_weight is None else weight,
             )
-        self.estimators_ = [density for density, _ in fits]
-        scores = np.empty(len(values))
-        for k, (_, found) in enumerate(fits):
-            scores[place == k] = found
+            n_left_out = min(self.n_left_out, folds.n_folds // 2)
+            self.estimators_, members, scores = fit_unseen(
+                self._make(rng), values, given, place, n_left_out, self.n_jobs
+            )
+        self._members = tuple(members)
         self._folds = folds
         self._calibration = Calibration.of(scores, weight)
         self._grid = grid_of_columns(Rows.of(values, weight))
@@ -200,7 +209,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             chooses = KnownFolds(folds.units, quarter, folds.seed + 1).place(values) < 1
             held_out = [place == k for k in range(folds.n_folds)]
             self._exits, self.early_exit_cost_ = learn_exits(
-                [density.to_density() for density in self.estimators_],
+                members,
                 [values[own] for own in held_out],
                 [scores[own] for own in held_out],
                 [weight[own] for own in held_out],
@@ -213,7 +222,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     def _make(self, rng: np.random.RandomState) -> Any:
         seed = int(rng.randint(2**31 - 1))
         if self.destructor is None:
-            return SmoothedMixture(random_state=seed)
+            return Voices(random_state=seed)
         return clone_seeded(self.destructor, seed)
 
     def _split(self, values: NDArray, weight: NDArray, seed: int) -> KnownFolds:
@@ -241,7 +250,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             The lower, the stranger. That of a row does not depend on the other rows.
         """
         values = self._read(X)
-        score = [density.score_samples for density in self.estimators_]
+        score = [member.logpdf for member in self._members]
         return apply_by_fold(score, values, self._folds.place(values))
 
     def decision_function(self, X: ArrayLike) -> NDArray:
@@ -277,8 +286,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         if self._exits is None:
             return np.where(self.decision_function(X) < 0.0, -1, 1)
         values = self._read(X)
-        members = [density.to_density() for density in self.estimators_]
-        flag = self._exits.flaggers(members, self.offset_)
+        flag = self._exits.flaggers(self._members, self.offset_)
         return np.where(apply_by_fold(flag, values, self._folds.place(values)), -1, 1)
 
     def p_values(self, X: ArrayLike) -> NDArray:
@@ -323,8 +331,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         """
         values = self._read(X)
         excess = [
-            partial(excess_by_column, density.score_samples, grid=self._grid)
-            for density in self.estimators_
+            partial(excess_by_column, member.logpdf, grid=self._grid)
+            for member in self._members
         ]
         return apply_by_fold(excess, values, self._folds.place(values))
 
@@ -340,7 +348,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         names = getattr(self, "feature_names_in_", None)
         return Detector(
-            tuple(density.to_density() for density in self.estimators_),
+            self._members,
             self._folds,
             self._calibration,
             self.offset_,
@@ -352,13 +360,3 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     def _read(self, X: Any) -> NDArray:
         check_is_fitted(self)
         return validate_data(self, X, dtype=np.float64, order="C", reset=False)
-
-
-def _fit_without(
-    estimator: Any, values: NDArray, weight: NDArray | None, held_out: NDArray
-) -> tuple[Any, NDArray]:
-    """Fit a clone on all other rows; return it, and the scores of those held out."""
-    others = ~held_out
-    given = None if weight is None else weight[others]
-    density = clone(estimator).fit(values[others], sample_weight=given)
-    return density, density.score_samples(values[held_out])

@@ -27,7 +27,7 @@ class Detector(Data):
     Parameters
     ----------
     members : tuple of Density or MeanLogDensity
-        The density of each fold, fitted on the rows of the others.
+        What scores the rows of each fold: densities that have not seen them.
     folds : KnownFolds
         Which fold a row belongs to.
     calibration : Calibration

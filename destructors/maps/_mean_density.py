@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors.maps._density import Density
+from destructors.maps._kernel_density import KernelDensity
 from destructors.maps._map import Data
 
 
@@ -18,7 +19,7 @@ class MeanLogDensity(Data):
 
     Parameters
     ----------
-    densities : tuple of Density
+    densities : tuple of Density or KernelDensity
         The densities.
     level, spread : ndarray of shape (n_densities,)
         Where the log densities of each lie, and how far apart.
@@ -26,7 +27,7 @@ class MeanLogDensity(Data):
 
     _positive = ("spread",)
 
-    densities: tuple[Density, ...]
+    densities: tuple[Density | KernelDensity, ...]
     level: NDArray
     spread: NDArray
 
@@ -43,8 +44,12 @@ class MeanLogDensity(Data):
 
     def logpdf(self, X: NDArray) -> NDArray:
         """Return the mean log density of rows, in nats."""
-        standard = self.standard(X, slice(None))
-        return self.mean_of(standard.T.mean(axis=1))
+        return self.mean_of_logs(np.stack([each.logpdf(X) for each in self.densities]))
+
+    def mean_of_logs(self, logs: NDArray) -> NDArray:
+        """Return the mean log density of rows, in nats, given all log densities."""
+        standard = (logs.T - self.level) / self.spread
+        return self.mean_of(standard.mean(axis=1))
 
     def standard(self, X: NDArray, members: slice) -> NDArray:
         """Return log densities by some members, each less its level, in its spread."""

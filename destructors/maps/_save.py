@@ -215,8 +215,14 @@ class _Refused(ValueError):
 # ---------------------------------------------------------------------- packing
 
 
-def pack(value: Any, arrays: dict[str, NDArray], place: str) -> Any:
-    """Return what JSON can hold; arrays go to ``arrays``."""
+def pack(
+    value: Any,
+    arrays: dict[str, NDArray],
+    place: str,
+    names: dict[int, str] | None = None,
+) -> Any:
+    """Return what JSON can hold; arrays go to ``arrays``, their names to ``names``."""
+    names = {} if names is None else names
     if isinstance(value, Data):
         unlearned = find_unlearned(value)
         if unlearned is not None:
@@ -225,18 +231,21 @@ def pack(value: Any, arrays: dict[str, NDArray], place: str) -> Any:
                 "with: give it float64, or int64 for positions."
             )
         parts = {
-            name: pack(part, arrays, f"{place}.{name}")
+            name: pack(part, arrays, f"{place}.{name}", names)
             for name, part in value.field_values()
         }
         return {"kind": value.type_name(), "fields": parts}
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             raise TypeError(f"{place} is an array of objects, which no file can hold.")
-        name = f"a{len(arrays)}"
+        # What several parts share is written once; `arrays` keeps it alive.
+        name = names.setdefault(id(value), f"a{len(arrays)}")
         arrays[name] = value
         return {"array": name}
     if isinstance(value, tuple | list):
-        packed = [pack(part, arrays, f"{place}[{i}]") for i, part in enumerate(value)]
+        packed = [
+            pack(part, arrays, f"{place}[{i}]", names) for i, part in enumerate(value)
+        ]
         return {"tuple": packed}
     if isinstance(value, np.generic):
         value = value.item()

@@ -8,14 +8,15 @@ from numpy.typing import NDArray
 from destructors.maps._combine import Chain
 from destructors.maps._density import Density
 from destructors.maps._distributions import StandardNormal
+from destructors.maps._kernel_density import KernelDensity
 from destructors.maps._map import Map, Mapped
 from destructors.maps._mean_density import MeanLogDensity
 from destructors.maps._rosenblatt import Rosenblatt
 from destructors.maps._trees import Trees
 
 # Work of a row, in that of one tree, by time on tables of 10 columns: of a component of
-# a mixture, and of any map that is not divided.
-_OF_COMPONENT, _OF_MAP = 1.5, 2.0
+# a mixture, of a kernel, and of any map that is not divided.
+_OF_COMPONENT, _OF_KERNEL, _OF_MAP = 1.5, 0.3, 2.0
 _ROUNDING = 1e-9
 
 Member = Density | MeanLogDensity
@@ -132,7 +133,9 @@ def _flatten(part: Map) -> list[Map]:
     return [part]
 
 
-def _work_of(part: Map | Density) -> float:
+def _work_of(part: Map | Density | KernelDensity) -> float:
+    if isinstance(part, KernelDensity):
+        return _OF_KERNEL * len(part.weights)
     if isinstance(part, Density):
         return sum(map(_work_of, _flatten(part.map)))
     if isinstance(part, Trees):
@@ -142,7 +145,9 @@ def _work_of(part: Map | Density) -> float:
     return _OF_MAP
 
 
-def _begin(part: Map | Density, room: float) -> tuple[Map | None, float]:
+def _begin(
+    part: Map | Density | KernelDensity, room: float
+) -> tuple[Map | None, float]:
     """Return what stands for the beginning of a part, and its work; None if nothing."""
     if isinstance(part, Density):
         maps, done = [], 0.0

@@ -1,0 +1,113 @@
+"""The densities of a detector: which have not seen a row, and what they are."""
+
+from itertools import combinations
+
+import numpy as np
+
+from destructors.estimators import OutlierDetector
+from destructors.estimators._voices import add_noise, fit_kernels, widths
+from destructors.linear import Whitening
+from destructors.maps._save import n_bytes
+from destructors.rows import Rows
+
+
+def draw(n_samples, seed):
+    x = np.random.default_rng(seed).normal(size=(n_samples, 3))
+    return np.c_[x[:, 0], x[:, 0] + 0.1 * x[:, 1], x[:, 2]]
+
+
+def test_a_row_is_scored_by_the_mean_of_all_that_have_not_seen_its_fold():
+    X, new = draw(300, 0), draw(100, 1)
+    model = OutlierDetector(Whitening(), random_state=0).fit(X)
+    pairs = list(combinations(range(5), 2))
+    assert len(model.estimators_) == len(pairs)
+    fold = model.to_detector().folds.place(X)
+    for pair, density in zip(pairs, model.estimators_, strict=True):
+        seen = X[~np.isin(fold, pair)]
+        np.testing.assert_allclose(Whitening().fit(seen).score(X), density.score(X))
+    logs = np.array([density.score_samples(new) for density in model.estimators_])
+    place = model.to_detector().folds.place(new)
+    expected = [
+        np.mean([log[i] for pair, log in zip(pairs, logs, strict=True) if k in pair])
+        for i, k in enumerate(place)
+    ]
+    np.testing.assert_allclose(model.score_samples(new), expected)
+
+
+def test_at_most_half_of_the_folds_are_left_out():
+    X = draw(100, 0)
+    counts = {
+        (n_folds, n_left_out): len(
+            OutlierDetector(Whitening(), n_folds=n_folds, n_left_out=n_left_out)
+            .fit(X)
+            .estimators_
+        )
+        for n_folds, n_left_out in [(2, 2), (3, 2), (4, 2), (5, 1), (6, 3)]
+    }
+    assert list(counts.values()) == [2, 3, 6, 5, 20]
+
+
+def test_each_of_the_four_has_the_same_say():
+    model = OutlierDetector(random_state=0).fit(draw(300, 0))
+    member = model.to_detector().members[0]
+    assert len(member.densities) == 4 * 4
+    new = draw(2000, 1)
+    logs = np.array([density.logpdf(new) for density in member.densities])
+    low, level, high = np.quantile(logs, (0.25, 0.5, 0.75), axis=1)
+    np.testing.assert_allclose((level - member.level) / member.spread, 0.0, atol=0.3)
+    np.testing.assert_allclose((high - low) / member.spread, 1.0, atol=0.3)
+
+
+def test_weights_of_kernels_are_repeats():
+    X = draw(80, 0)
+    weight = np.random.default_rng(0).integers(1, 4, len(X)).astype(float)
+    weighted = fit_kernels(Rows.of(X, weight), 0)
+    repeated = fit_kernels(Rows.of(np.repeat(X, weight.astype(int), axis=0)), 0)
+    np.testing.assert_allclose(weighted.logpdf(X), repeated.logpdf(X), rtol=1e-10)
+    assert weighted.width < fit_kernels(Rows.of(X), 0).width
+
+
+def test_rows_that_all_repeat_have_kernels_of_a_width():
+    X = np.repeat(np.eye(3), 40, axis=0)
+    density = fit_kernels(Rows.of(X), 0)
+    assert density.width > 0
+    assert np.isfinite(density.logpdf(X)).all()
+
+
+def test_noise_is_of_the_size_of_the_bulk_and_weights_are_repeats():
+    rng = np.random.default_rng(0)
+    X = np.c_[
+        rng.normal(size=4000),
+        np.exp(2.0 * rng.normal(size=4000)),
+        np.where(rng.uniform(size=4000) < 0.6, 0.0, rng.normal(size=4000)),
+    ]
+    found = widths(Rows.of(X))
+    np.testing.assert_allclose(found[0], 1.0, rtol=0.05)
+    assert found[1] < 0.5 * X[:, 1].std()
+    np.testing.assert_allclose(found[2], X[:, 2].std(), rtol=0.05)
+    noisy, weight = add_noise(Rows.of(X), 0)
+    assert weight.sum() == len(X)
+    np.testing.assert_allclose(
+        noisy.std(axis=0)[0] ** 2, 1.04 * X[:, 0].var(), rtol=0.05
+    )
+    few, times = X[:50], np.arange(50) % 3 + 1.0
+    one = add_noise(Rows.of(few, times), 0)
+    other = add_noise(Rows.of(np.repeat(few, times.astype(int), axis=0)), 0)
+    np.testing.assert_allclose(one[0], other[0], rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_a_value_that_repeats_is_no_spike():
+    rng = np.random.default_rng(0)
+    x = np.where(rng.uniform(size=(1000, 2)) < 0.3, 0.0, rng.normal(size=(1000, 2)))
+    model = OutlierDetector(random_state=0).fit(x)
+    scores = model.score_samples([[0.0, 0.0], [0.05, 0.05], [4.0, 4.0]])
+    assert scores[0] - scores[1] < 0.3 * (scores[1] - scores[2])
+
+
+def test_a_file_holds_once_what_several_folds_share():
+    X = draw(300, 0)
+    whole = OutlierDetector(random_state=0).fit(X).to_detector()
+    alone = OutlierDetector(random_state=0, n_left_out=1).fit(X).to_detector()
+    # Ten fits for five; each of the ten is in four means.
+    assert n_bytes(whole) < 3 * n_bytes(alone)
