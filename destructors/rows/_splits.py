@@ -107,12 +107,16 @@ def split_rows(
     """
     hashes = _tell_rows(X, sample_weight, seed)
     order, first, mass_before = _groups(hashes, sample_weight, n_parts=2)
-    end = _nearest(mass_before, fraction * mass_before[-1])
-    end = np.clip(end, 1, len(first) - 2)
+    total, target = mass_before[-1], fraction * mass_before[-1]
+    mass = np.diff(mass_before)
+    heaviest = int(mass.argmax())
+    if mass[heaviest] > max(fraction, 0.5) * total:
+        # One row fills most of the table: that is to be learned, beside half of the
+        # others at least, without which it would be all that there is.
+        order, first, mass_before = _with_last(order, first, mass, heaviest)
+        target = min(target, 0.5 * mass_before[-2])
+    end = np.clip(_nearest(mass_before, target), 1, len(first) - 2)
     held_out, train = np.split(order, first[end : end + 1])
-    if mass_before[end] > max(fraction, 0.5) * mass_before[-1]:
-        # One row fills most of the table: that is to be learned.
-        held_out, train = train, held_out
     return np.sort(train), np.sort(held_out)
 
 
@@ -162,6 +166,17 @@ def fold_hashes(
         (np.sort(np.r_[order[:start], order[stop:]]), np.sort(order[start:stop]))
         for start, stop in itertools.pairwise(cuts)
     ]
+
+
+def _with_last(
+    order: NDArray, first: NDArray, mass: NDArray, k: int
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Return what `_groups` does, with one of the groups moved behind all others."""
+    groups = np.r_[np.delete(np.arange(len(mass)), k), k]
+    start, stop = first[k : k + 2]
+    order = np.r_[order[:start], order[stop:], order[start:stop]]
+    starts, before = np.diff(first)[groups].cumsum(), mass[groups].cumsum()
+    return order, np.r_[0, starts], np.r_[0.0, before]
 
 
 def _nearest(mass_before: NDArray, target: ArrayLike) -> NDArray:

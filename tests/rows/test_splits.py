@@ -281,3 +281,18 @@ def test_what_fills_most_of_a_table_is_trained_on(seed):
     weight = np.r_[np.full(50, 1e-3), 5.0]
     train, held_out = split_rows(X, weight, 0.1, seed)
     assert train.tolist() == [50]
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("share", [0.6, 0.9])
+def test_others_are_trained_on_beside_what_fills_most_of_a_table(X, share, seed):
+    """Wherever the hash of that one comes among theirs."""
+    n = round(share * 60)
+    rows = np.r_[np.repeat(X[:1], n, axis=0), X[1 : 61 - n]]
+    train, held_out = split_rows(rows, None, 0.1, seed)
+    assert 0 < np.sum(held_out >= n) <= 6
+    assert np.sum(train >= n) >= len(held_out)
+    assert set(range(n)) <= set(train.tolist())
+    distinct, weight = X[: 61 - n], np.r_[n, np.ones(60 - n)]
+    _, weighted = split_rows(distinct, weight, 0.1, seed)
+    assert as_set(distinct[weighted]) == as_set(rows[held_out])
