@@ -11,7 +11,7 @@ import itertools
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from destructors.maps._hash import hash_in_units
+from destructors.maps._hash import hash_in_units, hash_sizes
 
 # Bits to tell rows by where the usual ones tell two kinds alone: to 1e-10, which is
 # more than rounding.
@@ -186,13 +186,16 @@ def _nearest(mass_before: NDArray, target: ArrayLike) -> NDArray:
 
 def _tell_rows(X: NDArray, sample_weight: NDArray | None, seed: int) -> NDArray:
     """Hash rows roughly; if that tells two kinds alone, one of which would be all that
-    is trained on, by more digits. (Beside a sentinel that fills most of a column, all
-    others may look like one.)
+    is trained on, by more digits, and then by the size of each number. (Beside a
+    sentinel that fills most of a column, all others may look like one; beside 1e300
+    they are as far from it, to the last digit.)
     """
     units = columns_units(X, sample_weight)
     hashes = hash_in_units(X, units, seed)
     if _are_two(hashes):
-        return hash_in_units(X, units, seed, _N_BITS_FEW)
+        hashes = hash_in_units(X, units, seed, _N_BITS_FEW)
+    if _are_two(hashes):
+        hashes = hash_sizes(X, units, seed)
     return hashes
 
 

@@ -266,6 +266,17 @@ def test_rows_beside_a_sentinel_are_on_both_sides(seed):
         assert len(np.unique(X[part])) > 1
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("sentinel", [1e20, -1e300])
+def test_a_sentinel_that_takes_all_digits_of_the_others(sentinel, seed):
+    X = beside_a_sentinel(seed=seed)
+    X[X == 1e8] = sentinel
+    train, held_out = split_rows(X, None, 0.1, seed)
+    assert 1 < len(np.unique(X[train])) < len(np.unique(X))
+    again = split_rows(X * 1024.0, None, 0.1, seed)[1]
+    np.testing.assert_array_equal(again, held_out)
+
+
 def test_two_kinds_that_differ_by_rounding_stay_two(X):
     kinds = np.where(X[:, :1] > 0.3, 1.0 + 1e-15 * X[:, 1:2], 0.0)
     for train, held_out in fold_rows(kinds, None, 2, seed=0):
