@@ -37,6 +37,7 @@ from destructors.rows import (
     limited,
     map_threads,
     remember,
+    weighted_mean,
 )
 from destructors.table import (
     Categorical,
@@ -387,7 +388,7 @@ class Destructor(
         weight = sample_weight
         if weight is not None:
             weight = check_sample_weight(weight, scores, ensure_non_negative=True)
-        return float(np.average(scores, weights=weight))
+        return weighted_mean(scores, weight)
 
     def sample(
         self,

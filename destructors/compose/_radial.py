@@ -238,13 +238,15 @@ def _whiten(whitening: Destructor, rows: Rows) -> Rows:
 def _some(rows: Rows) -> Rows:
     """Return as many rows as tell location and scatter: they stand in random order.
 
-    They are rounded to seven digits, and sorted. A search magnifies the last ones, and
-    the rounding of sums in another order, which other units of the data change.
+    They are rounded to seven digits, and sorted, equal ones by weight. A search
+    magnifies the last ones, and the rounding of sums in another order, which other
+    units of the data change.
     """
     most = max(_ENOUGH, _MOST_FOR_EACH * n_parameters(rows.n_features))
     some = rows.take(slice(most))
     values = some.values.astype(np.float32).astype(np.float64)
-    return replace(some, values=values).take(np.lexsort(values.T))
+    order = np.lexsort([some.weights, *values.T])
+    return replace(some, values=values).take(order)
 
 
 def _on_line(log_radius: NDArray, n_features: int, weight: NDArray | None) -> Rows:

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 from destructors.maps import Affine
 from destructors.marginal import SplineGaussianizer
-from destructors.rows import Fold, Rows
+from destructors.rows import Fold, Rows, weighted_mean
 
 # Steps of the search between two estimates of the profile: it moves little, later.
 _N_STEPS = 30
@@ -118,7 +118,7 @@ def refine_scatter(
         if held_out is not None:
             values, log_det = step.forward(held_out.values)
             log_density = profile.log_density(log_radii(values))[0] + log_det
-            score = float(np.average(log_density, weights=held_out.weight))
+            score = weighted_mean(log_density, held_out.weight)
         yield step, score
         if is_first:
             # Around a point beside its center a thin ring is a wide one with two edges,

@@ -11,7 +11,7 @@ from destructors.base_distributions import StandardNormal
 from destructors.linear import Standardize
 from destructors.maps import Chain, Columns, Map
 from destructors.marginal import SplineGaussianizer
-from destructors.rows import Fold, Rows, fold_rows
+from destructors.rows import Fold, Rows, fold_rows, weighted_mean
 from destructors.tree._conditional import ConditionalBoostedTrees
 
 # This share is held out of all layers, to stop trees by and to calibrate the last ones.
@@ -127,14 +127,14 @@ def _fit_shape(rows: Rows, how: Settings, seed: int) -> tuple[Map | None, float]
     """
     last, base = _last(rows), StandardNormal(1)
     folds = fold_rows(rows.values, rows.weights, min(how.n_folds, len(rows)), seed)
-    without = np.average(base.logpdf(last.values), weights=rows.weights)
+    without = weighted_mean(base.logpdf(last.values), rows.weights)
     total = 0.0
     for train, test in folds:
         map_ = _fit_map(SplineGaussianizer(), last.take(train))
         part = last.take(test)
         total += part.through(map_).score(base) * part.total
     gain = total / rows.total - without
-    before = float(np.average(rows.log_det, weights=rows.weights)) + without
+    before = weighted_mean(rows.log_det, rows.weights) + without
     if gain <= how.tol:
         return None, before
     return _fit_map(SplineGaussianizer(), last), before + gain

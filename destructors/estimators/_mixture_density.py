@@ -17,7 +17,7 @@ from destructors.flows._mixed_start import fit_start
 from destructors.greedy import Progress
 from destructors.maps import Map
 from destructors.mixture._mixed_fit import MixedSettings
-from destructors.rows import Fold
+from destructors.rows import Fold, weighted_mean
 from destructors.table import Categorical, read_rows
 
 _AT_LEAST_0 = Interval(Real, 0, None, closed="left")
@@ -272,7 +272,7 @@ class MixtureDensity(HoldoutDestructor):
                 stacklevel=2,
             )
         self.validation_score_ = start.scores
-        log_det = np.average(rows.log_det, weights=rows.weight)
+        log_det = weighted_mean(rows.log_det, rows.weight)
         self.lower_bound_ = float(em.lower_bound + log_det)
         self.base_distribution_, self.weights_ = em.mixture, em.mixture.weights
         self.n_components_ = len(self.weights_) - 1

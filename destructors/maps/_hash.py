@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 # Bits of a mantissa, of 52, that are hashed.
 _N_BITS = 16
+# The same of numbers that no distance from a middle tells apart.
+_N_BITS_OF_SIZES = 26
 
 
 def hash_rows(X: NDArray, seed: int) -> NDArray:
@@ -83,10 +85,21 @@ def hash_in_units(
     with np.errstate(over="ignore"):
         offset = X * factor - middle
         # Plus one: numbers near the median keep as few digits as others.
-        bits = (np.abs(offset) / unit + 1.0).view(np.int64)
-    bits += 2 ** (51 - n_bits)
-    bits &= -(2 ** (52 - n_bits))
-    return hash_rows(np.copysign(bits.view(np.float64) - 1.0, offset), seed)
+        distance = _round(np.abs(offset) / unit + 1.0, n_bits)
+    return hash_rows(np.copysign(distance - 1.0, offset), seed)
+
+
+def hash_sizes(X: NDArray, units: NDArray, seed: int) -> NDArray:
+    """Hash numbers, in the units of their columns, to some bits of their own each."""
+    _, unit, factor = units
+    sizes = np.abs(X * factor / unit)
+    return hash_rows(np.copysign(_round(sizes, _N_BITS_OF_SIZES), X), seed)
+
+
+def _round(values: NDArray, n_bits: int) -> NDArray:
+    """Round non-negative numbers to some bits of the mantissa."""
+    bits = values.view(np.int64) + 2 ** (51 - n_bits)
+    return (bits & -(2 ** (52 - n_bits))).view(np.float64)
 
 
 def _mix(bits: NDArray) -> NDArray:

@@ -11,6 +11,7 @@ from destructors.maps._map import Map, Mapped
 
 # Of numbers in float64, with some room.
 _LARGEST_LOG = 708.0
+_LARGEST = np.finfo(float).max
 # A power of a smaller exponent is the logarithm.
 _SMALLEST_EXPONENT = 1e-19
 
@@ -89,8 +90,10 @@ class PowerColumns(Map):
         _, slopes = self.at_ends
         inside = np.clip(X, *self.ends.T)
         beyond = np.where(self.ends[:, 0] > X, *slopes)
-        Z = self._powers(inside) + (X - inside) * beyond
-        return Z, self._log_det(inside)
+        with np.errstate(over="ignore"):
+            Z = self._powers(inside) + (X - inside) * beyond
+        # What would be beyond the largest number is there.
+        return np.clip(Z, -_LARGEST, _LARGEST), self._log_det(inside)
 
     def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
@@ -98,7 +101,9 @@ class PowerColumns(Map):
         inside = np.clip(Z, *values)
         X = np.clip(self._roots(inside), *self.ends.T)
         beyond = np.where(values[0] > Z, *slopes)
-        return X + (Z - inside) / beyond, -self._log_det(X)
+        with np.errstate(over="ignore"):
+            beyond_X = X + (Z - inside) / beyond
+        return np.clip(beyond_X, -_LARGEST, _LARGEST), -self._log_det(X)
 
     @cached_property
     def at_ends(self) -> tuple[NDArray, NDArray]:

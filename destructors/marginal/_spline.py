@@ -128,40 +128,56 @@ class SplineGaussianizer(_column.FeaturewiseDestructor):
         penalties = PENALTIES if self.alpha == "auto" else np.array([float(self.alpha)])
         knots = _column.choose_knots(x, mass, n_knots)
         first_value, eta = fit_slopes(x, mass, knots, penalties)
-        gaps = knots[1:] - knots[:-1]
+        gaps, slopes = knots[1:] - knots[:-1], np.exp(eta)
+        values = _integrate(gaps, slopes, 0, first_value)
         around = np.concatenate([[0.0], gaps, [0.0]])
         rise = np.clip(1.0 / mass.sum(), _SMALLEST_RISE, _LARGEST_RISE)
-        flattest = rise / np.maximum(around[1:], around[:-1])
-        slopes = np.maximum(np.exp(eta), flattest)
-        # Of the values the first is given; the others follow from the slopes.
-        values = first_value + _integrate(gaps, slopes)
+        flattest = rise * _magnitude(values) / np.maximum(around[1:], around[:-1])
+        slopes = np.maximum(slopes, flattest)
+        # Where most rows are, values stay: what is added in a void, and the rounding of
+        # all that lies behind an outlier, would move them from the first knot on.
+        values = _integrate(gaps, slopes, *_middle(knots, values, 0.0))
         knots, values, slopes = _column.finish_spline(
             knots, values, slopes, center, scale
         )
-        # Where most rows are, values stay: across the void behind an outlier slopes are
-        # others than those fitted, and from its value on all rows would be moved.
-        middle = np.abs(knots - center).argmin()
-        place, value = knots[middle], values[middle]
-        knots, slopes = _bend(knots, slopes, scale)
-        values = _integrate((knots[1:] - knots[:-1]) / scale, slopes)
-        values += value - values[np.searchsorted(knots, place)]
-        return _limit(knots, values, slopes / scale, column, weight)
+        middle, value = _middle(knots, values, center)
+        place = knots[middle]
+        knots, slopes = _bend(knots, slopes, scale, _magnitude(values))
+        at = int(np.searchsorted(knots, place))
+        values = _integrate((knots[1:] - knots[:-1]) / scale, slopes, at, value)
+        return _limit(knots, values, slopes / scale, at, column, weight)
 
 
-def _bend(knots: NDArray, slopes: NDArray, scale: float) -> tuple[NDArray, NDArray]:
+def _middle(knots: NDArray, values: NDArray, center: float) -> tuple[int, float]:
+    """Return the knot nearest to the center, and its value."""
+    middle = int(np.abs(knots - center).argmin())
+    return middle, float(values[middle])
+
+
+def _magnitude(values: NDArray) -> NDArray:
+    """Return how many times the last place of latents is that of one."""
+    return np.maximum(np.abs(values), 1.0)
+
+
+def _bend(
+    knots: NDArray, slopes: NDArray, scale: float, magnitude: NDArray
+) -> tuple[NDArray, NDArray]:
     """Add knots where a slope falls to next to nothing: beside the low end ``g`` of a
     straight line its logarithm changes by ``(slope of the line) / g²`` for each unit of
     the latent, without bound.
 
-    There the reciprocal of the slope rises at most linearly, by `_STEEPEST`, until it
-    meets the line, at knots between which the slope is parted by four. What the map
-    rises by is the same up to about the reciprocal of that.
+    There the reciprocal of the slope rises at most linearly, by `_STEEPEST` over the
+    magnitude of the latent, until it meets the line, at knots between which the slope
+    is parted by four. What the map rises by is the same up to about the reciprocal of
+    that.
     """
+    steepest = _STEEPEST / np.maximum(magnitude[1:], magnitude[:-1])
+    knots, slopes, steepest = _lift(knots, slopes, scale, steepest)
     widths, rises = (knots[1:] - knots[:-1]) / scale, slopes[1:] > slopes[:-1]
     low, high = np.sort([slopes[:-1], slopes[1:]], axis=0)
     # From here on the straight line is no steeper.
     with np.errstate(divide="ignore"):
-        log_meets = 0.5 * (np.log(high) - np.log(widths) - np.log(4.0 * _STEEPEST))
+        log_meets = 0.5 * (np.log(high) - np.log(widths) - np.log(4.0 * steepest))
     n_added = np.ceil(np.maximum(log_meets - np.log(low), 0.0) / np.log(4.0))
     n_added = n_added.astype(np.intp)
     k = np.repeat(np.arange(len(widths)), n_added)
@@ -169,7 +185,7 @@ def _bend(knots: NDArray, slopes: NDArray, scale: float) -> tuple[NDArray, NDArr
         return knots, slopes
     step = 1 + np.arange(len(k)) - np.repeat(np.cumsum(n_added) - n_added, n_added)
     # Half of the interval is there for it.
-    reach = np.minimum(1.0 / (_STEEPEST * low), 0.5 * widths)[k]
+    reach = np.minimum(1.0 / (steepest * low), 0.5 * widths)[k]
     aside = scale * reach * (1.0 - 0.25**step)
     added = np.where(rises[k], knots[k] + aside, knots[k + 1] - aside)
     order = np.argsort(np.r_[knots, added], kind="stable")
@@ -178,10 +194,42 @@ def _bend(knots: NDArray, slopes: NDArray, scale: float) -> tuple[NDArray, NDArr
     return knots[kept], slopes[kept]
 
 
+def _lift(
+    knots: NDArray, slopes: NDArray, scale: float, steepest: NDArray
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Lift slopes at knots to which they fall in an interval too narrow for a bend.
+
+    The wider interval beside it goes on with its own line from its middle, so that it
+    has room for the rest of the bend.
+    """
+    widths, higher = (knots[1:] - knots[:-1]) / scale, slopes.copy()
+    left, right = slice(None, -1), slice(1, None)
+    with np.errstate(over="ignore"):
+        room = steepest * widths
+        for side, other in ((left, right), (right, left)):
+            is_steep = slopes[other] - slopes[side] > room * slopes[side] ** 2
+            lifted = np.minimum(2.0 / room, slopes[other])
+            lifted = np.where(is_steep, lifted, slopes[side])
+            higher[side] = np.maximum(higher[side], lifted)
+    knot = 1 + np.flatnonzero((higher > slopes)[1:-1])
+    if not len(knot):
+        return knots, slopes, steepest
+    wide = np.unique(np.where(widths[knot] > widths[knot - 1], knot, knot - 1))
+    inner = np.zeros(len(slopes), bool)
+    inner[knot] = True
+    slopes, before = np.where(inner, higher, slopes), slopes
+    return (
+        np.insert(knots, wide + 1, knots[wide] + 0.5 * (knots[wide + 1] - knots[wide])),
+        np.insert(slopes, wide + 1, 0.5 * (before[wide] + before[wide + 1])),
+        np.insert(steepest, wide, steepest[wide]),
+    )
+
+
 def _limit(
     knots: NDArray,
     values: NDArray,
     slopes: NDArray,
+    at: int,
     column: NDArray,
     weight: NDArray | None,
 ) -> tuple[NDArray, NDArray, NDArray]:
@@ -195,13 +243,16 @@ def _limit(
     if (slopes <= _FEELS_ROUNDING * steepest).all():
         return knots, values, slopes
     slopes = np.minimum(slopes, steepest)
-    values = _integrate(np.diff(knots), slopes)
+    values = _integrate(np.diff(knots), slopes, at, values[at])
     Z, _ = QuadraticSpline.of([knots], [values], [slopes]).forward(column[:, None])
     share = None if weight is None else weight / weight.max()
     return knots, values - np.average(Z[:, 0], weights=share), slopes
 
 
-def _integrate(widths: NDArray, slopes: NDArray) -> NDArray:
-    """Return the rise from the first knot to each."""
+def _integrate(widths: NDArray, slopes: NDArray, at: int, value: float) -> NDArray:
+    """Return the values at the knots of a map that has a value at one of them: summed
+    from there, so that those near it have no rounding of what lies far out.
+    """
     rises = 0.5 * widths * (slopes[1:] + slopes[:-1])
-    return np.concatenate([[0.0], rises.cumsum()])
+    below, above = rises[:at][::-1].cumsum()[::-1], rises[at:].cumsum()
+    return np.concatenate([value - below, [value], value + above])

@@ -13,7 +13,7 @@ from destructors.mixture._mixed_counts import Strength
 from destructors.mixture._mixed_em import MixedEM, Table
 from destructors.mixture._mixed_number import MixedNumbers, Part, mean_logpdf
 from destructors.mixture._number import numbers_to_try
-from destructors.rows import Rows, make_splits
+from destructors.rows import Rows, make_splits, weighted_mean
 
 # Of fewer rows a tenth tells little: all of them are held out in turn.
 _FEW_ROWS, _N_FOLDS = 600, 5
@@ -82,9 +82,7 @@ class MixedSearch:
         self._numbers = MixedNumbers(numbers, how.start, is_chosen)
         self._best, scores = self._numbers.choose(parts, progress)
         self._n_splits, self.n_classes = len(parts), self._best.n_classes
-        shift = [
-            np.average(p.held_out.log_det, weights=p.held_out.weight) for p in parts
-        ]
+        shift = [weighted_mean(p.held_out.log_det, p.held_out.weight) for p in parts]
         self.scores = {k: float(score + np.mean(shift)) for k, score in scores.items()}
 
     def _part(self, train: Rows, held_out: Rows) -> Part:

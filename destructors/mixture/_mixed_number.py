@@ -19,7 +19,7 @@ from destructors.greedy._stopping import Never
 from destructors.maps._mixed_mixture import MixedMixture
 from destructors.mixture._mixed_counts import Strength
 from destructors.mixture._mixed_em import MixedEM, Table
-from destructors.rows import Rows
+from destructors.rows import Rows, weighted_mean
 
 # Strengths to choose from, in rows.
 _STRENGTHS = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0]
@@ -186,4 +186,4 @@ def _best_strength(fits: Sequence[MixedEM], parts: Sequence[Part]) -> Strength:
 
 def mean_logpdf(mixture: MixedMixture, rows: Rows) -> float:
     """Return the mean log density of rows, in nats."""
-    return float(np.average(mixture.logpdf(rows.values), weights=rows.weight))
+    return weighted_mean(mixture.logpdf(rows.values), rows.weight)

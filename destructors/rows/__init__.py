@@ -23,6 +23,7 @@ from destructors.rows._running import (
 from destructors.rows._splits import fold_rows, split_rows
 from destructors.rows._stored import StoredRows
 from destructors.rows._stream import RunningStatistics, StreamRows
+from destructors.rows._weights import weighted_mean
 from destructors.rows._write import write_rows
 
 __all__ = [
@@ -55,5 +56,6 @@ __all__ = [
     "split_rows",
     "stop_all",
     "time_limit",
+    "weighted_mean",
     "write_rows",
 ]

@@ -16,7 +16,12 @@ from destructors.maps._map import hash_parts
 from destructors.rows._digest import digest
 from destructors.rows._running import map_threads
 from destructors.rows._splits import fold_rows, hash_roughly, split_rows
-from destructors.rows._weights import Size, scale_weights, size_of_weights
+from destructors.rows._weights import (
+    Size,
+    scale_weights,
+    size_of_weights,
+    weighted_mean,
+)
 
 # Kinds of columns; a positive number is that of the codes of a categorical one.
 CONTINUOUS, INTEGER = 0, -1
@@ -323,10 +328,7 @@ class Rows:
     def score(self, base: Any) -> float:
         """Mean log density under the layers so far and a base distribution, in nats."""
         log_density = base.logpdf(self.values) + self.log_det
-        if self.weight is None:
-            return float(log_density.mean())
-        # Shares first: scores of rows far out, times many rows, may overflow.
-        return float(log_density @ (self.weight / self.weight.sum()))
+        return weighted_mean(log_density, self.weight)
 
 
 @dataclass(frozen=True, eq=False)

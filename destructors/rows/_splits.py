@@ -11,7 +11,7 @@ import itertools
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from destructors.maps._hash import hash_in_units
+from destructors.maps._hash import hash_in_units, hash_sizes
 
 # Bits to tell rows by where the usual ones tell two kinds alone: to 1e-10, which is
 # more than rounding.
@@ -107,12 +107,16 @@ def split_rows(
     """
     hashes = _tell_rows(X, sample_weight, seed)
     order, first, mass_before = _groups(hashes, sample_weight, n_parts=2)
-    end = _nearest(mass_before, fraction * mass_before[-1])
-    end = np.clip(end, 1, len(first) - 2)
+    total, target = mass_before[-1], fraction * mass_before[-1]
+    mass = np.diff(mass_before)
+    heaviest = int(mass.argmax())
+    if mass[heaviest] > max(fraction, 0.5) * total:
+        # One row fills most of the table: that is to be learned, beside half of the
+        # others at least, without which it would be all that there is.
+        order, first, mass_before = _with_last(order, first, mass, heaviest)
+        target = min(target, 0.5 * mass_before[-2])
+    end = np.clip(_nearest(mass_before, target), 1, len(first) - 2)
     held_out, train = np.split(order, first[end : end + 1])
-    if mass_before[end] > max(fraction, 0.5) * mass_before[-1]:
-        # One row fills most of the table: that is to be learned.
-        held_out, train = train, held_out
     return np.sort(train), np.sort(held_out)
 
 
@@ -164,6 +168,17 @@ def fold_hashes(
     ]
 
 
+def _with_last(
+    order: NDArray, first: NDArray, mass: NDArray, k: int
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Return what `_groups` does, with one of the groups moved behind all others."""
+    groups = np.r_[np.delete(np.arange(len(mass)), k), k]
+    start, stop = first[k : k + 2]
+    order = np.r_[order[:start], order[stop:], order[start:stop]]
+    starts, before = np.diff(first)[groups].cumsum(), mass[groups].cumsum()
+    return order, np.r_[0, starts], np.r_[0.0, before]
+
+
 def _nearest(mass_before: NDArray, target: ArrayLike) -> NDArray:
     """Index of the start of a group that comes closest to a mass."""
     return np.searchsorted(0.5 * (mass_before[1:] + mass_before[:-1]), target)
@@ -171,13 +186,16 @@ def _nearest(mass_before: NDArray, target: ArrayLike) -> NDArray:
 
 def _tell_rows(X: NDArray, sample_weight: NDArray | None, seed: int) -> NDArray:
     """Hash rows roughly; if that tells two kinds alone, one of which would be all that
-    is trained on, by more digits. (Beside a sentinel that fills most of a column, all
-    others may look like one.)
+    is trained on, by more digits, and then by the size of each number. (Beside a
+    sentinel that fills most of a column, all others may look like one; beside 1e300
+    they are as far from it, to the last digit.)
     """
     units = columns_units(X, sample_weight)
     hashes = hash_in_units(X, units, seed)
     if _are_two(hashes):
-        return hash_in_units(X, units, seed, _N_BITS_FEW)
+        hashes = hash_in_units(X, units, seed, _N_BITS_FEW)
+    if _are_two(hashes):
+        hashes = hash_sizes(X, units, seed)
     return hashes
 
 

@@ -64,3 +64,27 @@ def scale_weights(weight: NDArray, size: Size) -> NDArray:
     scaled = np.where(weight > 0, np.maximum(scaled, _RAREST * total), 0.0)
     digits = exponent + int(np.frexp(total)[1])
     return np.ldexp(scaled, exponent + int(np.clip(digits, 0, 53)) - digits)
+
+
+def weighted_mean(values: NDArray, weight: NDArray | None) -> float:
+    """Return the weighted mean, of scores of rows far out and of any weights.
+
+    Neither products nor sums overflow: weights are first divided by a power of two that
+    is not less than their sum, which rounds nothing.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows,)
+    weight : ndarray of shape (n_rows,) or None
+        Non-negative weights, not all zero; None for equal ones.
+
+    Returns
+    -------
+    mean : float
+    """
+    if weight is None:
+        unit = 2.0 ** -np.frexp(len(values))[1]
+        return float((unit * values).sum() / (unit * len(values)))
+    largest = np.ldexp(weight, -size_of_weights(weight).exponent)
+    share = np.ldexp(largest, -np.frexp(largest.sum())[1])
+    return float((values * share).sum() / share.sum())

@@ -10,7 +10,7 @@ from destructors.greedy import Progress, Scores, Step, Task, Trial
 from destructors.maps import Affine, Map
 from destructors.maps._cube import from_cube, to_cube
 from destructors.maps._trees import UNKNOWN, Trees, beyond_cube, find_leaves, push_trees
-from destructors.rows import Fold, Rows, hash_again, map_threads, memo
+from destructors.rows import Fold, Rows, hash_again, map_threads, memo, weighted_mean
 from destructors.tree._grow import grow_tree
 from destructors.tree._rule import GrowthRule, make_grid
 
@@ -127,7 +127,7 @@ class CubeRows:
         """Move the rows by trees; return what all so far have gained."""
         splits, starts = trees.splits, trees.starts
         push_trees(self.U, self.beyond, splits, starts, self.log_det, False, leaves)
-        return float(np.average(self.log_det, weights=self.weight))
+        return weighted_mean(self.log_det, self.weight)
 
     def push_in_threads(self, trees: Trees, n_jobs: int | None) -> None:
         """Move the rows by many trees."""

@@ -451,6 +451,17 @@ def test_powers_beside_one_number_near_the_largest_have_one_density():
     np.testing.assert_allclose(log_det_back, -log_det, rtol=1e-6)
 
 
+@pytest.mark.parametrize("unit", [1.0, -1.0])
+def test_latents_far_out_of_powers_near_the_largest_number_are_finite(unit):
+    X = unit * np.array([[1.23e308], [1.36e308]])
+    model = as_destructor(PowerTransformer()).fit(X)
+    for way in (model.inverse_and_log_det, model.transform_and_log_det):
+        for values in way(np.array([[-1e5], [1e5], [1e308], [-1e308]])):
+            assert np.isfinite(values).all()
+    back = model.inverse_transform(model.transform(X))
+    np.testing.assert_allclose(back, X, rtol=1e-12)
+
+
 def test_powers_across_zero_are_those_of_the_transformer():
     X = np.random.default_rng(0).normal(0.5, 1.0, size=(500, 2)) * [1.0, -1.0]
     transformer = PowerTransformer().fit(X)

@@ -213,6 +213,15 @@ def test_powers_of_two_change_nothing_of_two_far_groups(exponent):
     assert_allclose(scaled + exponent * np.log(2.0), scores, atol=1e-6)
 
 
+def test_rows_that_only_rounding_parts_are_searched_in_one_order():
+    X = Recipe(300, ("nearly-tied",), (), "none", 597818159).build().X
+    model = RadialGaussianizer(n_refinements=2, whitening=Standardize())
+    model.set_params(radius=SplineGaussianizer(), random_state=0)
+    scores = model.fit(X).score_samples(X)
+    scaled = model.fit(1024.0 * X).score_samples(1024.0 * X)
+    assert_allclose(scaled + np.log(1024.0), scores, atol=1e-6)
+
+
 def test_two_rows_are_no_spike():
     X = np.array([[0.014198871294495378], [999.2931344007102]])
     model = RadialGaussianizer(

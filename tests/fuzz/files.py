@@ -12,6 +12,7 @@ import destructors
 from destructors.alignment import TreeBarycenter
 from destructors.compose import ColumnDestructor
 from destructors.estimators import (
+    ConditionalDensity,
     DensityClassifier,
     DensityImputer,
     MixtureDensity,
@@ -30,7 +31,7 @@ __all__ = ["NAMES", "save_models"]
 
 NAMES = [*REGISTRY, *ALIGNMENT, "frame", "labels", "detector", "classifier"]
 # Kinds of data that small tables of numbers do not bring about.
-NAMES += ["mixed", "imputer", "cells", "patches"]
+NAMES += ["mixed", "imputer", "conditional", "cells", "patches"]
 
 
 def save_models(folder: Path, names: Iterable[str] = NAMES) -> list[Path]:
@@ -61,6 +62,9 @@ def _fit(name: str):
         table["other"] = pd.Categorical(np.where(kinds == "a", labels, "c"))
         model = MixtureDensity([1, 2], random_state=0)
         return (DensityImputer(model) if name == "imputer" else model).fit(table)
+    if name == "conditional":
+        model = ConditionalDensity(max_trees=3, random_state=0)
+        return model.fit(X[:, :1], X[:, 1:])
     if name == "cells":
         model = TreeBarycenter(min_samples_leaf=10, random_state=0)
         return model.fit(X, sample_domain=labels)

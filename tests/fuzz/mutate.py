@@ -3,9 +3,8 @@
     python -m tests.fuzz.mutate 10000 SEED            # so many files
     python -m tests.fuzz.mutate 1 SEED --first 4711   # that one again
 
-Each file is a saved model of the registry, changed. It must be refused by ValueError,
-or hold a density that scores, samples and inverts two rows (a detector or a classifier
-that judges them), or says by ValueError why it does not. It is loaded in a process of
+Each file is a saved model of the registry, changed. It must be refused, or hold a model
+that can be used, or says why not (`tests.fuzz.loaded`). It is loaded in a process of
 bounded memory, by the clock, and nothing that runs code may be touched.
 """
 
@@ -29,17 +28,17 @@ from typing import Any
 
 import numpy as np
 
-import destructors
-from destructors.maps import Density, Detector
 from destructors.maps._map import KINDS
 from tests.fuzz.files import NAMES, save_models
+from tests.fuzz.loaded import FINE, use
 
 __all__ = ["run"]
 
 # Bytes that a process may take beyond what it has, and seconds of a file.
 _MEMORY, _SECONDS = 2**30, 60
+# What a process says before the first of them.
+_READY = b"ready\n"
 _CODE = {"os.system", "subprocess.Popen", "os.exec", "os.remove", "os.posix_spawn"}
-_FINE = ("refused", "loaded", "loaded, but says why not")
 _NESTED = {"kind": "StandardNormal", "fields": {"n_features": 10**9}}
 _JUNK: list[Any] = [None, True, -1, 0, 2, 10**9, 10**30, 0.5, -1.0, 1e300]
 _JUNK += [float("nan"), float("inf"), "", "this", "x" * 1000, [], [1, 2], {}, _NESTED]
@@ -252,48 +251,13 @@ def mutate(case: int, seed: int, files: list[Path]) -> tuple[str, bytes]:
 # ---------------------------------------------------------------------- loading
 
 
-def _try(path: Path) -> str:
-    """Return what becomes of a file; raise what should not be."""
-    try:
-        density = destructors.load(path)
-    except ValueError:
-        return "refused"
-    if not isinstance(density, Density):
-        return _try_estimator(density)
-    domain = None if density.labels is None else np.repeat(density.labels[:1], 2)
-    try:
-        if density.base is None:
-            X = np.zeros((2, density.n_features))
-        else:
-            X = density.sample(2, 0, domain)
-            if not np.isfinite(density.logpdf(X, domain)).all():
-                return "a score is not finite"
-        density.inverse(density.forward(X, domain)[0], domain)
-    except ValueError:
-        return "loaded, but says why not"
-    return "loaded"
-
-
-def _try_estimator(model: Any) -> str:
-    """Return what becomes of a detector or a classifier."""
-    rows = np.zeros((2, model.n_features))
-    try:
-        model.predict(rows)
-        found = [model.score_samples(rows)]
-        if isinstance(model, Detector):
-            found += [model.p_values(rows), model.explain(rows)]
-    except ValueError:
-        return "loaded, but says why not"
-    is_finite = all(np.isfinite(values).all() for values in found)
-    return "loaded" if is_finite else "a score is not finite"
-
-
 def _work(cases: list[int], seed: int, files: list[Path], out: int) -> None:
     """Try cases one by one; write a line for each."""
     warnings.simplefilter("ignore")
     # Kernels and libraries take their memory before it is bounded.
     for path in files:
-        _try(path)
+        if (found := use(path)) != "loaded":
+            raise AssertionError(f"{path.stem} as it was saved: {found}")
     with open("/proc/self/statm") as file:
         size = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + _MEMORY,) * 2)
@@ -307,13 +271,14 @@ def _work(cases: list[int], seed: int, files: list[Path], out: int) -> None:
 
     watching = False
     sys.addaudithook(watch)
+    os.write(out, _READY)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.npz")
         for case in cases:
             path.write_bytes(mutate(case, seed, files)[1])
             watching = True
             try:
-                result = _try(path)
+                result = use(path)
             except Exception as error:
                 frame = traceback.extract_tb(error.__traceback__)[-1]
                 where = f"{Path(frame.filename).name}:{frame.lineno}"
@@ -331,18 +296,23 @@ def run(cases: Iterable[int], seed: int, files: list[Path]) -> Counter:
             try:
                 os.close(read)
                 _work(left, seed, files, write)
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(0)
         os.close(write)
         with os.fdopen(read, "rb", 0) as lines:
+            if lines.readline() != _READY:
+                os.waitpid(child, 0)
+                raise RuntimeError("A file is of no use as it was saved.")
             while left:
                 ready, _, _ = select.select([lines], [], [], _SECONDS)
                 line = lines.readline().decode().strip() if ready else "too slow"
                 result, case = line or "the process ended", left.pop(0)
-                if result not in _FINE:
+                if result not in FINE:
                     what, _ = mutate(case, seed, files)
                     print(f"seed {seed}, case {case} ({what}): {result}", flush=True)
-                counts[result if result in _FINE else "violation"] += 1
+                counts[result if result in FINE else "violation"] += 1
                 if not ready or not line or line.startswith("ran code"):
                     break
         os.kill(child, signal.SIGKILL)

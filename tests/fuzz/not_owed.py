@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 __all__ = [
     "COMMON_ORIGIN",
     "COMMON_UNITS",
+    "LEAST_SPREAD",
     "NOT_OWED",
     "NO_HEAVY_WEIGHTS",
     "NO_SCALE",
@@ -80,6 +81,9 @@ NOT_OWED: dict[str, dict[str, str]] = {
         "standard-scaler": "scikit-learn sums the rows of large offsets otherwise",
     },
 }
+# Models that take a column for constant by a rounding that has a unit: ten units in the
+# last place of one, as scikit-learn's scaler does of quantiles.
+LEAST_SPREAD = {"robust-scaler": 1e-12}
 # Models that do not take the scale of a column from its rows, or not where half of them
 # are equal.
 NO_SCALE = frozenset(

@@ -11,6 +11,7 @@ from tests.fuzz.models import Model, Points
 from tests.fuzz.not_owed import (
     COMMON_ORIGIN,
     COMMON_UNITS,
+    LEAST_SPREAD,
     NO_HEAVY_WEIGHTS,
     QUANTILES,
     TURNED,
@@ -102,6 +103,9 @@ def _check_affine(case: Case, scale: Array, shift: Array | float) -> None:
         raise NotAsked("half of a column is one number, and so are its quantiles")
     if case.name in TURNED and case.is_dependent:
         raise NotAsked("a turned column is rounding")
+    least = (case.scale * np.minimum(scale, 1.0)).min()
+    if least < LEAST_SPREAD.get(case.name, 0.0):
+        raise NotAsked("in one of the units a column counts as constant")
     heavy = table.weight is not None and table.weight.max() > _HEAVY
     if case.name in NO_HEAVY_WEIGHTS and heavy:
         raise NotAsked("weights are so heavy that columns count as constant")

@@ -16,7 +16,7 @@ from tests.fuzz.files import save_models
 from tests.fuzz.mutate import run
 
 FEW = ["spline", "tree", "permutation", "mixture", "regression", "frame", "labels"]
-FEW += ["detector", "classifier"]
+FEW += ["detector", "classifier", "imputer", "conditional"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="bounds the memory of a process")
@@ -26,6 +26,14 @@ def test_damaged_files_are_refused_or_hold_a_density(tmp_path, capsys):
     assert not counts["violation"], capsys.readouterr().out
     assert counts["refused"] > 100
     assert counts["loaded"] > 20
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_files_that_are_of_no_use_as_they_were_saved_are_no_finding(tmp_path):
+    path = tmp_path / "damaged.npz"
+    path.write_bytes(b"nothing")
+    with pytest.raises(RuntimeError, match="as it was saved"):
+        run(range(3), 0, [path])
 
 
 def test_small_files_that_unpack_to_large_ones(tmp_path):

@@ -104,3 +104,25 @@ def test_rows_of_small_weight_far_out_do_not_move_the_others(far):
     model = SplineGaussianizer().fit(X, sample_weight=weight)
     assert abs(np.median(model.transform(X))) < 0.2
     assert model.score(X[2:]) > -5.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_slopes_of_splines_come_back_beside_a_row_that_has_nearly_all_the_weight(seed):
+    """Latents of the others lie a hundred away, where float64 has less places."""
+    rng = np.random.default_rng(seed)
+    x = 1e-6 * rng.choice([-1.0, 1.0], 100) * 10.0 ** rng.uniform(-8.0, 8.0, 100)
+    X, weight = (x - x[0])[:, None], np.r_[1e6, np.ones(99)]
+    model = SplineGaussianizer().fit(X, sample_weight=weight)
+    Z, log_det = model.transform_and_log_det(X)
+    assert np.abs(Z).max() > 100.0
+    log_det_back = model.inverse_and_log_det(Z)[1]
+    np.testing.assert_allclose(log_det_back, -log_det, rtol=0.0, atol=2e-9)
+
+
+def test_an_outlier_leaves_its_rounding_out_of_the_others():
+    X = np.array([[0.0009318822190144327], [-193.996], [-2.57e13], [1.79645919]])
+    model = SplineGaussianizer().fit(X, sample_weight=[1.0, 1e300, 1.0, 1e300])
+    Z, log_det = model.transform_and_log_det(X)
+    back, log_det_back = model.inverse_and_log_det(Z)
+    np.testing.assert_allclose(back, X, rtol=1e-12, atol=1e-8)
+    np.testing.assert_allclose(log_det_back, -log_det, rtol=0.0, atol=1e-8)

@@ -266,6 +266,17 @@ def test_rows_beside_a_sentinel_are_on_both_sides(seed):
         assert len(np.unique(X[part])) > 1
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("sentinel", [1e20, -1e300])
+def test_a_sentinel_that_takes_all_digits_of_the_others(sentinel, seed):
+    X = beside_a_sentinel(seed=seed)
+    X[X == 1e8] = sentinel
+    train, held_out = split_rows(X, None, 0.1, seed)
+    assert 1 < len(np.unique(X[train])) < len(np.unique(X))
+    again = split_rows(X * 1024.0, None, 0.1, seed)[1]
+    np.testing.assert_array_equal(again, held_out)
+
+
 def test_two_kinds_that_differ_by_rounding_stay_two(X):
     kinds = np.where(X[:, :1] > 0.3, 1.0 + 1e-15 * X[:, 1:2], 0.0)
     for train, held_out in fold_rows(kinds, None, 2, seed=0):
@@ -281,3 +292,18 @@ def test_what_fills_most_of_a_table_is_trained_on(seed):
     weight = np.r_[np.full(50, 1e-3), 5.0]
     train, held_out = split_rows(X, weight, 0.1, seed)
     assert train.tolist() == [50]
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("share", [0.6, 0.9])
+def test_others_are_trained_on_beside_what_fills_most_of_a_table(X, share, seed):
+    """Wherever the hash of that one comes among theirs."""
+    n = round(share * 60)
+    rows = np.r_[np.repeat(X[:1], n, axis=0), X[1 : 61 - n]]
+    train, held_out = split_rows(rows, None, 0.1, seed)
+    assert 0 < np.sum(held_out >= n) <= 6
+    assert np.sum(train >= n) >= len(held_out)
+    assert set(range(n)) <= set(train.tolist())
+    distinct, weight = X[: 61 - n], np.r_[n, np.ones(60 - n)]
+    _, weighted = split_rows(distinct, weight, 0.1, seed)
+    assert as_set(distinct[weighted]) == as_set(rows[held_out])
