@@ -120,7 +120,8 @@ def _learn(
     found = [_regression(column, False, "mean", alone, np.zeros(1), middle, ends)]
     left_out = [np.full(len(y), middle)]
     for what in whats:
-        ridge = Ridge(see(E, column, kinds, what), w)
+        n_alike = E.shape[1] - len(kinds) if what == "indicators" else 0
+        ridge = Ridge(see(E, column, kinds, what), w, n_alike)
         for is_change in (True, False):
             base = means if is_change else np.zeros(len(y))
             target = means + changes - base
@@ -219,12 +220,17 @@ class Ridge:
     ----------
     X : ndarray of shape (n_samples, n_columns)
     weight : ndarray of shape (n_samples,)
+    n_alike : int, default=0
+        The last columns, so many, keep their units: probabilities of categories, whose
+        effects so are alike in size, as in a model of random effects. Standardised,
+        rare ones would be large, by the few rows that have them.
     """
 
-    def __init__(self, X: NDArray, weight: NDArray):
+    def __init__(self, X: NDArray, weight: NDArray, n_alike: int = 0):
         self._weight = weight
         self.centre = np.average(X, axis=0, weights=weight)
         scale = np.sqrt(np.average((X - self.centre) ** 2, axis=0, weights=weight))
+        scale[len(scale) - n_alike :] = 1.0
         self.scale = np.where(scale > 0, scale, 1.0)
         Z = (X - self.centre) / self.scale
         self.lowest, self.highest = Z.min(axis=0), Z.max(axis=0)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from destructors.maps._column import columns_of, library_of, read_values
 from destructors.maps._density import Density
 from destructors.maps._map import Data
 from destructors.maps._schema import Schema
@@ -31,7 +32,8 @@ class MeanRegression(Data):
         means, in their order) or "indicators" (the probability of each category); each
         has the former.
     centre, scale, lowest, highest, coef : ndarray of shape (n_seen,)
-        What is seen is standardised and kept within its range in training.
+        What is seen is standardised, but probabilities, and kept within its range in
+        training.
     intercept : float
     lower, upper : float
         Smallest and largest value in training.
@@ -103,11 +105,31 @@ def see(expected: NDArray, column: int, kinds: NDArray, what: str) -> NDArray:
     if what != "mean":
         others = np.flatnonzero((kinds <= 0) & (np.arange(len(kinds)) != column))
         parts.append(expected[:, others])
-    if what == "codes":
+    if what in ("codes", "indicators"):
         parts.append(expected[:, np.flatnonzero(kinds > 0)])
     if what == "indicators":
         parts.append(expected[:, len(kinds) :])
     return np.hstack(parts)
+
+
+def _place_unseen(
+    schema: Schema, X: ArrayLike, rows: NDArray, expected: NDArray
+) -> None:
+    """Put categories that were not seen and are numbers where they are in the order."""
+    X = np.asarray(X) if library_of(X) == "array" else X
+    for j, column in enumerate(schema.columns):
+        unseen = rows[:, j] == column.unknown
+        if (
+            column.kind <= 0
+            or not unseen.any()
+            or column.values.dtype.kind not in "iuf"
+        ):
+            continue
+        known = column.values.astype(np.float64)
+        values, place = read_values(columns_of(X)[j])
+        if values.dtype.kind in "iuf" and len(known) and (np.diff(known) > 0).all():
+            labels = (values if place is None else values[place])[unseen]
+            expected[unseen, j] = np.interp(labels, known, np.arange(len(known)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -202,14 +224,16 @@ class Imputer(Data):
         if self.strategy == "mode":
             return self.density.predict_missing(X, "mode")
         rows = self.density.encode_holes(X)
-        return self.density.decode_like(self._means(rows), X)
+        return self.density.decode_like(self._means(rows, X), X)
 
-    def _means(self, rows: NDArray) -> NDArray:
+    def _means(self, rows: NDArray, X: ArrayLike) -> NDArray:
         if not self.regressions:
             return self.density.predict_rows(rows)
         need = any(each.what == "indicators" for each in self.regressions)
         most = MOST_CATEGORIES if need else 0
         filled, expected = self.density.expect_rows(rows, most)
+        if self.schema is not None:
+            _place_unseen(self.schema, X, rows, expected)
         result = filled.copy()
         for each in self.regressions:
             j = each.column
