@@ -84,7 +84,7 @@ def test_the_errors_of_a_ridge_are_those_of_fits_without_each_row():
 
 
 def test_probabilities_of_categories_keep_their_units():
-    """Of random effects the penalty is that of their sizes, not of standardised ones."""
+    """The penalty of random effects is that of their sizes, whatever their shares."""
     rng = np.random.default_rng(0)
     code = rng.choice(4, 200, p=[0.6, 0.3, 0.08, 0.02])
     X = np.column_stack([10.0 * rng.normal(size=200), np.eye(4)[code]])
