@@ -40,6 +40,10 @@ class MeanRegression(Data):
     weight : float
         Share that it has in the mean; what the regressions of a column leave of one is
         that of the mean of the density.
+    middle, unit, growth : float
+        Where ``unit`` is not zero, what is predicted is arcsinh((y - middle) / unit),
+        a logarithm far out, and ``growth`` is what the spread about it adds to the mean
+        of y: exp(s**2 / 2), for an error of variance s**2.
     """
 
     _positive = ("scale",)
@@ -56,12 +60,19 @@ class MeanRegression(Data):
     lower: float
     upper: float
     weight: float = 1.0
+    middle: float = 0.0
+    unit: float = 0.0
+    growth: float = 1.0
 
     def is_valid(self) -> bool:
         """Return whether there is as much of each for what is seen."""
         shapes = {part.shape for part in self._seen()}
         return (
-            self.what in _WHAT
+            0.0 <= self.unit < np.inf
+            and np.isfinite(self.middle)
+            and 1.0 <= self.growth < np.inf
+            and not (self.unit and self.is_change)
+            and self.what in _WHAT
             and len(shapes) == 1
             and self.coef.ndim == 1
             and self.lower <= self.upper
@@ -94,9 +105,21 @@ class MeanRegression(Data):
         seen = see(expected, self.column, kinds, self.what)
         Z = np.clip((seen - self.centre) / self.scale, self.lowest, self.highest)
         means = self.intercept + Z @ self.coef
+        if self.unit:
+            means = unbend(means, self)
         if self.is_change:
             means += expected[:, self.column]
         return np.clip(means, self.lower, self.upper)
+
+
+def unbend(bent: NDArray, how: MeanRegression) -> NDArray:
+    """Return means of y from those of arcsinh((y - middle) / unit).
+
+    That of a normal variable about m with the variance s**2 has the mean
+    middle + unit exp(s**2 / 2) sinh(m).
+    """
+    ends = np.arcsinh((np.array([how.lower, how.upper]) - how.middle) / how.unit)
+    return how.middle + how.unit * how.growth * np.sinh(np.clip(bent, *ends))
 
 
 def see(expected: NDArray, column: int, kinds: NDArray, what: str) -> NDArray:

@@ -83,6 +83,32 @@ def test_the_errors_of_a_ridge_are_those_of_fits_without_each_row():
     np.testing.assert_allclose(errors, left_out, rtol=1e-6)
 
 
+def test_amounts_are_predicted_by_factors():
+    """Of a product the mean is a product, which no line through the raw amounts is."""
+    rng = np.random.default_rng(0)
+    code = rng.integers(0, 20, 3000).astype(float)
+    amount = np.exp(0.25 * code + 0.5 * rng.normal(size=3000))
+    best = np.exp(0.25 * code + 0.5**2 / 2.0)
+    rows = np.column_stack([code, amount])
+    imputer = DensityImputer(SMALL, random_state=0).fit(rows[:1000])
+    bent = [each for each in imputer._regressions if each.unit]
+    assert bent[0].weight > 0.3
+    hidden = rows[1000:].copy()
+    hidden[:, 1] = np.nan
+    filled = imputer.transform(hidden)[:, 1]
+    assert np.sqrt(np.mean((filled - best[1000:]) ** 2)) < 0.1 * best.std()
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e200])
+def test_amounts_of_any_size_are_filled_in(scale):
+    rows = ladder(100) * [1.0, scale]
+    imputer = DensityImputer(SMALL, random_state=0).fit(rows)
+    hidden = rows.copy()
+    hidden[:, 1] = np.nan
+    filled = imputer.transform(hidden)
+    assert np.isfinite(filled).all()
+
+
 def test_probabilities_of_categories_keep_their_units():
     """The penalty of random effects is that of their sizes, whatever their shares."""
     rng = np.random.default_rng(0)
