@@ -12,6 +12,7 @@ from scipy.special import logsumexp
 from sklearn.utils import check_random_state
 
 from destructors.base import Destructor
+from destructors.estimators._conditioned import ConditionedDensity
 from destructors.estimators._proposal import Proposal
 from destructors.exceptions import SamplingWarning
 from destructors.maps import Density, Schema
@@ -100,6 +101,8 @@ class ConditionalSampler:
     True
     >>> sampler.score_samples([[0.0, np.nan]]).round(1)
     array([-0.9])
+    >>> sampler.condition([0]).score_samples([[2.0]], [[2.0]]).round(1)
+    array([-0.2])
     """
 
     def __init__(
@@ -246,6 +249,26 @@ class ConditionalSampler:
         std = np.sqrt(np.maximum(m / ess - 1.0, 0.0) / (m - 1.0))
         _warn_of_few(ess)
         return (scores, std) if return_std else scores
+
+    def condition(self, columns: Any) -> ConditionedDensity:
+        """Return the density of all other columns given some.
+
+        Parameters
+        ----------
+        columns : str, int or sequence of these
+            Names of the columns that are given, or their positions.
+
+        Returns
+        -------
+        conditional : ConditionedDensity
+            It has `score_samples` and `sample`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column, or they are none or all.
+        """
+        return ConditionedDensity(self, self._schema, columns)
 
     # ------------------------------------------------------------------ steps
 

@@ -5,9 +5,10 @@ categories, and its means are too sure of themselves where numbers lie far out. 
 to trust it, regressions and the mean of all rows, rows tell that neither has seen: the
 weights of all are positive and add up to one (stacking: D. H. Wolpert, *Stacked
 generalization*, Neural Networks 5, 1992; L. Breiman, *Stacked regressions*, Machine
-Learning 24, 1996). What a few rows far out would decide alone is
-not learned from them (winsorising: P. J. Huber and E. M. Ronchetti, *Robust
-Statistics*, 2009); all rows decide the mean.
+Learning 24, 1996). Amounts of which causes are factors have a regression on a symmetric
+logarithm (N. Duan, *Smearing estimate*, JASA 78, 1983, on the way back). What a few
+rows far out would decide alone is not learned from them (winsorising: P. J. Huber and
+E. M. Ronchetti, *Robust Statistics*, 2009); all rows decide the mean.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,9 +23,10 @@ from destructors.estimators._mixture_density import MixtureDensity
 from destructors.flows._mixed_start import fit_start
 from destructors.greedy import Progress
 from destructors.maps import Density
-from destructors.maps._imputer import MOST_CATEGORIES, MeanRegression, see
+from destructors.maps._imputer import MOST_CATEGORIES, MeanRegression, see, unbend
 from destructors.mixture._mixed_fit import MixedSettings, unique
 from destructors.rows import Fold, Rows, make_splits
+from destructors.rows._splits import column_unit
 
 # All rows are held out in turn, a fifth each: half, where the rest is enough to learn
 # from. On training rows of adult a tenth alone was too few for columns of heavy tails.
@@ -35,8 +37,13 @@ _LEAST_ROWS = 20
 # rows is cut to less than so many times the mean. On training rows of german, crx and
 # adult, half of the entries hidden, shares of a tenth and of a hundredth do as well.
 _LARGEST_SHARE, _MOST_TIMES = 1.0 / 30.0, 10.0
+# Farther out than this squares overflow.
+_LARGEST = 1e150
 # Strengths of a ridge to choose from, in rows.
 _RIDGES = np.geomspace(0.1, 1e7, 25)
+# Variance about a logarithm from which on it moves the mean no more: of what is skewed
+# so much, few rows decide the mean.
+_MOST_SPREAD = 4.0
 # With more of them in all, no categories have indicators.
 _MOST_INDICATORS = 500
 
@@ -109,7 +116,11 @@ def _learn(
         seen.append(density.expect_rows(hidden, most)[1])
         weight.append(rows.weights[known])
     E, y, w = np.vstack(seen), np.concatenate(truth), np.concatenate(weight)
-    if len(y) < _LEAST_ROWS or y.min() == y.max():
+    if (
+        len(y) < _LEAST_ROWS
+        or y.min() == y.max()
+        or max(abs(y).max(), abs(E).max()) > _LARGEST
+    ):
         return []
     means, ends = E[:, column], (float(y.min()), float(y.max()))
     middle = float(np.average(y, weights=w))
@@ -120,7 +131,8 @@ def _learn(
     found = [_regression(column, False, "mean", alone, np.zeros(1), middle, ends)]
     left_out = [np.full(len(y), middle)]
     for what in whats:
-        ridge = Ridge(see(E, column, kinds, what), w)
+        n_alike = E.shape[1] - len(kinds) if what == "indicators" else 0
+        ridge = Ridge(see(E, column, kinds, what), w, n_alike)
         for is_change in (True, False):
             base = means if is_change else np.zeros(len(y))
             target = means + changes - base
@@ -128,10 +140,41 @@ def _learn(
             of = what, ridge, fit.coef, fit.intercept + beyond, ends
             found.append(_regression(column, is_change, *of))
             left_out.append(base + target - fit.left_out + beyond)
+    bent = _bend(found[-1], ridge, y, w)
+    if bent is not None:
+        found.append(bent[0])
+        left_out.append(bent[1])
     P, target = np.column_stack([means, *left_out]), means + changes + beyond
     weights = stack(P, target, w)[1:]
     both = zip(found, weights, strict=True)
     return [replace(each, weight=float(v)) for each, v in both if v > 0.0]
+
+
+def _bend(
+    like: MeanRegression, ridge: "Ridge", y: NDArray, weight: NDArray
+) -> tuple[MeanRegression, NDArray] | None:
+    """Return a regression of the same columns on a symmetric logarithm, and its means
+    of rows left out: for amounts, of which causes are factors. None if y is too large.
+    """
+    middle, unit, factor = column_unit(y, weight)
+    middle, unit = middle / factor, unit / factor
+    with np.errstate(over="ignore"):
+        bent = np.arcsinh((y - middle) / unit)
+    if not np.isfinite(bent).all():
+        return None
+    fit = ridge.fit(bent)
+    spread = float(np.average(fit.left_out**2, weights=weight))
+    how = replace(
+        like,
+        is_change=False,
+        coef=fit.coef,
+        intercept=fit.intercept,
+        middle=float(middle),
+        unit=float(unit),
+        growth=float(np.exp(min(spread, _MOST_SPREAD) / 2.0)),
+    )
+    left_out = np.clip(unbend(bent - fit.left_out, how), how.lower, how.upper)
+    return how, left_out
 
 
 def _regression(
@@ -219,12 +262,17 @@ class Ridge:
     ----------
     X : ndarray of shape (n_samples, n_columns)
     weight : ndarray of shape (n_samples,)
+    n_alike : int, default=0
+        The last columns, so many, keep their units: probabilities of categories, whose
+        effects so are alike in size, as in a model of random effects. Standardised,
+        rare ones would be large, by the few rows that have them.
     """
 
-    def __init__(self, X: NDArray, weight: NDArray):
+    def __init__(self, X: NDArray, weight: NDArray, n_alike: int = 0):
         self._weight = weight
         self.centre = np.average(X, axis=0, weights=weight)
         scale = np.sqrt(np.average((X - self.centre) ** 2, axis=0, weights=weight))
+        scale[len(scale) - n_alike :] = 1.0
         self.scale = np.where(scale > 0, scale, 1.0)
         Z = (X - self.centre) / self.scale
         self.lowest, self.highest = Z.min(axis=0), Z.max(axis=0)

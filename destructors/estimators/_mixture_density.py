@@ -13,6 +13,8 @@ from sklearn.utils import check_random_state
 from destructors._compat import Interval, StrOptions
 from destructors.base import Destructor, HoldoutDestructor
 from destructors.compose._find_categorical import find_categorical
+from destructors.estimators._conditional_sampler import ConditionalSampler
+from destructors.estimators._conditioned import ConditionedDensity
 from destructors.flows._mixed_start import fit_start
 from destructors.greedy import Progress
 from destructors.maps import Map
@@ -221,6 +223,26 @@ class MixtureDensity(HoldoutDestructor):
         read_rows(self, X, reset=False, may_miss=True)
         rng = check_random_state(random_state)
         return density.sample_conditional(X, n_samples, rng)
+
+    def condition(self, columns: Any) -> ConditionedDensity:
+        """Return the density of all other columns given some, exactly.
+
+        Parameters
+        ----------
+        columns : str, int or sequence of these
+            Names of the columns that are given, or their positions.
+
+        Returns
+        -------
+        conditional : ConditionedDensity
+            It has `score_samples` and `sample`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column, or they are none or all.
+        """
+        return ConditionalSampler(self).condition(columns)
 
     def predict_missing(
         self, X: ArrayLike, strategy: Literal["mean", "mode"] = "mean"

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from destructors.maps._column import columns_of, library_of, read_values
 from destructors.maps._density import Density
 from destructors.maps._map import Data
 from destructors.maps._schema import Schema
@@ -31,13 +32,18 @@ class MeanRegression(Data):
         means, in their order) or "indicators" (the probability of each category); each
         has the former.
     centre, scale, lowest, highest, coef : ndarray of shape (n_seen,)
-        What is seen is standardised and kept within its range in training.
+        What is seen is standardised, but probabilities, and kept within its range in
+        training.
     intercept : float
     lower, upper : float
         Smallest and largest value in training.
     weight : float
         Share that it has in the mean; what the regressions of a column leave of one is
         that of the mean of the density.
+    middle, unit, growth : float
+        Where ``unit`` is not zero, what is predicted is arcsinh((y - middle) / unit),
+        a logarithm far out, and ``growth`` is what the spread about it adds to the mean
+        of y: exp(s**2 / 2), for an error of variance s**2.
     """
 
     _positive = ("scale",)
@@ -54,12 +60,19 @@ class MeanRegression(Data):
     lower: float
     upper: float
     weight: float = 1.0
+    middle: float = 0.0
+    unit: float = 0.0
+    growth: float = 1.0
 
     def is_valid(self) -> bool:
         """Return whether there is as much of each for what is seen."""
         shapes = {part.shape for part in self._seen()}
         return (
-            self.what in _WHAT
+            0.0 <= self.unit < np.inf
+            and np.isfinite(self.middle)
+            and 1.0 <= self.growth < np.inf
+            and not (self.unit and self.is_change)
+            and self.what in _WHAT
             and len(shapes) == 1
             and self.coef.ndim == 1
             and self.lower <= self.upper
@@ -92,9 +105,21 @@ class MeanRegression(Data):
         seen = see(expected, self.column, kinds, self.what)
         Z = np.clip((seen - self.centre) / self.scale, self.lowest, self.highest)
         means = self.intercept + Z @ self.coef
+        if self.unit:
+            means = unbend(means, self)
         if self.is_change:
             means += expected[:, self.column]
         return np.clip(means, self.lower, self.upper)
+
+
+def unbend(bent: NDArray, how: MeanRegression) -> NDArray:
+    """Return means of y from those of arcsinh((y - middle) / unit).
+
+    That of a normal variable about m with the variance s**2 has the mean
+    middle + unit exp(s**2 / 2) sinh(m).
+    """
+    ends = np.arcsinh((np.array([how.lower, how.upper]) - how.middle) / how.unit)
+    return how.middle + how.unit * how.growth * np.sinh(np.clip(bent, *ends))
 
 
 def see(expected: NDArray, column: int, kinds: NDArray, what: str) -> NDArray:
@@ -103,11 +128,31 @@ def see(expected: NDArray, column: int, kinds: NDArray, what: str) -> NDArray:
     if what != "mean":
         others = np.flatnonzero((kinds <= 0) & (np.arange(len(kinds)) != column))
         parts.append(expected[:, others])
-    if what == "codes":
+    if what in ("codes", "indicators"):
         parts.append(expected[:, np.flatnonzero(kinds > 0)])
     if what == "indicators":
         parts.append(expected[:, len(kinds) :])
     return np.hstack(parts)
+
+
+def _place_unseen(
+    schema: Schema, X: ArrayLike, rows: NDArray, expected: NDArray
+) -> None:
+    """Put categories that were not seen and are numbers where they are in the order."""
+    X = np.asarray(X) if library_of(X) == "array" else X
+    for j, column in enumerate(schema.columns):
+        unseen = rows[:, j] == column.unknown
+        if (
+            column.kind <= 0
+            or not unseen.any()
+            or column.values.dtype.kind not in "iuf"
+        ):
+            continue
+        known = column.values.astype(np.float64)
+        values, place = read_values(columns_of(X)[j])
+        if values.dtype.kind in "iuf" and len(known) and (np.diff(known) > 0).all():
+            labels = (values if place is None else values[place])[unseen]
+            expected[unseen, j] = np.interp(labels, known, np.arange(len(known)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -202,14 +247,16 @@ class Imputer(Data):
         if self.strategy == "mode":
             return self.density.predict_missing(X, "mode")
         rows = self.density.encode_holes(X)
-        return self.density.decode_like(self._means(rows), X)
+        return self.density.decode_like(self._means(rows, X), X)
 
-    def _means(self, rows: NDArray) -> NDArray:
+    def _means(self, rows: NDArray, X: ArrayLike) -> NDArray:
         if not self.regressions:
             return self.density.predict_rows(rows)
         need = any(each.what == "indicators" for each in self.regressions)
         most = MOST_CATEGORIES if need else 0
         filled, expected = self.density.expect_rows(rows, most)
+        if self.schema is not None:
+            _place_unseen(self.schema, X, rows, expected)
         result = filled.copy()
         for each in self.regressions:
             j = each.column

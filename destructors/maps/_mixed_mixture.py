@@ -298,7 +298,8 @@ class MixedMixture(Distribution):
             Means of numbers, the most probable codes.
         expected : ndarray of shape (n_samples, n_features + n_probabilities)
             Means of numbers and of codes in their order, and then the probability of
-            each code, column by column; of a code that is there it is one.
+            each code, column by column; of a code that is there it is one. A code that
+            is not expected has no place in the order, and the mean of the others.
         """
         sizes = self.n_categories
         sizes = np.where(sizes <= most_categories, sizes, 0)
@@ -324,6 +325,8 @@ class MixedMixture(Distribution):
                         there = np.flatnonzero(~gone)
                         seen[there, first[j] + x[there, i].astype(np.intp)] = 1.0
                         seen[gone, first[j] : first[j] + sizes[j]] = share
+                if not_these is not None:
+                    _place_unseen(emission, group, x, p, not_these, seen)
         return filled, expected
 
     def _blocks(self, n_samples: int, n_draws: int = 1) -> list[slice]:
@@ -333,6 +336,28 @@ class MixedMixture(Distribution):
 
 def _of(without: NDArray | None, group: NDArray) -> NDArray | None:
     return None if without is None else without[group]
+
+
+def _place_unseen(
+    emission: CodeForest,
+    group: NDArray,
+    x: NDArray,
+    posterior: NDArray,
+    unseen: NDArray,
+    expected: NDArray,
+) -> None:
+    """Give codes that were not seen the mean of the others in their order."""
+    is_unseen = x == unseen
+    rows = np.flatnonzero(is_unseen.any(axis=1))
+    if not len(rows):
+        return
+    hidden = np.where(is_unseen, np.nan, x)[rows]
+    shares = emission.shares(hidden, posterior[rows], unseen)
+    for i in np.flatnonzero(is_unseen.any(axis=0)):
+        means = np.zeros(len(rows))
+        means[np.isnan(hidden[:, i])] = shares[i] @ np.arange(shares[i].shape[1])
+        here = is_unseen[rows, i]
+        expected[rows[here], group[i]] = means[here]
 
 
 def _normalise(logs: NDArray) -> NDArray:

@@ -1,6 +1,7 @@
 """Means that are corrected by regressions on the row as a density fills it in."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from destructors.estimators import DensityImputer, MixtureDensity
@@ -80,6 +81,65 @@ def test_the_errors_of_a_ridge_are_those_of_fits_without_each_row():
         beta = np.linalg.solve(A.T @ A + penalty, A.T @ y[others])
         left_out.append(y[i] - beta[0] - Z[i] @ beta[1:])
     np.testing.assert_allclose(errors, left_out, rtol=1e-6)
+
+
+def test_amounts_are_predicted_by_factors():
+    """Of a product the mean is a product, which no line through the raw amounts is."""
+    rng = np.random.default_rng(0)
+    code = rng.integers(0, 20, 3000).astype(float)
+    amount = np.exp(0.25 * code + 0.5 * rng.normal(size=3000))
+    best = np.exp(0.25 * code + 0.5**2 / 2.0)
+    rows = np.column_stack([code, amount])
+    imputer = DensityImputer(SMALL, random_state=0).fit(rows[:1000])
+    bent = [each for each in imputer._regressions if each.unit]
+    assert bent[0].weight > 0.3
+    hidden = rows[1000:].copy()
+    hidden[:, 1] = np.nan
+    filled = imputer.transform(hidden)[:, 1]
+    assert np.sqrt(np.mean((filled - best[1000:]) ** 2)) < 0.1 * best.std()
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e200])
+def test_amounts_of_any_size_are_filled_in(scale):
+    rows = ladder(100) * [1.0, scale]
+    imputer = DensityImputer(SMALL, random_state=0).fit(rows)
+    hidden = rows.copy()
+    hidden[:, 1] = np.nan
+    filled = imputer.transform(hidden)
+    assert np.isfinite(filled).all()
+
+
+def test_probabilities_of_categories_keep_their_units():
+    """The penalty of random effects is that of their sizes, whatever their shares."""
+    rng = np.random.default_rng(0)
+    code = rng.choice(4, 200, p=[0.6, 0.3, 0.08, 0.02])
+    X = np.column_stack([10.0 * rng.normal(size=200), np.eye(4)[code]])
+    y = 0.1 * X[:, 0] + rng.normal(size=4)[code] + rng.normal(size=200)
+    ridge = Ridge(X, np.ones(200), 4)
+    np.testing.assert_allclose(ridge.scale, [X[:, 0].std(), 1.0, 1.0, 1.0, 1.0])
+    coef, intercept, _ = ridge.fit(y)
+    Z = (X - ridge.centre) / ridge.scale
+    slopes = Z.T @ (y - intercept - Z @ coef)
+    np.testing.assert_allclose(slopes / slopes[0] * coef[0], coef, rtol=1e-6)
+
+
+def test_categories_that_were_not_seen_stand_where_their_numbers_are():
+    """Labels that are numbers have a place in the order; others the mean of all."""
+    train, test = ladder(400), ladder(2000, 1)
+    unseen = (test[:, 0] % 7) == 3
+    train = train[(train[:, 0] % 7) != 3]
+    imputer = DensityImputer(SMALL, random_state=0)
+    assert error(imputer, train, test[unseen]) < 1.1
+    names = np.array([f"{code:02.0f}" for code in range(30)])
+    holed = test[unseen].copy()
+    holed[:, 1] = np.nan
+    named = imputer.fit(_named(train, names)).transform(_named(holed, names))
+    away = np.asarray(named[1], dtype=float) - train[:, 1].mean()
+    assert abs(away).max() < 0.3
+
+
+def _named(rows, names):
+    return pd.DataFrame({0: names[rows[:, 0].astype(int)], 1: rows[:, 1]})
 
 
 @pytest.mark.parametrize("n_rows", [50, 1000])
