@@ -172,9 +172,14 @@ def _bend(
     that.
     """
     steepest = _STEEPEST / np.maximum(magnitude[1:], magnitude[:-1])
+    low, high = _low_and_high(slopes)
+    with np.errstate(over="ignore"):
+        if not (high > steepest * ((knots[1:] - knots[:-1]) / scale) * low * low).any():
+            # Nearly always: no line is so steep.
+            return knots, slopes
     knots, slopes, steepest = _lift(knots, slopes, scale, steepest)
     widths, rises = (knots[1:] - knots[:-1]) / scale, slopes[1:] > slopes[:-1]
-    low, high = np.sort([slopes[:-1], slopes[1:]], axis=0)
+    low, high = _low_and_high(slopes)
     # From here on the straight line is no steeper.
     with np.errstate(divide="ignore"):
         log_meets = 0.5 * (np.log(high) - np.log(widths) - np.log(4.0 * steepest))
@@ -192,6 +197,12 @@ def _bend(
     knots, slopes = np.r_[knots, added][order], np.r_[slopes, low[k] * 4.0**step][order]
     kept = np.concatenate([[True], knots[1:] > knots[:-1]])
     return knots[kept], slopes[kept]
+
+
+def _low_and_high(slopes: NDArray) -> tuple[NDArray, NDArray]:
+    """Return the slopes at the two ends of each interval, the lower first."""
+    before, after = slopes[:-1], slopes[1:]
+    return np.minimum(before, after), np.maximum(before, after)
 
 
 def _lift(
