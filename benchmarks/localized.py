@@ -62,7 +62,14 @@ MODELS: dict[str, Any] = {
 # Those that C can be written for.
 _ON_DEVICES = ("RBIG", "TreeFlow", "GaussianCopula", "GaussianMixture", "BoostedTrees")
 # Those that are fitted to tables on disk too.
-_ON_DISK = ("RBIG", "GaussianCopula", "GaussianMixture", "TreeFlow")
+_ON_DISK = (
+    "RBIG",
+    "GaussianCopula",
+    "GaussianMixture",
+    "TreeFlow",
+    "DiscreteTreeFlow",
+    "AlignmentFlow",
+)
 _N_BLOCKS = 6
 # What makes them small, for a try.
 _SMALL: dict[str, dict[str, Any]] = {
@@ -124,7 +131,8 @@ def _run_kills(args: argparse.Namespace) -> bool:
             if source == "disk":
                 path = write_rows(Path(folder, "rows.npy"), [values])
                 size = -(-n_rows // _N_BLOCKS)
-                X = open_rows(path, block_size=size, scratch=folder)
+                domain, labels = labels.get("sample_domain"), {}
+                X = open_rows(path, domain=domain, block_size=size, scratch=folder)
             found: dict[str, float] = {
                 **count_kills(model, X, labels, _n_kills(args), args.seed)
             }
@@ -192,8 +200,12 @@ def _run_engines(args: argparse.Namespace) -> bool:
         found = compare_engines(4_000, 6, models[1:2] or models[:1])
     else:
         found = compare_engines(200_000, _n_kills(args), models)
-    engines = pd.DataFrame(found)
-    print(engines.to_string(index=False), flush=True)
+    rows = list[dict[str, Any]]()
+    for row in found:
+        rows.append(row)
+        shown = pd.DataFrame([row]).to_string(index=False, header=len(rows) == 1)
+        print(shown, flush=True)
+    engines = pd.DataFrame(rows)
     write_csv(args.output / "engines.csv", engines)
     if not args.quick:
         print(

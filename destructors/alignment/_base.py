@@ -14,8 +14,9 @@ from destructors._compat import StrOptions
 from destructors.alignment import _domains
 from destructors.alignment._apart import DomainsApart
 from destructors.base import HoldoutDestructor
+from destructors.base._blocks import in_turn, load_blocks
 from destructors.maps._density import encode_labels
-from destructors.rows import Fold, Rows
+from destructors.rows import Fold, RowBlocks, Rows
 from destructors.table import read_rows
 
 # Labels of rows, or weights.
@@ -106,7 +107,7 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
         ----------
         X : array-like of shape (n_samples, n_features)
             Training data of all domains, finite; or `DomainsApart`, whose rows are not
-            brought together.
+            brought together; or what ``open_rows(..., domain=...)`` returns.
         y : Ignored
             Not used, present for API consistency by convention.
         sample_domain : array-like of shape (n_samples,)
@@ -135,6 +136,8 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
             weight is negative, or numbers differ so much in size that rows would not
             come back: the column is named.
         """
+        _refuse_labels(X, sample_domain)
+        _refuse_labels(X_val, sample_domain_val)
         if isinstance(X, DomainsApart):
             held = X_val, sample_domain_val, sample_weight_val
             known = sample_domain, sample_weight, *held
@@ -145,7 +148,8 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
             train, validation = learner._read_training(*given), None
             if X_val is not None:
                 validation = learner._read_validation(*held_out)
-                without = np.delete(learner.domains_, validation.context).tolist()  # type: ignore[arg-type]
+                totals = _domains.weigh_domains(validation, len(learner.domains_))
+                without = learner.domains_[totals == 0].tolist()
                 if without:
                     raise ValueError(
                         f"X_val needs rows of each domain, but has none of {without}."
@@ -178,12 +182,13 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
         return self
 
     def _fit_rows(self, fold: Fold, *, onwards: bool = False) -> Fold | None:
-        if fold.train.context is None:
+        if not fold.train.has_context:
             raise ValueError(
                 f"{type(self).__name__} needs the domain of each row, which is unknown "
                 "here: fit it by itself, with sample_domain, or in an AlignmentFlow."
             )
-        totals = _domains.weigh_domains(fold.train)
+        known = len(self.domains_) if "domains_" in vars(self) else None
+        totals = _domains.weigh_domains(fold.train, known)
         if "domains_" not in vars(self):
             self.domains_ = np.arange(len(totals))
         self.domain_weights_ = _domains.resolve_domain_weights(
@@ -240,6 +245,10 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
         ValueError
             If ``sample_domain`` is missing or has a label that was not there in `fit`.
         """
+        if isinstance(X, RowBlocks):
+            _refuse_labels(X, sample_domain)
+            map_block = lambda rows, labels: self._forward(rows, labels)[0]
+            return in_turn(self, X, map_block, is_transform=True)
         return self.transform_and_log_det(X, sample_domain=sample_domain)[0]
 
     def inverse_transform(self, X: ArrayLike, *, sample_domain: Given = None) -> Any:
@@ -257,6 +266,10 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
         X_original : ndarray or DataFrame of shape (n_samples, n_features)
             Rows of the domains: a frame if the training data were one.
         """
+        if isinstance(X, RowBlocks):
+            _refuse_labels(X, sample_domain)
+            map_block = lambda rows, labels: self._backward(rows, labels)[0]
+            return in_turn(self, X, map_block, is_latent=True)
         return self.inverse_and_log_det(X, sample_domain=sample_domain)[0]
 
     def transform_and_log_det(
@@ -355,6 +368,11 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
             Minus the `destructors.metrics.energy_coefficient` among the domains: larger
             is better, at best about minus one over the number of rows of a domain.
         """
+        if isinstance(X, RowBlocks):
+            _refuse_labels(X, sample_domain)
+            check_is_fitted(self)
+            loaded = load_blocks(self, X, sample_weight, reset=False)
+            return -_domains.divergence(loaded.gathered().through(self.map_))
         rows = self._read(X, sample_weight, sample_domain)
         # Of the domains seen in fit some may be missing here.
         _domains.find_domains(self.domains_[rows.context], 1, type(self).__name__)
@@ -386,6 +404,9 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
         log_density : ndarray of shape (n_samples,)
             ``log p(x | domain)``.
         """
+        if isinstance(X, RowBlocks):
+            _refuse_labels(X, sample_domain)
+            return in_turn(self, X, self._logpdf)
         return self._logpdf(X, sample_domain)
 
     @available_if(_has_density)
@@ -447,6 +468,22 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
             )
         return labels.ravel()
 
+    def _require_domain(self, labels: Any) -> None:
+        """Raise ValueError if blocks have no labels."""
+        if labels is None:
+            raise ValueError(
+                f"{type(self).__name__} needs the domain label of each row: name the "
+                "column that holds them, open_rows(..., domain=...)."
+            )
+
+    def _learn_domains(self, counts: Mapping[Any, int]) -> NDArray:
+        """Return the labels of domains, by the numbers of their rows."""
+        labels = sorted(counts)
+        sizes = np.array([counts[label] for label in labels])
+        return _domains.check_sizes(
+            np.array(labels), sizes, self._min_domain_samples, type(self).__name__
+        )
+
     def _context(self, given: Any, values: NDArray) -> NDArray:
         return encode_labels(self._check_labels(given, values), self.domains_)
 
@@ -466,3 +503,12 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
         check_is_fitted(self)
         values = read_rows(self, X, reset=False)
         return self._as_rows(values, sample_weight, given)
+
+
+def _refuse_labels(X: Any, labels: Any) -> None:
+    """Raise ValueError if labels are given beside blocks."""
+    if isinstance(X, RowBlocks) and labels is not None:
+        raise ValueError(
+            "Labels of rows that are read block by block are named where they are "
+            "opened: open_rows(..., domain=...)."
+        )

@@ -38,6 +38,11 @@ SHARES = {"uniform", "proportional", "target"}
 def find_domains(labels: Any, fewest: int, who: str) -> NDArray:
     """Return the labels there are, in order, each of at least so many rows."""
     domains, sizes = np.unique(labels, return_counts=True)
+    return check_sizes(domains, sizes, fewest, who)
+
+
+def check_sizes(domains: NDArray, sizes: NDArray, fewest: int, who: str) -> NDArray:
+    """Return labels, of which there are so many rows each; see `find_domains`."""
     if len(domains) < 2 or sizes.min() < fewest:
         counts = zip(sizes.tolist(), domains.tolist(), strict=True)
         raise ValueError(
@@ -94,11 +99,21 @@ def by_domain(rows: Rows) -> list[Rows]:
     return [rows.take(_as_run(members)) for members in _members(rows)]
 
 
-def weigh_domains(rows: Rows) -> NDArray:
-    """Return the total weight of each domain."""
+def weigh_domains(rows: Rows, n_domains: int | None = None) -> NDArray:
+    """Return the total weight of each domain, of as many as there are by default."""
     if isinstance(rows, RowsApart):
         return np.array([part.total for part in rows.parts_apart])
-    return np.bincount(np.asarray(rows.context), weights=rows.weights)
+    if n_domains is None:
+        n_domains = max(rows.sum(_last_of_block)) + 1
+    return rows.sum(_weigh, n_domains)
+
+
+def _last_of_block(block: Rows) -> list[int]:
+    return [int(np.asarray(block.context).max(initial=0))]
+
+
+def _weigh(block: Rows, n_domains: int) -> NDArray:
+    return np.bincount(np.asarray(block.context), block.weights, n_domains)
 
 
 def in_order(rows: Rows) -> Rows:

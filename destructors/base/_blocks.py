@@ -1,37 +1,17 @@
 """What a destructor does with rows that are read block by block."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from destructors._compat import wants_frames
+from destructors.base._block_tables import encoder_of, learn_encoder
+from destructors.maps import Map
 from destructors.rows import Fold, RowBlocks, Rows, StoredRows
 from destructors.table import check_columns
-
-# Those that may be fitted to rows of which a few blocks are in memory, for messages:
-# stacks, and layers of such.
-FITTED_TO_BLOCKS = (
-    "GaussianCopula",
-    "RBIG",
-    "TreeFlow",
-    "GaussianMixtureDestructor",
-    "BoostedTreeDestructor",
-    "DestructorPipeline",
-    "IterativeDestructor",
-    "Standardize",
-    "Whitening",
-    "PCARotation",
-    "RandomRotation",
-    "FixedRotation",
-    "SplineGaussianizer",
-    "BlockGaussianizer",
-    "HistogramGaussianizer",
-    "RationalQuadraticGaussianizer",
-    "BoundedSupport",
-    "NormalCDF",
-)
 
 
 def load_blocks(
@@ -60,7 +40,17 @@ def load_blocks(
         if X.names is not None:
             estimator.feature_names_in_ = np.array(X.names, dtype=object)
     _check_blocks(estimator, X)
-    rows = X.load(getattr(estimator, "n_jobs", None))
+    domains = getattr(estimator, "domains_", None)
+    if reset:
+        encode = learn_encoder(estimator, X)
+        estimator._schema = None if encode is None else encode.schema
+        if encode is not None and encode.domains is not None:
+            estimator.domains_ = encode.domains
+    elif estimator._schema is None and domains is None:
+        encode = None
+    else:
+        encode = encoder_of(estimator, estimator._schema, domains)
+    rows = X.load(getattr(estimator, "n_jobs", None), encode)
     if len(rows) < estimator._min_samples:
         raise ValueError(
             f"Found {len(rows)} row(s) in the table while a minimum of "
@@ -71,28 +61,49 @@ def load_blocks(
     return rows
 
 
-def refuse_stored(estimator: Any, fold: Fold) -> None:
-    """Raise TypeError if rows are not in memory."""
-    if not any(isinstance(rows, StoredRows) for rows in (fold.train, fold.validation)):
-        return
-    raise TypeError(
-        f"{type(estimator).__name__} is fitted to rows in memory, not to several "
-        "blocks of open_rows. Give it as many rows as fit, as in "
-        "np.concatenate(list(islice(rows, 10))): what it has learned scores and "
-        f"transforms any number. Fitted to blocks are {', '.join(FITTED_TO_BLOCKS)}."
-    )
+def are_stored(fold: Fold) -> bool:
+    """Return whether rows to fit on, or to judge by, are not in memory."""
+    return any(isinstance(rows, StoredRows) for rows in (fold.train, fold.validation))
+
+
+def leave_stored(
+    learner: Any, fold: Fold, map_: Map, random_state: np.random.RandomState | None
+) -> Fold:
+    """Return rows that are not in memory as the next layer should see them, where a
+    layer was fitted to those that were gathered of them.
+
+    A layer that hands on other rows than its map gives destroys its own training rows
+    more than it will destroy new ones: the table is halved by content, and each half
+    goes through what a copy has learned from the other.
+    """
+    train: Any = fold.train
+    if not isinstance(train, StoredRows):
+        return fold.through(map_)
+    halves, parts = train.halves()
+    held_out = None if fold.validation is None else fold.validation.gathered()
+    maps = []
+    for part in reversed(parts):
+        copy = clone(learner)
+        if random_state is not None:
+            copy.set_params(random_state=random_state.randint(2**31 - 1))
+        copy._schema = learner._schema
+        copy._fit_rows(Fold(part, held_out))
+        maps.append(copy.map_)
+    train = train.through_halves(halves, tuple(maps))
+    return Fold(train, fold.validation_through(map_), fold.is_last)
 
 
 def in_turn(
     estimator: Any,
     X: Any,
-    function: Callable[[Any], Any],
+    function: Callable[..., Any],
     *,
     is_latent: bool = False,
     is_transform: bool = False,
 ) -> Any:
     """Return what a function makes of rows; of rows that are read block by block, an
-    iterator over what it makes of the blocks.
+    iterator over what it makes of the blocks, and of the labels of their domains where
+    it is for domains.
 
     That is written to a file by `write_rows`, rather than by a parameter of each
     method: scikit-learn takes further parameters of ``transform`` for metadata. It also
@@ -107,11 +118,20 @@ def in_turn(
             "What is made of the blocks of open_rows are arrays, and set_output asks "
             'for frames: call set_output(transform="default").'
         )
+    if hasattr(estimator, "_require_domain"):
+        return (function(*known) for known in _labelled(estimator, X))
     if not _knows_tables(estimator):
         return (function(Rows.of(values)) for values in X)
     if is_latent:
         return map(function, X)
     return (function(table) for table, _ in X.tables())
+
+
+def _labelled(estimator: Any, X: RowBlocks) -> Iterator[tuple[Any, Any]]:
+    """Yield each block as a table, and the labels of its domains."""
+    for table, _, labels in X.labelled_tables():
+        estimator._require_domain(labels)
+        yield table, labels
 
 
 def score_blocks(estimator: Any, X: RowBlocks, sample_weight: Any) -> float:

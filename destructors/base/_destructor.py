@@ -19,9 +19,10 @@ from destructors._compat import (
     fit_scope,
 )
 from destructors.base._blocks import (
+    are_stored,
     in_turn,
+    leave_stored,
     load_blocks,
-    refuse_stored,
     score_blocks,
 )
 from destructors.base._inspection import InspectionMixin
@@ -121,8 +122,11 @@ class Destructor(
     _min_features: ClassVar[int] = 1
 
     # Whether it is fitted to rows of which a few blocks at a time are in memory: to
-    # sums over them. What is made of layers leaves it to these.
+    # sums over them. What is made of layers leaves it to these. All others are fitted
+    # to as many of the rows as are gathered in memory, drawn by content.
     _takes_stored: ClassVar[bool] = False
+    # Whether `_honest` asks for nothing but the map.
+    _is_honest_by_map: ClassVar[bool] = False
     # Whether it is fitted on rows with missing values.
     _may_miss: ClassVar[bool] = False
     # Whether the map may be a `Surjection`, or begin with one.
@@ -147,6 +151,10 @@ class Destructor(
     ) -> Fold:
         """Return the rows as the next layer should see them."""
         return fold.through(map_)
+
+    def _fits_stored(self, fold: Fold) -> bool:
+        """Return whether it is fitted to these rows, which are not in memory."""
+        return self._takes_stored
 
     def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
         """Return the parameters by which a fit without held-out rows does what fits
@@ -186,8 +194,7 @@ class Destructor(
             If ``X`` is not a finite two-dimensional array of numbers with enough rows
             and columns, or a weight is negative, or all are zero.
         TypeError
-            If ``X`` is sparse, or rows of `destructors.open_rows` are several blocks
-            and this class is fitted to rows in memory.
+            If ``X`` is sparse.
 
         Warns
         -----
@@ -241,8 +248,7 @@ class Destructor(
                 f"{type(self).__name__} needs at least {self._min_features} features "
                 f"(columns), got {d} feature(s)."
             )
-        if not self._takes_stored:
-            refuse_stored(self, fold)
+        is_gathered = are_stored(fold) and not self._fits_stored(fold)
         self.n_features_in_ = d
         self.base_distribution_ = StandardNormal(d)
         seed = getattr(self, "random_state", _NO_SEED)
@@ -252,7 +258,12 @@ class Destructor(
             with limited(self), remember(self, fold, random_state) as memo:
                 if not memo.restore(self, random_state):
                     with memo.keeping(self, random_state):
-                        self.map_ = self._fit(fold, random_state)
+                        seen = (
+                            fold.each(lambda rows: rows.gathered())
+                            if is_gathered
+                            else fold
+                        )
+                        self.map_ = self._fit(seen, random_state)
                 if not isinstance(self.map_, Map):
                     raise TypeError(
                         f"{type(self).__name__}._fit must return a Map, got "
@@ -260,7 +271,11 @@ class Destructor(
                     )
                 if not onwards:
                     return None
-                after = self._honest(fold, self.map_, random_state)
+                by_map = type(self)._honest is Destructor._honest
+                if is_gathered and not (by_map or self._is_honest_by_map):
+                    after = leave_stored(self, fold, self.map_, random_state)
+                else:
+                    after = self._honest(fold, self.map_, random_state)
             if not (isinstance(after, Fold) and len(after.train) == len(fold.train)):
                 raise TypeError(
                     f"{type(self).__name__}._honest must return a Fold of as many rows."

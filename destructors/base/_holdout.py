@@ -61,8 +61,7 @@ class HoldoutDestructor(Destructor):
             rows and columns, or a weight is negative, or all are zero, or nothing can
             be held out because all rows are equal.
         TypeError
-            If ``X`` is sparse, or rows of `destructors.open_rows` are several blocks
-            and this class is fitted to rows in memory.
+            If ``X`` is sparse.
         """
         with self._fitting() as learner:
             train, validation = learner._read_training(X, sample_weight), None

@@ -1,7 +1,6 @@
 """Categories made continuous, for layers that take numbers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from numbers import Real
 from typing import Any, ClassVar, Literal
 
@@ -114,6 +113,7 @@ class CategoryDequantizer(Destructor):
     }
 
     _dequantizes = True
+    _takes_stored = True
 
     def __init__(
         self,
@@ -165,11 +165,7 @@ class CategoryDequantizer(Destructor):
     ) -> Fold:
         if not isinstance(map_, DequantizeCategories):
             return fold
-        rows = fold.train
-        Z, log_det = map_.spread_copies(rows.values)
-        kinds = None if rows.kinds is None else map_.kinds_after(rows.kinds)
-        train = replace(rows, values=Z, log_det=rows.log_det + log_det, kinds=kinds)
-        return Fold(train, fold.validation_through(map_))
+        return Fold(fold.train.spread(map_), fold.validation_through(map_))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -57,6 +57,9 @@ class DiscreteDestructor(Destructor):
             raise AttributeError("categories_: fitted on codes, not on a table.")
         return self._schema.categories
 
+    # All is learned from the different rows, which add up over blocks.
+    _takes_stored = True
+
     def _categorical(self, X: Any) -> dict[int, Categorical]:
         d = check_table(self, X).shape[1]
         automatic = isinstance(self.categories, str)
@@ -79,7 +82,7 @@ class DiscreteDestructor(Destructor):
         if rows.kinds is not None and (rows.kinds > 0).all():
             sizes: Any = rows.kinds
         elif isinstance(self.categories, str):
-            sizes = rows.values.max(axis=0) + 1
+            sizes = rows.extremes[1] + 1
         else:
             sizes = [k if np.ndim(k) == 0 else len(k) for k in self.categories]
         self.n_categories_ = np.asarray(sizes).astype(np.int64)

@@ -27,6 +27,7 @@ class NamedFlow(GreedyDestructor):
     """Base of the flows of one kind of layer behind another; a subclass gives it."""
 
     _least = 1
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {
         **GreedyDestructor._parameter_constraints,
         "marginal": [Destructor, None],

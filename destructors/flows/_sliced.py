@@ -103,6 +103,7 @@ class SlicedGaussianization(GreedyDestructor):
     """
 
     _least = 1
+    _takes_stored = True
     _parameter_constraints: ClassVar[dict] = {
         **GreedyDestructor._parameter_constraints,
         "layer": [Destructor, None],

@@ -306,6 +306,11 @@ class TreeFlow(StartedDestructor):
         *starts, trees = names
         return Stages(race_starts(*starts), TryAll(trees))
 
+    def _fits_stored(self, fold: Fold) -> bool:
+        # Rows of both kinds are learned from together.
+        kinds = fold.train.kinds
+        return kinds is None or not bool((kinds > 0).any())
+
     def _max_layers(self) -> int:
         # Without numbers there is nothing for trees to move.
         return 2 if self._kinds is None or (self._kinds == 0).any() else 1

@@ -185,6 +185,9 @@ class Whitening(Destructor):
         self.shrinkage = shrinkage
         self.covariance_estimator = covariance_estimator
 
+    def _fits_stored(self, fold: Fold) -> bool:
+        return self.covariance_estimator is None
+
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         rows = fold.train
         if self.covariance_estimator is not None:

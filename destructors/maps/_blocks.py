@@ -94,13 +94,14 @@ def multiply(X: NDArray, matrix: NDArray) -> NDArray:
 
 def _multiply(X: NDArray, matrix: NDArray) -> NDArray:
     (n_rows, d), n_outputs = X.shape, matrix.shape[1]
+    if n_rows < _PRODUCT_ROWS:
+        few = np.zeros((_PRODUCT_ROWS, d))
+        few[:n_rows] = X
+        return (few @ matrix)[:n_rows]
     whole = n_rows - n_rows % _PRODUCT_ROWS
     products = np.empty((n_rows, n_outputs))
-    if whole:
-        parts = np.ascontiguousarray(X[:whole]).reshape(-1, _PRODUCT_ROWS, d)
-        np.matmul(
-            parts, matrix, out=products[:whole].reshape(-1, _PRODUCT_ROWS, n_outputs)
-        )
+    parts = np.ascontiguousarray(X[:whole]).reshape(-1, _PRODUCT_ROWS, d)
+    np.matmul(parts, matrix, out=products[:whole].reshape(-1, _PRODUCT_ROWS, n_outputs))
     if whole < n_rows:
         last = np.zeros((_PRODUCT_ROWS, d))
         last[: n_rows - whole] = X[whole:]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar, Self
 
 import numpy as np
@@ -211,14 +212,18 @@ def _find_intervals(v, points, start, stop, found):
 
 
 def _apply_vectorised(V, starts, rational, inverse, knots, values, slopes, W, log_det):
-    places, found = values if inverse else knots, np.empty(V.shape, np.intp)
-    for j, start in enumerate(starts[:-1]):
-        inner = places[start + 1 : starts[j + 1] - 1]
-        found[:, j] = start + np.searchsorted(inner, V[:, j], side="right")
+    # For a single row each call of NumPy counts: both ends are looked up at once.
+    places, ends = values if inverse else knots, np.empty((2, *V.shape), np.intp)
+    for j, (start, stop) in enumerate(pairwise(starts.tolist())):
+        inner = places[start + 1 : stop - 1]
+        ends[0, :, j] = inner.searchsorted(V[:, j], "right")
+    ends[0] += starts[:-1]
+    np.add(ends[0], 1, out=ends[1])
+    at_ends = knots.take(ends), values.take(ends), slopes.take(ends)
     with np.errstate(over="ignore"):
-        W[:], slope = _apply_piece(V, found, rational, inverse, knots, values, slopes)
-    for log_slope in np.log(slope).T:
-        log_det += -log_slope if inverse else log_slope
+        W[:], slope = _apply_piece(V, 0, rational, inverse, *at_ends)
+    log_slope = np.add.reduce(np.log(slope), axis=1)
+    log_det += -log_slope if inverse else log_slope
 
 
 _apply = jit(_apply_loops, plain=_apply_vectorised)

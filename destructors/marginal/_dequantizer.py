@@ -1,7 +1,6 @@
 """Noise that makes discrete columns continuous, and takes itself back."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -120,6 +119,7 @@ class Dequantizer(Destructor):
     """
 
     _dequantizes = True
+    _is_honest_by_map = True
     _parameter_constraints: ClassVar[dict] = {
         "columns": [StrOptions({"auto"}), "array-like"],
         "random_state": ["random_state"],
@@ -172,8 +172,7 @@ class Dequantizer(Destructor):
         self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
     ) -> Fold:
         assert isinstance(map_, Dequantize)
-        train = replace(fold.train, values=map_.spread_copies(fold.train.values)[0])
-        return Fold(train, fold.validation_through(map_))
+        return Fold(fold.train.spread(map_), fold.validation_through(map_))
 
 
 def _find_lattice(column: NDArray, weight: NDArray | None) -> Lattice:

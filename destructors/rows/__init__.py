@@ -2,6 +2,7 @@
 
 from destructors.maps._hash import hash_again, hash_rows
 from destructors.rows._digest import digest
+from destructors.rows._encoded import Encoder
 from destructors.rows._folds import known_folds
 from destructors.rows._memo import Memo, Store, memo, remember
 from destructors.rows._moments import (
@@ -29,6 +30,7 @@ from destructors.rows._write import write_rows
 __all__ = [
     "CONTINUOUS",
     "INTEGER",
+    "Encoder",
     "Fold",
     "Memo",
     "RowBlocks",

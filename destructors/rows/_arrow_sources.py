@@ -101,7 +101,10 @@ class CSVSource(ArrowSource):
             # The first lines may look like integers where later ones do not.
             kinds[name] = import_pyarrow().float64() if _is_number(kind) else kind
         csv = import_pyarrow("csv")
-        options = csv.ConvertOptions(column_types=kinds, include_columns=names)
+        # A field without a text is missing, as pandas takes it.
+        options = csv.ConvertOptions(
+            column_types=kinds, include_columns=names, strings_can_be_null=True
+        )
         with reading(where), csv.open_csv(path, convert_options=options) as reader:
             for batch in reader:
                 if len(batch):

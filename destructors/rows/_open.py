@@ -13,6 +13,7 @@ def open_rows(
     *,
     columns: Sequence[Any] | None = None,
     weight: Any = None,
+    domain: Any = None,
     block_size: int = BLOCK_ROWS,
     engine: Any = None,
     scratch: str | PathLike[str] | None = None,
@@ -30,13 +31,17 @@ def open_rows(
         The path of a ``.npy`` file, of a ``.parquet`` file or a folder of such, or of a
         ``.csv`` file (``.csv.gz``) with a line of names; an array, such as a memmap; an
         array or a dataframe of Dask, whose parts are computed one by one; or functions
-        that take nothing and each return some of the rows as an array. All
-        columns that are read must be numbers, and finite. Parquet and CSV need the
+        that take nothing and each return some of the rows as an array. Columns
+        must be numbers, and finite, but where what is fitted knows categories or
+        missing values. Parquet and CSV need the
         extra ``tables``.
     columns : sequence of str or of int, default=None
-        Names or positions of the columns to read; None for all but the weights.
+        Names or positions of the columns to read; None for all but weights and labels.
     weight : str, int or array-like of shape (n_rows,), default=None
         Name or position of a column of non-negative weights, or the weights.
+    domain : str, int or array-like of shape (n_rows,), default=None
+        Name or position of a column of the labels of domains, or the labels: what is
+        ``sample_domain`` in memory, for those that align domains.
     block_size : int, default=65_536
         Number of rows of a block. Sums are taken over blocks in their order, so it is
         part of what a fit depends on; number and kind of the files are not.
@@ -85,4 +90,4 @@ def open_rows(
     ...     [len(scores) for scores in model.score_samples(rows)]
     [2000, 2000, 1000]
     """
-    return RowBlocks(source, columns, weight, block_size, engine, scratch)
+    return RowBlocks(source, columns, weight, domain, block_size, engine, scratch)

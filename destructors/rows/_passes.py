@@ -5,14 +5,16 @@ since. Rows themselves do not travel.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from destructors.maps import Map
+from destructors.maps._hash import hash_rows
 from destructors.rows._rows import Rows
-from destructors.rows._scratch import ScratchBlocks
+from destructors.rows._scratch import Scratch, ScratchBlocks
 from destructors.rows._splits import hash_in_units
 from destructors.rows._weights import Size
 
@@ -27,8 +29,6 @@ class Blocks:
     ----------
     load : callable
         Takes the number of a block and returns its `Rows`, the same each time.
-    has_weight : bool
-        Whether rows have weights.
     steps : tuple of callable
         What has been done to each block since, in order.
     cache : ScratchBlocks, default=None
@@ -38,7 +38,6 @@ class Blocks:
     """
 
     load: Callable[[int], Rows]
-    has_weight: bool
     steps: tuple[Step, ...] = ()
     cache: ScratchBlocks | None = None
     n_cached: int = 0
@@ -47,7 +46,7 @@ class Blocks:
         """Return a block."""
         rows, todo = None, self.steps
         if self.cache is not None:
-            rows = self.cache.read(place, self.has_weight)
+            rows = self.cache.read(place)
         if rows is None:
             rows = self.load(place)
         else:
@@ -90,28 +89,25 @@ class Table:
     Parameters
     ----------
     read : callable
-        Takes the number of a block, and returns values and weights from its source.
+        Takes the number of a block, and returns its `Rows` from the source, with
+        weights as they are there.
     spool : ScratchBlocks or None
         Its blocks, where they can be read in order only.
-    has_weight : bool
-        Whether rows have weights.
     size : Size or None
         How large these are.
     """
 
-    read: Callable[[int], tuple[NDArray, NDArray | None]]
+    read: Callable[[int], Rows]
     spool: ScratchBlocks | None
-    has_weight: bool
     size: Size | None
 
     def __call__(self, place: int) -> Rows:
         """Return a block."""
         rows = None
         if self.spool is not None:
-            rows = self.spool.read(place, self.has_weight)
+            rows = self.spool.read(place)
         if rows is None:
-            values, weight = self.read(place)
-            rows = Rows(values, np.zeros(len(values)), weight)
+            rows = self.read(place)
         return rows if rows.weight is None else rows.weighted(rows.weight, self.size)
 
 
@@ -152,25 +148,29 @@ class Shares:
     ----------
     ends : ndarray of shape (n_parts - 1,), dtype uint64
         Where one share ends and the next begins.
-    units : ndarray
-        Middle and unit of each column, by which rows are hashed.
+    units : ndarray or None
+        Middle and unit of each column, by which rows are hashed; None hashes all
+        digits, those of codes and of what is missing too.
     seed : int
         Seed of the hashes.
     """
 
     ends: NDArray
-    units: NDArray
+    units: NDArray | None
     seed: int
 
     @classmethod
-    def of(cls, fractions: NDArray, units: NDArray, seed: int) -> "Shares":
+    def of(cls, fractions: NDArray, units: NDArray | None, seed: int) -> "Shares":
         """Return shares that end at these fractions of all."""
         ends = [min(int(end * 2.0**64), 2**64 - 1) for end in fractions]
         return cls(np.array(ends, np.uint64), units, seed)
 
     def part_of(self, rows: Rows) -> NDArray:
         """Return the part that each row goes to."""
-        hashes = hash_in_units(rows.values, self.units, self.seed)
+        if self.units is None:
+            hashes = hash_rows(rows.values, self.seed)
+        else:
+            hashes = hash_in_units(rows.values, self.units, self.seed)
         return np.searchsorted(self.ends, hashes, side="right")
 
     def count(self, rows: Rows) -> NDArray:
@@ -184,3 +184,55 @@ class Shares:
     def outside(self, rows: Rows, part: int) -> NDArray:
         """Return which rows go to another part."""
         return self.part_of(rows) != part
+
+
+def crossed(rows: Rows, shares: Shares, maps: tuple[Map, ...]) -> Rows:
+    """Return rows after maps: each part of them after its own."""
+    part_of = shares.part_of(rows)
+    values, log_det = np.empty(rows.values.shape), np.empty(len(rows))
+    for part, map_ in enumerate(maps):
+        own = part_of == part
+        context = None if rows.context is None else rows.context[own]
+        values[own], log_det[own] = map_.forward(rows.values[own], context)
+    kinds = None if rows.kinds is None else maps[0].kinds_after(rows.kinds)
+    return replace(rows.moved(values, log_det), kinds=kinds)
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """Where rows begin: at a table on disk, or at a part of its rows.
+
+    Parameters
+    ----------
+    load : callable
+        Takes the number of a block and returns its `Rows`, the same each time.
+    lengths : ndarray of int of shape (n_blocks,)
+        Rows of each block.
+    n_features : int
+        Number of columns.
+    has_weight : bool
+        Whether rows have weights.
+    scratch : Scratch
+        Where blocks are written.
+    names : ndarray of shape (n_features,) or None
+        Names of the columns.
+    n_jobs : int or None
+        Threads that share the blocks.
+    engine : Engine or None
+        What is given the blocks in place of them.
+    kinds : ndarray of shape (n_features,) or None
+        Kind of each column; see `Rows`.
+    has_context : bool
+        Whether rows have a context.
+    """
+
+    load: Callable[[int], Rows]
+    lengths: NDArray
+    n_features: int
+    has_weight: bool
+    scratch: Scratch
+    names: NDArray | None = None
+    n_jobs: int | None = None
+    engine: Any = None
+    kinds: NDArray | None = None
+    has_context: bool = False

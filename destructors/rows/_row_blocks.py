@@ -1,17 +1,20 @@
 """Tables that are larger than memory: opened, cut into blocks, checked."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors.rows._passes import Table
+from destructors.rows._encoded import Encoder, check_labels, cut, part_last
+from destructors.rows._passes import Origin, Table
 from destructors.rows._rows import Rows
 from destructors.rows._scratch import Scratch
 from destructors.rows._sources import find_source
-from destructors.rows._stored import Origin, StoredRows
+from destructors.rows._stored import StoredRows
 from destructors.rows._weights import Size, join_sizes, size_of_weights
 from destructors.rows.engines import find_engine
 
@@ -24,13 +27,13 @@ class RowBlocks:
 
     Parameters
     ----------
-    source, columns, weight, block_size, engine, scratch : object
+    source, columns, weight, domain, block_size, engine, scratch : object
         As in `open_rows`.
 
     Attributes
     ----------
     n_features : int
-        Number of columns that are read, without the weights.
+        Number of columns that are read, without weights and labels of domains.
     names : tuple of str or None
         Their names, if they have any.
     block_size : int
@@ -42,6 +45,7 @@ class RowBlocks:
         source: Any,
         columns: Sequence[Any] | None,
         weight: Any,
+        domain: Any,
         block_size: int,
         engine: Any,
         scratch: Any,
@@ -55,9 +59,20 @@ class RowBlocks:
         self._source = find_source(source)
         width, names = self._source.width, self._source.names
         self._weight: NDArray | None = None
-        weight_at = None
+        weight_at = domain_at = None
         if self._engine is not None and not self._engine.is_local:
-            self._check_travels(weight)
+            self._check_travels(weight, domain)
+        self._labels: NDArray | None = None
+        if isinstance(domain, str | int | np.integer):
+            domain_at = self._find(domain, "domain")
+        elif domain is not None:
+            self._labels = np.asarray(domain)
+            n_rows = self._source.n_rows
+            if self._labels.ndim != 1 or n_rows not in (None, len(self._labels)):
+                raise ValueError(
+                    "domain must have one label a row, got the shape "
+                    f"{self._labels.shape}."
+                )
         if weight is not None and not isinstance(weight, str | int | np.integer):
             self._weight = np.asarray(weight, dtype=np.float64)
             if not (np.isfinite(self._weight) & (self._weight >= 0)).all():
@@ -71,7 +86,7 @@ class RowBlocks:
         elif weight is not None:
             weight_at = self._find(weight, "weight")
         if columns is None:
-            chosen = [j for j in range(width) if j != weight_at]
+            chosen = [j for j in range(width) if j not in (weight_at, domain_at)]
         elif isinstance(columns, str):
             raise TypeError(f"columns must be a list, got {columns!r}.")
         else:
@@ -82,6 +97,12 @@ class RowBlocks:
         self.names = None if names is None else tuple(names[j] for j in chosen)
         self._has_weight_column = weight_at is not None
         self._columns = np.array([*chosen, *([] if weight_at is None else [weight_at])])
+        # Of tables, the labels too.
+        at = self._columns.tolist()
+        self._columns_of_tables = np.array(
+            at if domain_at is None else [*at, domain_at]
+        )
+        self._has_domain_column = domain_at is not None
 
     def __repr__(self) -> str:
         return f"RowBlocks(n_features={self.n_features}, block_size={self.block_size})"
@@ -137,28 +158,25 @@ class RowBlocks:
         ValueError
             If a weight is no non-negative number, or there are no rows.
         """
-        parts, n_waiting, start = list[Any](), 0, 0
-        for _, table in self._source.tables(self._columns):
-            while len(table):
-                n_taken = self.block_size - n_waiting
-                parts.append(table[:n_taken])
-                table = table[n_taken:]
-                n_waiting += len(parts[-1])
-                if n_waiting == self.block_size:
-                    yield self._part_of_table(parts, start)
-                    start += n_waiting
-                    parts, n_waiting = [], 0
-        if parts:
+        return ((table, weight) for table, weight, _ in self.labelled_tables())
+
+    def labelled_tables(self) -> Iterator[tuple[Any, NDArray | None, NDArray | None]]:
+        """Yield the same as `tables`, and the labels of domains, if they are named."""
+        start = 0
+        for parts in cut(self._source.tables(self._columns_of_tables), self.block_size):
             yield self._part_of_table(parts, start)
-            start += n_waiting
+            start += sum(map(len, parts))
         if not start:
             raise ValueError("The table has no rows.")
+        for name, known in (("weight", self._weight), ("domain", self._labels)):
+            if known is not None and len(known) != start:
+                raise ValueError(f"{name} has {len(known)} entries for {start} rows.")
 
     def _part_of_table(
         self, parts: list[Any], start: int
-    ) -> tuple[Any, NDArray | None]:
-        """Join parts of a block, and part values from weights."""
-        block, weight = parts[0], None
+    ) -> tuple[Any, NDArray | None, NDArray | None]:
+        """Join parts of a block, and part values from weights and labels."""
+        block, weight, labels = parts[0], None, None
         if len(parts) > 1 and isinstance(block, np.ndarray):
             block = np.concatenate(parts)
         elif not isinstance(block, np.ndarray):
@@ -166,22 +184,24 @@ class RowBlocks:
             from pandas import concat
 
             block = concat(parts, ignore_index=True)
+        n_rows = slice(start, start + len(block))
+        if self._labels is not None:
+            labels = self._labels[n_rows]
+        elif self._has_domain_column:
+            labels, block = part_last(block)
+            labels = check_labels(labels, start)
         if self._has_weight_column:
-            at = slice(-1, None)
-            last = block[:, at] if isinstance(block, np.ndarray) else block.iloc[:, at]
-            weight = np.asarray(last, dtype=np.float64)[:, 0]
-            first = slice(None, -1)
-            whole = isinstance(block, np.ndarray)
-            block = block[:, first] if whole else block.iloc[:, first]
+            weight, block = part_last(block)
+            weight = weight.astype(np.float64)
             if not (np.isfinite(weight) & (weight >= 0)).all():
                 raise ValueError("Weights must be finite and not negative.")
         elif self._weight is not None:
-            weight = self._weight[start : start + len(block)]
-        return block, weight
+            weight = self._weight[n_rows]
+        return block, weight, labels
 
     # ------------------------------------------------------------------ for a fit
 
-    def load(self, n_jobs: int | None) -> Rows:
+    def load(self, n_jobs: int | None, encode: Encoder | None = None) -> Rows:
         """Return the rows to learn from: in memory where they are one block.
 
         All rows are read once, and checked; what can be read in order only is copied to
@@ -191,6 +211,9 @@ class RowBlocks:
         ----------
         n_jobs : int or None
             Threads that share the blocks.
+        encode : Encoder, default=None
+            What makes rows of a table where not all of its columns are numbers, or they
+            come from several domains.
 
         Returns
         -------
@@ -207,8 +230,8 @@ class RowBlocks:
         is_spooled, spool = self._source.n_rows is None, scratch.new_blocks(0, 0)
         only, has_weight, lengths, extremes = None, False, [], []
         size: Size | None = None
-        for place, (values, weight) in enumerate(self.weighted_blocks()):
-            rows = Rows(values, np.zeros(len(values)), weight)
+        for place, rows in enumerate(self._each_rows(encode)):
+            weight = rows.weight
             only = rows if place == 0 else None
             if is_spooled:
                 spool.write(place, rows)
@@ -222,12 +245,17 @@ class RowBlocks:
         if not extremes:
             raise ValueError("All weights are zero.")
         if only is not None:
-            rows = Rows.of(only.values, names=names, n_jobs=n_jobs)
+            rows = replace(only, weight=None, names=names, n_jobs=n_jobs)
             return rows if only.weight is None else rows.weighted(only.weight)
+        kinds = None if encode is None else encode.kinds
 
         stored = StoredRows(
             Origin(
-                load=Table(self.read, spool if is_spooled else None, has_weight, size),
+                load=Table(
+                    partial(self.read_rows, encode=encode),
+                    spool if is_spooled else None,
+                    size,
+                ),
                 lengths=np.array(lengths),
                 n_features=self.n_features,
                 has_weight=has_weight,
@@ -235,8 +263,11 @@ class RowBlocks:
                 names=names,
                 n_jobs=n_jobs,
                 engine=self._engine,
+                kinds=kinds,
+                has_context=encode is not None and encode.domains is not None,
             ),
             names=names,
+            kinds=kinds,
         )
         stored.know_extremes(extremes)
         return stored
@@ -276,17 +307,47 @@ class RowBlocks:
             raise IndexError(f"There is no block {place}.")
         return self._part(block, start)
 
+    def read_rows(self, place: int, encode: Encoder | None = None) -> Rows:
+        """Return a block as rows to learn from, with weights as they are given.
+
+        Parameters
+        ----------
+        place : int
+            Number of the block, from zero on.
+        encode : Encoder, default=None
+            As in `load`.
+        """
+        if encode is None:
+            return Rows.of(*self.read(place))
+        if self._source.n_rows is None:
+            known = next(islice(self.labelled_tables(), place, None))
+        else:
+            start = place * self.block_size
+            stop = start + self.block_size
+            _, table = self._source.read_table(start, stop, self._columns_of_tables)
+            known = self._part_of_table([table], start)
+        return encode(*known, where=f"Block {place}")
+
+    def _each_rows(self, encode: Encoder | None) -> Iterator[Rows]:
+        """Yield the blocks as `read_rows` returns them."""
+        if encode is None:
+            yield from (Rows.of(*known) for known in self.weighted_blocks())
+            return
+        for place, known in enumerate(self.labelled_tables()):
+            yield encode(*known, where=f"Block {place}")
+
     # ------------------------------------------------------------------ steps
 
     def __getstate__(self) -> dict[str, Any]:
         # Who reads a block asks nobody else to.
         return self.__dict__ | {"_engine": None}
 
-    def _check_travels(self, weight: Any) -> None:
+    def _check_travels(self, weight: Any, domain: Any) -> None:
         """Raise TypeError if other processes cannot read the rows."""
         what = "" if self._source.travels else "source is an array in memory"
-        if weight is not None and not isinstance(weight, str | int | np.integer):
-            what = "weight is an array in memory, not a column of the table"
+        for name, given in (("weight", weight), ("domain", domain)):
+            if given is not None and not isinstance(given, str | int | np.integer):
+                what = f"{name} is an array in memory, not a column of the table"
         if what:
             raise TypeError(
                 f"{what}, and the workers of engine are other processes, which do not "

@@ -87,6 +87,11 @@ class Rows:
         return float(len(self)) if self.weight is None else float(self.weight.sum())
 
     @property
+    def has_context(self) -> bool:
+        """Whether something is known that maps may depend on."""
+        return self.context is not None
+
+    @property
     def weights(self) -> NDArray:
         """The weights, ones where none were given."""
         return np.ones(len(self)) if self.weight is None else self.weight
@@ -177,6 +182,14 @@ class Rows:
         """
         return replace(self, values=values, log_det=self.log_det + log_det, names=None)
 
+    def spread(self, map_: Any) -> "Rows":
+        """Return the rows after a map to values that they share out among them, each
+        copy of a row another one: what a dequantizer's `spread_copies` gives.
+        """
+        values, log_det = map_.spread_copies(self.values)
+        kinds = None if self.kinds is None else map_.kinds_after(self.kinds)
+        return replace(self, values=values, log_det=self.log_det + log_det, kinds=kinds)
+
     def column_samples(self) -> list[tuple[NDArray, NDArray | None]]:
         """Return a sample of each column by itself: its values, and their weights.
 
@@ -203,6 +216,12 @@ class Rows:
             context=None if self.context is None else self.context[index],
             kept=None,
         )
+
+    def gathered(self) -> "Rows":
+        """Return the rows in memory, or as many as that holds: what learns from rows
+        otherwise than by sums over them is given these.
+        """
+        return self
 
     def few(self, n_rows: int, seed: int) -> "Rows":
         """Return about so many of the rows, drawn by content, in memory."""

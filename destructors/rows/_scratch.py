@@ -104,12 +104,12 @@ class ScratchBlocks:
                 return
             raise _no_room(self._folder.parent, str(error)) from error
 
-    def read(self, place: int, has_weight: bool) -> Rows | None:
+    def read(self, place: int) -> Rows | None:
         """Return a block; None if it is not whole."""
         try:
             # Not mapped: pages of a file that is read do not stay with the process.
             with open(self._path(place), "rb") as file:
-                return _read(file, has_weight)
+                return _read(file)
         except (OSError, ValueError, struct.error):
             return None
 
@@ -117,8 +117,9 @@ class ScratchBlocks:
         return self._folder / f"{place}.block"
 
 
-# Numbers of rows and columns, and whether columns lie one after the other.
-_HEADER = struct.Struct("<qq?")
+# Numbers of rows and columns, whether columns lie one after the other, and whether
+# there are weights, contexts, and kinds of columns.
+_HEADER = struct.Struct("<qq????")
 
 
 def _write(file: BinaryIO, rows: Rows) -> None:
@@ -128,26 +129,41 @@ def _write(file: BinaryIO, rows: Rows) -> None:
     so at once get a SystemError from some versions of Python 3.11 (gh-106905).
     """
     is_tall = rows.values.flags.f_contiguous and not rows.values.flags.c_contiguous
-    file.write(_HEADER.pack(*rows.values.shape, is_tall))
-    for part in (rows.values.T if is_tall else rows.values, rows.log_det, rows.weight):
+    known = rows.weight, rows.context, rows.kinds
+    has = [part is not None for part in known]
+    file.write(_HEADER.pack(*rows.values.shape, is_tall, *has))
+    for part in (rows.values.T if is_tall else rows.values, rows.log_det, *known):
         if part is not None:
             file.write(np.ascontiguousarray(part, np.float64).data)
 
 
-def _read(file: BinaryIO, has_weight: bool) -> Rows:
+def _read(file: BinaryIO) -> Rows:
     """Return a block; raise ValueError if it is not whole."""
-    n_rows, n_columns, is_tall = _HEADER.unpack(file.read(_HEADER.size))
+    n_rows, n_columns, is_tall, *has = _HEADER.unpack(file.read(_HEADER.size))
     numbers = np.fromfile(file, np.float64)
-    if len(numbers) != n_rows * (n_columns + 1 + has_weight):
+    lengths = [
+        n_rows * n_columns,
+        n_rows,
+        *np.multiply(has, [n_rows, n_rows, n_columns]),
+    ]
+    if len(numbers) != sum(lengths):
         raise ValueError("A block is not whole.")
-    values, log_det, weight = np.split(
-        numbers, [n_rows * n_columns, n_rows * (n_columns + 1)]
+    values, log_det, *known = np.split(numbers, np.cumsum(lengths)[:-1])
+    weight, context, kinds = (
+        part if is_there else None for part, is_there in zip(known, has, strict=True)
     )
     shape: Any = (n_rows, n_columns)
+    values = values.reshape(shape, order="F" if is_tall else "C")
+    if kinds is not None:
+        kinds = kinds.astype(np.int64)
+        # Codes alone are integers, as they are in memory.
+        values = values.astype(np.int64) if (kinds > 0).all() else values
     return Rows(
-        values.reshape(shape, order="F" if is_tall else "C"),
+        values,
         log_det,
-        weight if has_weight else None,
+        weight,
+        context=None if context is None else context.astype(np.int64),
+        kinds=kinds,
     )
 
 

@@ -53,6 +53,10 @@ class Source(ABC):
         """Return the rows from one to another; see `chunks`."""
         raise NotImplementedError
 
+    def read_table(self, start: int, stop: int, columns: NDArray) -> tuple[str, Any]:
+        """Return the same as it is there; see `tables`."""
+        return self.read(start, stop, columns)
+
 
 def as_numbers(part: Any, where: str) -> NDArray:
     """Return an array of two dimensions and numbers as it is.

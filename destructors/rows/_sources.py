@@ -161,8 +161,21 @@ class ArraySource(Source):
         for start in range(0, self.n_rows, BATCH_ROWS):
             yield self.read(start, start + BATCH_ROWS, columns)
 
+    def tables(self, columns: NDArray) -> Iterator[tuple[str, NDArray]]:
+        """Yield the rows in their own dtype; see `Source.tables`."""
+        assert self.n_rows is not None
+        for start in range(0, self.n_rows, BATCH_ROWS):
+            yield self.read_table(start, start + BATCH_ROWS, columns)
+
     def read(self, start: int, stop: int, columns: NDArray) -> tuple[str, NDArray]:
         """Return the rows from one to another."""
+        where, rows = self.read_table(start, stop, columns)
+        return where, np.array(rows, dtype=np.float64, order="C")
+
+    def read_table(
+        self, start: int, stop: int, columns: NDArray
+    ) -> tuple[str, NDArray]:
+        """Return the rows from one to another in their own dtype."""
         with reading(self._where, f"rows from {start} on"):
             array = self._get()
             if array.shape != (self.n_rows, self.width):
@@ -173,7 +186,8 @@ class ArraySource(Source):
             rows = array[start:stop]
             if len(columns) < self.width or (np.diff(columns) != 1).any():
                 rows = rows[:, columns]
-            return self._where, np.array(rows, dtype=np.float64, order="C")
+            # A copy: the file is mapped anew for the next.
+            return self._where, np.array(rows, order="C")
 
 
 class LoaderSource(Source):

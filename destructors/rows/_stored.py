@@ -1,7 +1,7 @@
 """Rows of which only a few blocks at a time are in memory."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial, reduce
 from numbers import Integral
 from typing import Any, NoReturn
@@ -11,52 +11,32 @@ from numpy.typing import NDArray
 
 from destructors.maps import Map
 from destructors.maps._map import hash_parts
+from destructors.rows import _asked as asked
 from destructors.rows import _splits as splits
 from destructors.rows._digest import digest
-from destructors.rows._passes import Blocks, Pass, Selected, Shares, Step
-from destructors.rows._points import QuantilePoints
+from destructors.rows._distinct import Distinct
+from destructors.rows._passes import (
+    Blocks,
+    Origin,
+    Pass,
+    Selected,
+    Shares,
+    Step,
+    crossed,
+)
 from destructors.rows._rows import Fold, Rows, add
 from destructors.rows._running import map_threads
-from destructors.rows._scratch import Scratch, ScratchBlocks
+from destructors.rows._scratch import ScratchBlocks
 
 # Blocks that are asked for together: what comes out of them waits to be added up.
 _N_TOGETHER = 32
+# Numbers that are gathered in memory at once, 134 MB: what does not learn by sums over
+# blocks learns from so many.
+_MOST_NUMBERS = 2**24
 # Rows that tell a mean log density to about 0.005 nats, if that is not more numbers.
-_N_ENOUGH, _MOST_NUMBERS = 200_000, 2**24
-
-
-@dataclass(frozen=True, eq=False)
-class Origin:
-    """Where rows begin: at a table on disk, or at a part of its rows.
-
-    Parameters
-    ----------
-    load : callable
-        Takes the number of a block and returns its `Rows`, the same each time.
-    lengths : ndarray of int of shape (n_blocks,)
-        Rows of each block.
-    n_features : int
-        Number of columns.
-    has_weight : bool
-        Whether rows have weights.
-    scratch : Scratch
-        Where blocks are written.
-    names : ndarray of shape (n_features,) or None
-        Names of the columns.
-    n_jobs : int or None
-        Threads that share the blocks.
-    engine : Engine or None
-        What is given the blocks in place of them.
-    """
-
-    load: Callable[[int], Rows]
-    lengths: NDArray
-    n_features: int
-    has_weight: bool
-    scratch: Scratch
-    names: NDArray | None = None
-    n_jobs: int | None = None
-    engine: Any = None
+_N_ENOUGH = 200_000
+# Seeds of the rows that are gathered, and of the halves of a table.
+_SEED_GATHERED, _SEED_HALVES = 0, 1
 
 
 class StoredRows(Rows):
@@ -80,6 +60,8 @@ class StoredRows(Rows):
         Names of the columns now.
     n_features : int, default=None
         Number of columns now; None for that of the origin.
+    kinds : ndarray of shape (n_features,) or None
+        Kinds of the columns now.
     """
 
     def __init__(
@@ -90,6 +72,7 @@ class StoredRows(Rows):
         n_cached: int = 0,
         names: NDArray | None = None,
         n_features: int | None = None,
+        kinds: NDArray | None = None,
     ):
         # Past the fields of the base class, which is frozen.
         self.__dict__.update(
@@ -98,6 +81,7 @@ class StoredRows(Rows):
             cache=cache,
             n_cached=n_cached,
             names=names,
+            kinds=kinds,
             n_jobs=origin.n_jobs,
             _n_features=origin.n_features if n_features is None else n_features,
         )
@@ -123,20 +107,22 @@ class StoredRows(Rows):
         """Number of rows, or sum of their weights."""
         if not self.origin.has_weight:
             return float(len(self))
-        return float(sum(self.each_block(_total)))
+        return float(sum(self.each_block(asked.total)))
 
     @cached_property
     def extremes(self) -> tuple[NDArray, NDArray]:
         """Smallest and largest value of each column."""
-        return _join(self.each_block(_extremes))
+        return asked.join(self.each_block(asked.extremes))
 
     def know_extremes(self, of_blocks: Iterable[tuple[NDArray, NDArray]]) -> None:
         """Keep the extremes, from those of the blocks."""
-        self.__dict__["extremes"] = _join(of_blocks)
+        self.__dict__["extremes"] = asked.join(of_blocks)
 
     @cached_property
     def _digest(self) -> bytes:
-        return hash_parts(digest(self.names), *self.each_block(Rows.digest))
+        return hash_parts(
+            digest((self.names, self.kinds)), *self.each_block(Rows.digest)
+        )
 
     def digest_of(self, part: str) -> bytes:
         """Return a hash of one thing that is known of each row, such as "values"."""
@@ -168,15 +154,24 @@ class StoredRows(Rows):
             return None
         self._not_in_memory()
 
+    @property
+    def context(self) -> NDArray | None:
+        """None if there is none; else raise TypeError."""
+        if not self.has_context:
+            return None
+        self._not_in_memory()
+
+    @property
+    def has_context(self) -> bool:
+        """Whether something is known that maps may depend on."""
+        return self.origin.has_context
+
     # ------------------------------------------------------------------ blocks
 
     @property
     def blocks(self) -> Blocks:
         """How a block comes about."""
-        origin = self.origin
-        return Blocks(
-            origin.load, origin.has_weight, self.steps, self.cache, self.n_cached
-        )
+        return Blocks(self.origin.load, self.steps, self.cache, self.n_cached)
 
     def each_block(
         self,
@@ -210,17 +205,44 @@ class StoredRows(Rows):
 
     def through(self, map_: Map) -> "StoredRows":
         """Return the rows after a map, written down in blocks."""
-        n_more = 1 + self.origin.has_weight
-        cache = self.origin.scratch.new_blocks(len(self), self.n_features + n_more)
-        places = np.flatnonzero(self.origin.lengths).tolist()
-        after = self.after(
+        return self._written(
             partial(Rows.through, map_=map_),
+            map_,
             names=self.names if map_.feature_wise else None,
         )
+
+    def spread(self, map_: Any) -> "StoredRows":
+        """Return the rows after a map; see `Rows.spread`. Copies of a row in one block
+        are told apart.
+        """
+        return self._written(partial(Rows.spread, map_=map_), map_, self.names)
+
+    def halves(self) -> tuple[Shares, "list[Rows]"]:
+        """Return how the rows are halved by content, and the rows of each half that are
+        gathered in memory.
+        """
+        halves = Shares.of(np.array([0.5]), self._units, _SEED_HALVES)
+        parts = [
+            self._part(self._sizes(test), test).gathered()
+            for test in (partial(halves.within, part=part) for part in (0, 1))
+        ]
+        return halves, parts
+
+    def through_halves(self, halves: Shares, maps: tuple[Map, ...]) -> "StoredRows":
+        """Return the rows after maps, each half after its own."""
+        return self._written(partial(crossed, shares=halves, maps=maps), maps[0])
+
+    def _written(self, step: Step, map_: Map, names: Any = None) -> "StoredRows":
+        """Return the rows after a step, written down in blocks."""
+        n_more = 1 + self.origin.has_weight + self.has_context
+        cache = self.origin.scratch.new_blocks(len(self), self.n_features + n_more)
+        places = np.flatnonzero(self.origin.lengths).tolist()
+        kinds = None if self.kinds is None else map_.kinds_after(self.kinds)
+        after = self.after(step, names=names, kinds=kinds)
         after.__dict__.update(cache=cache, n_cached=len(after.steps))
         # They are asked for next, and known where they were made.
         after.know_extremes(
-            self.each_block(_write_through, places, state=(map_, cache))
+            self.each_block(asked.write_after, places, state=(step, cache))
         )
         if "total" in self.__dict__:
             after.__dict__["total"] = self.total
@@ -234,13 +256,14 @@ class StoredRows(Rows):
             "cache": self.cache,
             "n_cached": self.n_cached,
             "names": self.names,
+            "kinds": self.kinds,
             "n_features": self.n_features if n_features is None else n_features,
         }
         return StoredRows(self.origin, (*self.steps, step), **(state | changed))
 
     def column_samples(self) -> list[tuple[NDArray, NDArray | None]]:
         """Return quantile points of each column; see `Rows.column_samples`."""
-        return [points.merged() for points in self.sum(_points_of_columns)]
+        return [points.merged() for points in self.sum(asked.points_of_columns)]
 
     # ------------------------------------------------------------------ parts
 
@@ -256,18 +279,39 @@ class StoredRows(Rows):
     def columns(self, columns: NDArray) -> "StoredRows":
         """Return some of the columns, as rows that no layer has seen yet."""
         names = None if self.names is None else self.names[columns]
+        kinds = None if self.kinds is None else self.kinds[columns]
         step = partial(Rows.columns, columns=columns)
-        return self.after(step, names=names, n_features=len(columns))
+        return self.after(step, names=names, kinds=kinds, n_features=len(columns))
 
     def select(self, test: Callable[[Rows], NDArray]) -> "StoredRows":
         """Return the rows for which ``test(block)`` is true, itself if all are."""
+        sizes = self._sizes(test)
+        return self if sizes.sum() == len(self) else self._part(sizes, test)
+
+    def _sizes(self, test: Callable[[Rows], NDArray]) -> NDArray:
+        """Return for how many rows of each block ``test(block)`` is true."""
         sizes = np.zeros_like(self.origin.lengths)
         full = np.flatnonzero(self.origin.lengths)
-        sizes[full] = list(self.each_block(_count, state=(test,)))
-        return self if sizes.sum() == len(self) else self._part(sizes, test)
+        sizes[full] = list(self.each_block(asked.count, state=(test,)))
+        return sizes
+
+    def gathered(self) -> Rows:
+        """Return the rows, drawn by content if they are more than memory holds."""
+        return self.few(_MOST_NUMBERS // self.n_features, _SEED_GATHERED)
+
+    def unique(self) -> tuple[NDArray, NDArray, NDArray]:
+        """Return the different rows, and the weight of all that equal them, as
+        `Rows.unique` does; where these are more than memory holds, of as many as it
+        does, drawn by content, with weights that make up for the others. Places are
+        those of the different rows.
+        """
+        most = _MOST_NUMBERS // self.n_features
+        return self.sum(Distinct.of, most).rows(self.kinds).unique()
 
     def few(self, n_rows: int, seed: int) -> Rows:
         """Return about so many of the rows, drawn by content, in memory."""
+        if len(self) <= n_rows:
+            return self._collect(list(self.each_block(asked.itself)))
         share = min(n_rows / max(len(self), 1), 1.0)
         return self._gather(np.array([share]), 0, seed)
 
@@ -300,26 +344,33 @@ class StoredRows(Rows):
             self.n_cached,
             self.names,
             self.n_features,
+            self.kinds,
         )
 
     def _gather(self, ends: NDArray, part: int, seed: int) -> Rows:
         """Return the rows in whose hashes' share their own lies, in memory."""
         shares = Shares.of(ends, self._units, seed)
-        drawn = list(self.each_block(_take, state=(shares.within, part)))
-        weight = None
-        if self.origin.has_weight:
-            weight = np.concatenate([block.weights for block in drawn])
+        drawn = list(self.each_block(asked.take, state=(shares.within, part)))
+        return self._collect(drawn)
+
+    def _collect(self, drawn: list[Rows]) -> Rows:
+        """Return rows of all blocks in memory."""
+        join = lambda part: np.concatenate([getattr(block, part) for block in drawn])
         return Rows(
-            np.concatenate([block.values for block in drawn]),
-            np.concatenate([block.log_det for block in drawn]),
-            weight,
+            join("values"),
+            join("log_det"),
+            join("weights") if self.origin.has_weight else None,
+            context=join("context") if self.has_context else None,
+            kinds=self.kinds,
             names=self.names,
             n_jobs=self.n_jobs,
         )
 
     @cached_property
-    def _units(self) -> NDArray:
-        """Middle and unit of each column, by which rows are hashed."""
+    def _units(self) -> NDArray | None:
+        """Middle and unit of each column, by which rows are hashed; None for codes."""
+        if self.origin.kinds is not None:
+            return None
         return np.transpose(
             [splits.column_unit(*some) for some in self.column_samples()]
         )
@@ -332,8 +383,9 @@ class StoredRows(Rows):
             lengths=sizes,
             n_features=self.n_features,
             names=self.names,
+            kinds=self.kinds,
         )
-        return StoredRows(origin, names=self.names)
+        return StoredRows(origin, names=self.names, kinds=self.kinds)
 
     def split(self, cv: Any, validation_fraction: float, seed: int) -> list[Fold]:
         """Return folds, by content, as `Rows.split` does.
@@ -381,43 +433,4 @@ class StoredRows(Rows):
     def score(self, base: Any) -> float:
         """Mean log density under the layers so far and a base distribution, in nats."""
         # Shares first, as in memory.
-        return self.sum(_share_of_score, base, self.total)
-
-
-def _share_of_score(rows: Rows, base: Any, total: float) -> float:
-    log_density = base.logpdf(rows.values) + rows.log_det
-    return float(log_density @ (rows.weights / total))
-
-
-def _points_of_columns(rows: Rows) -> tuple[QuantilePoints, ...]:
-    return tuple(QuantilePoints.of(column, rows.weight) for column in rows.values.T)
-
-
-def _write_through(
-    rows: Rows, place: int, map_: Map, cache: ScratchBlocks
-) -> tuple[NDArray, NDArray]:
-    rows = rows.through(map_)
-    cache.write(place, rows)
-    return rows.extremes
-
-
-def _extremes(rows: Rows) -> tuple[NDArray, NDArray]:
-    return rows.extremes
-
-
-def _total(rows: Rows) -> float:
-    return rows.total
-
-
-def _count(rows: Rows, test: Callable[[Rows], NDArray]) -> int:
-    return int(test(rows).sum())
-
-
-def _take(rows: Rows, test: Callable[..., NDArray], *state: Any) -> Rows:
-    return rows.take(test(rows, *state))
-
-
-def _join(ends: Iterable[tuple[NDArray, NDArray]]) -> tuple[NDArray, NDArray]:
-    """Return extremes of columns from those of blocks."""
-    smallest, largest = zip(*ends, strict=True)
-    return np.fmin.reduce(smallest), np.fmax.reduce(largest)
+        return self.sum(asked.share_of_score, base, self.total)

@@ -59,9 +59,8 @@ class Turns(CubeFold):
         n_rows, d = len(fold.train), fold.train.n_features
         self._n_parts = count_parts(fold.train)
         self._cache = fold.train.origin.scratch.new_blocks(n_rows, d + 2)
-        # Of the parts that lie there: trees that have moved them, and whether rows have
-        # weights.
-        self._kept: dict[int, tuple[int, bool]] = {}
+        # Of the parts that lie there: how many trees have moved them.
+        self._kept: dict[int, int] = {}
         self._part = self._n_moved = 0
         super().__init__(self._deal(0), units, rule, remembered, seed)
         if self.validation is not None:
@@ -112,17 +111,16 @@ class Turns(CubeFold):
         if self.hashes is None:
             rows = Rows(train.U, train.log_det, train.weight)
             self._cache.write(self._part, rows)
-            self._kept[self._part] = self._n_moved, train.weight is not None
+            self._kept[self._part] = self._n_moved
         del self.train, self.weights
 
     def _bring_back(self) -> bool:
         """Return whether the rows of the part lay there."""
         if self._part not in self._kept:
             return False
-        n_moved, has_weight = self._kept[self._part]
-        rows = self._cache.read(self._part, has_weight)
+        rows = self._cache.read(self._part)
         if rows is None:
             return False
         self.train = CubeRows(rows.values, rows.log_det, rows.weight)
-        self.weights, self._n_moved = rows.weights, n_moved
+        self.weights, self._n_moved = rows.weights, self._kept[self._part]
         return True

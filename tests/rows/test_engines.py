@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -180,6 +181,32 @@ def test_an_executor_that_loses_a_process_is_done_without(path):
         with pytest.warns(RuntimeWarning, match="goes on in this process"):
             assert bits(fit(GaussianCopula(), path, engine)) == expected
         assert engine.n_killed == 1
+
+
+def test_a_slow_worker_changes_no_bit_and_gets_less_to_do(path):
+    context = get_context("spawn")
+    shared = context.Value("i", 0), context.Array("i", 2), context.Barrier(2)
+    model = MODELS[2]
+    with ProcessPoolExecutor(2, context, _begin, shared) as pool:
+        assert bits(fit(model, path, pool)) == bits(fit(model, path))
+    _, n_tasks, _ = shared
+    assert 0 < n_tasks[0] < n_tasks[1]
+
+
+def _begin(number, n_tasks, start):
+    """Let the first process take its time over each task."""
+    start.wait()
+    with number.get_lock():
+        own, number.value = number.value, number.value + 1
+
+    def do_slowly(work, task):
+        n_tasks[own] += 1
+        if own == 0:
+            time.sleep(0.1)
+        return do_task(work, task)
+
+    # Tasks name the function, and it is looked up where they are done.
+    _engine.do_task = do_slowly
 
 
 @pytest.mark.slow

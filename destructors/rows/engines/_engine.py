@@ -15,8 +15,10 @@ _N_TOGETHER, _N_LOTS = 16, 3
 # So often a block is given to another worker where those that had it are gone.
 N_TRIES = 10
 # Seconds until one looks again whether there are workers, and until one stops waiting
-# for any: a cluster may be starting them.
-LOOK_EVERY, PATIENCE = 1.0, 60.0
+# for any: a cluster may be starting them. Both workers of a local one, killed together
+# on a machine with six times as much to do as it has cores, were away for a minute;
+# pods and jobs of a queue take longer.
+LOOK_EVERY, PATIENCE = 1.0, 300.0
 
 Job = tuple[int, tuple[Any, ...]]
 # What a worker does in one go: a few blocks, because a cluster takes about as long to
