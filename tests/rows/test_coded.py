@@ -156,7 +156,7 @@ def test_held_out_blocks_are_read_by_the_same_codes(folder):
     "model",
     [
         MarginalBarycenter(random_state=0),
-        GaussianBarycenter(),
+        GaussianBarycenter(random_state=0),
         SlicedBarycenter(random_state=0),
         TreeBarycenter(random_state=0),
         AlignmentFlow(max_iter=3, cv=None, random_state=0),
