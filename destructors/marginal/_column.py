@@ -298,7 +298,9 @@ def _cross_voids(
     if not is_void.any():
         return knots, values, slopes
     ends, added = np.arcsinh(knots), np.sinh(places)
-    rates = np.diff(values) / np.where(is_void, np.diff(ends), np.inf)
+    # Between knots whose values are one number the map rises by its last place.
+    rises = np.maximum(np.diff(values), np.spacing(np.abs(values[1:])))
+    rates = rises / np.where(is_void, np.diff(ends), np.inf)
     # Next to a void the slope is about that in it.
     slopes = slopes.copy()
     for side in (slice(None, -1), slice(1, None)):

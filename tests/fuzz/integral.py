@@ -173,7 +173,10 @@ def _numerical_log_det(
         low[:, j] -= aside
         high[:, j] += aside
         ends = []
+        largest = np.finfo(float).max
         for end in (low, high):
+            # A latent may be the largest number.
+            np.clip(end, -largest, largest, out=end)
             X, log_det_there = attempt(case.model.inverse, Points(end, domain))
             is_even &= np.abs(log_det_there - log_det) <= 0.1
             ends.append(X)

@@ -126,3 +126,17 @@ def test_an_outlier_leaves_its_rounding_out_of_the_others():
     back, log_det_back = model.inverse_and_log_det(Z)
     np.testing.assert_allclose(back, X, rtol=1e-12, atol=1e-8)
     np.testing.assert_allclose(log_det_back, -log_det, rtol=0.0, atol=1e-8)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_void_in_which_values_are_one_number_is_crossed(sign):
+    exponents = [130, 282, 185, 254, 276, 200, 233, 148, 243, 133]
+    signs = np.array([-1, -1, -1, -1, -1, -1, 1, 1, -1, -1])
+    X = (sign * signs * 10.0 ** np.array(exponents))[:, None]
+    weight = np.array([1e6] + [1.0] * 9)
+    model = SplineGaussianizer(n_knots=8).fit(X, sample_weight=weight)
+    Z = model.transform(X)
+    assert np.isfinite(model.score_samples(X)).all()
+    assert (np.diff(Z[np.argsort(X[:, 0]), 0]) >= 0.0).all()
+    # The middle rows lie within the last places of the scale, which is 1e147.
+    np.testing.assert_allclose(model.inverse_transform(Z), X, rtol=1e-6, atol=1e134)
