@@ -23,6 +23,20 @@ class ConditionedDensity:
     It is what `MixtureDensity.condition` and `ConditionalSampler.condition` return:
     :math:`\log p(y | x) = \log p(x, y) - \log p(x)` with x the columns that are given.
 
+    Parameters
+    ----------
+    sampler : ConditionalSampler
+        Of the density of the whole table.
+    schema : Schema
+        What the columns of the table are.
+    columns : str, int or sequence of these
+        Names of the columns that are given, or their positions.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column, or they are none or all.
+
     Attributes
     ----------
     given : list
