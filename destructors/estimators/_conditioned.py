@@ -32,11 +32,6 @@ class ConditionedDensity:
     columns : str, int or sequence of these
         Names of the columns that are given, or their positions.
 
-    Raises
-    ------
-    ValueError
-        If there is no such column, or they are none or all.
-
     Attributes
     ----------
     given : list
@@ -44,6 +39,11 @@ class ConditionedDensity:
         order in which they are to come.
     targets : list
         Those of all others, in the order of the table.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column, or they are none or all.
 
     See Also
     --------

@@ -22,6 +22,7 @@ import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -172,8 +173,10 @@ def _json(rng, data):
             # Of its own: what is put into it is not in the next file.
             holder[key] = deepcopy(_JUNK[rng.integers(len(_JUNK))])
         elif kind == 1:
-            # Of a part that holds it, the beginning of a cycle.
-            holder[key] = deepcopy(other[other_key])
+            # Of a part that holds it, the beginning of a cycle. What is nested too
+            # deep to be copied stays.
+            with suppress(RecursionError):
+                holder[key] = deepcopy(other[other_key])
         elif kind == 2 and isinstance(holder, dict):
             del holder[key]
         elif kind == 3:
