@@ -73,7 +73,9 @@ class Conditional(Data):
     schema: Schema
 
     def is_valid(self) -> bool:
-        """Return whether the parts are made for each other: a few rows are scored."""
+        """Return whether the parts are made for each other: a few rows are scored, and
+        a few latents mapped back.
+        """
         n = len(self.targets)
         if not n or len(self.contexts) != n or (self.is_column and n > 1):
             return False
@@ -81,8 +83,11 @@ class Conditional(Data):
             return False
         with np.errstate(all="ignore"):
             Z, log_det = self._map(np.zeros((2, len(self.schema) + n)))
-        return Z.shape == (2, n) and bool(
-            np.isfinite(Z).all() & np.isfinite(log_det).all()
+            latents = np.zeros((9, len(self.schema) + n))
+            latents[:, len(self.schema) :] = np.linspace(-4.0, 4.0, 9)[:, None]
+            Y, _ = self._invert(latents)
+        return Z.shape == (2, n) and all(
+            np.isfinite(part).all() for part in (Z, log_det, Y)
         )
 
     def __repr__(self) -> str:

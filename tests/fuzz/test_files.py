@@ -104,3 +104,24 @@ def test_what_a_user_gave_keeps_its_type(tmp_path):
     destructors.save(model, tmp_path / "model.npz")
     loaded = destructors.load(tmp_path / "model.npz")
     assert loaded.predict(X).dtype == np.float16
+
+
+def test_conditional_densities_that_do_not_come_back_are_refused(tmp_path):
+    """Latents of zero alone came back from beside a slope of 1e226."""
+    [path] = save_models(tmp_path, ["conditional"])
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    slopes = {name: a for name, a in arrays.items() if a.shape == (22,) and a[0] > 0}
+    refused = 0
+    for name, array in slopes.items():
+        array = array.copy()
+        array[0] = 1.6e226
+        np.savez(path, **{**arrays, name: array})
+        try:
+            loaded = destructors.load(path)
+        except ValueError:
+            refused += 1
+        else:
+            rows = np.zeros((2, loaded.n_features))
+            assert np.isfinite(loaded.predict(rows)).all()
+    assert refused > 0
