@@ -43,12 +43,12 @@ lint: .venv-test/installed ## check format, style and types
 clean: ## remove environments, builds, caches and results
 	rm -rf .venv-demo .venv-test .venv-docs build dist *.egg-info results
 	rm -rf docs/_build docs/api/generated docs/gallery docs/sg_execution_times.rst
-	rm -rf .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .pytest_cache .mypy_cache .ruff_cache destructors/kernels
 	find destructors benchmarks tests docs -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamp is newer than the requirements: a second run installs nothing. The package
 # itself is linked, not copied, so changes to it need no installation.
-.venv-%/installed: pyproject.toml setup.cfg
+.venv-%/installed: pyproject.toml setup.cfg setup.py
 	$(PYTHON) -m venv --clear .venv-$*
 	.venv-$*/bin/python -m pip install --disable-pip-version-check --editable ".[$(EXTRAS_$*)]"
 	touch $@

@@ -5,17 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+import destructors
 from benchmarks.files import write_csv
 
 __all__ = ["add_arguments", "measure_cold_start", "run"]
 
+COLUMNS = ("model", "first", "second", "beyond", "again", "installed")
+_CHECKOUT = Path(__file__).parents[1]
 _IMPORTS = ("sklearn.base", "destructors", "destructors.flows")
 _MODELS = ("RBIG", "TreeFlow", "AutoDestructor", "DiscreteTreeFlow", "AlignmentFlow")
 
@@ -64,7 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print CPU seconds; write ``cold.csv``."""
     print("CPU seconds, each line in processes of its own, kernels in an empty folder;")
-    print("'again' is the first fit of one more process, which finds them there.")
+    print("'again' is the first fit of one more process, which finds them there, and")
+    print("'installed' that of one that finds what the installation has compiled.")
     n_samples = 200 if args.quick else 2_000
     for module in _IMPORTS:
         print(f"import {module:<18} {time_import(module):6.2f}")
@@ -95,24 +101,37 @@ def measure_cold_start(models: tuple[str, ...], n_samples: int) -> pd.DataFrame:
     -------
     table : DataFrame
         For each model: the ``first`` and the ``second`` fit where nothing is compiled,
-        ``beyond``, by how much the first is longer, and ``again``, the first fit of the
-        next process.
+        ``beyond``, by how much the first is longer, ``again``, the first fit of the
+        next process, and ``installed``, the first fit where the installation has
+        compiled kernels; missing where it has not.
     """
+    home = Path(destructors.__file__).parent
     lines = []
     for name in models:
         code = _TIME_FITS.format(name=name, n_samples=n_samples)
         with tempfile.TemporaryDirectory() as folder:
-            environment = os.environ | {"NUMBA_CACHE_DIR": folder}
-            first, second = json.loads(_run(code, environment))
-            again, _ = json.loads(_run(code, environment))
-        lines.append((name, first, second, first - second, again))
-    return pd.DataFrame(lines, columns=["model", "first", "second", "beyond", "again"])
+            shutil.copytree(
+                home, Path(folder, home.name), ignore=shutil.ignore_patterns("kernels")
+            )
+            first, second = _time_fits(code, Path(folder), Path(folder, "bare"))
+            again, _ = _time_fits(code, Path(folder), Path(folder, "bare"))
+            installed = np.nan
+            if (home / "kernels").exists():
+                installed, _ = _time_fits(code, home.parent, Path(folder, "installed"))
+        lines.append((name, first, second, first - second, again, installed))
+    return pd.DataFrame(lines, columns=list(COLUMNS))
 
 
-def _run(code: str, environment: dict[str, str]) -> str:
-    """Return what a new interpreter prints."""
+def _time_fits(code: str, package: Path, kernels: Path) -> list[float]:
+    return json.loads(
+        _run(code, os.environ | {"NUMBA_CACHE_DIR": str(kernels)}, package)
+    )
+
+
+def _run(code: str, environment: dict[str, str], package: Path = _CHECKOUT) -> str:
+    """Return what a new interpreter prints, with the package from a folder."""
     environment["PYTHONPATH"] = os.pathsep.join(
-        [str(Path(__file__).parents[1]), environment.get("PYTHONPATH", "")]
+        [str(package), environment.get("PYTHONPATH", "")]
     )
     return subprocess.run(
         [sys.executable, "-c", code],

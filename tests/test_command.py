@@ -10,6 +10,7 @@ import pytest
 import destructors
 from destructors.command import main
 from destructors.datasets import read_table, write_table
+from destructors.maps._jit import has_numba
 
 
 @pytest.fixture
@@ -47,6 +48,12 @@ def test_fit_score_sample_and_info(folder, capsys):
     pd.testing.assert_frame_equal(pd.read_parquet("new.parquet"), drawn)
     assert main(["info", "model.npz"]) == 0
     assert "2 columns" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(has_numba(), reason="kernels are compiled")
+def test_without_numba_nothing_is_compiled(capsys):
+    assert main(["compile"]) == 1
+    assert "numba is missing" in capsys.readouterr().err
 
 
 def test_weights_are_repeated_rows(folder):

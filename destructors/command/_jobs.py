@@ -83,6 +83,19 @@ def info(args: argparse.Namespace) -> None:
         print(f"Domains: {', '.join(map(str, density.labels))}")
 
 
+def compile_kernels(args: argparse.Namespace) -> None:
+    """Compile what fits need, so that the first one need not."""
+    from destructors.maps._jit import has_numba
+
+    if not has_numba():
+        raise ImportError("Nothing is compiled: numba is missing, or switched off.")
+    from destructors.command._compile import use_models
+    from destructors.maps._kernel_cache import cache_folder
+
+    use_models()
+    print(f"Kernels are compiled, and kept in {cache_folder()}.")
+
+
 def _load_density(path: Any) -> Density:
     model = load(path)
     if not isinstance(model, Density):

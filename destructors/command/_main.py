@@ -101,6 +101,8 @@ def _make_parser() -> argparse.ArgumentParser:
 
     info = _add(commands, "info", _jobs.info)
     info.add_argument("model", type=Path)
+
+    _add(commands, "compile", _jobs.compile_kernels)
     return parser
 
 

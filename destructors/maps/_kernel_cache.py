@@ -6,7 +6,8 @@ installation. So compiled kernels go to the user's cache folder, each in a file 
 own whose name tells everything that it depends on: the code of the kernel and of those
 it calls, their constants, the types of its arguments, numba, Python and the processor.
 What is not found under its name is compiled, so nothing stale is ever loaded, and
-several versions, environments and machines can share a folder.
+several versions, environments and machines can share a folder. An installation brings
+those that it has compiled, in a folder that is looked into first and only read.
 
 Only this module is imported with numba, and only here and in `_callees` are names of
 numba that it does not document. Where they have changed nothing is kept, and all else
@@ -83,7 +84,10 @@ def _typeof_kernel(kernel, context):
     return types.Dispatcher(kernel.callee)
 
 
-# ---------------------------------------------------------------- the folder
+# ---------------------------------------------------------------- the folders
+
+# What `python -m destructors compile` wrote when the package was installed.
+INSTALLED = os.path.join(os.path.dirname(os.path.dirname(__file__)), "kernels")
 
 
 def cache_folder() -> str:
@@ -188,23 +192,22 @@ if NullCache is not None:
             """Folder of the files."""
             return self._folder
 
-        def _path(self, signature: Any, codegen: Any) -> str:
+        def _file_name(self, signature: Any, codegen: Any) -> str:
             digest = self._digest.copy()
             digest.update(repr((str(signature), codegen.magic_tuple())).encode())
-            name = f"{self._name.strip('_')}-{digest.hexdigest()[:32]}.kernel"
-            return os.path.join(self._folder, name)
+            return f"{self._name.strip('_')}-{digest.hexdigest()[:32]}.kernel"
 
         def load_overload(self, signature: Any, target: Any) -> Any:
             """Return the compiled kernel, or None where it must be compiled."""
             target.refresh()
-            try:
-                with open(self._path(signature, target.codegen()), "rb") as file:
-                    return CompileResult._rebuild(target, *pickle.load(file))
-            except FileNotFoundError:
-                pass
-            except Exception:
-                # Half a file, or none that we may read: it is made again.
-                pass
+            name = self._file_name(signature, target.codegen())
+            for folder in (INSTALLED, self._folder):
+                try:
+                    with open(os.path.join(folder, name), "rb") as file:
+                        return CompileResult._rebuild(target, *pickle.load(file))
+                except Exception:
+                    # None, half a file, or none that we may read: it is made again.
+                    continue
             self._tell_time()
             return None
 
@@ -212,8 +215,9 @@ if NullCache is not None:
             """Keep a kernel that was compiled."""
             common = KernelCache
             common._seconds += time.perf_counter() - common._begin
+            name = self._file_name(signature, result.codegen)
             try:
-                self._write(self._path(signature, result.codegen), result)
+                self._write(os.path.join(self._folder, name), result)
             except OSError as error:
                 self._tell_error(error)
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,26 @@ import numpy as np
 from destructors.marginal import SplineGaussianizer
 X = np.random.RandomState(0).gamma(2.0, size=(50, 1))
 print(repr(float(SplineGaussianizer().fit(X).score(X))))
+"""
+
+# Other rows, more of them, in other memory, than the installation has seen.
+FITS = """
+import numpy as np
+from destructors import flows
+from destructors.estimators import OutlierDetector
+rng = np.random.default_rng(1)
+X = rng.standard_normal((3000, 4)) + 4.0 * rng.integers(0, 2, (3000, 4))
+for model in (flows.TreeFlow(), flows.RBIG(), flows.SlicedGaussianization()):
+    model.set_params(random_state=0).fit(X).score(X)
+    model.inverse_transform(model.transform(X))
+    model.sample(10)
+flows.TreeFlow(random_state=0).fit(np.asfortranarray(X), sample_weight=rng.random(3000))
+flows.TreeFlow(random_state=0).fit(X[:, :1].astype(np.float32)).sample(10)
+OutlierDetector(random_state=0).fit(X[:500]).score_samples(X)
+codes = X.round().astype(int)
+flows.DiscreteTreeFlow(random_state=0).fit(codes).score(codes)
+domains = np.arange(len(X)) % 3
+flows.AlignmentFlow(random_state=0).fit(X, sample_domain=domains)
 """
 
 needs_numba = pytest.mark.skipif(not has_numba(), reason="kernels are not compiled")
@@ -95,15 +116,27 @@ def test_works_where_nothing_can_be_written(tmp_path):
         assert "NUMBA_CACHE_DIR" in warning
 
 
+@pytest.fixture
+def bare(tmp_path_factory):
+    """Return the folder of a copy of the package that has no kernels."""
+    leave = shutil.ignore_patterns("__pycache__", "kernels")
+    folder = tmp_path_factory.mktemp("bare")
+    shutil.copytree(
+        Path(destructors.__file__).parent, folder / "destructors", ignore=leave
+    )
+    return folder
+
+
 @needs_numba
-def test_kernels_are_kept_in_the_folder_that_is_named(tmp_path):
-    first = run(FIT, "-W", "error", NUMBA_CACHE_DIR=str(tmp_path))
+def test_kernels_are_kept_in_the_folder_that_is_named(tmp_path, bare):
+    where = {"PYTHONPATH": str(bare), "NUMBA_CACHE_DIR": str(tmp_path)}
+    first = run(FIT, "-W", "error", **where)
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.kernel")}
     assert kept
     # One signature each.
     names = [path.name.rpartition("-")[0] for path in kept]
     assert len(names) == len(set(names)), names
-    again = run(FIT, "-W", "error", NUMBA_CACHE_DIR=str(tmp_path))
+    again = run(FIT, "-W", "error", **where)
     # Found there: nothing is compiled, and nothing said.
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.kernel")} == kept
     assert again.stdout == first.stdout
@@ -127,6 +160,46 @@ def test_a_damaged_file_is_made_again(tmp_path):
     assert again.stdout == first.stdout
     for path in kept:
         assert path.stat().st_size > 0.5 * sizes[path]
+
+
+@needs_numba
+def test_what_an_installation_has_compiled_is_found_first(tmp_path, bare):
+    kept, unused = tmp_path / "kept", tmp_path / "unused"
+    first = run(FIT, PYTHONPATH=str(bare), NUMBA_CACHE_DIR=str(kept))
+    installed = bare / "destructors" / "kernels"
+    installed.mkdir()
+    for path in kept.rglob("*.kernel"):
+        shutil.copy(path, installed)
+    where = {"PYTHONPATH": str(bare), "NUMBA_CACHE_DIR": str(unused)}
+    again = run(FIT, "-W", "error", **where)
+    assert again.stdout == first.stdout
+    assert not unused.exists()
+    # Where one is damaged it is compiled, and kept where one may write.
+    for path in installed.iterdir():
+        path.write_bytes(path.read_bytes()[:100])
+    assert run(FIT, "-W", "error", **where).stdout == first.stdout
+    names = {path.name for path in unused.rglob("*.kernel")}
+    assert names == {path.name for path in kept.rglob("*.kernel")}
+
+
+@needs_numba
+@pytest.mark.slow
+def test_the_command_compiles_all_that_common_fits_need(tmp_path, bare):
+    where = {"PYTHONPATH": str(bare), "NUMBA_CACHE_DIR": str(tmp_path)}
+    run("from destructors.command import main; assert main(['compile']) == 0", **where)
+    kept = set(tmp_path.rglob("*.kernel"))
+    assert kept
+    run(FITS, "-W", "error", **where)
+    assert set(tmp_path.rglob("*.kernel")) == kept
+
+
+def test_the_build_has_what_the_package_needs():
+    root = Path(destructors.__file__).parents[1]
+    if not (root / "pyproject.toml").exists():
+        pytest.skip("the package does not lie in a checkout")
+    settings = tomllib.loads((root / "pyproject.toml").read_text())
+    needed = set(settings["project"]["dependencies"])
+    assert needed < set(settings["build-system"]["requires"])
 
 
 @needs_numba
