@@ -30,9 +30,10 @@ from destructors.greedy import (
     Stopping,
     TryAll,
 )
+from destructors.linear._held_out_scale import HeldOutScale
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.mixture._number import smaller_numbers
-from destructors.rows import Fold, Rows
+from destructors.rows import Fold, Rows, StoredRows
 from destructors.table import Categorical
 from destructors.tree import BoostedTreeDestructor
 from destructors.tree._boosted import LARGE_STEP
@@ -50,10 +51,11 @@ class TreeFlow(StartedDestructor):
 
     The layers are, in order: marginals that map each feature to N(0, 1) (used if
     held-out rows are for it), a Gaussian mixture whose number of components is chosen
-    on held-out rows, and boosted density trees, added while the held-out likelihood
-    grows.
-    One set of defaults serves from a hundred rows to hundreds of thousands, and tables
-    on disk (`destructors.open_rows`).
+    on held-out rows, boosted density trees, added while the held-out likelihood grows,
+    and one scale of all latents, where held-out rows lie farther out than normal ones
+    (rows in memory, numbers alone).
+    One set of defaults serves from a hundred rows to tables on disk
+    (`destructors.open_rows`).
 
     **Tables of both kinds.** Where columns are categories, codes come first, by the
     marginal of a mixture whose classes numbers, integers and categories share, and by
@@ -117,9 +119,9 @@ class TreeFlow(StartedDestructor):
     Attributes
     ----------
     layers_ : list of Destructor
-        The fitted layers: the mixture (behind the marginals), and the trees.
+        The fitted layers: the mixture (behind the marginals), the trees, the scale.
     layer_names_ : list of str
-        "mixture" or "marginal-mixture", and "trees".
+        "mixture" or "marginal-mixture"; "trees" and "scale", where they gain.
     n_components_ : int
         Number of components of the mixture, or of classes where there are categories
         (of each mixture, where their mean is taken).
@@ -192,6 +194,8 @@ class TreeFlow(StartedDestructor):
     # Kinds of the columns, while a table of both kinds is fitted.
     _kinds: NDArray | None = None
     _is_refitted: bool
+    # Whether there are rows to scale the latents by.
+    _is_scaled = False
 
     def __init__(
         self,
@@ -300,11 +304,13 @@ class TreeFlow(StartedDestructor):
             starts["marginal-mixture"] = DestructorPipeline(steps)
         if self.marginal is None or self.marginal == "auto":
             starts["mixture"] = mixture
-        return [*starts.items(), ("trees", BoostedTreeDestructor(**growth))]
+        last = [("trees", BoostedTreeDestructor(**growth)), ("scale", HeldOutScale())]
+        return [*starts.items(), *last[: 1 + self._is_scaled]]
 
     def _schedule(self, names: list[str]) -> Schedule:
-        *starts, trees = names
-        return Stages(race_starts(*starts), TryAll(trees))
+        trees = names.index("trees")
+        starts, last = names[:trees], map(TryAll, names[trees:])
+        return Stages(race_starts(*starts), *last)
 
     def _fits_stored(self, fold: Fold) -> bool:
         # Rows of both kinds are learned from together.
@@ -313,10 +319,12 @@ class TreeFlow(StartedDestructor):
 
     def _max_layers(self) -> int:
         # Without numbers there is nothing for trees to move.
-        return 2 if self._kinds is None or (self._kinds == 0).any() else 1
+        has_numbers = self._kinds is None or (self._kinds == 0).any()
+        return 1 + has_numbers + self._is_scaled
 
     def _stopping(self) -> Stopping:
-        # Trees have their own rule; what is left is whether they helped at all.
+        # Trees have their own rule; what is left is whether they helped at all, or the
+        # scale behind them.
         if not self.early_stopping:
             return Never()
         return Stopping(2, self.tol, least=self._least)
@@ -337,6 +345,10 @@ class TreeFlow(StartedDestructor):
         # Integers among numbers alone are numbers.
         self._kinds = kinds if kinds is not None and (kinds > 0).any() else None
         folds, all_rows = super()._make_folds(fold, seed)
+        # On disk, the trees would have to map all training rows for one more layer.
+        on_disk = isinstance(fold.train, StoredRows)
+        is_judged = folds[0].validation is not None
+        self._is_scaled = self._kinds is None and is_judged and not on_disk
         is_held_out = fold.validation is None and self.early_stopping
         if self._kinds is not None and is_held_out and len(fold.train) <= _MOST_ROWS:
             all_rows = fold
@@ -351,7 +363,7 @@ class TreeFlow(StartedDestructor):
         for layer in layers:
             if isinstance(layer, BoostedTreeDestructor | TreesGivenCodes):
                 sizes["n_trees_"] = layer.n_iter_
-            else:
+            elif not isinstance(layer, HeldOutScale):
                 mixture = layer[-1] if isinstance(layer, DestructorPipeline) else layer
                 sizes["n_components_"] = mixture.n_components_
         return sizes

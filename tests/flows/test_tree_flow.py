@@ -226,3 +226,29 @@ def test_it_is_the_same_again(curve):
     np.testing.assert_array_equal(
         model.score_samples(curve), again.score_samples(curve)
     )
+
+
+@needs_data
+def test_held_out_latents_of_overfitted_trees_are_scaled():
+    with np.load(Path(DATA) / "density" / "magic.npz") as data:
+        train, val, new = data["train"][:6000], data["val"], data["test"]
+    model = TreeFlow(n_components=32, random_state=0).fit(train, X_val=val)
+    assert model.layer_names_[-1] == "scale"
+    assert model[-1].scale_ > 1.0
+    # New rows gain as those do by which it was found: 0.03 nats.
+    assert model.score(new) > model[:-1].score(new) + 0.01
+    rows = new[:200]
+    np.testing.assert_allclose(
+        model.inverse_transform(model.transform(rows)), rows, atol=1e-6
+    )
+
+
+def test_nothing_is_scaled_without_rows_to_scale_by(curve):
+    model = TreeFlow(
+        n_components=4,
+        marginal=None,
+        max_trees=5,
+        early_stopping=False,
+        random_state=0,
+    ).fit(curve[:400])
+    assert model.layer_names_ == ["mixture", "trees"]
