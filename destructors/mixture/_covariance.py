@@ -23,6 +23,8 @@ from scipy.linalg import solve_triangular
 from scipy.special import gammaln
 
 from destructors._compat import check_array
+from destructors.mixture._inverses import inverses, invert, log_det_of
+from destructors.mixture._wide import MANY_COLUMNS
 from destructors.rows import Rows
 
 # Linear and quadratic coefficients of the features, and log-determinants.
@@ -31,6 +33,8 @@ _LOG_2PI = np.log(2.0 * np.pi)
 _LARGEST = np.finfo(float).max
 # Strengths of a prior to choose from, in rows.
 _STRENGTHS = np.geomspace(0.1, 1000.0, 25)
+# They are looked for by steps of so many, the last near a strength that is known.
+_STRIDES = (8, 4, 2, 1)
 # Rows of the pooled covariance in the rough estimate that sizes are read from.
 _N_ROUGH = 3.0
 _N_ROUNDS = 3
@@ -86,6 +90,8 @@ class Full:
         # columns, and products of each column with itself and so many after it.
         self.n_products = np.arange(d, 0, -1)
         self.products: tuple[NDArray, ...] = np.triu_indices(d)
+        # Whether the products are so many that they had better not be written down.
+        self.is_wide = d >= MANY_COLUMNS
         # The covariance whose variances are one.
         self.unit: NDArray | float = np.eye(d)
 
@@ -102,7 +108,7 @@ class Full:
         return np.concatenate([constant[:, None], linear, products], axis=1)
 
     def _expand(self, means: NDArray, covariances: NDArray) -> _Coefficients:
-        precisions, log_det = _invert(covariances)
+        precisions, log_det = invert(covariances)
         first, second = self.products
         products = -precisions[:, first, second]
         products[:, first == second] *= 0.5
@@ -133,7 +139,7 @@ class Full:
 
     def precisions(self, covariances: NDArray) -> NDArray:
         """Return inverses of covariances."""
-        return _inverses(*_correlations(covariances))
+        return inverses(covariances)
 
     def relative_trace(self, shape: NDArray, precisions: NDArray) -> NDArray:
         """Return the trace of ``shape`` in units of each covariance, per feature."""
@@ -141,8 +147,11 @@ class Full:
 
     def log_det(self, covariances: NDArray) -> NDArray:
         """Return the logarithms of the determinants of covariances."""
-        # What is no covariance but for rounding shall not end the fit.
-        return np.linalg.slogdet(covariances)[1]
+        try:
+            return log_det_of(np.linalg.cholesky(covariances))
+        except np.linalg.LinAlgError:
+            # What is no covariance but for rounding shall not end the fit.
+            return np.linalg.slogdet(covariances)[1]
 
     def learn_prior(
         self,
@@ -190,8 +199,8 @@ class Full:
     def _most_likely(
         self, scatter: NDArray, shape: NDArray, counts: NDArray, start: float | None
     ) -> float:
-        """Return the strength under which scatter matrices are most likely: of all, or
-        the nearest that is more likely than those beside it.
+        """Return the strength under which scatter matrices are most likely: more so
+        than under those beside it, and near the start, if there is one.
         """
         known = counts > 2.0
         of_shape = self.log_det(shape[None])[0]
@@ -205,14 +214,14 @@ class Full:
             )
         )
         last = len(_STRENGTHS) - 1
-        if start is None:
-            return float(_STRENGTHS[max(range(last + 1), key=evidence)])
-        best = int(np.searchsorted(_STRENGTHS, start))
-        while True:
-            here = best
-            best = max((here, max(here - 1, 0), min(here + 1, last)), key=evidence)
-            if best == here:
-                return float(_STRENGTHS[here])
+        best = last // 2 if start is None else int(np.searchsorted(_STRENGTHS, start))
+        for stride in _STRIDES if start is None else _STRIDES[-1:]:
+            here = -1
+            while best != here:
+                here = best
+                beside = max(here - stride, 0), min(here + stride, last)
+                best = max((here, *beside), key=evidence)
+        return float(_STRENGTHS[best])
 
     def _evidence(
         self,
@@ -275,7 +284,7 @@ class Diagonal(Full):
         self.n_features = rows.n_features
         self.n_products = np.ones(self.n_features, int)
         self.products = np.diag_indices(self.n_features)
-        self.unit = 1.0
+        self.is_wide, self.unit = False, 1.0
 
     def _expand(self, means: NDArray, covariances: NDArray) -> _Coefficients:
         variances = covariances + np.zeros_like(means)
@@ -354,11 +363,11 @@ class Tied(Full):
     def __init__(self, rows: Rows):
         super().__init__(rows)
         self.n_products = np.zeros(self.n_features, int)
-        self.products = np.diag_indices(0)
+        self.products, self.is_wide = np.diag_indices(0), False
         [self._second_moment] = rows.sum(self.second_moment)
 
     def _expand(self, means: NDArray, covariances: NDArray) -> _Coefficients:
-        precision, log_det = _invert(covariances)
+        precision, log_det = invert(covariances)
         return means @ precision, np.empty((len(means), 0)), log_det
 
     def offset(self, columns: NDArray, covariances: NDArray) -> NDArray:
@@ -440,35 +449,3 @@ def check_mixture(
     if not symmetric or not (np.linalg.eigvalsh(full) > 0).all():
         raise ValueError("covariances must be symmetric and positive definite.")
     return pi, mu, full
-
-
-def _invert(covariances: NDArray) -> tuple[NDArray, NDArray]:
-    """Return inverses, exactly symmetric, and log-determinants.
-
-    Raises
-    ------
-    LinAlgError
-        If a covariance is not positive definite.
-    """
-    correlations, scale = _correlations(covariances)
-    diagonal = np.diagonal(np.linalg.cholesky(correlations), axis1=-2, axis2=-1)
-    log_det = 2.0 * np.log(diagonal * scale).sum(axis=-1)
-    return _inverses(correlations, scale), log_det
-
-
-def _correlations(covariances: NDArray) -> tuple[NDArray, NDArray]:
-    """Return covariances in units of the standard deviations, and these: features of
-    unlike scale then cost no digits.
-    """
-    scale = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1))
-    return covariances / (scale[..., :, None] * scale[..., None, :]), scale
-
-
-def _inverses(correlations: NDArray, scale: NDArray) -> NDArray:
-    """Return inverses of what `_correlations` returns the parts of."""
-    inverses = np.linalg.inv(correlations)
-    inverses += np.swapaxes(inverses.copy(), -1, -2)
-    inverses *= 0.5
-    inverses /= scale[..., :, None]
-    inverses /= scale[..., None, :]
-    return inverses

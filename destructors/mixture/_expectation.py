@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors.mixture import _shares as shares
+from destructors.mixture import _wide as wide
 from destructors.mixture._covariance import Full
 from destructors.rows import Rows, StoredRows
 
@@ -135,6 +136,9 @@ def _expect(
     """Share out a block of rows; see `expect`."""
     X, weights = np.ascontiguousarray(rows.values), rows.weights
     n_features, n_components = coefficients.shape
+    if type_.is_wide and wide.N_COLUMNS_EACH * n_components <= X.shape[1]:
+        own_sums = wide.share_all(X, weights, coefficients.T, bool(lists))
+        return *own_sums[:2], [Listed(*own_sums[2:])]
     n_rows = min(len(X), max(256, _BLOCK_SIZE // (n_components + n_features)))
     if lists is None:
         lists = n_rows < len(X)
@@ -201,6 +205,8 @@ def _expect_listed(
     covariances: NDArray,
 ) -> tuple[NDArray, float]:
     X, weights = np.ascontiguousarray(rows.values), rows.weights
+    if type_.is_wide:
+        return wide.share_listed(X, weights, coefficients, *listed)
     moments = np.zeros_like(coefficients)
     total = shares.share_listed(
         X, type_.n_products, weights, coefficients, *listed, moments

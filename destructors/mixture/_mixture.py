@@ -59,7 +59,8 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         the mixture before, components of which are split in two. Numbers larger
         than that of different rows are passed over. "auto" tries powers of two up to
         the largest number that leaves each component four rows a feature, and that
-        number itself, at most 512.
+        number itself, at most 512; not if it is hardly larger and the last doubling
+        gained next to nothing.
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
         Whether each component has a covariance matrix of its own, all share one, each
         has a variance for every feature, or one for all.

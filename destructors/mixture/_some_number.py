@@ -80,7 +80,8 @@ def _fit_parts(
                 for place, rows in enumerate(parts)
             ]
         return fits, {}
-    search = Numbers(numbers, start)
+    is_given = not isinstance(model.n_components, str)
+    search = Numbers(numbers, start, tries_all=is_given)
     best, scores = search.choose(folds, Progress(model, noun="number"))
     if len(best[0].given) == len(parts[0]) and not rough:
         return best, scores

@@ -64,6 +64,40 @@ def test_plain_forms_equal_the_kernels(many, covariance_type, monkeypatch):
     np.testing.assert_array_equal(plain[-1][0].components, compiled[-1][0].components)
 
 
+@pytest.mark.parametrize("n_components", [2, 30])
+def test_rows_of_many_columns_are_shared_out_as_those_of_few(n_components):
+    rng = np.random.default_rng(0)
+    d, n = 24, 30_000
+    means = 0.3 * rng.normal(size=(n_components, d))
+    X = means[rng.integers(n_components, size=n)] + 0.6 * rng.normal(size=(n, d))
+    weight = rng.uniform(0.5, 2.0, size=n)
+    weight[:100] = 0.0
+    rows = Rows.of(X, weight)
+    roots = 0.6 * (np.eye(d) + 0.1 * rng.normal(size=(n_components, d, d)))
+    weights = np.full(n_components, 1 / n_components)
+    mixture = Mixture(weights, means, roots @ roots.transpose(0, 2, 1))
+    wide, narrow = COVARIANCES["full"](rows), COVARIANCES["full"](rows)
+    assert wide.is_wide
+    narrow.is_wide = False
+    found = expect(rows, wide, mixture, lists=True)
+    expected = expect(rows, narrow, mixture, lists=True)
+    listed = expected[2]
+    np.testing.assert_array_equal(found[2][0].components, listed[0].components)
+    np.testing.assert_array_equal(found[2][0].ends, listed[0].ends)
+    assert 1.1 * n < listed[0].ends[-1] < 0.99 * n * n_components
+    for a, b in (
+        (found[:2], expected[:2]),
+        (expect(rows, wide, mixture)[:2], expected[:2]),
+        (
+            expect_listed(rows, listed, wide, mixture),
+            expect_listed(rows, listed, narrow, mixture),
+        ),
+    ):
+        scale = np.abs(b[0]).max()
+        np.testing.assert_allclose(a[0], b[0], rtol=1e-9, atol=1e-12 * scale)
+        np.testing.assert_allclose(a[1], b[1], rtol=1e-12)
+
+
 def test_a_fit_by_lists_is_the_fit_of_all_steps(many, monkeypatch):
     rows, mixture = many
     start = mixture._replace(covariances=4.0 * mixture.covariances)
