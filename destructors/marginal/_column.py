@@ -89,19 +89,20 @@ def summarise(
     if x[-1] - x[0] < _SMALLEST_RANGE:
         return np.zeros(1), mass.sum(keepdims=True), x[0], float(unit_of_constant(x[0]))
     center, scale = _location_scale(x, mass)
-    x, mass = _join_equal((x - center) / scale, mass)
-    return x, mass, center, scale
+    first = _find_different((x - center) / scale)
+    if len(first) < len(x):
+        # In how many parts a value comes is no matter of the scale either.
+        x, mass = x[first], np.add.reduceat(mass, first)
+        center, scale = _location_scale(x, mass)
+    return (x - center) / scale, mass, center, scale
 
 
-def _join_equal(x: NDArray, mass: NDArray) -> tuple[NDArray, NDArray]:
-    """Join points that differ by rounding alone: how many there are must not hang on
-    the last bits of a layer before.
+def _find_different(x: NDArray) -> NDArray:
+    """Return where points begin that differ by more than rounding: how many there are
+    must not hang on the last bits of a layer before.
     """
     apart = x[1:] - x[:-1] > _SMALLEST_GAP * np.maximum(1.0, np.abs(x[1:]))
-    if apart.all():
-        return x, mass
-    first = np.flatnonzero(np.concatenate([[True], apart]))
-    return x[first], np.add.reduceat(mass, first)
+    return np.flatnonzero(np.concatenate([[True], apart]))
 
 
 def _compress(
