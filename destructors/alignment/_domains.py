@@ -23,6 +23,7 @@ from destructors.alignment._summaries import (
     scale_apart,
     split_apart,
     spread_of,
+    sum_squares,
     unit_of,
 )
 from destructors.maps import Map
@@ -30,9 +31,17 @@ from destructors.maps._checks import show
 from destructors.metrics import energy_coefficient
 from destructors.rows import Fold, Rows, make_splits
 from destructors.rows._digits import each_once
-from destructors.rows._moments import power_of_two, robust_mean_and_scale
+from destructors.rows._moments import (
+    power_of_two,
+    robust_mean_and_scale,
+    sum_values,
+)
 
 SHARES = {"uniform", "proportional", "target"}
+# Standard deviations from zero beyond which a column loses digits that others keep, and
+# the digits of its mean that a sum over rows keeps.
+_FAR, _DIGITS = 2.0**10, 2.0**-44
+_SMALLEST = np.finfo(float).smallest_subnormal
 
 
 def find_domains(labels: Any, fewest: int, who: str) -> NDArray:
@@ -209,6 +218,38 @@ def in_one_unit(parts: list[Rows]) -> tuple[list[Rows], float]:
     """
     unit = max(part.ask(unit_of) for part in parts)
     return [part.after(partial(divided, unit)) for part in parts], unit
+
+
+def about_one_origin(parts: list[Rows]) -> tuple[list[Rows], NDArray | None]:
+    """Return the rows as differences from a point that all domains share.
+
+    Only columns that lie far from zero, beside their spread, are moved: of these
+    differences are exact, and what is turned with them keeps its digits.
+
+    Returns
+    -------
+    parts : list of Rows
+    origin : ndarray of shape (n_features,) or None
+        None where no column is moved.
+    """
+    means = [part.sum(sum_values) / part.total for part in parts]
+    middle = np.mean(means, axis=0)
+    squares = [part.sum(sum_squares, middle) / part.total for part in parts]
+    size, spread = np.abs(middle), np.sqrt(np.mean(squares, axis=0))
+    is_far = size > _FAR * spread
+    if not is_far.any():
+        return parts, None
+    # To a place where no rounding of a mean is seen.
+    grid = np.where(spread > 0.0, power_of_two(spread), 0.0)
+    grid = np.maximum(grid, np.maximum(_DIGITS * power_of_two(size), _SMALLEST))
+    origin = np.where(is_far, np.round(middle / grid) * grid, 0.0)
+    return [part.after(partial(moved, origin)) for part in parts], origin
+
+
+@stays
+def moved(origin: NDArray, rows: Rows) -> Rows:
+    """Return rows as differences from a point."""
+    return replace(rows, values=rows.values - origin)
 
 
 @stays

@@ -16,7 +16,7 @@ from destructors.alignment._apart import PartApart
 from destructors.alignment._levels import from_zero, means_between_levels
 from destructors.alignment._queries import may_leave, stays
 from destructors.alignment._summaries import most_levels
-from destructors.maps import Along, Map, Switch
+from destructors.maps import Affine, Along, Chain, Map, Switch
 from destructors.rows import Rows
 
 _N_DIRECTIONS = 30
@@ -127,6 +127,7 @@ class SlicedBarycenter(_barycenter.BarycenterDestructor):
         self, parts: list[Rows], random_state: np.random.RandomState
     ) -> Callable[[float], Map]:
         parts, unit = _domains.in_one_unit(parts)
+        parts, origin = _domains.about_one_origin(parts)
         basis = _domains.principal_basis(parts, self.n_components, random_state)
         within = parts if basis is None else project(parts, basis)
         n_directions = min(self.n_directions or _N_DIRECTIONS, within[0].n_features)
@@ -136,7 +137,14 @@ class SlicedBarycenter(_barycenter.BarycenterDestructor):
         along = project(within, found)
         maps = _barycenter.fit_monotone(along, self.domain_weights_, self.n_knots, unit)
         directions = self.directions_ = found if basis is None else basis @ found
-        return lambda share: Along(directions, Switch(_barycenter.splines(maps, share)))
+        along_them = lambda share: Along(
+            directions, Switch(_barycenter.splines(maps, share))
+        )
+        if origin is None:
+            return along_them
+        ones = np.ones(len(origin))
+        there, back = Affine(unit * origin, ones), Affine(-unit * origin, ones)
+        return lambda share: Chain((there, along_them(share), back))
 
 
 def project(parts: list[Rows], directions: NDArray) -> list[Rows]:

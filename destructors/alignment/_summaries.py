@@ -28,6 +28,7 @@ _N_DIRECTIONS, _N_LEVELS, _SEED = 16, 32, 0
 _N_BETWEEN = 8
 # Means travel in this precision.
 _FLOAT32 = float(np.finfo(np.float32).max)
+_LARGEST = np.finfo(float).max / 4.0
 # Exponent of `destructors.metrics.energy_coefficient`.
 _EXPONENT = 0.25
 # Axes beyond those asked for, in the search for principal axes.
@@ -83,7 +84,8 @@ def divergence_apart(parts: list[PartApart]) -> float:
     :math:`|x|^\alpha`. So the distances between rows, of which the coefficient is made,
     are means of distances along directions, and these are known by quantile levels.
     """
-    levels = [_refine(part.ask(compare_by).astype(np.float64)) for part in parts]
+    told = [part.ask(compare_by) for part in parts]
+    levels = [_refine(middle[:, None] + means.astype(float)) for middle, means in told]
     distances = np.array(
         [
             [np.mean(np.abs(a[:, :, None] - b[:, None]) ** _EXPONENT) for b in levels]
@@ -108,13 +110,16 @@ def _refine(means: NDArray) -> NDArray:
 
 
 @may_leave
-def compare_by(rows: Rows) -> NDArray:
+def compare_by(rows: Rows) -> tuple[NDArray, NDArray]:
     """Return means of rows between quantile levels, along directions that all know.
 
     Returns
     -------
+    middle : ndarray of shape (n_directions,)
+        Where rows lie.
     means : ndarray of shape (n_directions, n_levels), dtype float32
-        Of few rows there are fewer levels.
+        As differences from there: an offset would take their digits. Of few rows there
+        are fewer levels.
     """
     directions = np.random.RandomState(_SEED).standard_normal(
         (rows.n_features, _N_DIRECTIONS)
@@ -122,7 +127,10 @@ def compare_by(rows: Rows) -> NDArray:
     directions /= np.sqrt((directions**2).sum(axis=0))
     along = Rows.of(rows.values @ directions, rows.weight)
     means = group_means(along, most_levels([rows], _N_LEVELS))
-    return np.clip(means, -_FLOAT32, _FLOAT32).astype(np.float32)
+    # Distances from there are numbers, too.
+    middle = np.clip(0.5 * means[:, 0] + 0.5 * means[:, -1], -_LARGEST, _LARGEST)
+    means = np.clip(means - middle[:, None], -_FLOAT32, _FLOAT32)
+    return middle, means.astype(np.float32)
 
 
 # ---------------------------------------------------------------------- digits

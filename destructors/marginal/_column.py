@@ -89,18 +89,28 @@ def summarise(
     if x[-1] - x[0] < _SMALLEST_RANGE:
         return np.zeros(1), mass.sum(keepdims=True), x[0], float(unit_of_constant(x[0]))
     center, scale = _location_scale(x, mass)
-    x, mass = _join_equal((x - center) / scale, mass)
-    return x, mass, center, scale
+    equal = _are_equal((x - center) / scale)
+    # In how many parts rounding leaves a value is no matter of the scale either.
+    parts = equal & (x[1:] - x[:-1] <= _SMALLEST_GAP * np.abs(x[1:]))
+    if parts.any():
+        x, mass = _join(x, mass, parts)
+        center, scale = _location_scale(x, mass)
+    x = (x - center) / scale
+    return *_join(x, mass, _are_equal(x)), center, scale
 
 
-def _join_equal(x: NDArray, mass: NDArray) -> tuple[NDArray, NDArray]:
-    """Join points that differ by rounding alone: how many there are must not hang on
-    the last bits of a layer before.
+def _are_equal(x: NDArray) -> NDArray:
+    """Return which points differ from the one before by rounding alone: how many there
+    are must not hang on the last bits of a layer before.
     """
-    apart = x[1:] - x[:-1] > _SMALLEST_GAP * np.maximum(1.0, np.abs(x[1:]))
-    if apart.all():
+    return x[1:] - x[:-1] <= _SMALLEST_GAP * np.maximum(1.0, np.abs(x[1:]))
+
+
+def _join(x: NDArray, mass: NDArray, equal: NDArray) -> tuple[NDArray, NDArray]:
+    """Join points to the one before."""
+    if not equal.any():
         return x, mass
-    first = np.flatnonzero(np.concatenate([[True], apart]))
+    first = np.flatnonzero(np.concatenate([[True], ~equal]))
     return x[first], np.add.reduceat(mass, first)
 
 

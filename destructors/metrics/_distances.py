@@ -14,8 +14,11 @@ from destructors._compat import check_array
 
 # The bandwidth of a kernel is the median distance of at most so many rows.
 _N_BANDWIDTH_ROWS = 1000
-# A squared distance that is a smaller share of the largest is a rounding error.
-_ROUNDING = 1e-13
+# A squared distance below this share of the largest square is no difference of squares:
+# it would have less than ten digits, and a small exponent makes much of little.
+_NEAR = 1e-6
+# Rows no farther apart, beside the largest, are equal but for rounding.
+_ROUNDING = 1e-14
 # Numbers of a block of distances (1 MiB of float64): it stays in the cache.
 _BLOCK_SIZE = 2**17
 
@@ -219,8 +222,7 @@ def energy_coefficient(
         block = X[rows] @ (-2.0 * X[rest]).T
         block += square[rows, None]
         block += square[rest]
-        # What rounding leaves between equal rows would count at a small exponent.
-        block[block <= _ROUNDING * square.max()] = 0.0
+        _measure_near(block, X[rows], X[rest], square.max())
         _raise_in_place(block, 0.5 * exponent)
         own, later = np.hsplit(shares[rows].T @ block, [len(shares[rows])])
         distances += own @ shares[rows]
@@ -228,6 +230,30 @@ def energy_coefficient(
         distances += between + between.T
     total = distances.mean()
     return float(1.0 - np.diag(distances).mean() / total) if total > 0.0 else 0.0
+
+
+def _measure_near(
+    squares: NDArray, left: NDArray, right: NDArray, largest: float
+) -> None:
+    """Take small squared distances from differences of rows; of equal rows they are 0.
+
+    Parameters
+    ----------
+    squares : ndarray of shape (n_left, n_right)
+        Squared distances by products of matrices, changed in place.
+    left, right : ndarray of shape (n_left, n_features), (n_right, n_features)
+        The rows.
+    largest : float
+        Largest square of a row.
+    """
+    pairs = np.flatnonzero(squares <= _NEAR * largest)
+    n_pairs = max(_BLOCK_SIZE // left.shape[1], 1)
+    for start in range(0, len(pairs), n_pairs):
+        some = pairs[start : start + n_pairs]
+        i, j = np.divmod(some, len(right))
+        near = np.square(left[i] - right[j]).sum(axis=1)
+        near[near <= _ROUNDING**2 * largest] = 0.0
+        squares.ravel()[some] = near
 
 
 def _raise_in_place(numbers: NDArray, exponent: float) -> None:

@@ -318,3 +318,18 @@ def test_columns_that_would_lose_their_digits_are_named():
     wide = OURS * [1e-20, 1.0, 1e12]
     with pytest.raises(ValueError, match="loses its digits"):
         GaussianBarycenter().fit(apart(wide, wide + 1e12))
+
+
+def test_an_offset_takes_no_digits_of_the_divergence():
+    ours, theirs = draw()
+    near, far = (
+        divergence_apart(
+            DomainsApart(
+                {"a": DomainHolder(ours + offset), "b": DomainHolder(theirs + offset)}
+            )
+            .open(1)
+            .parts_apart
+        )
+        for offset in (0.0, 1e9)
+    )
+    assert far == pytest.approx(near, abs=1e-4)

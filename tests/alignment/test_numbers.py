@@ -196,3 +196,34 @@ def test_knots_about_the_largest_numbers_stay_inside(end):
     model = MarginalBarycenter().fit(X, sample_domain=domain)
     Z = model.transform(X, sample_domain=domain)
     np.testing.assert_allclose(Z / X, 1.0)
+
+
+def test_an_offset_takes_no_digits_of_columns_turned_with_it(rows):
+    X, domain = rows
+    X = np.round(X, 6)
+    offset = np.array([0.0, 2.0**40, -3e9])
+    moved = X + offset
+    alignment = SlicedBarycenter(n_directions=2, random_state=0)
+    log_dets = [
+        clone(alignment)
+        .fit(values, sample_domain=domain)
+        .transform_and_log_det(values, sample_domain=domain)[1]
+        for values in (moved - offset, moved)
+    ]
+    np.testing.assert_allclose(log_dets[1], log_dets[0], rtol=0, atol=1e-9)
+
+
+def test_weights_are_repeats_beside_a_constant_of_minus_1e9(rows):
+    X, domain = rows
+    X[:, 1] = -1e9
+    X[1:120] = X[0]
+    weight = np.random.default_rng(1).integers(0, 4, len(X))
+    alignment = SlicedBarycenter(random_state=0)
+    weighted = clone(alignment).fit(X, sample_weight=1.0 * weight, sample_domain=domain)
+    repeats = np.repeat(np.arange(len(X)), weight)
+    repeated = clone(alignment).fit(X[repeats], sample_domain=domain[repeats])
+    log_dets = [
+        model.transform_and_log_det(X, sample_domain=domain)[1]
+        for model in (weighted, repeated)
+    ]
+    np.testing.assert_allclose(*log_dets, rtol=0, atol=1e-8)

@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,10 @@ from destructors.base_distributions import IndependentCategorical, StandardNorma
 from destructors.compose import ColumnDestructor
 from destructors.discrete import CategoricalBase
 from destructors.flows import TreeFlow
+from destructors.flows._mixed_layers import see_columns
 from destructors.maps import Identity
 from destructors.maps._mixed_mixture import CodesFirst
+from destructors.rows import Rows
 
 FAST = {"n_components": 4, "max_trees": 10, "cv": None, "random_state": 0}
 
@@ -230,3 +233,15 @@ def test_integers_follow_codes_of_another_distribution(flow):
     drawn = both.sample(4000, np.random.RandomState(0))
     shares = np.bincount(drawn[:, 0].astype(int), minlength=sizes[0]) / 4000
     np.testing.assert_allclose(shares, expected.sum(axis=1), atol=0.04)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_trees_see_of_categories_is_no_matter_of_their_names(seed):
+    rng = np.random.default_rng(seed)
+    Z, codes = rng.normal(size=(60, 2)), rng.integers(0, 7, 60)
+    seen = [
+        see_columns(replace(Rows.of(np.c_[Z, own]), kinds=np.array([0, 0, 7])))
+        for own in (codes, 6 - codes)
+    ]
+    # An axis has no sign: that of rounding would turn the order round.
+    np.testing.assert_allclose(seen[0].values[0], seen[1].values[0][::-1])

@@ -15,6 +15,8 @@ __all__ = ["check_integral"]
 Array = NDArray
 # Latents of one cluster, at least.
 _N_NEAR = 3
+# Cells, or latents, by which an integral is judged, at least.
+_FEWEST = 20
 
 
 def check_integral(case: Case) -> None:
@@ -107,7 +109,7 @@ def _check_integral_in_line(case: Case, is_cube: bool) -> None:
                 np.column_stack([middle, cells[rough, 1]]),
             ]
         )
-    if n_asked < 20:
+    if n_asked < _FEWEST:
         raise NotAsked("float64 does not resolve the density")
     if not settled + left <= 0.01:
         raise Violation(f"the integral is off by {settled + left:.3g}")
@@ -136,6 +138,8 @@ def _check_jacobian(case: Case) -> None:
     margin = 0.01
     inside = case.has_digits(Z, margin)
     Z, domain = Z[inside], domain[inside]
+    if len(Z) < _FEWEST:
+        raise NotAsked("too few latents have digits")
     # Not at the training rows themselves, which may all lie on a few kinks.
     Z = Z + 0.5 * margin * np.random.default_rng(4).uniform(-1.0, 1.0, Z.shape)
     _, log_det = attempt(case.model.inverse, Points(Z, domain))
@@ -144,7 +148,7 @@ def _check_jacobian(case: Case) -> None:
             _numerical_log_det(case, Z, domain, log_det, h) for h in (step, step / 3)
         )
         told = np.abs(first - second) < 1e-3
-    if told.sum() < 20:
+    if told.sum() < _FEWEST:
         raise NotAsked("float64 does not resolve the Jacobian")
     # Log-determinants are differences of logarithms of that size.
     rounding = 4.0 * np.finfo(float).eps * (Z[told] ** 2).max(axis=1)
@@ -165,7 +169,6 @@ def _numerical_log_det(
     d, slopes, is_even = Z.shape[1], [], np.ones(len(Z), bool)
     for j in range(d):
         low, high = Z.copy(), Z.copy()
-        # Some maps keep an offset: it is no distance.
         # Some maps keep offsets and gaps: what is near tells a distance, halved so that
         # it does not overflow.
         apart = np.sort(np.abs(Z[:, j, None] / 2 - Z[:, j] / 2), axis=1)[:, _N_NEAR]

@@ -146,6 +146,16 @@ class FrameCase:
             ) from refusal
         return np.asarray(Z, float), log_det, back, log_det_back, scores
 
+    def log_det_of_return(self, kind: str) -> NDArray:
+        """Return log-determinants at the rows that come back, instead of at the rows;
+        NaN where their latents differ; see `Case.log_det_of_return`.
+        """
+        _, Z, _, back, *_ = self.images[kind]
+        again, log_det = attempt(self.fitted.transform_and_log_det, back)
+        size = 16.0 * np.spacing(np.abs(Z).max(axis=1, keepdims=True))
+        same = (np.abs(np.asarray(again, float) - Z) <= size).all(axis=1)
+        return np.where(same, log_det, np.nan)
+
 
 def check_finite(case: FrameCase) -> None:
     """Latents, log-determinants, scores and numbers back are finite; what is drawn is a
@@ -180,7 +190,9 @@ def check_round_trip(case: FrameCase) -> None:
     deviation, the distance from the mean or the latent in such units.
 
     Log-determinants of both ways agree to 1e-6, relatively above 1 nat; of far rows to
-    1e-3, in 99 % of the rows. Neither is asked of numbers where a row has a billionth
+    1e-3, in 99 % of the rows. Where numbers cannot be told apart (`are_told`) and may
+    have one latent, they may agree at the row that comes back instead, if its latents
+    are the same up to rounding. Neither is asked of numbers where a row has a billionth
     of the largest weight: what rounding leaves of such rows is measured on tables of
     numbers alone.
     """
@@ -206,6 +218,9 @@ def check_round_trip(case: FrameCase) -> None:
         if case.name != "dequantized-both" and case.is_even:
             off = np.abs(log_det + log_det_back) / np.maximum(np.abs(log_det), 1.0)
             tolerance = 1e-3 if kind == "far rows" else 1e-6
+            if (off > tolerance).any() and not case.are_told:
+                now = np.abs(case.log_det_of_return(kind) + log_det_back)
+                off = np.fmin(off, now / np.maximum(np.abs(log_det), 1.0))
             require_share(off, tolerance, f"log-determinants of {kind} and back")
 
 

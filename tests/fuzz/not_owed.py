@@ -22,7 +22,6 @@ _ROTATION = "a rotation has no units: columns of another scale turn otherwise"
 _NO_FIT = "the base is a fixed one: a change of units is a change of the model"
 _NO_LAYER = "with no layer, if none helps, it is a normal in the units of the data"
 _CODES = "categories have no units"
-_OFFSET = "an offset takes digits of distances among domains: others choose the rate"
 
 _NO_UNITS: dict[str, str] = {
     "bounded": _UNITS,
@@ -67,16 +66,7 @@ NOT_OWED: dict[str, dict[str, str]] = {
         "quantile-transformer-uniform": _KINKS,
     },
     "powers of two": _NO_UNITS,
-    "affine": _NO_UNITS
-    | dict.fromkeys(
-        (
-            "sliced-barycenter",
-            "gaussian-barycenter",
-            "alignment-flow",
-            "alignment-flow-density",
-        ),
-        _OFFSET,
-    ),
+    "affine": _NO_UNITS,
     "weights": {
         "standard-scaler": "scikit-learn sums the rows of large offsets otherwise",
     },

@@ -68,7 +68,8 @@ def check_affine(case: Case) -> None:
 
     To 1e-6, relatively above 1 nat, in 99 % of the training rows. Asked where rounding
     is small beside what the table resolves: columns have a standard deviation above
-    1e-3 of their largest entry, and no two values are closer than 1e-9 of it but equal.
+    1e-3 of their largest entry, and above 1e-6 of that of all columns if the model has
+    one scale for them, and no two values are closer than 1e-9 of it but equal.
     What the last places of the table decide is no matter of units: the moved table is
     rounded in its own, and moved back it is another one in those of before. Ten times
     what scores differ by between these two fits is allowed, at the worst of the rows.
@@ -79,7 +80,8 @@ def check_affine(case: Case) -> None:
     shift = np.resize([1.3, -0.7, 0.2, 2.0], d) * case.scale
     with np.errstate(over="ignore"):
         spread = case.scale / np.abs(X).max(axis=0, initial=1e-300)
-    if not (spread > 1e-3).all() or has_near_ties(case, 1e-9):
+    share = case.scale / least_scale(case.name, case.scale, 0.0 * case.centre)
+    if not (spread > 1e-3).all() or (share < 1e-6).any() or has_near_ties(case, 1e-9):
         raise NotAsked("rounding would be seen")
     _check_affine(case, scale, shift)
 

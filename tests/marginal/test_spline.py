@@ -390,3 +390,12 @@ def test_works_without_numba_and_says_so_once():
     X = np.random.RandomState(0).gamma(2.0, size=(300, 2))
     compiled = SplineGaussianizer().fit(X).score(X)
     np.testing.assert_allclose(float(result.stdout), compiled, rtol=1e-9)
+
+
+def test_in_how_many_parts_rounding_leaves_a_value_moves_no_knot():
+    x = np.r_[np.random.default_rng(0).normal(size=20), np.full(60, 0.4)]
+    parted = x.copy()
+    parted[30:] = np.nextafter(0.4, 1.0)
+    parted[70:] = np.nextafter(0.4, 0.0)
+    one, other = (SplineGaussianizer().fit(v[:, None]).knots_[0] for v in (x, parted))
+    np.testing.assert_allclose(other, one, rtol=1e-12)

@@ -188,3 +188,18 @@ def test_bits_of_256_levels_in_any_space():
 def test_bits_refuse_no_features():
     with pytest.raises(ValueError, match="n_features and n_levels must be at least 1"):
         bits_per_dim(0.0, 0)
+
+
+def test_near_rows_beside_far_ones_keep_the_digits_of_their_distance():
+    rng = np.random.default_rng(0)
+    x, y = np.r_[1e6, 1e-3 * rng.normal(size=40)], 1e-3 * rng.normal(size=30)
+    within = [(np.abs(z[:, None] - z) ** 0.25).mean() for z in (x, y)]
+    between = (np.abs(x[:, None] - y) ** 0.25).mean()
+    expected = 1.0 - np.mean(within) / np.mean([*within, between, between])
+    found = energy_coefficient([x[:, None], y[:, None]])
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_rows_that_are_equal_but_for_rounding_are_equal():
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    assert energy_coefficient([X, X[::-1] * (1.0 + 2e-16)]) < 1e-12

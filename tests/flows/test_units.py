@@ -1,0 +1,86 @@
+"""Positive scales and shifts of columns move scores by a logarithm, in every flow."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from destructors import flows
+from destructors.flows import (
+    RBIG,
+    AlignmentFlow,
+    AutoDestructor,
+    DeepCopula,
+    DiscreteTreeFlow,
+    GaussianCopula,
+    ImagePairsCopula,
+    ImagePairsTree,
+    PatchFlow,
+    RandomLinearFlow,
+    RandomTreeFlow,
+    SlicedGaussianization,
+    TreeFlow,
+)
+from destructors.marginal import SplineGaussianizer
+
+FLOWS = [
+    RBIG(max_iter=3, cv=2),
+    RBIG(rotation="random", stopping="total_correlation", max_iter=3),
+    AutoDestructor(max_iter=3, cv=2),
+    DeepCopula(max_iter=2),
+    GaussianCopula(),
+    ImagePairsCopula(max_iter=2),
+    ImagePairsTree(max_iter=2),
+    PatchFlow(max_iter=2),
+    RandomLinearFlow(max_iter=3),
+    RandomTreeFlow(max_iter=3),
+    SlicedGaussianization(max_iter=3),
+    TreeFlow(max_trees=10, cv=2),
+]
+SCALE, SHIFT = np.array([1e-6, 3.7, 91.0, 1e8]), np.array([1.3, -0.7, 40.0, -2.0])
+
+
+@pytest.fixture(scope="module")
+def X():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=400)
+    hump = np.where(rng.random(400) < 0.3, 4.0, 0.0) + 0.5 * rng.normal(size=400)
+    skewed = rng.lognormal(0.5 * x)
+    return np.column_stack([x, x**2 + rng.normal(size=400), hump, skewed])
+
+
+def require_equal(found, scores, scale):
+    expected = scores - np.log(scale).sum()
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: str(type(flow).__name__))
+@pytest.mark.parametrize("seed", [0, 1])
+def test_scores_move_by_the_logarithm_of_the_scale(flow, seed, X):
+    model = clone(flow)
+    if "random_state" in model.get_params():
+        model.set_params(random_state=seed)
+    scores = model.fit(X).score_samples(X)
+    moved = (X + SHIFT) * SCALE
+    require_equal(clone(model).fit(moved).score_samples(moved), scores, SCALE)
+
+
+def test_an_alignment_goes_with_the_origin_of_columns_and_the_unit_of_all(X):
+    # Optimal transport is one in the units of the data; see the notes of the class.
+    domain = np.repeat([0, 1], 200)
+    flow = AlignmentFlow(
+        max_iter=3, cv=None, density=SplineGaussianizer(), random_state=0
+    )
+    moved, scale = (X + SHIFT) * 3.7, np.full(4, 3.7)
+    scores, found = (
+        clone(flow)
+        .fit(rows, sample_domain=domain)
+        .score_samples(rows, sample_domain=domain)
+        for rows in (X, moved)
+    )
+    require_equal(found, scores, scale)
+
+
+def test_no_flow_is_left_out():
+    # Codes have no units.
+    tested = {type(flow) for flow in FLOWS} | {AlignmentFlow, DiscreteTreeFlow}
+    assert tested == {getattr(flows, name) for name in flows.__all__}
