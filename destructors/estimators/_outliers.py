@@ -41,13 +41,18 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     destructor : Destructor, default=None
         What is fitted; rows are scored by its log density, in nats. None is made for
         outliers: the mean log density of marginals alone, a Gaussian copula, a mixture
-        of normals and heavy-tailed kernels at up to 300 of the rows, each in units of
-        its spread. They see no dependence among columns, that of ranks, groups, and
-        what is near; so an outlier may be of any kind, and a spike at a value that
-        repeats is one voice of four.
+        of normals and heavy-tailed kernels at up to 300 of the rows (1,000 with
+        ``novelty``), each in units of its spread. They see no dependence among columns,
+        that of ranks, groups, and what is near; so an outlier may be of any kind, and
+        a spike at a value that repeats is one voice of four.
     contamination : float, default=0.05
         Share of the training rows to flag. If these are all normal, it is the rate of
         false alarms; if some are outliers, the share that you expect of them.
+    novelty : bool, default=False
+        Whether the rows in `fit` are known to be normal. The densities for None then
+        tell finer things apart: there is less noise on the rows, more and narrower
+        kernels, and the finer a density, the more it counts. Where outliers are among
+        the rows, they would be learned as well. Without effect on a ``destructor``.
     n_folds : int, default=5
         Number of folds; fewer where fewer rows differ.
     n_left_out : int, default=2
@@ -120,6 +125,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict] = {
         "destructor": [Destructor, None],
         "contamination": [Interval(Real, 0, 0.5, closed="right")],
+        "novelty": ["boolean"],
         "n_folds": [Interval(Integral, 2, None, closed="left")],
         "n_left_out": [Interval(Integral, 1, None, closed="left")],
         "early_exit_error": [Interval(Real, 0, 1, closed="neither"), None],
@@ -132,6 +138,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         destructor: Destructor | None = None,
         *,
         contamination: float = 0.05,
+        novelty: bool = False,
         n_folds: int = 5,
         n_left_out: int = 2,
         early_exit_error: float | None = None,
@@ -140,6 +147,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     ):
         self.destructor = destructor
         self.contamination = contamination
+        self.novelty = novelty
         self.n_folds = n_folds
         self.n_left_out = n_left_out
         self.early_exit_error = early_exit_error
@@ -222,7 +230,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     def _make(self, rng: np.random.RandomState) -> Any:
         seed = int(rng.randint(2**31 - 1))
         if self.destructor is None:
-            return Voices(random_state=seed)
+            return Voices(novelty=self.novelty, random_state=seed)
         return clone_seeded(self.destructor, seed)
 
     def _split(self, values: NDArray, weight: NDArray, seed: int) -> KnownFolds:
