@@ -31,7 +31,7 @@ _N_COPIES, _MOST_COPIES = 2, 64
 _N_NEIGHBORS = 5
 # Rows that have a kernel. Of rows that are known to be normal more did better; where
 # some may be outliers, fewer: the kernels are wider then than a group of them.
-_MOST_CENTRES, _MOST_NORMAL_CENTRES = 300, 1000
+_MOST_CENTRES, _MOST_NORMAL_CENTRES = 300, 2000
 # How much marginals, copula, mixture and kernels count: the same, or, of rows that are
 # known to be normal, the more, the finer is what they tell apart.
 _VOTES, _NORMAL_VOTES = (1.0, 1.0, 1.0, 1.0), (0.5, 0.5, 1.0, 2.0)

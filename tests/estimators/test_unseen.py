@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from destructors.estimators import OutlierDetector
 from destructors.estimators._voices import add_noise, fit_kernels, size_noise, widths
@@ -48,6 +49,24 @@ def test_at_most_half_of_the_folds_are_left_out():
     assert list(counts.values()) == [2, 3, 6, 5, 20]
 
 
+@pytest.mark.parametrize(
+    ("novelty", "n_fits", "n_means"), [(False, 10, 4), (True, 10, 1)]
+)
+def test_of_rows_known_to_be_normal_each_density_sees_more(novelty, n_fits, n_means):
+    X = draw(400, 0)
+    model = OutlierDetector(novelty=novelty, random_state=0).fit(X)
+    assert len(model.estimators_) == n_fits
+    assert {len(each.densities) for each in model.to_detector().members} == {
+        4 * n_means
+    }
+    # A kernel for each row that a fit sees.
+    n_seen = len(model.estimators_[0].densities_[3].centres)
+    assert abs(n_seen - (360 if novelty else 240)) < 20
+    # Set, they are what was asked for.
+    set_so = clone(model).set_params(n_folds=3, n_left_out=1).fit(X)
+    assert len(set_so.estimators_) == 3
+
+
 def test_each_fold_has_all_four_with_one_weight_each():
     model = OutlierDetector(random_state=0).fit(draw(300, 0))
     members = model.to_detector().members
@@ -70,7 +89,7 @@ def test_each_density_has_its_say_whatever_its_spread(novelty, votes):
     member = model.to_detector().members[0]
     logs = np.array([density.logpdf(new) for density in member.densities])
     low, high = np.quantile(logs, (0.25, 0.75), axis=1)
-    say = (member.weights * (high - low)).reshape(4, 4).sum(axis=0)
+    say = (member.weights * (high - low)).reshape(-1, 4).sum(axis=0)
     np.testing.assert_allclose(say / say.sum(), votes, atol=0.05)
 
 
