@@ -38,6 +38,8 @@ _VOTES, _NORMAL_VOTES = (1.0, 1.0, 1.0, 1.0), (0.5, 0.5, 1.0, 2.0)
 # No kernel is narrower than this share of the median width; where most rows repeat, not
 # than this, in units of the columns.
 _NARROWEST, _LEAST_WIDTH = 0.1, 1e-3
+# What other columns leave of one is no narrower than this share of its spread.
+_LEAST_ROOT = 1e-9
 # Centres are no farther out than this: squares of it can be added up.
 _FARTHEST = 1e100
 
@@ -189,9 +191,27 @@ def smooth(mixture: GaussianMixtureDestructor, rows: Rows, noise: NDArray) -> De
     noisy = Rosenblatt(
         mixture.weights_,
         (mixture.means_ - center) / scale,
-        np.linalg.cholesky(covariances + np.diag((noise / scale) ** 2)),
+        _factor(covariances, noise / scale),
     )
     return Density(Chain((Affine(center, scale), noisy)), StandardNormal(d), d)
+
+
+def _factor(covariances: NDArray, noise: NDArray) -> NDArray:
+    """Return lower Cholesky factors of covariances with noise on each column.
+
+    They come from square roots beside each other, by an orthogonal turn: nothing is
+    squared, so that noise that is small beside a covariance is not lost.
+    """
+    spread, turn = np.linalg.eigh(covariances)
+    roots = np.sqrt(np.maximum(spread, 0.0))[:, :, None] * np.swapaxes(turn, 1, 2)
+    beside = np.broadcast_to(np.diag(noise), roots.shape)
+    upper = np.linalg.qr(np.concatenate([roots, beside], axis=1), mode="r")
+    diagonal = np.diagonal(upper, axis1=1, axis2=2)
+    factors = np.swapaxes(upper * np.where(diagonal < 0, -1.0, 1.0)[:, :, None], 1, 2)
+    places = np.arange(len(noise))
+    least = _LEAST_ROOT * np.linalg.norm(factors, axis=2)
+    factors[:, places, places] = np.maximum(factors[:, places, places], least)
+    return factors
 
 
 def fit_kernels(rows: Rows, n_centres: int, adapt: bool, seed: int) -> KernelDensity:

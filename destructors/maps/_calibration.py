@@ -51,10 +51,12 @@ class Calibration(Data):
         share is below.
         """
         total = self.mass[-1]
-        whole = np.floor(share * total * (1.0 + _ROUNDING))
-        wanted = max(1.0, min(share * (total + 1.0), whole + 1.0))
+        wanted = max(1.0, share * (total + 1.0))
         low, high = self._ordered(np.array([np.floor(wanted), np.ceil(wanted)]))
-        return float(low + (wanted % 1.0) * (high - low))
+        below = share * total * (1.0 + _ROUNDING)
+        n_below = int(np.searchsorted(self.mass, below, side="right")) - 1
+        most = self.scores[min(n_below, len(self.scores) - 1)]
+        return float(min(low + (wanted % 1.0) * (high - low), most))
 
     def _ordered(self, place: NDArray) -> NDArray:
         """Return scores by their place from the lowest, weights being repeats."""

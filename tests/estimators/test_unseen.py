@@ -1,5 +1,6 @@
 """The densities of a detector: which have not seen a row, and what they are."""
 
+import warnings
 from itertools import combinations
 
 import numpy as np
@@ -7,7 +8,14 @@ import pytest
 from sklearn.base import clone
 
 from destructors.estimators import OutlierDetector
-from destructors.estimators._voices import add_noise, fit_kernels, size_noise, widths
+from destructors.estimators._voices import (
+    _factor,
+    add_noise,
+    fit_kernels,
+    size_noise,
+    widths,
+)
+from destructors.exceptions import DataWarning
 from destructors.linear import Whitening
 from destructors.maps._save import n_bytes
 from destructors.rows import Rows
@@ -104,6 +112,28 @@ def test_weights_of_kernels_are_repeats():
     np.testing.assert_allclose(one.logpdf(X), other.logpdf(X), rtol=1e-10)
     once = fit_kernels(Rows.of(X), 300, True, 0)
     assert np.median(one.widths) < np.median(once.widths)
+
+
+def test_columns_that_repeat_have_a_mixture_with_the_least_of_noise():
+    x = np.random.default_rng(0).normal(size=(150, 1))
+    X = np.c_[x, x, np.where(np.abs(x) > 2.3, 1e300, x)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        model = OutlierDetector(novelty=True, random_state=0).fit(X)
+    assert np.isfinite(model.score_samples(X)).all()
+    assert model.score_samples([[1.0, -1.0, 1.0]]) < model.offset_
+
+
+def test_factors_are_of_covariances_and_noise():
+    rng = np.random.default_rng(0)
+    roots = rng.normal(size=(3, 4, 4))
+    covariances = roots @ np.swapaxes(roots, 1, 2)
+    noise = np.array([0.1, 0.5, 1e-8, 2.0])
+    np.testing.assert_allclose(
+        _factor(covariances, noise),
+        np.linalg.cholesky(covariances + np.diag(noise**2)),
+        atol=1e-12,
+    )
 
 
 def test_kernels_are_wide_where_rows_are_few():

@@ -36,3 +36,12 @@ def test_weights_are_repeats():
     other = Calibration.of(np.repeat(scores, weight), np.ones(weight.sum()))
     for share in np.linspace(0.005, 0.5, 30):
         assert one.threshold(share) == pytest.approx(other.threshold(share))
+
+
+def test_of_rows_of_any_weight_no_more_than_the_share_is_below():
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        scores, weight = rng.normal(size=12), rng.uniform(0.01, 3.0, 12)
+        for share in (0.02, 0.05, 0.3):
+            threshold = Calibration.of(scores, weight).threshold(share)
+            assert weight[scores < threshold].sum() <= share * weight.sum()
