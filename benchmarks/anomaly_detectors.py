@@ -86,12 +86,12 @@ class ECOD:
 
 
 DETECTORS: dict[str, Callable[..., Any]] = {
-    "detector": lambda contamination, random_state: OutlierDetector(
-        contamination=contamination, random_state=random_state
+    "detector": lambda contamination, novelty, random_state: OutlierDetector(
+        contamination=contamination, novelty=novelty, random_state=random_state
     ),
     "knn": lambda **_: Neighbours(),
     "lof": lambda **_: LocalFactor(),
-    "isolation-forest": lambda contamination, random_state: IsolationForest(
+    "isolation-forest": lambda contamination, random_state, **_: IsolationForest(
         contamination=contamination, random_state=random_state
     ),
     "ecod": lambda **_: ECOD(),

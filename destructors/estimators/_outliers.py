@@ -29,7 +29,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     """Flag the rows that are least likely, at a rate of false alarms that is kept.
 
     Rows are parted into folds by a hash of what they contain, and densities are fitted
-    without each two of them. Every row, one of those in `fit` or a new one, is scored
+    without some of them. Every row, one of those in `fit` or a new one, is scored
     by the mean log density of all that have not seen its fold. So the scores of the
     training rows are such as new rows have: no row hides behind a density that has
     learned it by heart, and a threshold set by the one holds for the other. Of new
@@ -41,20 +41,27 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     destructor : Destructor, default=None
         What is fitted; rows are scored by its log density, in nats. None is made for
         outliers: the mean log density of marginals alone, a Gaussian copula, a mixture
-        of normals and heavy-tailed kernels at up to 300 of the rows, each in units of
-        its spread. They see no dependence among columns, that of ranks, groups, and
-        what is near; so an outlier may be of any kind, and a spike at a value that
-        repeats is one voice of four.
+        of normals and heavy-tailed kernels at up to 300 of the rows (2,000 with
+        ``novelty``), each in units of its spread. They see no dependence among columns,
+        that of ranks, groups, and what is near; so an outlier may be of any kind, and
+        a spike at a value that repeats is one voice of four.
     contamination : float, default=0.05
         Share of the training rows to flag. If these are all normal, it is the rate of
         false alarms; if some are outliers, the share that you expect of them.
-    n_folds : int, default=5
-        Number of folds; fewer where fewer rows differ.
-    n_left_out : int, default=2
+    novelty : bool, default=False
+        Whether the rows in `fit` are known to be normal. The densities for None then
+        tell finer things apart: there is less noise on the rows, more and narrower
+        kernels, and the finer a density, the more it counts. Where outliers are among
+        the rows, they would be learned as well. Of a ``destructor`` it sets folds
+        alone.
+    n_folds : int, default=None
+        Number of folds; fewer where fewer rows differ. None: 5, or with ``novelty`` 10.
+    n_left_out : int, default=None
         Number of folds that each density does not see, at most half of them. With 1
         there are as many densities as folds, and a row is scored by one of them. With 2
         there are ``n_folds * (n_folds - 1) / 2``, and a row is scored by the mean of
-        ``n_folds - 1``, which is less a matter of chance.
+        ``n_folds - 1``, which is less a matter of chance. None: 2, or with ``novelty``
+        1, so that a density sees nine rows of ten, not three of five.
     early_exit_error : float, default=None
         With it, `predict` scores a row only until its verdict is clear. At most so many
         verdicts are other than those of full scores, as a share of the rows that are
@@ -120,8 +127,9 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict] = {
         "destructor": [Destructor, None],
         "contamination": [Interval(Real, 0, 0.5, closed="right")],
-        "n_folds": [Interval(Integral, 2, None, closed="left")],
-        "n_left_out": [Interval(Integral, 1, None, closed="left")],
+        "novelty": ["boolean"],
+        "n_folds": [Interval(Integral, 2, None, closed="left"), None],
+        "n_left_out": [Interval(Integral, 1, None, closed="left"), None],
         "early_exit_error": [Interval(Real, 0, 1, closed="neither"), None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
@@ -132,14 +140,16 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         destructor: Destructor | None = None,
         *,
         contamination: float = 0.05,
-        n_folds: int = 5,
-        n_left_out: int = 2,
+        novelty: bool = False,
+        n_folds: int | None = None,
+        n_left_out: int | None = None,
         early_exit_error: float | None = None,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ):
         self.destructor = destructor
         self.contamination = contamination
+        self.novelty = novelty
         self.n_folds = n_folds
         self.n_left_out = n_left_out
         self.early_exit_error = early_exit_error
@@ -190,7 +200,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
                 folds.place(values),
                 None if sample_weight is None else weight,
             )
-            n_left_out = min(self.n_left_out, folds.n_folds // 2)
+            wanted = self.n_left_out or (1 if self.novelty else 2)
+            n_left_out = min(wanted, folds.n_folds // 2)
             self.estimators_, members, scores = fit_unseen(
                 self._make(rng), values, given, place, n_left_out, self.n_jobs
             )
@@ -222,7 +233,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     def _make(self, rng: np.random.RandomState) -> Any:
         seed = int(rng.randint(2**31 - 1))
         if self.destructor is None:
-            return Voices(random_state=seed)
+            return Voices(novelty=self.novelty, random_state=seed)
         return clone_seeded(self.destructor, seed)
 
     def _split(self, values: NDArray, weight: NDArray, seed: int) -> KnownFolds:
@@ -232,7 +243,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
                 f"Only {n_different} of the rows (n_samples={len(values)}) differ: too "
                 "few to hold some out and to fit the others. Give more rows."
             )
-        return known_folds(values, weight, min(self.n_folds, n_different), seed)
+        n_folds = self.n_folds or (10 if self.novelty else 5)
+        return known_folds(values, weight, min(n_folds, n_different), seed)
 
     # ------------------------------------------------------------------ scoring
 

@@ -46,7 +46,8 @@ def fit_unseen(
     Parameters
     ----------
     estimator : object
-        A destructor, or what has ``densities_`` after `fit`.
+        A destructor, or what has ``densities_`` after `fit`, and in ``votes_`` how much
+        each counts.
     values : ndarray of shape (n_samples, n_features)
         Rows.
     weight : ndarray of shape (n_samples,) or None
@@ -64,8 +65,7 @@ def fit_unseen(
         What was fitted.
     members : list of Density or MeanLogDensity
         For each fold, the mean log density over all that have not seen it. Where an
-        estimator has several densities, each has one level and one spread over all
-        rows that it has not seen.
+        estimator has several densities, each has one weight.
     scores : ndarray of shape (n_samples,)
         Of each row by the member of its fold.
     """
@@ -74,7 +74,7 @@ def fit_unseen(
         delayed(_fit_without)(estimator, values, weight, place, left_out)
         for left_out in combinations(range(n_folds), n_left_out)
     )
-    level, spread = _levels(fits, place, weight)
+    weights = _weights(fits, place, weight)
     members, scores = list[Density | MeanLogDensity](), np.empty(len(values))
     for k in range(n_folds):
         unseen = [fit for fit in fits if k in fit.logs]
@@ -84,8 +84,8 @@ def fit_unseen(
             members.append(densities[0])
             scores[place == k] = logs[0]
         else:
-            levels, spreads = np.tile([level, spread], len(unseen))
-            member = MeanLogDensity(densities, levels, spreads)
+            shares = np.tile(weights / len(unseen), len(unseen))
+            member = MeanLogDensity(densities, shares)
             members.append(member)
             scores[place == k] = member.mean_of_logs(logs)
     return [fit.estimator for fit in fits], members, scores
@@ -113,23 +113,22 @@ def _fit_without(
     return _Fit(fitted, densities, logs)
 
 
-def _levels(
-    fits: list[_Fit], place: NDArray, weight: NDArray | None
-) -> tuple[NDArray, NDArray]:
-    """Return median and distance between quartiles of the log densities of each kind.
+def _weights(fits: list[_Fit], place: NDArray, weight: NDArray | None) -> NDArray:
+    """Return the weight of the log densities of each kind; they add up to one.
 
-    Those of a single kind stay as they are.
+    Each is brought to one spread, by quartiles, and then counts as much as it should.
     """
     n_kinds = len(fits[0].densities)
     if n_kinds == 1:
-        return np.zeros(1), np.ones(1)
+        return np.ones(1)
     held_out = [(k, logs) for fit in fits for k, logs in fit.logs.items()]
     mass = np.ones(len(place)) if weight is None else weight
-    low, level, high = np.quantile(
+    low, high = np.quantile(
         np.concatenate([logs for _, logs in held_out], axis=1),
-        (0.25, 0.5, 0.75),
+        (0.25, 0.75),
         axis=1,
         method="inverted_cdf",
         weights=np.concatenate([mass[place == k] for k, _ in held_out]),
     )
-    return level, np.maximum(high - low, _LEAST_SPREAD)
+    weights = fits[0].estimator.votes_ / np.maximum(high - low, _LEAST_SPREAD)
+    return weights / weights.sum()

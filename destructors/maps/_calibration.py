@@ -44,10 +44,25 @@ class Calibration(Data):
         )
 
     def threshold(self, share: float) -> float:
-        """Return the score below which this share of the rows is."""
-        wanted = share * self.mass[-1] * (1.0 + _ROUNDING)
-        n_below = int(np.searchsorted(self.mass, wanted, side="right")) - 1
-        return float(self.scores[min(n_below, len(self.scores) - 1)])
+        """Return the score below which this share of new rows is expected to be.
+
+        Below the ``i``-th lowest of ``n`` scores a new one is in ``i`` of ``n + 1``
+        cases. In between it is interpolated; of the ``n`` themselves no more than the
+        share is below.
+        """
+        total = self.mass[-1]
+        wanted = max(1.0, share * (total + 1.0))
+        low, high = self._ordered(np.array([np.floor(wanted), np.ceil(wanted)]))
+        below = share * total * (1.0 + _ROUNDING)
+        n_below = int(np.searchsorted(self.mass, below, side="right")) - 1
+        most = self.scores[min(n_below, len(self.scores) - 1)]
+        return float(min(low + (wanted % 1.0) * (high - low), most))
+
+    def _ordered(self, place: NDArray) -> NDArray:
+        """Return scores by their place from the lowest, weights being repeats."""
+        slack = _ROUNDING * self.mass[-1]
+        index = np.searchsorted(self.mass, place - slack, side="left") - 1
+        return self.scores[np.clip(index, 0, len(self.scores) - 1)]
 
     def p_values(self, scores: NDArray) -> NDArray:
         """Return the shares of rows that score no higher, the new row among them."""

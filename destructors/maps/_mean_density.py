@@ -1,4 +1,4 @@
-"""The mean of several log densities, brought to one level and spread."""
+"""A weighted mean of several log densities."""
 
 from dataclasses import dataclass
 
@@ -12,30 +12,27 @@ from destructors.maps._map import Data
 
 @dataclass(frozen=True, eq=False)
 class MeanLogDensity(Data):
-    r"""Mean log density of several densities, brought to one level and spread.
+    r"""Weighted mean of the log densities of several densities.
 
-    .. math:: s(x) = \bar{l} + \bar{b} \, \frac{1}{m} \sum_{i=1}^m
-        \frac{\log p_i(x) - l_i}{b_i}
+    .. math:: s(x) = \sum_{i=1}^m w_i \log p_i(x)
 
     Parameters
     ----------
     densities : tuple of Density or KernelDensity
         The densities.
-    level, spread : ndarray of shape (n_densities,)
-        Where the log densities of each lie, and how far apart.
+    weights : ndarray of shape (n_densities,)
+        Their weights, which add up to one.
     """
 
-    _positive = ("spread",)
+    _positive = ("weights",)
 
     densities: tuple[Density | KernelDensity, ...]
-    level: NDArray
-    spread: NDArray
+    weights: NDArray
 
     def is_valid(self) -> bool:
-        """Return whether there is a level and a spread of each density."""
-        shape = (len(self.densities),)
+        """Return whether there is a weight of each density."""
         sizes = {density.n_features for density in self.densities}
-        return len(sizes) == 1 and self.level.shape == self.spread.shape == shape
+        return len(sizes) == 1 and self.weights.shape == (len(self.densities),)
 
     @property
     def n_features(self) -> int:
@@ -48,14 +45,10 @@ class MeanLogDensity(Data):
 
     def mean_of_logs(self, logs: NDArray) -> NDArray:
         """Return the mean log density of rows, in nats, given all log densities."""
-        standard = (logs.T - self.level) / self.spread
-        return self.mean_of(standard.mean(axis=1))
+        # Added up along a row, so that no row depends on how many others there are.
+        return (logs.T * self.weights).sum(axis=1)
 
-    def standard(self, X: NDArray, members: slice) -> NDArray:
-        """Return log densities by some members, each less its level, in its spread."""
+    def part(self, X: NDArray, members: slice) -> NDArray:
+        """Return what some members add to the mean log density of rows, in nats."""
         logs = np.stack([density.logpdf(X) for density in self.densities[members]])
-        return ((logs.T - self.level[members]) / self.spread[members]).T
-
-    def mean_of(self, standard: NDArray) -> NDArray:
-        """Return what has a mean of standard log densities, in nats."""
-        return self.level.mean() + self.spread.mean() * standard
+        return (logs.T * self.weights[members]).sum(axis=1)
