@@ -136,6 +136,8 @@ def _run(code: str, environment: dict[str, str], package: Path = _CHECKOUT) -> s
     return subprocess.run(
         [sys.executable, "-c", code],
         env=environment,
+        # Modules of the folder where one is would come first.
+        cwd=package,
         stdout=subprocess.PIPE,
         text=True,
         check=True,
