@@ -26,6 +26,7 @@ from scipy.linalg.lapack import dtrtrs
 from scipy.special import erfcx, log_ndtr, ndtri_exp
 
 from destructors.maps import _rosenblatt_kernels as kernels
+from destructors.maps._bins import Bins, Boost
 from destructors.maps._jit import jit_fused
 from destructors.maps._map import Map, Mapped
 from destructors.maps._normal import LARGEST
@@ -135,6 +136,7 @@ def solve_rows(
     features: Sequence[NDArray],
     tilt: float,
     inverse: bool,
+    boost: Boost | None = None,
 ) -> Mapped:
     """Return rows after the map, or before it, and its log-determinant.
 
@@ -150,12 +152,15 @@ def solve_rows(
         Slope that is added.
     inverse : bool
         Whether to go back.
+    boost : tuple, default=None
+        Bins of the features; see `destructors.maps.BoostedRosenblatt`.
     """
     # Farther out than this squares overflow.
     given = np.clip(given, -LARGEST, LARGEST)
     found, log_det = np.empty_like(given, order="C"), np.empty(len(given))
     given = np.ascontiguousarray(given)
-    _solve(given, log_weights, *features, float(tilt), inverse, found, log_det)
+    known = given, log_weights, *features, float(tilt), inverse
+    _solve(*known, found, log_det, boost)
     return found, log_det
 
 
@@ -171,6 +176,7 @@ def _solve_vectorised(
     inverse: bool,
     found: NDArray,
     log_det: NDArray,
+    boost: Boost | None,
 ) -> None:
     """Do what the kernel does, many rows at once."""
     tilted = tilt > 0.0
@@ -183,6 +189,7 @@ def _solve_vectorised(
         result = np.empty_like(known)
         X = result if inverse else known
         drawn, seen = np.empty_like(result), np.empty_like(result)
+        places = np.empty(known.shape, np.int64)
         own = log_weights[rows] if len(log_weights) > 1 else log_weights
         log_weight = np.repeat(own.T, known.shape[1] // len(own), axis=1)
         for j in range(len(known)):
@@ -191,11 +198,25 @@ def _solve_vectorised(
             log_weight -= _log_sum(log_weight)
             logs = np.maximum(log_weight, least)
             mixture = Conditional(factor[j], offset, logs, tilt)
+            goal, bins = known[j], None
+            if boost is not None and (boost[3][j + 1] > boost[3][j] or len(boost[5])):
+                bins = Bins(j, mixture, places, boost)
+                if inverse:
+                    goal, log_slope = bins.move(goal, back=True)
+                    log_det[rows] -= log_slope
             solve = mixture.invert if inverse else mixture.gaussianize
-            result[j], log_slope = solve(known[j])
+            result[j], log_slope = solve(goal)
             log_det[rows] += log_slope
+            if boost is not None and bins is not None and not inverse:
+                if len(boost[5]):
+                    boost[5][rows, j] = bins.find(result[j])
+                    boost[6][rows, j] = bins.mass.T
+                result[j], log_slope = bins.move(result[j])
+                log_det[rows] += log_slope
             # Multiply the weights by the densities of the feature.
             drawn[j], seen[j] = _see(X[j]) if tilted else (X[j], X[j])
+            if boost is not None:
+                places[j] = np.searchsorted(boost[0][j], seen[j], side="right")
             offset = before[j, :j].T @ seen[:j] - shift[j][:, None]
             u = np.clip(factor[j][:, None] * seen[j] + offset, -LARGEST, LARGEST)
             log_weight += log_factor[j][:, None] - 0.5 * u**2

@@ -10,6 +10,14 @@ import math
 import numpy as np
 
 from destructors.maps import _normal as normal
+from destructors.maps._boosted_kernels import (
+    bin_of,
+    fill_block,
+    mass,
+    move,
+    place,
+    tail_of,
+)
 from destructors.maps._jit import jit, jit_fused
 from destructors.maps._rosenblatt_values import (
     AT,
@@ -219,6 +227,7 @@ def solve(
     inverse,
     found,
     log_det,
+    boost,
 ):
     """Fill in the rows that are found, and log-determinants of the forward map.
 
@@ -243,6 +252,11 @@ def solve(
         Result.
     log_det : ndarray of shape (n_samples,)
         Result, in nats.
+    boost : tuple of ndarray or None
+        Bins of the features and trees that share them out; see
+        `destructors.maps.BoostedRosenblatt`. For None that is not compiled either. The
+        last two are filled in where they have rows: the bin of each value by what the
+        mixture says, and the probabilities of all bins.
     """
     n_features, n = factor.shape
     block = min(max(_N_PAIRS // n, _LEAST_ROWS), _MOST_ROWS)
@@ -260,6 +274,12 @@ def solve(
     # Beside components of far less weight z is large and flat: too large for the tilt
     # to be seen in its digits. They count as a little more.
     least = LEAST if tilted else -np.inf
+    if boost is not None:
+        edges, nodes, roots, starts, values, bins, masses = boost
+        n_bins = edges.shape[1] + 1
+        places = np.empty((block, n_features), np.int64)
+        borders = np.empty((block, 4, n_bins + 1))
+        logs, slopes = np.empty(n_bins), np.empty((block, n_bins))
     for start in range(0, len(given), block):
         n_rows = min(block, len(given) - start)
         for i in range(n_rows):
@@ -281,10 +301,33 @@ def solve(
             if n <= _FEW:
                 _fill_few(n_rows, j, before, shift, columns, weighing, x)
             _list(n_rows, j, factor, offset, log_weight, pairs, index, state)
-            n_left, n_steps = n_rows, 0
+            n_left, n_steps, boosted = n_rows, 0, False
+            if boost is not None:
+                boosted = starts[j + 1] > starts[j] or len(bins) > 0
+                if boosted:
+                    fill_block(
+                        n_rows,
+                        j,
+                        pairs,
+                        index,
+                        edges,
+                        nodes,
+                        roots,
+                        starts,
+                        values,
+                        places,
+                        borders,
+                        logs,
+                        slopes,
+                    )
             if inverse:
                 for i in range(n_rows):
                     state[GOAL, i] = given[start + i, j]
+                    if boost is not None:
+                        if boosted:
+                            z, slope = move(i, state[GOAL, i], borders, slopes, 1)
+                            state[GOAL, i] = z
+                            log_det[start + i] -= slope
                 _begin(n_rows, j, factor, offset, tilt, pairs, index, state, work)
             else:
                 for i in range(n_rows):
@@ -328,9 +371,22 @@ def solve(
                 else:
                     found[start + i, j] = results[Z, i]
                     log_det[start + i] += results[LOG_SLOPE, i]
+                    if boost is not None:
+                        if boosted:
+                            z, slope = move(i, results[Z, i], borders, slopes, 0)
+                            found[start + i, j] = z
+                            log_det[start + i] += slope
+                        if len(bins) > 0:
+                            z = results[Z, i]
+                            tail = tail_of(z)
+                            bins[start + i, j] = bin_of(i, z, tail, borders, n_bins, 0)
+                            for b in range(n_bins):
+                                masses[start + i, j, b] = mass(i, borders, b)
                 drawn[i, j] = seen[i, j] = x[i]
                 if tilted:
                     drawn[i, j], seen[i, j] = _see(x[i])
+                if boost is not None:
+                    places[i, j] = place(edges, j, seen[i, j])
                 columns[j, i] = seen[i, j]
                 # Multiply the weights by the densities of the feature.
                 for k in range(n):

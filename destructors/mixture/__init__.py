@@ -1,5 +1,6 @@
 """Gaussian mixtures."""
 
+from destructors.mixture._boosted import BoostedMixtureDestructor
 from destructors.mixture._mixture import GaussianMixtureDestructor
 
-__all__ = ["GaussianMixtureDestructor"]
+__all__ = ["BoostedMixtureDestructor", "GaussianMixtureDestructor"]

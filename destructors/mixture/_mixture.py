@@ -33,7 +33,7 @@ from destructors.rows import (
 # between components, however empty.
 TILT = 1e-7
 # Folds by which the rows of a stack are mapped, and steps of EM on the other folds.
-_N_FOLDS, _N_FOLD_STEPS = 5, 3
+N_FOLDS, _N_FOLD_STEPS = 5, 3
 # Of rows that are not in memory, so many are drawn to begin with, if they are not more
 # numbers than that.
 _N_DRAWN, _MOST_DRAWN = 2**17, 2**24
@@ -356,33 +356,40 @@ class GaussianMixtureDestructor(HoldoutDestructor):
             # Of several blocks, each row has next to no part in the mixture.
             return fold.through(map_)
         rows, train = replace(em.given, n_jobs=None), fold.train
-        if len(rows) < 2 * _N_FOLDS:
+        if len(rows) < 2 * N_FOLDS:
             return fold.through(map_)
         Z, log_det = np.empty_like(rows.values), np.empty(len(rows))
-        n_steps = _N_FOLD_STEPS if len(rows) < _MANY else 1
 
-        def without(part: slice) -> Mixture:
+        def map_part(known: tuple[Any, Mixture]) -> None:
+            part, mixture = known
+            Z[part], log_det[part] = self._to_map(mixture).forward(rows.values[part])
+
+        map_threads(map_part, self._without_parts(em, train.n_jobs), train.n_jobs)
+        moved = train.moved(Z[place], (log_det + rows.log_det)[place])
+        return Fold(moved, fold.validation_through(map_))
+
+    def _without_parts(
+        self, em: EM, n_jobs: int | None
+    ) -> list[tuple[Any, Mixture]]:
+        """Return parts of the rows, each with a mixture that hardly knows it."""
+        if em.folds:
+            return em.folds
+        rows = replace(em.given, n_jobs=None)
+        listed = EM(self, rows, 0, wide=em.wide).list_under(em.mixture)
+        n_steps = _N_FOLD_STEPS if len(rows) < _MANY else 1
+        # Rows stand in the order of their hashes, so that slices are random.
+        ends = np.linspace(0, len(rows), N_FOLDS + 1).astype(int)
+
+        def without(part: slice) -> tuple[slice, Mixture]:
             # Rows of no weight: where the others are stays the same.
             weight = rows.weights.copy()
             weight[part] = 0.0
             copy = EM(self, replace(rows, weight=weight), n_steps, wide=em.wide)
-            return copy.refine(em.mixture, listed)
+            return part, copy.refine(em.mixture, listed)
 
-        def map_part(part: Any) -> None:
-            map_ = self._to_map(known[part] if known else without(parts[part]))
-            held_out = parts[part]
-            Z[held_out], log_det[held_out] = map_.forward(rows.values[held_out])
-
-        known = [mixture for _, mixture in em.folds]
-        parts: list[Any] = [held_out for held_out, _ in em.folds]
-        if not known:
-            listed = EM(self, rows, 0, wide=em.wide).list_under(em.mixture)
-            # Rows stand in the order of their hashes, so that slices are random.
-            ends = np.linspace(0, len(rows), _N_FOLDS + 1).astype(int)
-            parts = [slice(*pair) for pair in itertools.pairwise(ends.tolist())]
-        map_threads(map_part, range(len(parts)), train.n_jobs)
-        moved = train.moved(Z[place], (log_det + rows.log_det)[place])
-        return Fold(moved, fold.validation_through(map_))
+        parts = [slice(*pair) for pair in itertools.pairwise(ends.tolist())]
+        em.folds = list(map_threads(without, parts, n_jobs))
+        return em.folds
 
     def _few(self, rows: StoredRows) -> Rows:
         """Return as many rows as tell the largest number of components, in memory."""
