@@ -31,7 +31,7 @@ from destructors.greedy import (
     TryAll,
 )
 from destructors.linear._held_out_scale import HeldOutScale
-from destructors.mixture import GaussianMixtureDestructor
+from destructors.mixture import BoostedMixtureDestructor
 from destructors.mixture._number import smaller_numbers
 from destructors.rows import Fold, Rows, StoredRows
 from destructors.table import Categorical
@@ -296,7 +296,7 @@ class TreeFlow(StartedDestructor):
             )
             trees = TreesGivenCodes(ConditionalBoostedTrees(**growth))
             return [("mixture", start), ("trees", trees)]
-        mixture = GaussianMixtureDestructor(self.n_components)
+        mixture = BoostedMixtureDestructor(self.n_components)
         starts: dict[str, Destructor] = {}
         if self.marginal is not None:
             marginal = make_marginal() if self.marginal == "auto" else self.marginal

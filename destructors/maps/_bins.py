@@ -14,7 +14,7 @@ from destructors.maps._boosted_kernels import ABOVE, BELOW
 from destructors.maps._map import Mapped
 
 # What the kernel takes; see `destructors.maps.BoostedRosenblatt`.
-Boost = tuple[NDArray, NDArray, NDArray, NDArray, NDArray, NDArray, NDArray]
+Boost = tuple[NDArray, ...]
 
 
 class Bins:
@@ -33,7 +33,7 @@ class Bins:
     """
 
     def __init__(self, j: int, conditional: Any, places: NDArray, boost: Boost):
-        edges, nodes, roots, starts, values, *_ = boost
+        table, edges, nodes, roots, starts, values, *_ = boost
         factor, offset, log_weight, _ = conditional
         weight = np.exp(log_weight - log_weight.max(axis=0)) - kernels.LEAST_WEIGHT
         weight = np.maximum(weight, 0.0) / np.maximum(weight, 0.0).sum(axis=0)
@@ -43,7 +43,8 @@ class Bins:
         above[0] = below[-1] = most
         for b, edge in enumerate(edges[j], 1):
             u = (factor * edge)[:, None] + offset
-            low, high = np.einsum("kn,skn->sn", weight, [ndtr(u), ndtr(-u)])
+            parts = [np.interp(side, kernels.TABLE_AT, table) for side in (u, -u)]
+            low, high = np.einsum("kn,skn->sn", weight, parts)
             below[b] = np.clip(low, below[b - 1], most)
             above[b] = np.clip(high, kernels.OUTER, above[b - 1])
         near = np.diff(below, axis=0), np.maximum(-np.diff(above, axis=0), 0.0)
