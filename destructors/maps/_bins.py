@@ -33,22 +33,22 @@ class Bins:
     """
 
     def __init__(self, j: int, conditional: Any, places: NDArray, boost: Boost):
-        table, edges, nodes, roots, starts, values, *_ = boost
+        edges, nodes, roots, starts, values, *_ = boost
         factor, offset, log_weight, _ = conditional
         weight = np.exp(log_weight - log_weight.max(axis=0)) - kernels.LEAST_WEIGHT
         weight = np.maximum(weight, 0.0) / np.maximum(weight, 0.0).sum(axis=0)
         n_rows, most = offset.shape[1], 1.0 - kernels.OUTER
-        below, above = np.empty((2, edges.shape[1] + 2, n_rows))
-        below[0] = above[-1] = kernels.OUTER
-        above[0] = below[-1] = most
+        below = np.empty((edges.shape[1] + 2, n_rows))
+        below[0], below[-1] = kernels.OUTER, most
         for b, edge in enumerate(edges[j], 1):
             u = (factor * edge)[:, None] + offset
-            parts = [np.interp(side, kernels.TABLE_AT, table) for side in (u, -u)]
-            low, high = np.einsum("kn,skn->sn", weight, parts)
-            below[b] = np.clip(low, below[b - 1], most)
-            above[b] = np.clip(high, kernels.OUTER, above[b - 1])
-        near = np.diff(below, axis=0), np.maximum(-np.diff(above, axis=0), 0.0)
-        self.mass = np.where(below[1:] < 0.5, *near)
+            t = np.clip(u / kernels.REACH, -1.0, 1.0)
+            share = 0.5 + t * np.polyval(kernels.COEFFICIENTS, t * t)
+            sums = np.einsum("kn,kn->n", weight, share)
+            below[b] = np.clip(sums, below[b - 1], most)
+        above = 1.0 - below
+        above[-1] = kernels.OUTER
+        self.mass = np.diff(below, axis=0)
         logs = np.zeros((values.shape[1], n_rows))
         for root in roots[starts[j] : starts[j + 1]]:
             node = np.full(n_rows, root)

@@ -23,7 +23,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors.maps._bins import Boost
-from destructors.maps._boosted_kernels import TABLE
 from destructors.maps._jit import are_starts
 from destructors.maps._map import Map, Mapped
 from destructors.maps._rosenblatt import Rosenblatt, solve_rows
@@ -105,7 +104,7 @@ class BoostedRosenblatt(Map):
         d, n_bins = len(self.edges), self.values.shape[1]
         nothing = np.empty((0, d), np.uint8), np.empty((0, d, n_bins), np.float32)
         trees = self.nodes, self.roots, self.starts, self.values
-        return (TABLE, np.ascontiguousarray(self.edges), *trees, *nothing)
+        return (np.ascontiguousarray(self.edges), *trees, *nothing)
 
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
@@ -138,5 +137,5 @@ class BoostedRosenblatt(Map):
         n, d = X.shape
         n_bins = self.values.shape[1]
         bins, shares = np.empty((n, d), np.uint8), np.empty((n, d, n_bins), np.float32)
-        self._solve(X, (*self._boost[:6], bins, shares), inverse=False)
+        self._solve(X, (*self._boost[:5], bins, shares), inverse=False)
         return bins, shares

@@ -199,7 +199,7 @@ def _solve_vectorised(
             logs = np.maximum(log_weight, least)
             mixture = Conditional(factor[j], offset, logs, tilt)
             goal, bins = known[j], None
-            if boost is not None and (boost[4][j + 1] > boost[4][j] or len(boost[6])):
+            if boost is not None and (boost[3][j + 1] > boost[3][j] or len(boost[5])):
                 bins = Bins(j, mixture, places, boost)
                 if inverse:
                     goal, log_slope = bins.move(goal, back=True)
@@ -208,15 +208,15 @@ def _solve_vectorised(
             result[j], log_slope = solve(goal)
             log_det[rows] += log_slope
             if boost is not None and bins is not None and not inverse:
-                if len(boost[6]):
-                    boost[6][rows, j] = bins.find(result[j])
-                    boost[7][rows, j] = bins.mass.T
+                if len(boost[5]):
+                    boost[5][rows, j] = bins.find(result[j])
+                    boost[6][rows, j] = bins.mass.T
                 result[j], log_slope = bins.move(result[j])
                 log_det[rows] += log_slope
             # Multiply the weights by the densities of the feature.
             drawn[j], seen[j] = _see(X[j]) if tilted else (X[j], X[j])
             if boost is not None:
-                places[j] = np.searchsorted(boost[1][j], seen[j], side="right")
+                places[j] = np.searchsorted(boost[0][j], seen[j], side="right")
             offset = before[j, :j].T @ seen[:j] - shift[j][:, None]
             u = np.clip(factor[j][:, None] * seen[j] + offset, -LARGEST, LARGEST)
             log_weight += log_factor[j][:, None] - 0.5 * u**2

@@ -275,7 +275,7 @@ def solve(
     # to be seen in its digits. They count as a little more.
     least = LEAST if tilted else -np.inf
     if boost is not None:
-        table, edges, nodes, roots, starts, values, bins, masses = boost
+        edges, nodes, roots, starts, values, bins, masses = boost
         n_bins = edges.shape[1] + 1
         places = np.empty((block, n_features), np.int64)
         borders = np.empty((block, 4, n_bins + 1))
@@ -310,7 +310,6 @@ def solve(
                         j,
                         pairs,
                         index,
-                        table,
                         edges,
                         nodes,
                         roots,

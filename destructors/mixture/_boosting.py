@@ -134,8 +134,10 @@ def boost_feature(
         np.empty((n_most, 3), np.int64),
         np.empty(n_rows, np.int64),
         np.empty((n_bins, n_bins)),
-        np.empty((n_bins, n_bins)),
-        np.empty((6, n_bins)),
+        # Single precision: adding up these is most of the work.
+        np.empty((n_bins, n_bins), np.float32),
+        np.empty((3, n_bins)),
+        np.empty((3, n_bins)),
     )
     nodes, values = np.empty((n_most, 3), np.int32), np.empty((n_most, n_bins))
     for tree in range(_MAX_TREES if total > 0.0 else 0):

@@ -6,26 +6,31 @@ the trees before give it, is set against the weight of the rows that lie there.
 
 import numpy as np
 
+from destructors.maps import _normal as normal
 from destructors.maps._jit import jit
 
 # What is known of a node: where its rows begin and end, and its depth.
 _FIRST, _LAST, _DEPTH = range(3)
 
 
-@jit
-def _gain(real, expected, n_bins, prior):
+# Added to weights under a logarithm.
+_TINY = 1e-200
+
+
+def _gain(real, expected, row, prior, n_bins):
     """Return what a leaf of these weights gains, in nats times weight."""
-    total = 0.0
+    total, gain = _TINY, 0.0
     for b in range(n_bins):
-        total += expected[b]
-    gain = 0.0
+        total += expected[row, b]
+    prior /= total
     for b in range(n_bins):
-        if real[b] > 0.0:
-            share = expected[b] / total
-            gain += real[b] * np.log(
-                (real[b] + prior * share) / (expected[b] + prior * share)
-            )
+        own = expected[row, b]
+        pseudo = prior * own + _TINY
+        gain += real[row, b] * normal.log((real[row, b] + pseudo) / (own + pseudo))
     return gain
+
+
+_gain = jit(_gain, any_order=True)
 
 
 @jit
@@ -60,25 +65,25 @@ def grow(rows, places, bins, weights, shares, features, rule, nodes, values, wor
     n_nodes, n_leaves : int
     """
     max_depth, least, prior, min_gain, rate = rule
-    known, other, real, expected, ends = work
+    known, other, real, expected, ends, sums = work
     n_bins, n_nodes, n_leaves, node = shares.shape[1], 1, 0, 0
     known[0, _FIRST], known[0, _LAST], known[0, _DEPTH] = 0, len(rows), 0
     while node < n_nodes:
         first, last = known[node, _FIRST], known[node, _LAST]
         # Of the whole node, of the part below a cut, and of the part above it.
         for b in range(n_bins):
-            for side in range(6):
-                ends[side, b] = 0.0
+            for side in range(3):
+                ends[side, b] = sums[side, b] = 0.0
         total = 0.0
         for i in range(first, last):
             r = rows[i]
             total += weights[r]
             ends[0, bins[r]] += weights[r]
             for b in range(n_bins):
-                ends[1, b] += weights[r] * shares[r, b]
+                sums[0, b] += weights[r] * shares[r, b]
         best, found, cut = min_gain, -1, 0
         is_open = known[node, _DEPTH] < max_depth and total >= 2.0 * least
-        whole = _gain(ends[0], ends[1], n_bins, prior) if is_open else 0.0
+        whole = _gain(ends, sums, 0, prior, n_bins) if is_open else 0.0
         for k in range(len(features) if is_open else 0):
             f = features[k]
             for place in range(n_bins):
@@ -86,18 +91,19 @@ def grow(rows, places, bins, weights, shares, features, rule, nodes, values, wor
                     real[place, b], expected[place, b] = 0.0, 0.0
             for i in range(first, last):
                 r = rows[i]
-                real[places[r, f], bins[r]] += weights[r]
+                place, weight = places[r, f], np.float32(weights[r])
+                real[place, bins[r]] += weights[r]
                 for b in range(n_bins):
-                    expected[places[r, f], b] += weights[r] * shares[r, b]
+                    expected[place, b] += weight * shares[r, b]
             below = 0.0
             for b in range(n_bins):
-                ends[2, b] = ends[3, b] = 0.0
+                ends[1, b] = sums[1, b] = 0.0
             for place in range(n_bins - 1):
                 there = 0.0
                 for b in range(n_bins):
                     there += real[place, b]
-                    ends[2, b] += real[place, b]
-                    ends[3, b] += expected[place, b]
+                    ends[1, b] += real[place, b]
+                    sums[1, b] += expected[place, b]
                 below += there
                 if there == 0.0 or below < least:
                     continue
@@ -105,21 +111,21 @@ def grow(rows, places, bins, weights, shares, features, rule, nodes, values, wor
                     break
                 for b in range(n_bins):
                     # Where nothing is left rounding may leave less.
-                    ends[4, b] = max(ends[0, b] - ends[2, b], 0.0)
-                    ends[5, b] = max(ends[1, b] - ends[3, b], 0.0)
-                gain = _gain(ends[2], ends[3], n_bins, prior) - whole
-                gain += _gain(ends[4], ends[5], n_bins, prior)
+                    ends[2, b] = max(ends[0, b] - ends[1, b], 0.0)
+                    sums[2, b] = max(sums[0, b] - sums[1, b], 0.0)
+                gain = _gain(ends, sums, 1, prior, n_bins) - whole
+                gain += _gain(ends, sums, 2, prior, n_bins)
                 if gain > best:
                     best, found, cut = gain, f, place
         if found < 0:
             nodes[node, 0], nodes[node, 1], nodes[node, 2] = -1, 0, n_leaves
             sum_expected = 0.0
             for b in range(n_bins):
-                sum_expected += ends[1, b]
+                sum_expected += sums[0, b]
             for b in range(n_bins):
-                pseudo = prior * ends[1, b] / sum_expected
-                ratio = (ends[0, b] + pseudo) / (ends[1, b] + pseudo)
-                values[n_leaves, b] = rate * np.log(ratio) if ends[1, b] > 0.0 else 0.0
+                pseudo = prior * sums[0, b] / sum_expected
+                ratio = (ends[0, b] + pseudo) / (sums[0, b] + pseudo)
+                values[n_leaves, b] = rate * np.log(ratio) if sums[0, b] > 0.0 else 0.0
             n_leaves += 1
             node += 1
             continue
