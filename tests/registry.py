@@ -80,7 +80,7 @@ from destructors.marginal import (
     RationalQuadraticGaussianizer,
     SplineGaussianizer,
 )
-from destructors.mixture import GaussianMixtureDestructor
+from destructors.mixture import BoostedMixtureDestructor, GaussianMixtureDestructor
 from destructors.tree import BoostedTreeDestructor, TreeDestructor
 from tests import domains
 
@@ -235,6 +235,8 @@ REGISTRY: dict[str, Entry] = {
     "mixture-spherical": Entry(
         GaussianMixtureDestructor(4, covariance_type="spherical"), SMALL_LOSS
     ),
+    "mixture-boosted": Entry(BoostedMixtureDestructor(), TINY_LOSS),
+    "mixture-boosted-folds": Entry(BoostedMixtureDestructor(4, n_folds=3), SMALL_LOSS),
     # autoregressive
     "autoregressive": Entry(
         AutoregressiveDestructor(Whitening(), order="random"), TINY_LOSS

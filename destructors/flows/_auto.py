@@ -14,7 +14,7 @@ from destructors.flows._starts import StartedDestructor, make_marginal, race_sta
 from destructors.greedy import Never, Retire, Schedule, Stages, Stopping, TryAll
 from destructors.linear import PCARotation
 from destructors.marginal import SplineGaussianizer
-from destructors.mixture import GaussianMixtureDestructor
+from destructors.mixture import BoostedMixtureDestructor
 from destructors.tree import BoostedTreeDestructor, TreeDestructor
 
 # Regressions among more features than this cost more than all other layers together.
@@ -137,7 +137,7 @@ class AutoDestructor(StartedDestructor):
 
     def _named_candidates(self) -> list[tuple[str, Destructor]]:
         # Folds where the rows to choose by are folds, too: in the fit to all rows.
-        mixture, marginal = GaussianMixtureDestructor(n_folds=5), make_marginal()
+        mixture, marginal = BoostedMixtureDestructor(n_folds=5), make_marginal()
         regression = RegressionDestructor()
         tree = TreeDestructor(min_samples_leaf=0, max_bins=128, splitter="look-ahead")
         chain = make_destructor_pipeline

@@ -57,7 +57,9 @@ class Bins:
                 node[inner] = leads + (places[feature, inner] > cut)
             logs += values[nodes[node, 2]].T
         slopes = np.exp(np.clip(logs, -kernels.MOST, kernels.MOST))
-        self.slopes = slopes * ((1.0 - 2.0 * kernels.OUTER) / (slopes * self.mass).sum(0))
+        self.slopes = slopes * (
+            (1.0 - 2.0 * kernels.OUTER) / (slopes * self.mass).sum(0)
+        )
         grown = self.slopes * self.mass
         edge = np.full((1, n_rows), kernels.OUTER)
         images = np.cumsum(np.concatenate([edge, grown]), axis=0)

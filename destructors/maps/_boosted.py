@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors.maps._bins import Boost
+from destructors.maps._boosted_kernels import MOST_BINS
 from destructors.maps._jit import are_starts
 from destructors.maps._map import Map, Mapped
 from destructors.maps._rosenblatt import Rosenblatt, solve_rows
@@ -76,7 +77,11 @@ class BoostedRosenblatt(Map):
         d, (nodes, values) = len(self.mixture.factors[0]), (self.nodes, self.values)
         shaped = self.edges.shape == (d, values.shape[-1] - 1) and values.ndim == 2
         shaped = shaped and nodes.ndim == 2 and nodes.shape[1] == 3
-        if not shaped or nodes.dtype != np.int32 or not values.shape[-1] <= 256:
+        if (
+            not shaped
+            or nodes.dtype != np.int32
+            or not 2 <= values.shape[-1] <= MOST_BINS
+        ):
             return False
         n = len(nodes)
         ends = np.append(self.roots, n)

@@ -22,6 +22,8 @@ from destructors.maps._rosenblatt_values import (
 # probability beyond on either side.
 NEAR = 5.0
 OUTER = 0.5 * math.erfc(NEAR / math.sqrt(2.0))
+# Bins of a feature at most: their numbers are bytes.
+MOST_BINS = 256
 # No bin gets more than exp(MOST) times its share, or less than the inverse.
 MOST = 4.0
 # The probability below a standard normal value within +-3.5, 0.5 + t p(t²) for t from

@@ -5,6 +5,7 @@ and what is returned is the log-determinant, in nats. Formulas, and where the di
 would be lost without them, are explained at the maps.
 """
 
+from destructors.maps import _boosted_kernels as boosted
 from destructors.maps import _normal as normal
 from destructors.maps import _rosenblatt_kernels as rosenblatt
 from destructors.maps import _rosenblatt_values as values
@@ -220,6 +221,11 @@ static double trees(double *z, const Split *splits, const int *starts, int n_tre
 }}
 """
 
+_STEPS_OF_BORDERS = "\n".join(
+    f"      value = value * square + {coefficient!r};"
+    for coefficient in boosted.COEFFICIENTS[1:]
+)
+
 _ROSENBLATT = f"""\
 /* The largest of logarithms, and what a sum adds to it. */
 static double log_sum(const double *parts, int n, double *rest) {{
@@ -273,14 +279,86 @@ static double without_last(double x) {{
   return copysign(digits - 1.0, x);
 }}
 
+/* Bins of each feature and trees that share them out; see BoostedRosenblatt. Nodes are
+   triples: feature, last bin that goes on to the third, or a leaf's row of values. */
+typedef struct {{
+  int n_bins;
+  const double *edges, *values;
+  const int *nodes, *roots, *starts;
+}} Shares;
+
+/* Move a latent value by the shares of its feature's bins. */
+static double share_out(const Shares *shares, int j, int n, const double *factor,
+                        const double *offset, const double *weight, const int *places,
+                        double *z) {{
+  int n_bins = shares->n_bins, size = n_bins, b = 0;
+  double below[{boosted.MOST_BINS + 1}], slope[{boosted.MOST_BINS}];
+  double before = {boosted.OUTER!r}, total = 0.0, sum = 0.0, x = *z;
+  const double outer = {boosted.OUTER!r}, *edges = shares->edges + j * (n_bins - 1);
+  if (!(fabs(x) < {boosted.NEAR!r})) return 0.0;
+  for (int i = 0; i <= n_bins; i++) below[i] = 0.0;
+  for (int k = 0; k < n; k++) {{
+    double w = weight[k] - {boosted.LEAST_WEIGHT!r};
+    if (w <= 0.0) continue;
+    total += w;
+    for (int i = 1; i < n_bins; i++) {{
+      double u = factor[k] / {boosted.REACH!r} * edges[i - 1];
+      double t = clip(u + offset[k] / {boosted.REACH!r}, 1.0), square = t * t;
+      double value = {boosted.COEFFICIENTS[0]!r};
+{_STEPS_OF_BORDERS}
+      below[i] += w * (0.5 + t * value);
+    }}
+  }}
+  below[0] = outer;
+  for (int i = 1; i < n_bins; i++)
+    below[i] = fmin(fmax(below[i] / total, below[i - 1]), 1.0 - outer);
+  below[n_bins] = 1.0 - outer;
+  for (int i = 0; i < n_bins; i++) slope[i] = 0.0;
+  for (int t = shares->starts[j]; t < shares->starts[j + 1]; t++) {{
+    const int *node = shares->nodes + 3 * shares->roots[t];
+    while (node[0] >= 0)
+      node = shares->nodes + 3 * (node[2] + (places[node[0]] > node[1]));
+    for (int i = 0; i < n_bins; i++) slope[i] += shares->values[node[2] * n_bins + i];
+  }}
+  for (int i = 0; i < n_bins; i++) {{
+    slope[i] = exp(clip(slope[i], {boosted.MOST!r}));
+    sum += slope[i] * (below[i + 1] - below[i]);
+  }}
+  for (int i = 0; i < n_bins; i++) slope[i] *= (1.0 - 2.0 * outer) / sum;
+  double tail = exp(log_tail(fabs(x)));
+  while (size > 1) {{
+    int half = size / 2, at = b + half;
+    double above = at < n_bins ? 1.0 - below[at] : outer;
+    if (x < 0.0 ? tail >= below[at] : tail < above) b += half;
+    size -= half;
+  }}
+  double low, high;
+  if (x < 0.0) {{
+    for (int i = 0; i < b; i++) before += slope[i] * (below[i + 1] - below[i]);
+    low = before + (tail - below[b]) * slope[b];
+    high = 1.0 - low;
+  }} else {{
+    double above = b + 1 < n_bins ? 1.0 - below[b + 1] : outer;
+    for (int i = n_bins - 1; i > b; i--) before += slope[i] * (below[i + 1] - below[i]);
+    high = before + (tail - above) * slope[b];
+    low = 1.0 - high;
+  }}
+  double least = fmin(fmax(fmin(low, high), outer), 0.5), moved = quantile(log(least));
+  if (low < high) moved = -moved;
+  *z = moved;
+  return log(slope[b]) + 0.5 * (moved - x) * (moved + x);
+}}
+
 /* Tables: of each feature j, n numbers of factor and shift, and those of what it gets
    of each feature b before it, at (j (j - 1) / 2 + b) n; and whether it follows those
    closely. The work is 7 n numbers. */
 static double rosenblatt(double *z, int n, const double *log_weights,
                          const double *before, const double *factors,
                          const double *log_factors, const double *shifts,
-                         const int *steep, double tilt, double *work) {{
+                         const int *steep, double tilt, const Shares *shares,
+                         double *work) {{
   double drawn[N], seen[N], total = 0.0;
+  int places[N];
   double least = tilt > 0.0 ? {rosenblatt.LEAST!r} : -HUGE_VAL;
   double *log_weight = work, *offset = work + n, *weight = work + 2 * n;
   double *weighing = work + 3 * n;
@@ -333,6 +411,13 @@ static double rosenblatt(double *z, int n, const double *log_weights,
     if (tilt > 0.0) {{
       drawn[j] = clip(x, {rosenblatt.FARTHEST_SEEN!r});
       seen[j] = without_last(drawn[j]);
+    }}
+    if (shares) {{
+      const double *edges = shares->edges + j * (shares->n_bins - 1);
+      if (shares->starts[j] < shares->starts[j + 1])
+        total += share_out(shares, j, n, factor, offset, weight, places, z + j);
+      places[j] = 0;
+      while (places[j] < shares->n_bins - 1 && edges[places[j]] <= seen[j]) places[j]++;
     }}
     for (int k = 0; k < n; k++) {{
       double u = clip(factor[k] * seen[j] + weighing[k], {normal.LARGEST!r});

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from destructors.maps._boosted import BoostedRosenblatt
 from destructors.maps._combine import Chain
 from destructors.maps._density import Density
 from destructors.maps._distributions import StandardNormal
@@ -15,8 +16,9 @@ from destructors.maps._rosenblatt import Rosenblatt
 from destructors.maps._trees import Trees
 
 # Work of a row, in that of one tree, by time on tables of 10 columns: of a component of
-# a mixture, of a kernel, and of any map that is not divided.
-_OF_COMPONENT, _OF_KERNEL, _OF_MAP = 1.5, 0.1, 2.0
+# a mixture, of a feature whose bins trees share out, of a kernel, and of any map that
+# is not divided.
+_OF_COMPONENT, _OF_SHARES, _OF_KERNEL, _OF_MAP = 1.5, 35.0, 0.1, 2.0
 _ROUNDING = 1e-9
 
 Member = Density | MeanLogDensity
@@ -142,6 +144,9 @@ def _work_of(part: Map | Density | KernelDensity) -> float:
         return float(len(part))
     if isinstance(part, Rosenblatt):
         return _OF_COMPONENT * len(part.weights)
+    if isinstance(part, BoostedRosenblatt):
+        n_shared = np.count_nonzero(np.diff(part.starts))
+        return _work_of(part.mixture) + _OF_SHARES * n_shared
     return _OF_MAP
 
 
@@ -158,6 +163,10 @@ def _begin(
                 return Chain(tuple(maps)), done + beside
             maps.append(each)
             done += work
+    if isinstance(part, BoostedRosenblatt):
+        part = part.mixture
+        if _work_of(part) <= room:
+            return part, _work_of(part)
     n = int(room / _OF_COMPONENT)
     if not isinstance(part, Rosenblatt) or n < 1:
         return None, 0.0

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from destructors import __version__
 from destructors.maps._affine import Affine, Identity
+from destructors.maps._boosted import BoostedRosenblatt
 from destructors.maps._c_kernels import KERNELS, NEEDS
 from destructors.maps._c_normal import write_numbers
 from destructors.maps._combine import Chain
@@ -251,7 +252,9 @@ def _write_trees(writer: _Writer, part: Trees) -> None:
     writer.call("trees", f"total += trees(z, {name}, {starts}, {len(part)})")
 
 
-def _write_rosenblatt(writer: _Writer, part: Rosenblatt) -> None:
+def _write_rosenblatt(
+    writer: _Writer, part: Rosenblatt, boosted: BoostedRosenblatt | None = None
+) -> None:
     log_weights, before, factor, log_factor, shift, steep = part._features
     n, d = len(log_weights), writer.n_features
     pairs = [before[j, b] for j in range(d) for b in range(j)]
@@ -259,14 +262,28 @@ def _write_rosenblatt(writer: _Writer, part: Rosenblatt) -> None:
     lists = [log_weights, np.ravel(pairs) if pairs else [0.0], factor]
     tables = [writer.table(x) for x in (*lists, log_factor, shift)]
     tables.append(writer.table(steep.astype(int), "int"))
+    shares = "NULL"
+    if boosted is not None and len(boosted.roots):
+        numbers = [writer.table(x) for x in (boosted.edges, boosted.values)]
+        trees = (boosted.nodes, boosted.roots, boosted.starts)
+        numbers += [writer.table(x, "int") for x in trees]
+        name = f"s{len(writer.tables)}"
+        fields = ", ".join([str(boosted.values.shape[1]), *numbers])
+        writer.tables.append(f"static const Shares {name} = {{{fields}}};\n")
+        shares = f"&{name}"
     work = f"w{len(writer.tables)}"
     writer.steps.append(f"  double {work}[{7 * n}];")
-    arguments = ", ".join([str(n), *tables, repr(float(part.tilt)), work])
+    arguments = ", ".join([str(n), *tables, repr(float(part.tilt)), shares, work])
     writer.call("rosenblatt", f"total += rosenblatt(z, {arguments})")
+
+
+def _write_boosted(writer: _Writer, part: BoostedRosenblatt) -> None:
+    _write_rosenblatt(writer, part.mixture, part)
 
 
 _WRITERS: dict[type, Callable[[_Writer, Any], None]] = {
     Affine: _write_affine,
+    BoostedRosenblatt: _write_boosted,
     CubeSteps: _write_steps,
     HistogramColumns: _write_histogram,
     Identity: _write_nothing,

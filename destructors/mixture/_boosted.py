@@ -158,6 +158,3 @@ class BoostedMixtureDestructor(GaussianMixtureDestructor):
         if self._trees is None:
             return map_
         return join(without_trees(map_, self._edges), self._trees)
-
-
-

@@ -11,7 +11,7 @@ from destructors.mixture._share_trees import grow, share_out
 # Found on validation rows of four tables: rough bins and shallow trees gain less.
 N_BINS, _MAX_DEPTH, _LEARNING_RATE = 32, 6, 0.2
 _MIN_SAMPLES_LEAF, _PRIOR, _MIN_GAIN = 20.0, 80.0, 8.0
-_MAX_TREES, _N_NO_CHANGE, _N_FEATURES = 100, 6, 5
+_MAX_TREES, _N_NO_CHANGE, _N_FEATURES = 100, 4, 5
 # Rows a tree is grown on; trees take turns in them.
 _ROWS_OF_TREE = 2**14
 # Rows that judge how many trees a feature gets.
@@ -154,7 +154,7 @@ def boost_feature(
         if gain > best:
             error = np.sqrt((gains - gain) ** 2 @ shares_of) / total
             best = gain
-            n_best = tree + 1 if gain > error else n_best
+            n_best = tree + 1 if gain > 2.0 * error else n_best
         elif tree + 1 - n_best >= _N_NO_CHANGE:
             break
     return ShareTrees(nodes_of[:n_best], values_of[:n_best])

@@ -368,9 +368,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         moved = train.moved(Z[place], (log_det + rows.log_det)[place])
         return Fold(moved, fold.validation_through(map_))
 
-    def _without_parts(
-        self, em: EM, n_jobs: int | None
-    ) -> list[tuple[Any, Mixture]]:
+    def _without_parts(self, em: EM, n_jobs: int | None) -> list[tuple[Any, Mixture]]:
         """Return parts of the rows, each with a mixture that hardly knows it."""
         if em.folds:
             return em.folds

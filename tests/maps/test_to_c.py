@@ -19,6 +19,7 @@ from destructors.maps import (
     NormalToUniform,
     QuadraticSpline,
     RationalQuadraticSpline,
+    BoostedRosenblatt,
     Rosenblatt,
     Switch,
     Trees,
@@ -120,6 +121,17 @@ def test_every_kind_of_map(tmp_path):
         "no trees": Trees.of([]),
         "mixture": Rosenblatt(weights, means, factors),
         "tilted": Rosenblatt(weights, means, factors, 1e-7),
+        "boosted": BoostedRosenblatt(
+            Rosenblatt(weights, means, factors, 1e-7),
+            np.array([[-1.0, 0.5], [0.0, 1.0]]),
+            np.array(
+                [(-1, 0, 0), (0, 0, 2), (-1, 0, 1), (0, 1, 4), (-1, 0, 2), (-1, 0, 3)],
+                np.int32,
+            ),
+            np.array([0, 1]),
+            np.array([0, 1, 2]),
+            rng.normal(size=(4, 3)),
+        ),
         "identity": Identity(),
     }
     marked = [[-1.0, -1.0], [0.0, 3.0], [2.0, 4.0], [5.0, -5.0], [4.999999, 0.0]]
