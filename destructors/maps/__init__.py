@@ -12,8 +12,8 @@ from destructors.maps import (  # noqa: F401
 from destructors.maps._affine import Affine, Identity
 from destructors.maps._along import Along
 from destructors.maps._autoregressive import Autoregressive
-from destructors.maps._bounded import BoundedColumns
 from destructors.maps._boosted import BoostedRosenblatt
+from destructors.maps._bounded import BoundedColumns
 from destructors.maps._boxes import BoxRosenblatt
 from destructors.maps._cells import Cells
 from destructors.maps._classes import IntegerTable
@@ -49,8 +49,8 @@ __all__ = [
     "Affine",
     "Along",
     "Autoregressive",
-    "BoundedColumns",
     "BoostedRosenblatt",
+    "BoundedColumns",
     "BoxRosenblatt",
     "Cells",
     "Chain",

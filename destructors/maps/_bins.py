@@ -1,6 +1,6 @@
-"""Shares of the bins of one feature: the reference of `destructors.maps._boosted_kernels`.
+"""Shares of the bins of one feature, many rows at once, without a compiler.
 
-It does without a compiler, many rows at once.
+It is the reference of the kernels in `destructors.maps._boosted_kernels`.
 """
 
 from typing import Any

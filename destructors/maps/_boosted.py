@@ -69,8 +69,9 @@ class BoostedRosenblatt(Map):
         # Compiled loops look at nothing else before they follow the nodes.
         if not self._can_be_followed():
             raise ValueError(
-                "BoostedRosenblatt needs trees whose nodes lead on to later nodes or to "
-                f"leaves, and that ask for features before their own; got {self!r}."
+                "BoostedRosenblatt needs trees whose nodes lead on to later nodes or "
+                "to leaves, and that ask for features before their own; got "
+                f"{self!r}."
             )
 
     def _can_be_followed(self) -> bool:

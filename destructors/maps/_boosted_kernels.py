@@ -7,7 +7,6 @@ make a monotone map of the feature's latent value, linear in its probability.
 
 import math
 
-
 from destructors.maps import _normal as normal
 from destructors.maps._jit import jit_fused
 from destructors.maps._rosenblatt_values import (

@@ -323,11 +323,10 @@ def solve(
             if inverse:
                 for i in range(n_rows):
                     state[GOAL, i] = given[start + i, j]
-                    if boost is not None:
-                        if boosted:
-                            z, slope = move(i, state[GOAL, i], borders, slopes, 1)
-                            state[GOAL, i] = z
-                            log_det[start + i] -= slope
+                    if boost is not None and boosted:
+                        z, slope = move(i, state[GOAL, i], borders, slopes, 1)
+                        state[GOAL, i] = z
+                        log_det[start + i] -= slope
                 _begin(n_rows, j, factor, offset, tilt, pairs, index, state, work)
             else:
                 for i in range(n_rows):

@@ -4,27 +4,22 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from destructors.maps import Chain, Map
+from destructors.maps import BoostedRosenblatt, Chain, Map, Rosenblatt
 from destructors.mixture._boosting import (
     N_BINS,
-    ShareTrees,
-    boost_feature,
+    boost,
     choose_edges,
     join,
     without_trees,
 )
-from destructors.mixture._em import EM
 from destructors.mixture._expectation import Mixture
-from destructors.mixture._mixture import N_FOLDS, GaussianMixtureDestructor
-from destructors.rows import Fold, Rows, StoredRows, map_threads
+from destructors.mixture._mixture import GaussianMixtureDestructor
+from destructors.rows import Fold, Rows, StoredRows
 
 # Trees see at most so many rows, and so many probabilities of bins in all of them; with
 # fewer rows than the least they would tell nothing.
 _MOST_ROWS, _MOST_SHARES, _LEAST_ROWS = 20_000, 2**24, 400
-# Beside so large a weight others count for nothing in single precision.
-_LARGEST_WEIGHT = 1e6
 
 
 class BoostedMixtureDestructor(GaussianMixtureDestructor):
@@ -90,71 +85,43 @@ class BoostedMixtureDestructor(GaussianMixtureDestructor):
     True
     """
 
-    _trees: list[ShareTrees] | None = None
-    _edges: NDArray
-
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         assert random_state is not None
-        self._trees = None
         map_ = super()._fit(fold, random_state)
-        em, _ = self._leftover
-        trees = self._boost(em, fold.train, random_state)
-        d = self.n_features_in_
-        self.n_trees_ = np.zeros(d, np.int64)
-        if trees is None or not any(tree.nodes for tree in trees):
-            return map_
-        self._trees = trees
-        self.n_trees_ = np.array([len(tree.nodes) for tree in trees])
+        self.n_trees_ = np.zeros(self.n_features_in_, np.int64)
         assert isinstance(map_, Chain)
-        return Chain((map_.maps[0], self._to_map(em.mixture)))
-
-    def _boost(
-        self, em: EM, train: Rows, random_state: np.random.RandomState
-    ) -> list[ShareTrees] | None:
-        """Return trees for each feature, or None for too few rows."""
+        units, whole = map_.maps
+        assert isinstance(whole, Rosenblatt)
+        em, _ = self._leftover
         if isinstance(em.given, StoredRows):
-            return None
-        rows = em.given
+            # As many as the mixture began with; each has next to no part in it.
+            assert isinstance(fold.train, StoredRows)
+            values, weight, _ = self._few(fold.train).unique()
+            rows = Rows.of(values, weight, n_jobs=fold.train.n_jobs).through(units)
+        else:
+            rows = em.given
         n_rows = min(len(rows), _MOST_ROWS, _MOST_SHARES // (rows.n_features * N_BINS))
-        if n_rows < max(_LEAST_ROWS, 2 * N_FOLDS):
-            return None
-        # Rows stand in random order.
-        rows = replace(rows.take(slice(n_rows)), n_jobs=None)
-        weights = rows.weights / max(rows.weights.max() / _LARGEST_WEIGHT, 1.0)
-        self._edges = choose_edges(rows.values, weights)
-        places = np.stack(
-            [
-                np.searchsorted(edges, x, side="right")
-                for edges, x in zip(self._edges, rows.values.T, strict=True)
-            ],
-            axis=1,
-        ).astype(np.uint8)
-        d = rows.n_features
-        bins = np.empty((n_rows, d), np.uint8)
-        shares = np.empty((n_rows, d, N_BINS), np.float32)
-
-        def judge(known: tuple[Any, Mixture]) -> None:
-            part, mixture = known
-            part = np.arange(len(em.given))[part]
-            part = part[part < n_rows]
-            map_ = without_trees(super_map(mixture), self._edges)
-            bins[part], shares[part] = map_.shares(rows.values[part])
-
-        super_map = super()._to_map
-        map_threads(judge, self._without_parts(em, train.n_jobs), train.n_jobs)
-        seeds = random_state.randint(2**31 - 1, size=d)
-
-        def boost(j: int) -> ShareTrees:
-            own = np.ascontiguousarray(shares[:, j])
-            rng = np.random.RandomState(seeds[j])
-            return boost_feature(
-                j, places, np.ascontiguousarray(bins[:, j]), weights, own, rng
-            )
-
-        return map_threads(boost, range(d), train.n_jobs)
-
-    def _to_map(self, mixture: Mixture) -> Map:
-        map_ = super()._to_map(mixture)
-        if self._trees is None:
+        if n_rows < _LEAST_ROWS:
             return map_
-        return join(without_trees(map_, self._edges), self._trees)
+        parts: list[tuple[Any, Mixture]] = [(slice(None), em.mixture)]
+        if rows is em.given:
+            parts = self._without_parts(em, fold.train.n_jobs)
+        # Rows stand in random order.
+        rows = replace(rows.take(slice(n_rows)), n_jobs=fold.train.n_jobs)
+        edges = choose_edges(rows.values, rows.weights)
+        known = [
+            (part, without_trees(self._rosenblatt(mixture), edges))
+            for part, mixture in parts
+        ]
+        seeds = random_state.randint(2**31 - 1, size=self.n_features_in_)
+        trees = boost(rows, known, edges, seeds)
+        self.n_trees_ = np.array([len(each.nodes) for each in trees])
+        if not self.n_trees_.any():
+            return map_
+        return Chain((units, join(without_trees(whole, edges), trees)))
+
+    def _to_map(self, mixture: Mixture, like: Map) -> Map:
+        map_ = self._rosenblatt(mixture)
+        if not isinstance(like, BoostedRosenblatt):
+            return map_
+        return replace(like, mixture=map_)

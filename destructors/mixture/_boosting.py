@@ -1,12 +1,14 @@
 """Trees that correct the conditional densities of a mixture, feature by feature."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from destructors.maps import BoostedRosenblatt, Rosenblatt
 from destructors.mixture._share_trees import grow, share_out
+from destructors.rows import Rows, is_over, map_threads
 
 # Found on validation rows of four tables: rough bins and shallow trees gain less.
 N_BINS, _MAX_DEPTH, _LEARNING_RATE = 32, 6, 0.2
@@ -14,6 +16,8 @@ _MIN_SAMPLES_LEAF, _PRIOR, _MIN_GAIN = 20.0, 80.0, 8.0
 _MAX_TREES, _N_NO_CHANGE, _N_FEATURES = 100, 4, 5
 # Rows a tree is grown on; trees take turns in them.
 _ROWS_OF_TREE = 2**14
+# Beside so large a weight others count for nothing in single precision.
+_LARGEST_WEIGHT = 1e6
 # Rows that judge how many trees a feature gets.
 _HELD_OUT = 0.2
 
@@ -92,13 +96,56 @@ def join(map_: BoostedRosenblatt, trees: list[ShareTrees]) -> BoostedRosenblatt:
     )
 
 
+def boost(
+    rows: Rows,
+    known: Sequence[tuple[Any, BoostedRosenblatt]],
+    edges: NDArray,
+    seeds: NDArray,
+) -> list[ShareTrees]:
+    """Grow trees for each feature.
+
+    Parameters
+    ----------
+    rows : Rows
+        Different rows in standard units and in random order.
+    known : sequence of (slice or ndarray of int, BoostedRosenblatt) tuples
+        Parts of these rows, and of more, each with a mixture that hardly knows them.
+    edges : ndarray of shape (n_features, n_bins - 1)
+        Edges of the bins.
+    seeds : ndarray of int of shape (n_features,)
+        Seed of each feature.
+
+    Returns
+    -------
+    trees : list of ShareTrees
+    """
+    n, d = rows.values.shape
+    columns = zip(edges, rows.values.T, strict=True)
+    found = [np.searchsorted(own, x, side="right") for own, x in columns]
+    places = np.stack(found, axis=1).astype(np.uint8)
+    bins, shares = np.empty((n, d), np.uint8), np.empty((n, d, N_BINS), np.float32)
+    weights = rows.weights / max(rows.weights.max() / _LARGEST_WEIGHT, 1.0)
+
+    def judge(part: tuple[Any, BoostedRosenblatt]) -> None:
+        own, map_ = part
+        own = np.arange(n)[own] if isinstance(own, slice) else own[own < n]
+        bins[own], shares[own] = map_.shares(rows.values[own])
+
+    def boost_one(j: int) -> ShareTrees:
+        bins_of, shares_of = (np.ascontiguousarray(x[:, j]) for x in (bins, shares))
+        return boost_feature(j, places, bins_of, weights, shares_of, seeds[j])
+
+    map_threads(judge, known, rows.n_jobs)
+    return map_threads(boost_one, range(d), rows.n_jobs)
+
+
 def boost_feature(
     j: int,
     places: NDArray,
     bins: NDArray,
     weights: NDArray,
     shares: NDArray,
-    rng: np.random.RandomState,
+    seed: int,
 ) -> ShareTrees:
     """Grow trees for a feature while the last rows, held out, gain.
 
@@ -113,14 +160,15 @@ def boost_feature(
     weights : ndarray of shape (n_samples,)
     shares : ndarray of shape (n_samples, n_bins)
         What such a mixture, which has not seen the row, gives each bin; changed.
-    rng : RandomState
-        Draws the features that a tree may ask for.
+    seed : int
+        Of the features that a tree may ask for.
 
     Returns
     -------
     trees : ShareTrees
         None if they gain less than the standard error of the gain.
     """
+    rng = np.random.RandomState(seed)
     n, n_bins = shares.shape
     n_train = n - int(_HELD_OUT * n)
     nodes_of, values_of = list[NDArray](), list[NDArray]()
@@ -156,5 +204,7 @@ def boost_feature(
             best = gain
             n_best = tree + 1 if gain > 2.0 * error else n_best
         elif tree + 1 - n_best >= _N_NO_CHANGE:
+            break
+        if is_over():
             break
     return ShareTrees(nodes_of[:n_best], values_of[:n_best])

@@ -339,7 +339,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         scores = self.validation_score_.items()
         self.validation_score_ = {k: score - log_scale for k, score in scores}
         self._leftover = em, place
-        return Chain((to_units, self._to_map(em.mixture)))
+        return Chain((to_units, self._rosenblatt(em.mixture)))
 
     def _honest(
         self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
@@ -359,10 +359,13 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         if len(rows) < 2 * N_FOLDS:
             return fold.through(map_)
         Z, log_det = np.empty_like(rows.values), np.empty(len(rows))
+        assert isinstance(map_, Chain)
+        _, like = map_.maps
 
         def map_part(known: tuple[Any, Mixture]) -> None:
             part, mixture = known
-            Z[part], log_det[part] = self._to_map(mixture).forward(rows.values[part])
+            own = self._to_map(mixture, like)
+            Z[part], log_det[part] = own.forward(rows.values[part])
 
         map_threads(map_part, self._without_parts(em, train.n_jobs), train.n_jobs)
         moved = train.moved(Z[place], (log_det + rows.log_det)[place])
@@ -378,7 +381,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         # Rows stand in the order of their hashes, so that slices are random.
         ends = np.linspace(0, len(rows), N_FOLDS + 1).astype(int)
 
-        def without(part: slice) -> tuple[slice, Mixture]:
+        def without(part: Any) -> tuple[Any, Mixture]:
             # Rows of no weight: where the others are stays the same.
             weight = rows.weights.copy()
             weight[part] = 0.0
@@ -386,7 +389,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
             return part, copy.refine(em.mixture, listed)
 
         parts = [slice(*pair) for pair in itertools.pairwise(ends.tolist())]
-        em.folds = list(map_threads(without, parts, n_jobs))
+        em.folds = map_threads(without, parts, n_jobs)
         return em.folds
 
     def _few(self, rows: StoredRows) -> Rows:
@@ -408,8 +411,11 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         numbers = smaller_numbers(self.n_components_)
         return [[{"n_components": n, "n_folds": None} for n in numbers]]
 
-    def _to_map(self, mixture: Mixture) -> Rosenblatt:
-        """Return the map of a fitted mixture, in standard units."""
+    def _to_map(self, mixture: Mixture, like: Map) -> Map:
+        """Return the map of a mixture, in standard units, as that of another."""
+        return self._rosenblatt(mixture)
+
+    def _rosenblatt(self, mixture: Mixture) -> Rosenblatt:
         weights, means, covariances = mixture
         full = as_matrices(self.covariance_type, covariances, means)
         return Rosenblatt(weights, means, np.linalg.cholesky(full), TILT)

@@ -24,9 +24,11 @@ def _gain(real, expected, row, prior, n_bins):
         total += expected[row, b]
     prior /= total
     for b in range(n_bins):
+        # Rounding may leave a row in a bin of no probability.
         own = expected[row, b]
+        found = real[row, b] if own > 0.0 else 0.0
         pseudo = prior * own + _TINY
-        gain += real[row, b] * normal.log((real[row, b] + pseudo) / (own + pseudo))
+        gain += found * normal.log((found + pseudo) / (own + pseudo))
     return gain
 
 

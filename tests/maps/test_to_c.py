@@ -11,6 +11,7 @@ from destructors import RBIG, DiscreteTreeFlow, GaussianCopula, TreeFlow
 from destructors.base_distributions import StandardNormal, Uniform
 from destructors.maps import (
     Affine,
+    BoostedRosenblatt,
     Chain,
     CubeSteps,
     Density,
@@ -19,7 +20,6 @@ from destructors.maps import (
     NormalToUniform,
     QuadraticSpline,
     RationalQuadraticSpline,
-    BoostedRosenblatt,
     Rosenblatt,
     Switch,
     Trees,
