@@ -262,7 +262,12 @@ def _write_rosenblatt(writer: _Writer, part: Rosenblatt) -> None:
     work = f"w{len(writer.tables)}"
     writer.steps.append(f"  double {work}[{7 * n}];")
     arguments = ", ".join([str(n), *tables, repr(float(part.tilt)), work])
+    if part.order is not None:
+        order, places = (writer.table(x, "int") for x in (part.order, part._places))
+        writer.call("reorder", f"reorder(z, {order})")
     writer.call("rosenblatt", f"total += rosenblatt(z, {arguments})")
+    if part.order is not None:
+        writer.call("reorder", f"reorder(z, {places})")
 
 
 _WRITERS: dict[type, Callable[[_Writer, Any], None]] = {

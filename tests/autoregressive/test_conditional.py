@@ -36,7 +36,11 @@ def test_the_density_is_that_of_what_is_wrapped(density, order):
     X, new = rows(0), rows(1, 100)
     model = AutoregressiveDestructor(density, order=order, random_state=0).fit(X)
     first, second, *later = model.order_
-    plain = clone(density).fit(X[:, model.order_])
+    plain = clone(density)
+    if density is MIXTURE:
+        # The tilt of the map is in the density.
+        plain.set_params(order=None)
+    plain.fit(X[:, model.order_])
     scores = plain.score_samples(new[:, model.order_])
     np.testing.assert_allclose(model.score_samples(new), scores, atol=1e-8)
     Z = model.transform(new)

@@ -120,6 +120,7 @@ def test_every_kind_of_map(tmp_path):
         "no trees": Trees.of([]),
         "mixture": Rosenblatt(weights, means, factors),
         "tilted": Rosenblatt(weights, means, factors, 1e-7),
+        "in order": Rosenblatt(weights, means, factors, 1e-7, np.array([1, 0])),
         "identity": Identity(),
     }
     marked = [[-1.0, -1.0], [0.0, 3.0], [2.0, 4.0], [5.0, -5.0], [4.999999, 0.0]]
