@@ -8,9 +8,13 @@ features come first. Behind others, the latents of which have a part in how much
 component counts, it is one of all features, and trees cannot find it.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
+from destructors.base_distributions import MixedMixture
+from destructors.maps._gaussians import Gaussians
 from destructors.mixture._inverses import inverses
 
 # Features whose variances differ by less than this share, by rounding for instance,
@@ -66,3 +70,15 @@ def choose_order(weights: NDArray, covariances: NDArray) -> NDArray:
         rest[found] = False
         order[d - 1 - step] = found
     return order
+
+
+def put_in_order(mixture: MixedMixture) -> MixedMixture:
+    """Return the same mixture, its numbers grouped in the order of `choose_order`."""
+    emissions, groups = list(mixture.emissions), list(mixture.groups)
+    for place, emission in enumerate(emissions):
+        if isinstance(emission, Gaussians):
+            order = choose_order(mixture.weights, emission.covariances)
+            covariances = emission.covariances[:, order[:, None], order]
+            emissions[place] = Gaussians(emission.means[:, order], covariances)
+            groups[place] = groups[place][order]
+    return replace(mixture, emissions=tuple(emissions), groups=tuple(groups))
