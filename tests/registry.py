@@ -221,6 +221,7 @@ REGISTRY: dict[str, Entry] = {
     # mixture
     "mixture": Entry(GaussianMixtureDestructor(), TINY_LOSS),
     "mixture-full": Entry(GaussianMixtureDestructor(4), SMALL_LOSS),
+    "mixture-as-it-comes": Entry(GaussianMixtureDestructor(4, order=None), SMALL_LOSS),
     "mixture-folds": Entry(GaussianMixtureDestructor(2, n_folds=3), SMALL_LOSS),
     "mixture-plain": Entry(
         GaussianMixtureDestructor(3, background=False, degrees_of_freedom_prior=0.0),

@@ -34,6 +34,7 @@ from destructors.flows import (
 from destructors.linear import Whitening
 from destructors.maps import Density, Map
 from destructors.marginal import Dequantizer, SplineGaussianizer
+from destructors.mixture import GaussianMixtureDestructor
 from tests.bare import run_bare
 
 
@@ -349,6 +350,20 @@ def test_fields_that_are_not_there(saved):
     rewrite(saved, lambda header: header["density"]["fields"].pop("n_features"))
     with pytest.raises(ValueError, match="another version"):
         destructors.load(saved)
+
+
+def test_fields_that_were_added_since_have_their_default(tmp_path):
+    path = tmp_path / "mixture.npz"
+    model = GaussianMixtureDestructor(2, order=None).fit(numbers())
+    destructors.save(model, path)
+
+    def forget(header):
+        _, mixture = header["density"]["fields"]["map"]["fields"]["maps"]["tuple"]
+        del mixture["fields"]["order"]
+
+    rewrite(path, forget)
+    scores = destructors.load(path).logpdf(numbers())
+    np.testing.assert_array_equal(scores, model.score_samples(numbers()))
 
 
 def test_arrays_that_are_not_there(saved):

@@ -131,6 +131,13 @@ class AutoregressiveDestructor(HoldoutDestructor):
             raise TypeError(f"density must be a Destructor, got {self.density!r}.")
         self.order_ = self._read_order(fold.train.n_features, random_state)
         density = clone(self.density)
+        # What maps features in an order of its own shall keep to this one.
+        free = {
+            name: None
+            for name, value in density.get_params().items()
+            if name.split("__")[-1] == "order" and isinstance(value, str)
+        }
+        density.set_params(**free)
         set_random_states(density, random_state.randint(2**31 - 1))
         density._validate_params()
         after = density._fit_rows(
@@ -196,8 +203,12 @@ def _one_after_another(map_: Map, n_features: int) -> Map | None:
         if found is None or found is last:
             return None if found is None else map_
         return Chain((*before, found))
-    if map_.feature_wise or isinstance(map_, Rosenblatt | BoxRosenblatt | Identity):
+    if map_.feature_wise or isinstance(map_, BoxRosenblatt | Identity):
         return map_
+    if isinstance(map_, Rosenblatt):
+        if map_.order is None:
+            return map_
+        return Rosenblatt.of(map_.weights, map_.means, map_.covariances, map_.tilt)
     if isinstance(map_, Autoregressive):
         in_order = (map_.order == np.arange(n_features)).all()
         return map_ if in_order else None

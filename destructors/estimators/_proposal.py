@@ -142,13 +142,13 @@ def _read_mixture(map_: Map, n_features: int) -> MixedMixture | None:
     # z = A x + b, so far.
     A, b = np.eye(n_features), np.zeros(n_features)
     weights, means = np.ones(1), np.zeros((1, n_features))
-    factors = np.eye(n_features)[None]
+    covariances = np.eye(n_features)[None]
     parts = _flatten(map_)
     last = parts[-1] if parts else None
     if isinstance(last, Rosenblatt):
         # Its tilt is too small to tell, and weights make up for it.
         parts.pop()
-        weights, means, factors = last.weights, last.means, last.factors
+        weights, means, covariances = last.weights, last.means, last.covariances
     for part in parts:
         if not isinstance(part, Affine | Identity):
             return None
@@ -156,9 +156,7 @@ def _read_mixture(map_: Map, n_features: int) -> MixedMixture | None:
         points, _ = part.forward(np.vstack([b, b + A.T]))
         b, A = points[0], (points[1:] - points[0]).T
     back = np.linalg.inv(A)
-    factors = back @ factors
-    covariances = factors @ factors.transpose(0, 2, 1)
-    gaussians = Gaussians((means - b) @ back.T, covariances)
+    gaussians = Gaussians((means - b) @ back.T, back @ covariances @ back.T)
     return MixedMixture(weights, (gaussians,), (np.arange(n_features),))
 
 

@@ -14,6 +14,7 @@ from destructors.greedy import Progress, Scores, StackTask
 from destructors.maps import Chain, GivenColumns, Identity, Map, MixedRosenblatt
 from destructors.mixture._mixed_fit import MixedSettings
 from destructors.mixture._mixture import TILT
+from destructors.mixture._order import put_in_order
 from destructors.rows import Fold, Rows
 from destructors.tree._conditional import ConditionalBoostedTrees
 
@@ -62,7 +63,8 @@ class MixtureGivenCodes(HoldoutDestructor):
         self.mixture_, self.n_components_ = start.em.mixture, start.n_classes
         if self.mixture_.gaussians is None:
             return Identity()
-        return Chain((start.map, MixedRosenblatt(self.mixture_, TILT)))
+        mixture = put_in_order(self.mixture_)
+        return Chain((start.map, MixedRosenblatt(mixture, TILT)))
 
     def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
         n_classes = int(np.median([each.n_components_ for each in fitted]))

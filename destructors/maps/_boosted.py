@@ -26,7 +26,7 @@ from destructors.maps._bins import Boost
 from destructors.maps._boosted_kernels import MOST_BINS
 from destructors.maps._jit import are_starts
 from destructors.maps._map import Map, Mapped
-from destructors.maps._rosenblatt import Rosenblatt, solve_rows
+from destructors.maps._rosenblatt import Rosenblatt
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,6 +34,7 @@ class BoostedRosenblatt(Map):
     r"""Map a Gaussian mixture, with other shares of bins, to N(0, I).
 
     Values beyond 5 standard units of a feature's conditional stay where they are.
+    Features are counted in the order in which the mixture maps them.
 
     Parameters
     ----------
@@ -122,9 +123,7 @@ class BoostedRosenblatt(Map):
         return X, -log_det
 
     def _solve(self, given: NDArray, boost: Boost, inverse: bool) -> Mapped:
-        log_weights, *features = self.mixture._features
-        weights, tilt = log_weights[None], self.mixture.tilt
-        return solve_rows(given, weights, features, tilt, inverse, boost)
+        return self.mixture._solve(given, inverse, boost)
 
     def shares(self, X: NDArray) -> tuple[NDArray, NDArray]:
         """Return the bin of each value, and what the mixture gives each bin.
@@ -138,7 +137,8 @@ class BoostedRosenblatt(Map):
         -------
         bins : ndarray of shape (n_samples, n_features), dtype uint8
         shares : ndarray of shape (n_samples, n_features, n_bins), dtype float32
-            Probabilities given the features before, but for those far out.
+            Probabilities given the features before, but for those far out. Both of the
+            features in the order in which they are mapped.
         """
         n, d = X.shape
         n_bins = self.values.shape[1]

@@ -51,6 +51,14 @@ static void multiply(double *z, const double *matrix) {
 }
 """
 
+_REORDER = """\
+static void reorder(double *z, const int *order) {
+  double x[N];
+  for (int j = 0; j < N; j++) x[j] = z[j];
+  for (int j = 0; j < N; j++) z[j] = x[order[j]];
+}
+"""
+
 _QUADRATIC = """\
 static double quadratic_spline(double *z, const double *knots, const double *values,
                                const double *slopes, const int *starts) {
@@ -437,6 +445,7 @@ KERNELS = {
     "cube": _CUBE,
     "affine": _AFFINE,
     "matrix": _MATRIX,
+    "reorder": _REORDER,
     "quadratic": _QUADRATIC,
     "rational": _RATIONAL,
     "histogram": _HISTOGRAM,

@@ -23,7 +23,8 @@ class MixedRosenblatt(BothWays):
 
     Given integers and codes ``c`` the numbers follow a Gaussian mixture, in which each
     class has its posterior probability as its weight; from there it is the map of
-    `Rosenblatt`. Integers and codes stay what they are.
+    `Rosenblatt`, of numbers in the order of their group. Integers and codes stay what
+    they are.
 
     Parameters
     ----------

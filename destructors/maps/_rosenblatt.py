@@ -27,6 +27,7 @@ from scipy.special import erfcx, log_ndtr, ndtri_exp
 
 from destructors.maps import _rosenblatt_kernels as kernels
 from destructors.maps._bins import Bins, Boost
+from destructors.maps._checks import are_positions
 from destructors.maps._jit import jit_fused
 from destructors.maps._map import Map, Mapped
 from destructors.maps._normal import LARGEST
@@ -47,10 +48,11 @@ class Rosenblatt(Map):
 
     .. math:: z_j = \Phi^{-1}(F(x_j | x_1 … x_{j-1})) + \tau x_j
 
-    In component ``k`` with mean ``μ`` and covariance ``L Lᵀ`` the standard values of a
-    row are ``u = L⁻¹ (x - μ)``, and ``u_j`` depends on ``x_1 … x_j`` only. Given
-    ``x_<j``, the component has the weight ``∝ w_k Π_{i<j} φ(u_i) / L_ii``, and ``x_j``
-    has the mean and the variance that make ``u_j`` standard normal.
+    Features are counted in ``order`` here; their latents stay in their columns. In
+    component ``k`` with mean ``μ`` and covariance ``L Lᵀ`` the standard values of a row
+    are ``u = L⁻¹ (x - μ)``, and ``u_j`` depends on ``x_1 … x_j`` only. Given ``x_<j``,
+    the component has the weight ``∝ w_k Π_{i<j} φ(u_i) / L_ii``, and ``x_j`` has the
+    mean and the variance that make ``u_j`` standard normal.
 
     Without the tilt the density of this map is exactly that of the mixture. But in an
     empty gap between components it is flat as far as float64 can tell, and a row there
@@ -67,9 +69,12 @@ class Rosenblatt(Map):
     means : ndarray of shape (n_components, n_features)
         Means of the components.
     factors : ndarray of shape (n_components, n_features, n_features)
-        Lower Cholesky factors of the covariances.
+        Lower Cholesky factors of the covariances of the features in order.
     tilt : float, default=0.0
         Slope ``τ`` that is added to the map of each feature.
+    order : ndarray of int of shape (n_features,) or None, default=None
+        Positions of the features in the order in which they are mapped; None takes them
+        as they come. The density does not depend on it.
 
     References
     ----------
@@ -81,14 +86,57 @@ class Rosenblatt(Map):
     means: NDArray
     factors: NDArray
     tilt: float = 0.0
+    order: NDArray | None = None
 
     _positive = ("weights",)
 
+    @classmethod
+    def of(
+        cls,
+        weights: NDArray,
+        means: NDArray,
+        covariances: NDArray,
+        tilt: float = 0.0,
+        order: NDArray | None = None,
+    ) -> "Rosenblatt":
+        """Return the map of a mixture of these covariances.
+
+        Parameters
+        ----------
+        weights, means, tilt, order
+            See the class.
+        covariances : ndarray of shape (n_components, n_features, n_features)
+            Of the features as they come.
+
+        Raises
+        ------
+        LinAlgError
+            If a covariance is not positive definite.
+        """
+        if order is not None and (order == np.arange(len(order))).all():
+            order = None
+        if order is not None:
+            covariances = _take_both(covariances, order)
+        return cls(weights, means, np.linalg.cholesky(covariances), tilt, order)
+
+    @property
+    def covariances(self) -> NDArray:
+        """Covariances of the components, of the features as they come."""
+        covariances = self.factors @ self.factors.transpose(0, 2, 1)
+        if self.order is None:
+            return covariances
+        return _take_both(covariances, self._places)
+
     def is_valid(self) -> bool:
-        """Return whether there is a mean and a factor for each component."""
+        """Return whether there is a mean and a factor for each component, and whether
+        the order holds each feature once.
+        """
         if self.means.ndim != 2 or not self.means.size or self.tilt < 0.0:
             return False
         n, d = self.means.shape
+        order = self.order
+        if order is not None and not (are_positions(order, d) and len(order) == d):
+            return False
         return (
             self.weights.shape == (n,)
             and self.factors.shape == (n, d, d)
@@ -98,7 +146,8 @@ class Rosenblatt(Map):
     @cached_property
     def _features(self) -> tuple[NDArray, ...]:
         """What L⁻¹ does for each feature: with those before it, with it, with μ."""
-        return np.log(self.weights), *invert_factors(self.means, self.factors)
+        means = self.means if self.order is None else self.means[:, self.order]
+        return np.log(self.weights), *invert_factors(means, self.factors)
 
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
@@ -109,9 +158,26 @@ class Rosenblatt(Map):
         X, log_det = self._solve(Z, inverse=True)
         return X, -log_det
 
-    def _solve(self, given: NDArray, inverse: bool) -> Mapped:
+    def _solve(
+        self, given: NDArray, inverse: bool, boost: Boost | None = None
+    ) -> Mapped:
         log_weights, *features = self._features
-        return solve_rows(given, log_weights[None], features, self.tilt, inverse)
+        known = log_weights[None], features, self.tilt, inverse, boost
+        if self.order is None:
+            return solve_rows(given, *known)
+        found, log_det = solve_rows(np.take(given, self.order, axis=1), *known)
+        return np.take(found, self._places, axis=1), log_det
+
+    @cached_property
+    def _places(self) -> NDArray:
+        """Where each feature stands in the order."""
+        assert self.order is not None
+        return np.argsort(self.order)
+
+
+def _take_both(covariances: NDArray, order: NDArray) -> NDArray:
+    """Return covariances of features in an order."""
+    return np.ascontiguousarray(covariances[:, order[:, None], order])
 
 
 def invert_factors(means: NDArray, factors: NDArray) -> tuple[NDArray, ...]:
@@ -119,9 +185,10 @@ def invert_factors(means: NDArray, factors: NDArray) -> tuple[NDArray, ...]:
     identity = np.eye(means.shape[1])
     # LAPACK itself: what looks at the arguments before takes several times as long.
     inverses = np.stack([dtrtrs(L, identity, lower=1)[0] for L in factors])
-    shift = np.einsum("kij,kj->ik", inverses, means)
+    # One layout, whatever the shape: kernels would be compiled anew for another.
+    shift = np.ascontiguousarray(np.einsum("kij,kj->ik", inverses, means))
     before = np.ascontiguousarray(np.moveaxis(inverses, 0, -1))
-    factor = np.ascontiguousarray(np.diagonal(inverses, axis1=1, axis2=2).T)
+    factor = np.diagonal(inverses, axis1=1, axis2=2).T.copy(order="C")
     steep = np.abs(before).max(axis=(1, 2), where=_is_before(len(before)), initial=0.0)
     return before, factor, np.log(factor), shift, steep > _STEEP
 

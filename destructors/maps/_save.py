@@ -6,7 +6,7 @@ Nothing in a file is code: a class is named, and looked up among those that are 
 import io
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -275,8 +275,10 @@ def unpack(packed: Any, arrays: Archive | dict[str, NDArray], depth: int = 0) ->
             f"your own, import its module ({module}) before you load."
         )
     cls = KINDS[kind]
-    known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
-    if set(packed["fields"]) != known:
+    known = {field.name: field for field in fields(cls)}  # type: ignore[arg-type]
+    # What has a default may have been added since the file was written.
+    needed = {name for name, field in known.items() if field.default is MISSING}
+    if not needed <= set(packed["fields"]) <= set(known):
         raise _Refused(
             f"The file's {kind} has the fields {sorted(packed['fields'])}, not "
             f"{sorted(known)}: it was written by another version."

@@ -1,6 +1,6 @@
 """A log density in stages: what a part of the work has found out of a row so far."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,5 +172,7 @@ def _begin(
         return None, 0.0
     heavy = np.sort(np.argsort(-part.weights, kind="stable")[:n])
     weights = part.weights[heavy] / part.weights[heavy].sum()
-    probe = Rosenblatt(weights, part.means[heavy], part.factors[heavy], part.tilt)
+    probe = replace(
+        part, weights=weights, means=part.means[heavy], factors=part.factors[heavy]
+    )
     return probe, n * _OF_COMPONENT

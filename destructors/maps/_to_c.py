@@ -274,7 +274,12 @@ def _write_rosenblatt(
     work = f"w{len(writer.tables)}"
     writer.steps.append(f"  double {work}[{7 * n}];")
     arguments = ", ".join([str(n), *tables, repr(float(part.tilt)), shares, work])
+    if part.order is not None:
+        order, places = (writer.table(x, "int") for x in (part.order, part._places))
+        writer.call("reorder", f"reorder(z, {order})")
     writer.call("rosenblatt", f"total += rosenblatt(z, {arguments})")
+    if part.order is not None:
+        writer.call("reorder", f"reorder(z, {places})")
 
 
 def _write_boosted(writer: _Writer, part: BoostedRosenblatt) -> None:

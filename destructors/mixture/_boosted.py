@@ -49,7 +49,7 @@ class BoostedMixtureDestructor(GaussianMixtureDestructor):
     Attributes
     ----------
     n_trees_ : ndarray of int of shape (n_features,)
-        Number of trees of each feature.
+        Number of trees of each feature, which ask for those mapped before it.
 
     See Also
     --------
@@ -108,20 +108,21 @@ class BoostedMixtureDestructor(GaussianMixtureDestructor):
             parts = self._without_parts(em, fold.train.n_jobs)
         # Rows stand in random order.
         rows = replace(rows.take(slice(n_rows)), n_jobs=fold.train.n_jobs)
-        edges = choose_edges(rows.values, rows.weights)
+        order = slice(None) if whole.order is None else whole.order
+        edges = choose_edges(rows.values[:, order], rows.weights)
         known = [
-            (part, without_trees(self._rosenblatt(mixture), edges))
+            (part, without_trees(self._rosenblatt(mixture, whole.order), edges))
             for part, mixture in parts
         ]
         seeds = random_state.randint(2**31 - 1, size=self.n_features_in_)
         trees = boost(rows, known, edges, seeds)
-        self.n_trees_ = np.array([len(each.nodes) for each in trees])
+        self.n_trees_[order] = [len(each.nodes) for each in trees]
         if not self.n_trees_.any():
             return map_
         return Chain((units, join(without_trees(whole, edges), trees)))
 
     def _to_map(self, mixture: Mixture, like: Map) -> Map:
-        map_ = self._rosenblatt(mixture)
         if not isinstance(like, BoostedRosenblatt):
-            return map_
-        return replace(like, mixture=map_)
+            return super()._to_map(mixture, like)
+        order = like.mixture.order
+        return replace(like, mixture=self._rosenblatt(mixture, order))

@@ -111,16 +111,19 @@ def boost(
     known : sequence of (slice or ndarray of int, BoostedRosenblatt) tuples
         Parts of these rows, and of more, each with a mixture that hardly knows them.
     edges : ndarray of shape (n_features, n_bins - 1)
-        Edges of the bins.
+        Edges of the bins, of features in the order in which they are mapped.
     seeds : ndarray of int of shape (n_features,)
         Seed of each feature.
 
     Returns
     -------
     trees : list of ShareTrees
+        Of the features in this order.
     """
     n, d = rows.values.shape
-    columns = zip(edges, rows.values.T, strict=True)
+    order = known[0][1].mixture.order
+    values = rows.values if order is None else rows.values[:, order]
+    columns = zip(edges, values.T, strict=True)
     found = [np.searchsorted(own, x, side="right") for own, x in columns]
     places = np.stack(found, axis=1).astype(np.uint8)
     bins, shares = np.empty((n, d), np.uint8), np.empty((n, d, N_BINS), np.float32)

@@ -20,6 +20,7 @@ from destructors.mixture._em import EM
 from destructors.mixture._expectation import Mixture
 from destructors.mixture._incremental import fit_in_parts
 from destructors.mixture._number import n_telling, numbers_to_try, smaller_numbers
+from destructors.mixture._order import choose_order
 from destructors.mixture._some_number import fit_some_number
 from destructors.rows import (
     Fold,
@@ -48,7 +49,9 @@ class GaussianMixtureDestructor(HoldoutDestructor):
 
     Each feature goes through its distribution function given the features before it and
     on to the normal quantile, :math:`z_j = \Phi^{-1}(F(x_j | x_1 … x_{j-1}))` (the
-    Rosenblatt map). The density of the destructor is that of the mixture.
+    Rosenblatt map). The density of the destructor is that of the mixture. It does not
+    depend on the order of the features, but their latents do, and what later layers can
+    learn of these.
 
     Parameters
     ----------
@@ -96,6 +99,10 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         score. `fit` with ``X_val`` takes no folds; in a stack that is grown by folds
         only the last fit, to all rows, does. Not for "tied" mixtures, the mean of
         which is none.
+    order : "auto" or None, default="auto"
+        Order in which features are mapped. "auto" puts last what is least determined
+        by the others, so that relations among few features are relations among few
+        latents, wherever these features stand. None takes features as they come.
     n_jobs : int, default=None
         Number of threads that take blocks of rows side by side, 65,536 in a fit. The
         result does not depend on it.
@@ -193,6 +200,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         "n_init": [_AT_LEAST_1],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_folds": [Interval(Integral, 2, None, closed="left"), None],
+        "order": [StrOptions({"auto"}), None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
@@ -210,6 +218,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         n_init: int = 1,
         validation_fraction: float = 0.1,
         n_folds: int | None = None,
+        order: Literal["auto"] | None = "auto",
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ):
@@ -223,6 +232,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         self.n_init = n_init
         self.validation_fraction = validation_fraction
         self.n_folds = n_folds
+        self.order = order
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -237,7 +247,8 @@ class GaussianMixtureDestructor(HoldoutDestructor):
     ) -> "GaussianMixtureDestructor":
         """Make a fitted destructor of given parameters, as of a `GaussianMixture`.
 
-        Its log-density is exactly that of the mixture.
+        Its log-density is exactly that of the mixture, the features of which are mapped
+        as they come.
 
         Parameters
         ----------
@@ -276,14 +287,15 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         """
         pi, mu, full = check_mixture(weights, means, covariances, covariance_type)
         n_components, n_features = mu.shape
-        model = cls(n_components, covariance_type=covariance_type, background=False)
+        how: dict[str, Any] = {"covariance_type": covariance_type, "order": None}
+        model = cls(n_components, background=False, **how)
         model.n_features_in_ = n_features
         model.base_distribution_ = StandardNormal(n_features)
         center = pi @ mu
         variances = np.diagonal(full, axis1=1, axis2=2)
         scale = np.sqrt(pi @ (variances + (mu - center) ** 2))
-        factors = np.linalg.cholesky(full / np.multiply.outer(scale, scale))
-        mixture = Rosenblatt(pi, (mu - center) / scale, factors)
+        standard = full / np.multiply.outer(scale, scale)
+        mixture = Rosenblatt.of(pi, (mu - center) / scale, standard)
         model.map_ = Chain((Affine(center, scale), mixture))
         model.n_components_, model.weights_, model.means_ = n_components, pi, mu
         model.covariances_ = np.array(covariances, dtype=np.float64)
@@ -339,7 +351,8 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         scores = self.validation_score_.items()
         self.validation_score_ = {k: score - log_scale for k, score in scores}
         self._leftover = em, place
-        return Chain((to_units, self._rosenblatt(em.mixture)))
+        order = self._choose_order(em.mixture)
+        return Chain((to_units, self._rosenblatt(em.mixture, order)))
 
     def _honest(
         self, fold: Fold, map_: Map, random_state: np.random.RandomState | None
@@ -411,14 +424,24 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         numbers = smaller_numbers(self.n_components_)
         return [[{"n_components": n, "n_folds": None} for n in numbers]]
 
+    def _choose_order(self, mixture: Mixture) -> NDArray | None:
+        if self.order is None:
+            return None
+        return choose_order(mixture.weights, self._matrices(mixture))
+
     def _to_map(self, mixture: Mixture, like: Map) -> Map:
         """Return the map of a mixture, in standard units, as that of another."""
-        return self._rosenblatt(mixture)
+        # What each fold has learned is seen in one order.
+        assert isinstance(like, Rosenblatt)
+        return self._rosenblatt(mixture, like.order)
 
-    def _rosenblatt(self, mixture: Mixture) -> Rosenblatt:
-        weights, means, covariances = mixture
-        full = as_matrices(self.covariance_type, covariances, means)
-        return Rosenblatt(weights, means, np.linalg.cholesky(full), TILT)
+    def _rosenblatt(self, mixture: Mixture, order: NDArray | None) -> Rosenblatt:
+        weights, means, _ = mixture
+        return Rosenblatt.of(weights, means, self._matrices(mixture), TILT, order)
+
+    def _matrices(self, mixture: Mixture) -> NDArray:
+        _, means, covariances = mixture
+        return as_matrices(self.covariance_type, covariances, means)
 
 
 def _root_mean_square(scale: NDArray, constant: NDArray) -> float:

@@ -41,6 +41,7 @@ def by_kernel(mixture, values, inverse):
             inverse,
             found[row],
             log_slope[row],
+            None,
         )
     return found[:, 0], log_slope
 

@@ -194,3 +194,38 @@ def test_slopes_of_rows_far_out_are_those_of_the_inverse():
     Z = np.linspace(-2.0, 2.0, 1001)[:, None]
     X, log_det_back = mixture.inverse(Z)
     np.testing.assert_allclose(mixture.forward(X)[1], -log_det_back, atol=1e-6)
+
+
+@pytest.mark.usefixtures("path")
+def test_latents_stand_where_their_features_do_in_any_order():
+    mixture, order = make_mixture(tilt=1e-7), np.array([2, 0, 1])
+    moved = Rosenblatt.of(
+        mixture.weights, mixture.means, mixture.covariances, 1e-7, order
+    )
+    among = replace(moved, means=mixture.means[:, order], order=None)
+    X = draw(mixture, 200)
+    Z, log_det = moved.forward(X)
+    Z_among, log_det_among = among.forward(X[:, order])
+    np.testing.assert_array_equal(Z[:, order], Z_among)
+    np.testing.assert_array_equal(log_det, log_det_among)
+    back, log_det_back = moved.inverse(Z)
+    np.testing.assert_allclose(back, X, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(log_det_back, -log_det, rtol=1e-8, atol=1e-8)
+    own = stats.norm.logpdf(Z).sum(axis=1) + log_det
+    np.testing.assert_allclose(own, log_density(mixture, X), atol=1e-5)
+
+
+def test_covariances_are_those_of_features_as_they_come():
+    mixture, order = make_mixture(), np.array([2, 0, 1])
+    known = mixture.weights, mixture.means, mixture.covariances
+    np.testing.assert_allclose(
+        Rosenblatt.of(*known, order=order).covariances, mixture.covariances
+    )
+    assert Rosenblatt.of(*known, order=np.arange(3)).order is None
+
+
+@pytest.mark.parametrize("order", [[0, 1], [0, 1, 1], [1, 2, 3], [0.0, 1.0, 2.0]])
+def test_an_order_holds_each_feature_once(order):
+    mixture = make_mixture()
+    assert replace(mixture, order=np.array([2, 0, 1])).is_valid()
+    assert not replace(mixture, order=np.array(order)).is_valid()

@@ -122,7 +122,7 @@ def test_every_kind_of_map(tmp_path):
         "mixture": Rosenblatt(weights, means, factors),
         "tilted": Rosenblatt(weights, means, factors, 1e-7),
         "boosted": BoostedRosenblatt(
-            Rosenblatt(weights, means, factors, 1e-7),
+            Rosenblatt(weights, means, factors, 1e-7, np.array([1, 0])),
             np.array([[-1.0, 0.5], [0.0, 1.0]]),
             np.array(
                 [(-1, 0, 0), (0, 0, 2), (-1, 0, 1), (0, 1, 4), (-1, 0, 2), (-1, 0, 3)],
@@ -132,6 +132,7 @@ def test_every_kind_of_map(tmp_path):
             np.array([0, 1, 2]),
             rng.normal(size=(4, 3)),
         ),
+        "in order": Rosenblatt(weights, means, factors, 1e-7, np.array([1, 0])),
         "identity": Identity(),
     }
     marked = [[-1.0, -1.0], [0.0, 3.0], [2.0, 4.0], [5.0, -5.0], [4.999999, 0.0]]
