@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 
 from destructors.estimators import OutlierDetector
-from destructors.estimators._voices import (
+from destructors.estimators._ensemble import (
     _factor,
     add_noise,
     fit_kernels,
@@ -88,17 +88,17 @@ def test_each_fold_has_all_four_with_one_weight_each():
 
 
 @pytest.mark.parametrize(
-    ("novelty", "votes"),
+    ("novelty", "weights"),
     [(False, [0.25, 0.25, 0.25, 0.25]), (True, [0.125, 0.125, 0.25, 0.5])],
 )
-def test_each_density_has_its_say_whatever_its_spread(novelty, votes):
+def test_each_density_has_its_weight_whatever_its_spread(novelty, weights):
     new = draw(2000, 1)
     model = OutlierDetector(novelty=novelty, random_state=0).fit(draw(300, 0))
     member = model.to_detector().members[0]
     logs = np.array([density.logpdf(new) for density in member.densities])
     low, high = np.quantile(logs, (0.25, 0.75), axis=1)
-    say = (member.weights * (high - low)).reshape(-1, 4).sum(axis=0)
-    np.testing.assert_allclose(say / say.sum(), votes, atol=0.05)
+    share = (member.weights * (high - low)).reshape(-1, 4).sum(axis=0)
+    np.testing.assert_allclose(share / share.sum(), weights, atol=0.05)
 
 
 def test_weights_of_kernels_are_repeats():

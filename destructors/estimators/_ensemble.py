@@ -32,9 +32,9 @@ _N_NEIGHBORS = 5
 # Rows that have a kernel. Of rows that are known to be normal more did better; where
 # some may be outliers, fewer: the kernels are wider then than a group of them.
 _MOST_CENTRES, _MOST_NORMAL_CENTRES = 300, 2000
-# How much marginals, copula, mixture and kernels count: the same, or, of rows that are
+# Weights of marginals, copula, mixture and kernels: the same, or, of rows that are
 # known to be normal, the more, the finer is what they tell apart.
-_VOTES, _NORMAL_VOTES = (1.0, 1.0, 1.0, 1.0), (0.5, 0.5, 1.0, 2.0)
+_WEIGHTS, _NORMAL_WEIGHTS = (1.0, 1.0, 1.0, 1.0), (0.5, 0.5, 1.0, 2.0)
 # No kernel is narrower than this share of the median width; where most rows repeat, not
 # than this, in units of the columns.
 _NARROWEST, _LEAST_WIDTH = 0.1, 1e-3
@@ -44,12 +44,12 @@ _LEAST_ROOT = 1e-9
 _FARTHEST = 1e100
 
 
-class Voices(BaseEstimator):
+class DensityEnsemble(BaseEstimator):
     """Marginals, a Gaussian copula, a mixture of normals, and a kernel at each row.
 
     Each sees another dependence among columns: none, one of ranks, groups, and
-    whatever the nearest rows show. What an outlier is unlike is not known, so each has
-    its say. The fewer the parameters, the less do outliers among the training rows move
+    whatever the nearest rows show. What an outlier is unlike is not known, so each
+    counts. The fewer the parameters, the less do outliers among the training rows move
     a density; the more, the finer is what it tells apart.
 
     The first three are densities of rows with noise: a value that repeats is no spike
@@ -62,7 +62,7 @@ class Voices(BaseEstimator):
     they can be: noise blurs some ten values of a column, and at most as much; kernels
     are many, each as wide as its neighbours are far.
 
-    Which densities, how much each counts, the noise and the widths of the kernels were
+    Which densities, their weights, the noise and the widths of the kernels were
     compared by area under ROC and mean rank on 51 tasks from tables of UCI and KEEL and
     of handwritten digits, with 70 to 2,000 training rows and 2 to 62 columns, fitted on
     normal rows and on all. None is among the sets that the benchmark reports.
@@ -77,8 +77,8 @@ class Voices(BaseEstimator):
     Attributes
     ----------
     densities_ : tuple of (Density or KernelDensity)
-    votes_ : ndarray of shape (n_densities,)
-        How much each counts.
+    weights_ : ndarray of shape (n_densities,)
+        Weight of each, once their log densities have one spread.
     """
 
     def __init__(self, *, novelty: bool = False, random_state: int | None = None):
@@ -99,7 +99,7 @@ class Voices(BaseEstimator):
             smooth(mixture.fit(X, sample_weight=sample_weight), rows, noise),
             fit_kernels(rows, n_centres, self.novelty, seed),
         )
-        self.votes_ = np.array(_NORMAL_VOTES if self.novelty else _VOTES)
+        self.weights_ = np.array(_NORMAL_WEIGHTS if self.novelty else _WEIGHTS)
         return self
 
 
