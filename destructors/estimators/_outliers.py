@@ -50,9 +50,9 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         false alarms; if some are outliers, the share that you expect of them.
     novelty : bool, default=False
         Whether the rows in `fit` are known to be normal. The densities for None then
-        tell finer things apart: there is less noise on the rows, more and narrower
-        kernels, and the finer a density, the more it counts. Where outliers are among
-        the rows, they would be learned as well. Of a ``destructor`` it sets folds
+        tell finer things apart: there is less noise on the rows, more kernels, each by
+        its neighbours, and the finer a density, the more it counts. Where outliers are
+        among the rows, they would be learned as well. Of a ``destructor`` it sets folds
         alone.
     n_folds : int, default=None
         Number of folds; fewer where fewer rows differ. None: 5, or with ``novelty`` 10.
