@@ -5,11 +5,15 @@ Fifteen sets of ADBench in the folder that DESTRUCTORS_DATA names. Of each at mo
 and all anomalies are scored; detectors that can be told (``novelty``) are told so.
 "all": all rows are fitted on, without labels, and scored.
 Columns have mean 0 and variance 1 over the rows of the fit.
+
+Areas are those of one split. A rate of false alarms that is counted on a hundred rows
+is mostly chance, so ``--splits`` counts it in more of them, each of other halves.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -63,7 +67,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-rows", type=count, default=10_000, metavar="N", help="rows of a set"
     )
     parser.add_argument(
-        "--seed", type=seed, default=0, metavar="N", help="of the split"
+        "--seed", type=seed, default=0, metavar="N", help="of the first split"
+    )
+    parser.add_argument(
+        "--splits",
+        type=count,
+        default=1,
+        metavar="N",
+        help="to count false alarms in; areas are those of the first",
     )
 
 
@@ -87,29 +98,43 @@ def run(args: argparse.Namespace) -> int:
     path = args.output / "anomaly.json"
     results = json.loads(path.read_text())["results"] if path.exists() else []
     done = {_key(result) for result in results}
-    for name in sets:
-        for mode in modes:
-            for model in models:
-                case = {"set": name, "model": model, "mode": mode}
-                case |= {"seed": args.seed, "max_rows": args.max_rows}
-                if _key(case) in done:
-                    continue
-                data = split(name, mode, args.max_rows, args.seed)
-                results.append(case | measure(DETECTORS[model], *data))
-                print({**case, **results[-1]}, flush=True)
-                environment = describe_environment()
-                write_json(path, {"environment": environment, "results": results})
+    seeds = range(args.seed, args.seed + args.splits)
+    for name, mode, model in itertools.product(sets, modes, models):
+        for number in seeds:
+            case: dict[str, Any] = {"set": name, "model": model, "mode": mode}
+            case |= {"seed": number, "max_rows": args.max_rows}
+            further = number > args.seed
+            if _key(case) in done or (further and not _has_alarms(model, mode)):
+                continue
+            data = split(name, mode, args.max_rows, number)
+            results.append(case | measure(DETECTORS[model], *data))
+            print(results[-1], flush=True)
+            environment = describe_environment()
+            write_json(path, {"environment": environment, "results": results})
     table = pd.DataFrame(results)
-    table = table[(table.seed == args.seed) & (table.max_rows == args.max_rows)]
+    table = table[(table.max_rows == args.max_rows) & table.seed.isin(seeds)]
+    table = table[table.model.isin(models) & table["set"].isin(sets)]
     for mode in modes:
+        own = table[table["mode"] == mode]
         print(f"\nFitted on {mode} rows: area under ROC, in hundredths\n")
-        print(format_table(table[(table["mode"] == mode) & table.model.isin(models)]))
+        print(format_areas(own[own.seed == args.seed]))
+        for model, alarms in own.dropna(subset="false_alarms").groupby("model"):
+            print(f"\n{model}: false alarms at {_CONTAMINATION}, in hundredths\n")
+            print(format_alarms(alarms))
     print(f"\nThe figures are in {path}.")
     return 0
 
 
 def _key(case: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(case[key] for key in ("set", "model", "mode", "seed", "max_rows"))
+
+
+def _has_alarms(model: str, mode: str) -> bool:
+    """Return whether a detector has a threshold, and there are rows to count it on."""
+    made = DETECTORS[model](
+        contamination=_CONTAMINATION, novelty=mode == "normal", random_state=0
+    )
+    return mode == "normal" and hasattr(made, "predict")
 
 
 def split(
@@ -162,8 +187,8 @@ def measure(
     }
 
 
-def format_table(results: pd.DataFrame) -> str:
-    """Return areas by set and model, with mean, rank, false alarms and seconds."""
+def format_areas(results: pd.DataFrame) -> str:
+    """Return areas by set and model, with mean, mean rank and seconds."""
     area = results.pivot(index="set", columns="model", values="area")
     area = area[[name for name in DETECTORS if name in area]]
     complete = area.dropna()
@@ -174,11 +199,26 @@ def format_table(results: pd.DataFrame) -> str:
             "CPU s": results.groupby("model")["cpu_seconds"].sum(),
         }
     ).T[area.columns]
-    alarms = results.pivot(index="set", columns="model", values="false_alarms")
     text = f"{area.to_string(float_format='{:.1f}'.format, na_rep='-')}\n\n"
-    text += summary.to_string(float_format="{:.2f}".format, na_rep="-")
-    alarms = alarms.dropna(axis=1, how="all")
-    if alarms.size:
-        text += f"\n\nFalse alarms at {_CONTAMINATION}, in hundredths\n\n"
-        text += (100.0 * alarms).to_string(float_format="{:.1f}".format, na_rep="-")
+    return text + summary.to_string(float_format="{:.2f}".format, na_rep="-")
+
+
+def format_alarms(results: pd.DataFrame) -> str:
+    """Return rates of false alarms of one model by set: of the first split, and the
+    mean over splits with its standard error.
+
+    Given the rows of a set its splits are drawn independently, so the error is that of
+    the rate which halves of these rows have on average.
+    """
+    rates = results.sort_values("seed").groupby("set")["false_alarms"]
+    table = pd.DataFrame({"first split": 100.0 * rates.first()})
+    if (rates.size() > 1).any():
+        table["mean"] = 100.0 * rates.mean()
+        table["standard error"] = 100.0 * rates.sem()
+        table["splits"] = rates.size()
+    text = table.to_string(float_format="{:.2f}".format, na_rep="-") + "\n"
+    for name in table.columns.intersection(["first split", "mean"]):
+        n_kept = int(table[name].between(4.0, 6.0).sum())
+        text += f"\n{name}: {n_kept} of {len(table)} sets between 4 and 6"
+        text += f", on average {table[name].mean():.2f}"
     return text

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks.__main__ import main
@@ -34,6 +35,32 @@ def test_a_run_prints_areas_and_another_does_nothing_again(data, capsys):
     assert path.stat().st_mtime_ns == before
 
 
+def test_false_alarms_are_counted_in_further_splits(data, capsys):
+    words = ["anomaly", "--datasets", "vowels", "--models", "isolation-forest", "knn"]
+    words += ["--splits", "3", "--output", str(data)]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    results = pd.DataFrame(json.loads((data / "anomaly.json").read_text())["results"])
+    # Further splits are for thresholds: of neighbours, and of all rows, there are none.
+    assert results.groupby(["model", "mode"]).size().to_dict() == {
+        ("isolation-forest", "all"): 1,
+        ("isolation-forest", "normal"): 3,
+        ("knn", "all"): 1,
+        ("knn", "normal"): 1,
+    }
+    rates = 100.0 * results["false_alarms"].dropna()
+    assert list(results["seed"][rates.index]) == [0, 1, 2]
+    error = rates.std(ddof=1) / np.sqrt(3)
+    line = f"vowels {rates.iloc[0]:.2f} {rates.mean():.2f} {error:.2f} 3"
+    assert line in [" ".join(each.split()) for each in printed.splitlines()]
+
+
+def test_halves_of_further_splits_are_others(data):
+    first, other = (split("vowels", "normal", 10_000, seed)[3] for seed in (0, 1))
+    assert first.shape == other.shape
+    assert not np.isin(first[:, 0].round(9), other[:, 0].round(9)).all()
+
+
 def test_no_anomaly_and_no_test_row_is_among_the_normal_rows_fitted_on(data):
     train, test, is_anomaly, held_out = split("vowels", "normal", 10_000, 0)
     assert len(train) == len(held_out) == 100
@@ -44,7 +71,12 @@ def test_no_anomaly_and_no_test_row_is_among_the_normal_rows_fitted_on(data):
 
 @pytest.mark.parametrize(
     "words",
-    [["--max-rows", "3"], ["--datasets", "vowel"], ["--models", "knn5"]],
+    [
+        ["--max-rows", "3"],
+        ["--datasets", "vowel"],
+        ["--models", "knn5"],
+        ["--splits", "0"],
+    ],
 )
 def test_nonsense_is_refused(data, words):
     with pytest.raises(SystemExit) as refused:

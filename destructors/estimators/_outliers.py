@@ -14,9 +14,9 @@ from destructors._compat import Interval, check_sample_weight, fit_scope, valida
 from destructors.base import Destructor
 from destructors.estimators._conditional import grid_of_columns
 from destructors.estimators._early_exits import learn_exits
+from destructors.estimators._ensemble import DensityEnsemble
 from destructors.estimators._seeded import clone_seeded
 from destructors.estimators._unseen import fit_unseen
-from destructors.estimators._voices import Voices
 from destructors.maps import Detector, Schema
 from destructors.maps._calibration import Calibration
 from destructors.maps._excess import excess_by_column
@@ -44,15 +44,15 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         of normals and heavy-tailed kernels at up to 300 of the rows (2,000 with
         ``novelty``), each in units of its spread. They see no dependence among columns,
         that of ranks, groups, and what is near; so an outlier may be of any kind, and
-        a spike at a value that repeats is one voice of four.
+        a spike at a value that repeats shows in one of four.
     contamination : float, default=0.05
         Share of the training rows to flag. If these are all normal, it is the rate of
         false alarms; if some are outliers, the share that you expect of them.
     novelty : bool, default=False
         Whether the rows in `fit` are known to be normal. The densities for None then
-        tell finer things apart: there is less noise on the rows, more and narrower
-        kernels, and the finer a density, the more it counts. Where outliers are among
-        the rows, they would be learned as well. Of a ``destructor`` it sets folds
+        tell finer things apart: there is less noise on the rows, more kernels, each by
+        its neighbours, and the finer a density, the more it counts. Where outliers are
+        among the rows, they would be learned as well. Of a ``destructor`` it sets folds
         alone.
     n_folds : int, default=None
         Number of folds; fewer where fewer rows differ. None: 5, or with ``novelty`` 10.
@@ -233,7 +233,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     def _make(self, rng: np.random.RandomState) -> Any:
         seed = int(rng.randint(2**31 - 1))
         if self.destructor is None:
-            return Voices(novelty=self.novelty, random_state=seed)
+            return DensityEnsemble(novelty=self.novelty, random_state=seed)
         return clone_seeded(self.destructor, seed)
 
     def _split(self, values: NDArray, weight: NDArray, seed: int) -> KnownFolds:

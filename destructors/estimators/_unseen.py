@@ -46,8 +46,8 @@ def fit_unseen(
     Parameters
     ----------
     estimator : object
-        A destructor, or what has ``densities_`` after `fit`, and in ``votes_`` how much
-        each counts.
+        A destructor, or what has ``densities_`` after `fit`, and in ``weights_`` how
+        much each counts.
     values : ndarray of shape (n_samples, n_features)
         Rows.
     weight : ndarray of shape (n_samples,) or None
@@ -130,5 +130,5 @@ def _weights(fits: list[_Fit], place: NDArray, weight: NDArray | None) -> NDArra
         method="inverted_cdf",
         weights=np.concatenate([mass[place == k] for k, _ in held_out]),
     )
-    weights = fits[0].estimator.votes_ / np.maximum(high - low, _LEAST_SPREAD)
+    weights = fits[0].estimator.weights_ / np.maximum(high - low, _LEAST_SPREAD)
     return weights / weights.sum()

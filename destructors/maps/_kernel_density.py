@@ -1,12 +1,13 @@
-"""A density with a heavy-tailed kernel at each of a few rows."""
+"""A density with a heavy-tailed kernel at each of some rows."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
-from scipy.special import gammaln
+from scipy.special import gammaln, logsumexp
 
+from destructors.maps._affine import Affine
 from destructors.maps._map import Data
 
 # Distances are taken for so many pairs of rows and centres at a time: they stay in the
@@ -15,62 +16,70 @@ _N_PAIRS = 2**15
 # No row is farther from the centre of the columns than this, in their units: squares of
 # it can be added up.
 _FARTHEST = 1e100
+# Sums that are smaller may have lost terms that are no numbers any more.
+_LEAST_SUM = 1e-290
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class KernelDensity(Data):
-    r"""Mean of Cauchy densities, one around each centre.
+    r"""Mixture of multivariate t densities, one around each centre.
 
-    .. math:: p(x) = \sum_i w_i \frac{c_d}{h_i^d \prod_j s_j}
-        \Bigl(1 + \sum_j \frac{(x_j - c_{ij})^2}{h_i^2 s_j^2}\Bigr)^{-(d + 1) / 2}
+    .. math:: p(x) = |\det A| \sum_i w_i \frac{c}{h_i^d}
+        \Bigl(1 + \frac{\|A(x) - c_i\|^2}{h_i^2}\Bigr)^{-(\nu + d) / 2}
 
-    with the :math:`c_d` that makes each integrate to one. Tails are so heavy that far
-    from all centres the log density falls with the logarithm of the distance, as that
-    of nearest neighbours does.
+    with the :math:`c` that makes each integrate to one; the scale of the t distribution
+    is :math:`h_i / \sqrt\nu`. Tails are heavy: far from all centres the log density
+    falls with the logarithm of the distance, as that of nearest neighbours does.
 
     Parameters
     ----------
-    center, scale : ndarray of shape (n_features,)
-        Middle and unit of each column.
+    map : Affine
+        The map ``A``, to the space in which distances are taken.
     centres : ndarray of shape (n_centres, n_features)
-        Centres of the kernels, in those units.
+        Centres of the kernels, in that space.
     weights : ndarray of shape (n_centres,)
         Their weights, which add up to one.
     widths : ndarray of shape (n_centres,)
-        Width :math:`h_i` of each kernel, in those units.
+        Width :math:`h_i` of each kernel, in that space.
+    degrees_of_freedom : int, default=1
+        The :math:`\nu` of all kernels; 1 for Cauchy densities.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from destructors.maps import Affine
     >>> from destructors.maps._kernel_density import KernelDensity
     >>> one = np.ones(1)
-    >>> density = KernelDensity(np.zeros(1), one, np.zeros((1, 1)), one, one)
+    >>> units = Affine(np.zeros(1), one)
+    >>> density = KernelDensity(units, np.zeros((1, 1)), one, one)
     >>> np.exp(density.logpdf(np.array([[0.0], [1.0]]))) * np.pi
     array([1. , 0.5])
     """
 
-    _positive = ("scale", "weights", "widths")
+    _positive = ("weights", "widths")
 
-    center: NDArray
-    scale: NDArray
+    map: Affine
     centres: NDArray
     weights: NDArray
     widths: NDArray
+    degrees_of_freedom: int = 1
 
     def is_valid(self) -> bool:
-        """Return whether each centre has a weight, and each column a unit."""
+        """Return whether each centre has a weight, and the map is of its columns."""
+        units = self.map
         return bool(
             self.centres.ndim == 2
-            and self.center.shape == self.scale.shape == self.centres.shape[1:]
+            and units.location.shape == units.scale.shape == self.centres.shape[1:]
+            and (units.matrix is None or units.matrix.shape == 2 * units.scale.shape)
             and self.weights.shape == self.widths.shape == self.centres.shape[:1]
-            and len(self.weights) > 0
+            and len(self.weights) > 0 < self.degrees_of_freedom
             and (np.abs(self.centres) <= _FARTHEST).all()
         )
 
     @property
     def n_features(self) -> int:
         """Number of columns."""
-        return len(self.center)
+        return self.centres.shape[1]
 
     def logpdf(self, X: NDArray) -> NDArray:
         """Return the log density of rows, in nats.
@@ -84,27 +93,36 @@ class KernelDensity(Data):
         -------
         log_density : ndarray of shape (n_samples,)
         """
-        d = self.n_features
-        # Beyond the largest number a difference is infinite: it is as far as can be.
-        with np.errstate(over="ignore"):
-            Z = (X - self.center) / self.scale
+        Z, log_det = self.map.forward(X)
         Z = np.clip(Z, -_FARTHEST, _FARTHEST)
-        squared_widths, factors = self.widths**2, self.weights * self.widths
+        d, nu = self.n_features, self.degrees_of_freedom
+        power, squared_widths, widest = (
+            0.5 * (nu + d),
+            self.widths**2,
+            self.widths.max(),
+        )
+        # A kernel is h^nu / (h^2 + r^2)^((nu + d) / 2), but for what all share.
+        log_factors = np.log(self.weights) + nu * np.log(self.widths / widest)
+        factors = np.exp(log_factors)
         found = np.empty(len(X))
         n_rows = max(1, _N_PAIRS // len(self.centres))
         for first in range(0, len(X), n_rows):
             block = slice(first, first + n_rows)
             squares = cdist(Z[block], self.centres, "sqeuclidean")
             squares += squared_widths
-            # A kernel is c_d h / (h^2 + r^2)^((d + 1) / 2). The largest power is taken
-            # out of the sum, which is one at least then, but for its factor.
+            # The largest power is taken out of the sum, and no factor is above one.
             least = squares.min(axis=1)
-            np.divide(least[:, None], squares, out=squares)
-            sums = (_half_power(squares, d + 1) * factors).sum(axis=1)
-            found[block] = np.log(sums) - 0.5 * (d + 1) * np.log(least)
-        power = 0.5 * (d + 1)
-        constant = gammaln(power) - power * np.log(np.pi)
-        return found + constant - np.log(self.scale).sum()
+            sums = (_half_power(least[:, None] / squares, nu + d) * factors).sum(axis=1)
+            # Widths that are far apart leave nothing of either.
+            lost = sums < _LEAST_SUM
+            with np.errstate(divide="ignore"):
+                logs = np.log(sums)
+            if lost.any():
+                ratios = np.log(least[lost, None]) - np.log(squares[lost])
+                logs[lost] = logsumexp(power * ratios + log_factors, axis=1)
+            found[block] = logs - power * np.log(least)
+        constant = gammaln(power) - gammaln(0.5 * nu) - 0.5 * d * np.log(np.pi)
+        return found + constant + nu * np.log(widest) + log_det
 
 
 def _half_power(base: NDArray, exponent: int) -> NDArray:

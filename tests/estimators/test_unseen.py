@@ -5,10 +5,12 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy.linalg import sqrtm
+from scipy.spatial.distance import cdist
 from sklearn.base import clone
 
 from destructors.estimators import OutlierDetector
-from destructors.estimators._voices import (
+from destructors.estimators._ensemble import (
     _factor,
     add_noise,
     fit_kernels,
@@ -19,6 +21,8 @@ from destructors.exceptions import DataWarning
 from destructors.linear import Whitening
 from destructors.maps._save import n_bytes
 from destructors.rows import Rows
+
+WITHIN = np.array([[1.0, 0.9, 0.0], [0.9, 1.0, 0.0], [0.0, 0.0, 1.0]])
 
 
 def draw(n_samples, seed):
@@ -88,17 +92,17 @@ def test_each_fold_has_all_four_with_one_weight_each():
 
 
 @pytest.mark.parametrize(
-    ("novelty", "votes"),
-    [(False, [0.25, 0.25, 0.25, 0.25]), (True, [0.125, 0.125, 0.25, 0.5])],
+    ("novelty", "weights"),
+    [(False, [0.25, 0.25, 0.25, 0.25]), (True, [1 / 7, 1 / 7, 2 / 7, 3 / 7])],
 )
-def test_each_density_has_its_say_whatever_its_spread(novelty, votes):
+def test_each_density_has_its_weight_whatever_its_spread(novelty, weights):
     new = draw(2000, 1)
     model = OutlierDetector(novelty=novelty, random_state=0).fit(draw(300, 0))
     member = model.to_detector().members[0]
     logs = np.array([density.logpdf(new) for density in member.densities])
     low, high = np.quantile(logs, (0.25, 0.75), axis=1)
-    say = (member.weights * (high - low)).reshape(-1, 4).sum(axis=0)
-    np.testing.assert_allclose(say / say.sum(), votes, atol=0.05)
+    share = (member.weights * (high - low)).reshape(-1, 4).sum(axis=0)
+    np.testing.assert_allclose(share / share.sum(), weights, atol=0.05)
 
 
 def test_weights_of_kernels_are_repeats():
@@ -106,11 +110,11 @@ def test_weights_of_kernels_are_repeats():
     weight = np.random.default_rng(0).integers(1, 4, len(X)).astype(float)
     repeated = np.repeat(X, weight.astype(int), axis=0)
     one, other = (
-        fit_kernels(Rows.of(own, mass), 300, True, 0)
+        fit_kernels(Rows.of(own, mass), 300, 0, WITHIN)
         for own, mass in ((X, weight), (repeated, None))
     )
     np.testing.assert_allclose(one.logpdf(X), other.logpdf(X), rtol=1e-10)
-    once = fit_kernels(Rows.of(X), 300, True, 0)
+    once = fit_kernels(Rows.of(X), 300, 0, WITHIN)
     assert np.median(one.widths) < np.median(once.widths)
 
 
@@ -139,24 +143,51 @@ def test_factors_are_of_covariances_and_noise():
 def test_kernels_are_wide_where_rows_are_few():
     rng = np.random.default_rng(0)
     X = np.r_[rng.normal(size=(400, 2)), rng.normal(50.0, 5.0, size=(40, 2))]
-    density = fit_kernels(Rows.of(X), 1000, True, 0)
+    density = fit_kernels(Rows.of(X), 1000, 0, np.eye(2))
     few = density.centres.mean(axis=1) > density.centres.mean()
     assert few.sum() == 40
     assert np.median(density.widths[few]) > 5.0 * np.median(density.widths[~few])
-    # As far as the fifth neighbour, in each of two columns.
+    # Twice as far as the fifth neighbour, in each of two columns.
     own = np.sort(np.linalg.norm(density.centres[:1] - density.centres, axis=1))[5]
-    np.testing.assert_allclose(density.widths[0], own / np.sqrt(2.0))
+    np.testing.assert_allclose(density.widths[0], 2.0 * own / np.sqrt(2.0))
     # Or all as wide as in the middle of them.
-    same = fit_kernels(Rows.of(X), 1000, False, 0)
+    same = fit_kernels(Rows.of(X), 1000, 0)
     assert len(same.centres) == 440
-    np.testing.assert_allclose(same.widths, np.median(density.widths), rtol=0.02)
-    assert len(fit_kernels(Rows.of(X), 100, False, 0).centres) == 100
+    assert len(np.unique(same.widths)) == 1
+    near = np.sort(cdist(same.centres, same.centres), axis=1)[:, 5]
+    np.testing.assert_allclose(
+        same.widths[0], np.median(near) / np.sqrt(2.0), rtol=0.02
+    )
+    assert len(fit_kernels(Rows.of(X), 100, 0).centres) == 100
+
+
+def test_distances_are_half_way_between_two_metrics():
+    X = draw(500, 0)
+    covariance = np.corrcoef(X.T)
+    density = fit_kernels(Rows.of(X), 500, 0, covariance)
+    Z, log_det = density.map.forward(X)
+    np.testing.assert_allclose(density.map.inverse(Z)[0], X, atol=1e-9)
+    scaled = (X - density.map.location) / density.map.scale
+    np.testing.assert_allclose(
+        cdist(Z, Z, "sqeuclidean"),
+        cdist(scaled, scaled, "mahalanobis", VI=sqrtm(np.linalg.inv(covariance))) ** 2,
+        rtol=1e-6,
+        atol=1e-9,
+    )
+    _, expected = np.linalg.slogdet(density.map.matrix / density.map.scale)
+    np.testing.assert_allclose(log_det, expected)
+    # What is off a relation between columns is farther than what is along it.
+    along, off = density.logpdf(np.array([[1.0, 1.0, 0.0], [0.7, -0.7, 0.0]]))
+    plain = fit_kernels(Rows.of(X), 500, 0)
+    assert along - off > 2.0 * np.subtract(
+        *plain.logpdf(np.array([[1.0, 1.0, 0.0], [0.7, -0.7, 0.0]]))
+    )
 
 
 def test_rows_that_all_repeat_have_kernels_of_a_width():
     X = np.repeat(np.eye(3), 40, axis=0)
-    for adapt in (False, True):
-        density = fit_kernels(Rows.of(X), 300, adapt, 0)
+    for within in (None, np.zeros((3, 3))):
+        density = fit_kernels(Rows.of(X), 300, 0, within)
         assert (density.widths > 0).all()
         assert np.isfinite(density.logpdf(X)).all()
 
