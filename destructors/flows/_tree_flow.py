@@ -51,9 +51,10 @@ class TreeFlow(StartedDestructor):
 
     The layers are, in order: marginals that map each feature to N(0, 1) (used if
     held-out rows are for it), a Gaussian mixture whose number of components is chosen
-    on held-out rows, boosted density trees, added while the held-out likelihood grows,
-    and one scale of all latents, where held-out rows lie farther out than normal ones
-    (rows in memory, numbers alone).
+    on held-out rows, with conditional densities that trees correct
+    (`destructors.mixture.BoostedMixtureDestructor`), boosted density trees, added while
+    the held-out likelihood grows, and one scale of all latents, where held-out rows lie
+    farther out than normal ones (rows in memory, numbers alone).
     One set of defaults serves from a hundred rows to tables on disk
     (`destructors.open_rows`).
 
@@ -80,10 +81,9 @@ class TreeFlow(StartedDestructor):
         Number of components of the mixture, or numbers to choose from on held-out
         rows; "auto" chooses from powers of two, as many as the rows allow.
     boost_mixture : bool, default=True
-        Whether trees correct the conditional densities of the mixture, as in
-        `destructors.mixture.BoostedMixtureDestructor`. Without them fits and scores
-        take less time, half of it and less on small tables. Mixtures of a table with
-        categories are never boosted.
+        Whether trees correct the conditional densities of the mixture. Without them
+        fits and scores take less time, half of it on small tables. Mixtures of a table
+        with categories are never corrected.
     learning_rate : float or "auto", default="auto"
         Step of the root of each tree; "auto" takes 0.2 up to 200,000 rows, rising to
         0.4 at a million, and 0.2 where rows on disk take turns.

@@ -254,12 +254,12 @@ class Recipe(BaseRecipe):
         return Table(X, weight, self.rng("domain").permutation(self.n_rows) % 2)
 
 
-_SIZES = (*range(1, 11), 20, 50, 100, 150, 300)
+_SIZES = (*range(1, 11), 20, 50, 100, 150, 300, 700)
 
 
 def draw_recipe(rng: Rng) -> Recipe:
     """Draw a recipe: most tables are plain but for one or two things."""
-    sizes = _SIZES if rng.uniform() < 0.3 else (30, 60, 100, 150, 300)
+    sizes = _SIZES if rng.uniform() < 0.3 else (30, 60, 100, 150, 300, 700)
     d, seed = int(rng.integers(1, 5)), int(rng.integers(2**31))
     plain = ("normal", "skewed", "normal")
     columns = [
