@@ -15,9 +15,11 @@ from destructors.rows import Rows, is_over, map_threads
 # third of the gain is lost.
 N_BINS, _MAX_DEPTH, _LEARNING_RATE = 32, 6, 0.2
 _MIN_SAMPLES_LEAF, _PRIOR, _MIN_GAIN = 20.0, 80.0, 8.0
-_MAX_TREES, _N_NO_CHANGE, _N_FEATURES = 100, 4, 5
+_MAX_TREES, _N_NO_CHANGE, _TOL, _N_FEATURES = 100, 4, 1e-4, 5
 # Rows a tree is grown on; trees take turns in them.
 _ROWS_OF_TREE = 2**14
+# Values of which the difference is less, in standard units, are the same.
+_SAME = 1e-9
 # Beside so large a weight others count for nothing in single precision.
 _LARGEST_WEIGHT = 1e6
 # Rows that judge how many trees a feature gets.
@@ -55,15 +57,17 @@ def choose_edges(values: NDArray, weights: NDArray) -> NDArray:
     for j, column in enumerate(values.T):
         order = np.argsort(column, kind="stable")
         x, below = column[order], np.cumsum(weights[order])
-        if x[0] == x[-1]:
-            edges[j] = x[0]
-            continue
-        # The first value of which more than the share is at or below, and the one
-        # before it: an edge between equal values goes to their upper end.
-        above = np.searchsorted(below, shares * below[-1], side="right")
-        above = np.searchsorted(x, x[np.minimum(above, len(x) - 1)], side="left")
-        above = np.maximum(above, np.searchsorted(x, x[0], side="right"))
-        edges[j] = 0.5 * x[above - 1] + 0.5 * x[above]
+        apart = np.diff(x) > _SAME * np.maximum(np.abs(x[1:]), 1.0)
+        # Where values begin that differ by more than rounding, and one past the last.
+        first = np.concatenate([[0], np.flatnonzero(apart) + 1, [len(x)]])
+        # The first value of which more than the share is at or below.
+        place = np.searchsorted(below, shares * below[-1], side="right")
+        group = np.searchsorted(first, np.minimum(place, len(x) - 1), side="right") - 1
+        # Of edges in the middle of equal values the first goes below them, and others
+        # above, if something is there.
+        group += np.diff(group, prepend=-1) == 0
+        above = first[np.clip(group, min(1, len(first) - 2), len(first) - 2)]
+        edges[j] = 0.5 * x[np.maximum(above - 1, 0)] + 0.5 * x[above]
     return edges
 
 
@@ -204,7 +208,8 @@ def boost_feature(
         share_out(places, nodes_of[-1], np.exp(values_of[-1]), shares)
         gains = np.log(np.maximum(shares[held_out, bins[held_out]], 1e-30)) - start
         gain = gains @ shares_of / total
-        if gain > best:
+        # Of two that gain the same but for rounding units would choose one.
+        if gain > best + _TOL:
             error = np.sqrt((gains - gain) ** 2 @ shares_of) / total
             best = gain
             n_best = tree + 1 if gain > 2.0 * error else n_best
