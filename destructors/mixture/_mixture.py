@@ -366,7 +366,8 @@ class GaussianMixtureDestructor(HoldoutDestructor):
             weight = rows.weights.copy()
             weight[part] = 0.0
             copy = EM(self, replace(rows, weight=weight), n_steps, wide=em.wide)
-            return copy.refine(em.mixture, listed)
+            # Where the fold has all rows that are near, no others tell a mixture.
+            return copy.refine(em.mixture, listed) if copy.has_near else em.mixture
 
         def map_part(part: Any) -> None:
             map_ = self._to_map(known[part] if known else without(parts[part]))
