@@ -11,7 +11,6 @@ __all__ = [
     "NO_HEAVY_WEIGHTS",
     "NO_SCALE",
     "QUANTILES",
-    "TRAINING_ROWS_ONLY",
     "TURNED",
     "WHITENED",
     "least_scale",
@@ -165,12 +164,6 @@ WHITENED = frozenset(
         "alignment-flow-density",
     }
 )
-# Models of which only training rows come back, each with the reason.
-_GAPS = (
-    "without a background, in a gap of one column the weights in the next hang on "
-    "digits that the tilt does not keep"
-)
-TRAINING_ROWS_ONLY = {"mixture-plain": _GAPS, "mixture-tied": _GAPS}
 # Models with one scale for all columns: only a change of unit common to all is theirs.
 # Distances among domains add up columns; LedoitWolf pulls to the mean variance of all;
 # scikit-learn's PCA is fitted, in float64, to columns that are not scaled; pixels are
