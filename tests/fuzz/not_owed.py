@@ -57,13 +57,7 @@ _NO_UNITS: dict[str, str] = {
     "discrete-tree-flow-random": _CODES,
 }
 
-_KINKS = "its quantiles, at which the density jumps, are training rows"
-
 NOT_OWED: dict[str, dict[str, str]] = {
-    "log-determinants": {
-        "quantile-transformer": _KINKS,
-        "quantile-transformer-uniform": _KINKS,
-    },
     "powers of two": _NO_UNITS,
     "affine": _NO_UNITS,
     "weights": {
