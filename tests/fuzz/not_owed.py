@@ -151,8 +151,6 @@ WHITENED = frozenset(
     {
         "iterative-portfolio",
         "iterative-cycle",
-        "sliced-flow",
-        "sliced-flow-cv",
         "gaussian-barycenter",
         "alignment-flow",
         "alignment-flow-density",
