@@ -14,6 +14,7 @@ __all__ = [
     "TURNED",
     "WHITENED",
     "least_scale",
+    "least_share",
 ]
 
 _UNITS = "its parameters are in the units of the data"
@@ -120,6 +121,11 @@ _ONE_SCALE = frozenset(
         "pixel-tree",
     }
 )
+# Of these, those that learn covariances of columns as they are: squares have half the
+# digits.
+_SQUARED = frozenset(
+    {"gaussian-barycenter", "alignment-flow", "alignment-flow-density"}
+)
 # Models that turn columns and then scale what comes out, of any size.
 TURNED = frozenset(
     {
@@ -190,3 +196,10 @@ def least_scale(name: str, scale: NDArray, centre: NDArray) -> NDArray:
         # Nine digits of an offset, which is turned as well.
         return np.full_like(scale, max(scale.max(), 1e-9 * np.abs(centre).max()))
     return np.maximum(scale, _OWN_SCALE.get(name, 0.0))
+
+
+def least_share(name: str) -> float:
+    """Return how small a column may be, as a share of the scale by which its round trip
+    is measured, for what is learned of it to be asked for.
+    """
+    return 1e-6 if name in _SQUARED else 1e-8
