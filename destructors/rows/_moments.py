@@ -16,7 +16,11 @@ _WINSOR = 6.0
 # Steps towards the scale of such values, and the fall of it that ends them. One row far
 # out of a hundred leaves six tenths of the scale in each: what so many steps have not
 # found is solved for, by falls that leave rows digits beside the mean.
-_MAX_STEPS, _N_PLAIN_STEPS, _NO_FALL, _LARGEST_FALL = 200, 20, 0.01, 1e-6
+_MAX_STEPS, _N_PLAIN_STEPS = 100, 20
+_NO_FALL, _LARGEST_FALL, _LARGEST_RISE, _ROUNDING = 0.01, 1e-6, 1.001, 1e-12
+# A larger share far out is not solved for: marginals, which know a column by its middle
+# 98 %, take all others for one value beside it, and a layer before is not to know more.
+_MOST_OUTSIDE = 0.01
 # In units of the scale no value lies farther out, so that its square is a number.
 _FARTHEST = 1e100
 _LARGEST, _SMALLEST = np.finfo(float).max, np.finfo(float).smallest_subnormal
@@ -112,11 +116,14 @@ def robust_mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
         low, high = np.min(lows, axis=0), np.max(highs, axis=0)
         first, second = (total / rows.total for total in part.sum(_winsorised, m, s))
         spread = np.sqrt(np.maximum(second - first**2, 0.0))
+        solves = np.zeros(len(s), bool)
         if step >= _N_PLAIN_STEPS:
-            first, spread = _solve(part, m, s, first, spread)
+            first, spread, solves = _solve(part, m, s, first, spread)
         new = np.maximum(s * spread, reach[todo] / _FARTHEST + _SMALLEST)
+        # To the end, up again where digits were lost on the way: it is no matter then.
+        falls = np.where(solves, abs(new - s) > _ROUNDING * s, new < (1 - _NO_FALL) * s)
         # Where the rest is constant, those far out are all that there is to measure.
-        falls = (low < high) & (new < (1.0 - _NO_FALL) * s)
+        falls &= low < high
         moved = np.clip(m + s * first, smallest[todo], largest[todo])
         todo = todo[falls]
         mean[todo], scale[todo] = moved[falls], new[falls]
@@ -143,7 +150,7 @@ def _winsorised(rows: Rows, mean: NDArray, scale: NDArray) -> tuple[NDArray, NDA
 
 def _solve(
     rows: Rows, mean: NDArray, scale: NDArray, shift: NDArray, spread: NDArray
-) -> tuple[NDArray, NDArray]:
+) -> tuple[NDArray, NDArray, NDArray]:
     """Return the mean and the scale that are those of the values drawn in by them, if
     the same values are drawn in as now.
 
@@ -163,6 +170,8 @@ def _solve(
     -------
     shift, spread : ndarray of shape (n_features,)
         The mean as difference from that now, the scale in units of that now.
+    solves : ndarray of bool of shape (n_features,)
+        Where they are not those that were given.
     """
     sums = rows.sum(_sums_inside, mean, scale)
     first, second, inside, above, below = (total / rows.total for total in sums)
@@ -172,9 +181,10 @@ def _solve(
     lean = _WINSOR * (above - below) / share
     rest = 1.0 - _WINSOR**2 * (above + below) - share * lean**2
     square = share * np.maximum(second - first**2, 0.0)
-    solved = np.sqrt(np.divide(square, rest, out=spread**2, where=rest > 0.0))
-    solved = np.minimum(np.maximum(solved, _LARGEST_FALL), spread)
-    return np.where(rest > 0.0, first + lean * solved, shift), solved
+    solves = (rest > 0.0) & (above + below <= _MOST_OUTSIDE)
+    solved = np.sqrt(np.divide(square, rest, out=spread**2, where=solves))
+    solved = np.where(solves, np.clip(solved, _LARGEST_FALL, _LARGEST_RISE), solved)
+    return np.where(solves, first + lean * solved, shift), solved, solves
 
 
 @np.errstate(over="ignore")
