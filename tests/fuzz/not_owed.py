@@ -157,6 +157,8 @@ WHITENED = frozenset(
     {
         "iterative-portfolio",
         "iterative-cycle",
+        "sliced-flow",
+        "sliced-flow-cv",
         "gaussian-barycenter",
         "alignment-flow",
         "alignment-flow-density",
