@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh
+from scipy.linalg import eigh, svd
 
 from destructors._compat import Interval
 from destructors.alignment import _domains
@@ -121,8 +121,9 @@ class GaussianBarycenter(BarycenterDestructor):
         _check_spread(parts, means, unit)
         # The same for all: a constant feature goes from domain to domain as it is.
         positive = np.stack(covariances) + _ridge(np.stack(covariances))
-        target = barycenter_covariance(positive, self.domain_weights_)
-        maps = [_map_to(target, one) for one in positive]
+        factors = np.stack([_factor(one) for one in positive])
+        target = barycenter_factor(factors, self.domain_weights_)
+        maps = [_map_to(target, one) for one in factors]
         if basis is not None:
             maps = [(values, basis @ axes) for values, axes in maps]
         moves = unit * (centre - means)
@@ -162,43 +163,64 @@ def second_moments(block: Rows, mean: NDArray, basis: NDArray | None) -> NDArray
     return centred.T @ weigh(centred, block)
 
 
-def barycenter_covariance(covariances: NDArray, weights: NDArray) -> NDArray:
-    """Return the covariance of the barycenter of centred normal distributions.
+def barycenter_factor(factors: NDArray, weights: NDArray) -> NDArray:
+    """Return a factor of the covariance of the barycenter of centred normals.
+
+    Covariances themselves, and products of them, have the squares of the scales of the
+    columns: their roots would leave no digits of small ones.
 
     Parameters
     ----------
-    covariances : ndarray of shape (n_domains, n_features, n_features)
-        Covariance of each, positive definite.
+    factors : ndarray of shape (n_domains, n_features, n_features)
+        A factor ``L`` of each covariance ``L Lᵀ``, which is positive definite.
     weights : ndarray of shape (n_domains,)
         Share of each; they sum to 1.
 
     Returns
     -------
-    covariance : ndarray of shape (n_features, n_features)
-        The fixed point that the mean of the maps to it leaves where it is.
+    factor : ndarray of shape (n_features, n_features)
+        That of the fixed point, which the mean of the maps to it leaves where it is.
     """
     present = np.flatnonzero(weights)
     if len(present) == 1:
-        return covariances[present[0]]
-    barycenter = np.einsum("k,kij->ij", weights, covariances)
+        return factors[present[0]]
+    factor = _factor(np.einsum("k,kij,klj->il", weights, factors, factors))
+    before = factor @ factor.T
     for _ in range(_MAX_ITER):
-        root, inverse_root = _roots(barycenter)
-        inner = sum(weights[k] * _root(root @ covariances[k] @ root) for k in present)
-        step = inverse_root @ inner
-        updated = step @ step.T
-        change = np.abs(updated - barycenter).max()
-        barycenter = 0.5 * (updated + updated.T)
-        if change <= _TOLERANCE * np.abs(barycenter).max():
+        inner = sum(
+            weights[k] * _root_of_square(factors[k].T @ factor) for k in present
+        )
+        factor = np.linalg.solve(factor.T, inner)
+        now = factor @ factor.T
+        scale = np.sqrt(np.diagonal(now))
+        change = np.abs((now - before) / np.multiply.outer(scale, scale)).max()
+        before = now
+        if change <= _TOLERANCE:
             break
-    return barycenter
+    return factor
 
 
-def _map_to(target: NDArray, covariance: NDArray) -> tuple[NDArray, NDArray]:
-    """Return eigenvalues and axes of the optimal map from one to the other."""
-    root, inverse_root = _roots(covariance)
-    matrix = inverse_root @ _root(root @ target @ root) @ inverse_root
+def _map_to(target: NDArray, factor: NDArray) -> tuple[NDArray, NDArray]:
+    """Return eigenvalues and axes of the optimal map from one normal to the other,
+    given factors of their covariances.
+    """
+    half = np.linalg.solve(factor.T, _root_of_square(target.T @ factor))
+    matrix = np.linalg.solve(factor.T, half.T)
     values, axes = eigh(0.5 * (matrix + matrix.T))
     return np.clip(values, 1.0 / _STEEPEST, _STEEPEST), axes
+
+
+def _root_of_square(matrix: NDArray) -> NDArray:
+    """Return the symmetric root of ``Mᵀ M``, without making that."""
+    _, values, axes = svd(matrix)
+    return (axes.T * values) @ axes
+
+
+def _factor(covariance: NDArray) -> NDArray:
+    """Return the Cholesky factor, taken of correlations."""
+    scale = np.sqrt(np.diagonal(covariance))
+    correlations = covariance / np.multiply.outer(scale, scale)
+    return scale[:, None] * np.linalg.cholesky(correlations)
 
 
 def _ridge(covariances: NDArray) -> NDArray:
@@ -206,16 +228,6 @@ def _ridge(covariances: NDArray) -> NDArray:
     largest = np.diagonal(covariances, axis1=1, axis2=2).max(axis=0)
     # Of a size with the others: next to larger ones it would be all that is seen.
     constant = largest.max() if largest.max() > _NONE else 1.0
-    return np.diag(_RIDGE * np.where(largest > _NONE, largest, constant))
-
-
-def _root(matrix: NDArray) -> NDArray:
-    values, axes = eigh(0.5 * (matrix + matrix.T))
-    return (axes * np.sqrt(np.maximum(values, 0.0))) @ axes.T
-
-
-def _roots(matrix: NDArray) -> tuple[NDArray, NDArray]:
-    """Return the symmetric root and its inverse."""
-    values, axes = eigh(matrix)
-    roots = np.sqrt(np.maximum(values, np.finfo(float).eps * values.max()))
-    return (axes * roots) @ axes.T, (axes / roots) @ axes.T
+    # What rounding leaves of a constant is no spread.
+    varies = largest > max(_NONE, np.finfo(float).eps * largest.max())
+    return np.diag(_RIDGE * np.where(varies, largest, constant))

@@ -415,6 +415,7 @@ static double rosenblatt(double *z, int n, const double *log_weights,
       total += in_logs(x, n, factor, offset, log_weight, least, tilt, work + 4 * n,
                        z + j);
     }}
+    if (fabs(z[j]) <= {rosenblatt.NO_LATENT!r}) z[j] = 0.0;
     drawn[j] = seen[j] = x;
     if (tilt > 0.0) {{
       drawn[j] = clip(x, {rosenblatt.FARTHEST_SEEN!r});

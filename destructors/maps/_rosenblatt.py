@@ -345,7 +345,8 @@ class Conditional(NamedTuple):
         log_slope : ndarray of shape (n_samples,)
             Log of dz/dx, in nats.
         """
-        return _gaussianize(x, *self)
+        z, log_slope = _gaussianize(x, *self)
+        return np.where(np.abs(z) > kernels.NO_LATENT, z, 0.0), log_slope
 
     def invert(self, z: NDArray) -> Mapped:
         """Return the values that `gaussianize` maps to ``z``.

@@ -53,6 +53,9 @@ LEAST = -300.0
 # without so many of their last bits, on which weights in a gap would hang.
 FARTHEST_SEEN, UNSEEN = 1e6, 20
 HALF_UNSEEN = 1 << (UNSEEN - 1)
+# Latents not larger than this are zero: sums near one half, where a column that is
+# constant ends, round by so much, and a next layer takes all that differs for spread.
+NO_LATENT = 2.0**-48
 # Rows and components in a list: they stay in the fast caches.
 _N_PAIRS, _LEAST_ROWS, _MOST_ROWS = 2048, 8, 64
 # Up to so many components loops over rows are longer than those over components.
@@ -368,7 +371,8 @@ def solve(
                     found[start + i, j] = x[i]
                     log_det[start + i] += log_slope[i]
                 else:
-                    found[start + i, j] = results[Z, i]
+                    z = results[Z, i]
+                    found[start + i, j] = z if abs(z) > NO_LATENT else 0.0
                     log_det[start + i] += results[LOG_SLOPE, i]
                     if boost is not None:
                         if boosted:

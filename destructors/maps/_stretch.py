@@ -1,5 +1,6 @@
 """Stretching along orthonormal directions."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,6 +9,10 @@ from numpy.typing import NDArray
 
 from destructors.maps._blocks import multiply
 from destructors.maps._map import Map, Mapped
+
+_LARGEST = np.finfo(float).max
+# Of which a few can be added.
+_PART = 2.0**-4
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,6 +68,20 @@ class Stretch(Map):
     def _stretch(
         self, rows: NDArray, location: NDArray, image: NDArray, excess: NDArray
     ) -> NDArray:
+        # The processor says, at no cost, whether a number of the block is out of range.
+        with suppress(FloatingPointError), np.errstate(over="raise"):
+            return self._add(rows, location, image, excess)
+        # Sums of numbers near the largest one are taken of parts of them; what float64
+        # does not reach is at its end.
+        location, image = location * _PART, image * _PART
+        with np.errstate(over="ignore"):
+            moved = self._add(rows * _PART, location, image, excess) / _PART
+        return np.clip(moved, -_LARGEST, _LARGEST)
+
+    def _add(
+        self, rows: NDArray, location: NDArray, image: NDArray, excess: NDArray
+    ) -> NDArray:
         along = multiply(rows - location, self.directions) * excess
+        along = np.clip(along, -_LARGEST, _LARGEST)
         # What is not stretched keeps its digits, however far from the location.
         return rows + (image - location) + multiply(along, self.directions.T)

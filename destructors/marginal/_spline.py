@@ -218,7 +218,9 @@ def _lift(
     with np.errstate(over="ignore"):
         room = steepest * widths
         for side, other in ((left, right), (right, left)):
-            is_steep = slopes[other] - slopes[side] > room * slopes[side] ** 2
+            # A square of slopes next to nothing may be none, beside endless room.
+            least = room * slopes[side] * slopes[side]
+            is_steep = slopes[other] - slopes[side] > least
             lifted = np.minimum(2.0 / room, slopes[other])
             lifted = np.where(is_steep, lifted, slopes[side])
             higher[side] = np.maximum(higher[side], lifted)

@@ -86,6 +86,8 @@ class EM:
         Number of components; some may have died.
     converged : bool
         Whether the last step brought less than ``tol``.
+    has_near : bool
+        Whether there are rows that are not far out; without any, all count as near.
     folds : list of (ndarray of int, Mixture) tuples
         Of a mean of mixtures: the rows that each of them has not seen, and it.
     """
@@ -108,7 +110,8 @@ class EM:
     def __post_init__(self) -> None:
         self.given, near = self.rows, self.rows.select(_is_near)
         # Where one row has nearly all the weight, others may all be far from it.
-        self.rows = near if near.total > 0.0 else self.given
+        self.has_near = near.total > 0.0
+        self.rows = near if self.has_near else self.given
         self._total = self.rows.total
         self._far = self.given.total - self._total
         self.type = COVARIANCES[self.model.covariance_type](self.rows)

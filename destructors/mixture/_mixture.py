@@ -399,6 +399,9 @@ class GaussianMixtureDestructor(HoldoutDestructor):
             weight = rows.weights.copy()
             weight[part] = 0.0
             copy = EM(self, replace(rows, weight=weight), n_steps, wide=em.wide)
+            # Where the fold has all rows that are near, no others tell a mixture.
+            if not copy.has_near:
+                return part, em.mixture
             return part, copy.refine(em.mixture, listed)
 
         parts = [slice(*pair) for pair in itertools.pairwise(ends.tolist())]

@@ -15,7 +15,7 @@ from destructors.maps._hash import hash_rows
 from destructors.maps._map import hash_parts
 from destructors.rows._digest import digest
 from destructors.rows._running import map_threads
-from destructors.rows._splits import fold_rows, hash_roughly, split_rows
+from destructors.rows._splits import fold_rows, hash_roughly, order_rows, split_rows
 from destructors.rows._weights import (
     Size,
     scale_weights,
@@ -335,7 +335,7 @@ class Rows:
             Where each row has gone: ``rows[place]`` equals ``values``.
         """
         hashes = hash_rows(self.values, 0)
-        order = np.lexsort((hashes, self.hashes(0)))
+        order = order_rows(self.values, self.weight, hashes)
         is_first = np.diff(hashes[order], prepend=~hashes[order[:1]]) != 0
         first, place = np.flatnonzero(is_first), np.empty(len(self), np.intp)
         place[order] = np.cumsum(is_first) - 1

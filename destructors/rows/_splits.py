@@ -16,6 +16,8 @@ from destructors.maps._hash import hash_in_units, hash_sizes
 # Bits to tell rows by where the usual ones tell two kinds alone: to 1e-10, which is
 # more than rounding.
 _N_BITS_FEW = 33
+# Values farther out, in units of their columns, are taken for this: sums are numbers.
+_FARTHEST = 1e150
 
 
 def hash_roughly(X: NDArray, sample_weight: NDArray | None, seed: int) -> NDArray:
@@ -40,6 +42,37 @@ def hash_roughly(X: NDArray, sample_weight: NDArray | None, seed: int) -> NDArra
         Equal for equal rows; for X and ``a * X + b`` the same, if a is positive.
     """
     return hash_in_units(X, columns_units(X, sample_weight), seed)
+
+
+def order_rows(X: NDArray, sample_weight: NDArray | None, exact: NDArray) -> NDArray:
+    """Return an order of rows by `hash_roughly`, in which equal rows are neighbours.
+
+    Where that does not tell rows apart, as in groups that are narrow beside the gaps
+    between them, they stand by value: rounding errors then change the places of rows
+    only that they make equal.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows of float64.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Positive weights.
+    exact : ndarray of shape (n_samples,), dtype uint64
+        Hashes of their last bits as well.
+
+    Returns
+    -------
+    order : ndarray of int of shape (n_samples,)
+        Indices of the rows.
+    """
+    units = columns_units(X, sample_weight)
+    value = np.zeros(len(X))
+    with np.errstate(over="ignore"):
+        for j, (middle, unit, factor) in enumerate(units.T):
+            offset = np.clip((X[:, j] * factor - middle) / unit, -_FARTHEST, _FARTHEST)
+            # Unlike weights: sums of columns may all be equal.
+            value += offset / np.sqrt(j + 1.0)
+    return np.lexsort((exact, value, hash_in_units(X, units, 0)))
 
 
 def columns_units(X: NDArray, sample_weight: NDArray | None) -> NDArray:

@@ -128,3 +128,16 @@ def test_what_is_not_stretched_keeps_its_digits(factor):
     np.testing.assert_array_equal(Z[:, 1], X[:, 1])
     if factor == 1.0:
         np.testing.assert_array_equal(Z, X)
+
+
+@pytest.mark.parametrize("factor", [0.25, 4.0])
+def test_stretches_near_the_largest_number_do_not_overflow(factor):
+    far = np.array([1.6e308, 0.0])
+    stretch = Stretch(np.eye(2)[:, :1], np.array([factor]), far, -0.75 * far)
+    X = np.array([[-1.6e308, 1.0], [1.6e308, 2.0], [1.5e308, 3.0]])
+    Z = stretch.forward(X)[0]
+    assert np.isfinite(Z).all()
+    # A tenth of 1e308 below the location, times the factor, and moved.
+    np.testing.assert_allclose(Z[1:, 0], [-1.2e308, -1.2e308 - factor * 1e307])
+    np.testing.assert_array_equal(Z[:, 1], X[:, 1])
+    np.testing.assert_allclose(stretch.inverse(Z[1:])[0], X[1:])

@@ -132,8 +132,16 @@ def _check_jacobian(case: Case) -> None:
     Z = np.vstack([case.images[kind][0] for kind in kinds])
     domain = np.concatenate([case.kinds[kind].domain for kind in kinds])
     if type(case.model.base) in (StandardNormal, Uniform):
-        Z = np.vstack([Z, case.model.base.sample(60, np.random.RandomState(0))])
-        domain = np.concatenate([domain, np.arange(60) % 2])
+        more = case.model.base.sample(60, np.random.RandomState(0))
+        Z, domain = np.vstack([Z, more]), np.concatenate([domain, np.arange(60) % 2])
+    elif len(Z) < _FEWEST:
+        # Of maps without a base, or with another, beside those of the rows.
+        beside = np.resize(np.arange(len(Z)), 60)
+        aside = 0.1 * np.random.default_rng(6).normal(size=(60, Z.shape[1]))
+        with np.errstate(over="ignore"):
+            more = Z[beside] + aside * (Z / 2).std(axis=0) * 2
+        more = np.clip(more, -np.finfo(float).max, np.finfo(float).max)
+        Z, domain = np.vstack([Z, more]), np.concatenate([domain, domain[beside]])
     step = 1e-4
     margin = 0.01
     inside = case.has_digits(Z, margin)

@@ -14,7 +14,7 @@ from tests.fuzz.attempts import NotAsked, Refused, Violation, attempt
 from tests.fuzz.case import Case
 from tests.fuzz.integral import check_integral
 from tests.fuzz.models import Points
-from tests.fuzz.not_owed import NOT_OWED, TRAINING_ROWS_ONLY, least_scale
+from tests.fuzz.not_owed import NOT_OWED, least_scale
 from tests.fuzz.refits import REFITS, require_equal, require_share
 
 __all__ = ["INVARIANTS", "REFITS", "check"]
@@ -64,7 +64,7 @@ def check_round_trip(case: Case) -> None:
     dequantizers to 16 units in the last place of the largest entry or latent of a
     column: what is not repeated is moved aside, and back.
     """
-    for kind, points in _coming_back(case).items():
+    for kind, points in case.kinds.items():
         Z, _, back, *_ = case.images[kind]
         X, digits = points.X, case.has_digits(Z)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -102,12 +102,6 @@ def check_round_trip(case: Case) -> None:
             )
 
 
-def _coming_back(case: Case) -> dict[str, Points]:
-    if case.name not in TRAINING_ROWS_ONLY:
-        return case.kinds
-    return {k: points for k, points in case.kinds.items() if k == "training rows"}
-
-
 def check_log_dets(case: Case) -> None:
     """Log-determinants of both ways agree to 1e-6, relatively above 1 nat.
 
@@ -122,7 +116,7 @@ def check_log_dets(case: Case) -> None:
     In 99 % of the rows of a kind: a row within rounding of a kink may come back on its
     other side. Rows that all lie on one are no such accident.
     """
-    for kind in _coming_back(case):
+    for kind in case.kinds:
         Z, log_det, back, log_det_back, _ = case.images[kind]
         off = np.abs(log_det + log_det_back) / np.maximum(np.abs(log_det), 1.0)
         tolerance = 1e-3 if kind == "far rows" else 1e-6

@@ -11,10 +11,10 @@ __all__ = [
     "NO_HEAVY_WEIGHTS",
     "NO_SCALE",
     "QUANTILES",
-    "TRAINING_ROWS_ONLY",
     "TURNED",
     "WHITENED",
     "least_scale",
+    "least_share",
 ]
 
 _UNITS = "its parameters are in the units of the data"
@@ -58,13 +58,7 @@ _NO_UNITS: dict[str, str] = {
     "discrete-tree-flow-random": _CODES,
 }
 
-_KINKS = "its quantiles, at which the density jumps, are training rows"
-
 NOT_OWED: dict[str, dict[str, str]] = {
-    "log-determinants": {
-        "quantile-transformer": _KINKS,
-        "quantile-transformer-uniform": _KINKS,
-    },
     "powers of two": _NO_UNITS,
     "affine": _NO_UNITS,
     "weights": {
@@ -127,6 +121,11 @@ _ONE_SCALE = frozenset(
         "pixel-tree",
     }
 )
+# Of these, those that learn covariances of columns as they are: squares have half the
+# digits.
+_SQUARED = frozenset(
+    {"gaussian-barycenter", "alignment-flow", "alignment-flow-density"}
+)
 # Models that turn columns and then scale what comes out, of any size.
 TURNED = frozenset(
     {
@@ -165,12 +164,6 @@ WHITENED = frozenset(
         "alignment-flow-density",
     }
 )
-# Models of which only training rows come back, each with the reason.
-_GAPS = (
-    "without a background, in a gap of one column the weights in the next hang on "
-    "digits that the tilt does not keep"
-)
-TRAINING_ROWS_ONLY = {"mixture-plain": _GAPS, "mixture-tied": _GAPS}
 # Models with one scale for all columns: only a change of unit common to all is theirs.
 # Distances among domains add up columns; LedoitWolf pulls to the mean variance of all;
 # scikit-learn's PCA is fitted, in float64, to columns that are not scaled; pixels are
@@ -205,3 +198,10 @@ def least_scale(name: str, scale: NDArray, centre: NDArray) -> NDArray:
         # Nine digits of an offset, which is turned as well.
         return np.full_like(scale, max(scale.max(), 1e-9 * np.abs(centre).max()))
     return np.maximum(scale, _OWN_SCALE.get(name, 0.0))
+
+
+def least_share(name: str) -> float:
+    """Return how small a column may be, as a share of the scale by which its round trip
+    is measured, for what is learned of it to be asked for.
+    """
+    return 1e-6 if name in _SQUARED else 1e-8

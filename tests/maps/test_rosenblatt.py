@@ -109,6 +109,28 @@ def test_a_feature_that_repeats_another_takes_no_steps():
     np.testing.assert_allclose(mixture.inverse(Z)[0], X, rtol=1e-12, atol=1e-12)
 
 
+def constant_second(n_components=7):
+    """A mixture that knows one value of its second feature, and rows that have it."""
+    rng = np.random.default_rng(0)
+    weights = rng.dirichlet(np.ones(n_components))
+    means = np.column_stack([rng.normal(size=n_components), np.zeros(n_components)])
+    factors = np.repeat(np.diag([0.5, 1e-3])[None], n_components, axis=0)
+    X = np.column_stack([rng.normal(size=500), np.zeros(500)])
+    return Rosenblatt(weights, means, factors, 1e-7), X
+
+
+@pytest.mark.usefixtures("path")
+def test_rounding_of_a_sum_near_one_half_is_no_latent():
+    """The next layer would take it for the spread of a column."""
+    mixture, X = constant_second()
+    Z = mixture.forward(X)[0]
+    assert (Z[:, 1] == 0.0).all()
+    np.testing.assert_allclose(mixture.inverse(Z)[0], X, atol=1e-12)
+    # What is more than that stays what it is.
+    X[:, 1] = 1e-16
+    assert (mixture.forward(X)[0][:, 1] > 9e-14).all()
+
+
 @pytest.mark.usefixtures("path")
 def test_a_feature_far_out_leaves_the_digits_of_the_next():
     factors = np.array([[[1.0, 0.0], [0.9, 0.4]], [[1.0, 0.0], [0.5, 1.0]]])

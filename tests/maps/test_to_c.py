@@ -25,6 +25,7 @@ from destructors.maps import (
     Trees,
     to_c,
 )
+from tests.maps.test_rosenblatt import constant_second
 
 COMPILER = shutil.which("cc")
 FLAGS = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O1"]
@@ -153,6 +154,14 @@ def test_one_column(tmp_path):
     density = Density(mixture, StandardNormal(1), 1)
     expected = -0.125 * rows[:, 0] ** 2 - np.log(2.0) - 0.5 * np.log(2.0 * np.pi)
     assert_close(compile_and_score(density, rows, tmp_path), expected)
+
+
+def test_rounding_that_is_no_latent_is_none_in_c(tmp_path):
+    mixture, rows = constant_second()
+    enlarge = Affine(np.zeros(2), np.array([1.0, 1e-16]))
+    density = Density(Chain((mixture, enlarge)), StandardNormal(2), 2)
+    scores = compile_and_score(density, rows, tmp_path)
+    assert_close(scores, density.logpdf(rows))
 
 
 def test_what_c_cannot_be_written_for(tmp_path):

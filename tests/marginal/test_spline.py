@@ -226,6 +226,14 @@ def test_outlier_leaves_the_other_rows_a_density(outlier):
     assert kept > 0.8 * np.sum(clean.knots_[0] <= X.max())
 
 
+def test_voids_beyond_which_squares_of_slopes_are_zero_are_crossed():
+    x = 1e-12 * np.random.default_rng(0).normal(size=150)
+    x[1:75], x[0] = 0.0, 1e290
+    Z = SplineGaussianizer().fit_transform(x[:, None])
+    assert np.isfinite(Z).all()
+    assert (np.diff(Z[np.argsort(x), 0]) >= 0.0).all()
+
+
 @pytest.mark.parametrize("outlier", [1e6, 1e9, 1e12])
 def test_outlier_is_inverted(outlier):
     X = np.random.default_rng(0).normal(size=(1000, 1))

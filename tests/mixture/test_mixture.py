@@ -651,3 +651,15 @@ def test_rows_far_from_the_one_that_has_the_weight_are_fitted(model):
     weight = np.where(np.arange(30) == 0, 1e9, 1.0)
     model.set_params(random_state=0).fit(X, sample_weight=weight)
     assert np.isfinite(model.score_samples(X)).all()
+
+
+def test_a_fold_that_has_all_the_weight_is_mapped_by_the_mixture_of_all_rows():
+    """Without it all rows are far out, and squares of these have not the digits."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=20), rng.integers(4, size=20) / 3.0
+    x[3] = -1e14
+    X = np.column_stack([x, y, 0.5 * x + y])
+    weight = np.where(np.arange(20) == 0, 1e200, 1.0)
+    model = TreeFlow(n_components=1, max_trees=2, cv=3, random_state=0)
+    model.fit(X, sample_weight=weight)
+    assert np.isfinite(model.score_samples(X)).all()

@@ -242,6 +242,37 @@ def test_rows_far_from_all_others_have_a_fold(X):
     assert known_folds(X, None, 3, seed=0).place(far)[0] in (0, 1, 2)
 
 
+# ---------------------------------------------------------------- order of rows
+
+
+@pytest.mark.parametrize("n_features", [1, 2])
+def test_rounding_does_not_change_the_order_of_rows_in_narrow_groups(n_features):
+    """All of a group are one row to a hash that rounding does not change."""
+    rng = np.random.default_rng(0)
+    group = rng.integers(2, size=(40, 1))
+    X = group + 1e-6 * rng.normal(size=(40, n_features))
+    noise = 1e-13 * rng.normal(size=X.shape)
+    first, again = Rows.of(X).unique()[2], Rows.of(X + noise).unique()[2]
+    np.testing.assert_array_equal(first, again)
+
+
+def test_rows_that_differ_in_one_column_only_have_an_order_in_it():
+    """Where the sum of the columns is the same of all rows, too."""
+    x = 1.0 + 1e-6 * np.random.default_rng(0).normal(size=40)
+    X = np.column_stack([x, -x]) * np.repeat([1.0, 2.0], 20)[:, None]
+    noise = 1e-13 * np.random.default_rng(1).normal(size=X.shape)
+    first, again = Rows.of(X).unique()[2], Rows.of(X + noise).unique()[2]
+    np.testing.assert_array_equal(first, again)
+
+
+def test_rows_come_back_from_different_ones(tied):
+    tied = np.r_[tied, tied[:50]]
+    values, weight, place = Rows.of(tied).unique()
+    np.testing.assert_array_equal(values[place], tied)
+    assert len(values) == len(np.unique(tied, axis=0))
+    assert weight.sum() == len(tied)
+
+
 # ---------------------------------------------------------------- two kinds
 
 
