@@ -10,9 +10,9 @@ from destructors.maps import BoostedRosenblatt, Rosenblatt
 from destructors.mixture._share_trees import grow, share_out
 from destructors.rows import Rows, is_over, map_threads
 
-# By validation rows of magic and satellite: rough bins and shallow trees gain less, finer
-# and deeper ones hardly more; with fewer rows for each tree or larger steps a tenth to a
-# third of the gain is lost.
+# By validation rows of magic and satellite: rough bins and shallow trees gain less, and
+# finer and deeper ones hardly more; with fewer rows for each tree or larger steps a
+# tenth to a third of the gain is lost.
 N_BINS, _MAX_DEPTH, _LEARNING_RATE = 32, 6, 0.2
 _MIN_SAMPLES_LEAF, _PRIOR, _MIN_GAIN = 20.0, 80.0, 8.0
 _MAX_TREES, _N_NO_CHANGE, _TOL, _N_FEATURES = 100, 4, 1e-4, 5
