@@ -110,6 +110,15 @@ LOSS_FREE = {"max_normal_loss": 1e-10}
 TINY_LOSS = {"max_normal_loss": 0.005}
 SMALL_LOSS = {"max_normal_loss": 0.03}
 
+
+def steps():
+    """Return rows whose second number is the half next to the first."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=1200)
+    halves = np.round(x) + rng.choice([-0.5, 0.5], len(x))
+    return np.c_[x, halves + rng.uniform(-0.2, 0.2, len(x))]
+
+
 # The check fits 15 different rows in 30 dimensions. After the first layer some
 # directions hold nothing but rounding noise, which the next marginal magnifies.
 ROUNDING_MAGNIFIED = {
@@ -237,6 +246,9 @@ REGISTRY: dict[str, Entry] = {
         GaussianMixtureDestructor(4, covariance_type="spherical"), SMALL_LOSS
     ),
     "mixture-boosted": Entry(BoostedMixtureDestructor(), TINY_LOSS),
+    "mixture-boosted-steps": Entry(
+        BoostedMixtureDestructor(2), SMALL_LOSS | {"X": steps()}
+    ),
     "mixture-boosted-folds": Entry(BoostedMixtureDestructor(4, n_folds=3), SMALL_LOSS),
     # autoregressive
     "autoregressive": Entry(

@@ -27,12 +27,15 @@ RNG = np.random.default_rng(0)
 _x = RNG.gamma(2.0, size=4000)
 X = np.c_[_x, np.sin(_x) + 0.3 * RNG.normal(size=4000), RNG.normal(size=4000)]
 SIZE = 500
+FLOW = TreeFlow(
+    n_components=2, marginal=None, boost_mixture=False, max_trees=3, random_state=0
+)
 MODELS = [
     Whitening(),
     GaussianCopula(),
     RBIG(max_iter=2, random_state=0),
     GaussianMixtureDestructor(2, random_state=0),
-    TreeFlow(n_components=2, marginal=None, max_trees=3, random_state=0),
+    FLOW,
 ]
 
 
@@ -102,6 +105,14 @@ def test_passes_travel_and_give_the_same_bits(model, path, parquet):
         assert bits(fit(model, source, engine)) == expected
         # Where rows are and what has been done to them: not the rows, 96,000 bytes.
         assert max(engine.sizes) < 40_000
+
+
+def test_trees_that_boost_a_mixture_travel_with_it(path):
+    model = clone(FLOW).set_params(boost_mixture=True)
+    engine = Pickling()
+    assert bits(fit(model, path, engine)) == bits(fit(model, path))
+    assert bits(fit(model, path)) != bits(fit(FLOW, path))
+    assert max(engine.sizes) > 0
 
 
 @pytest.mark.parametrize("model", MODELS, ids=str)

@@ -71,7 +71,12 @@ def test_rows_of_a_turn_that_are_lost_are_dealt_again(monkeypatch):
     assert bits(clone(TREES).fit(stored())) == expected
 
 
-@pytest.mark.parametrize("model", [TREES, FLOW], ids=["trees", "flow"])
+# Behind a boosted mixture trees end before the third turn.
+@pytest.mark.parametrize(
+    "model",
+    [TREES, clone(FLOW).set_params(boost_mixture=False)],
+    ids=["trees", "flow"],
+)
 def test_a_fit_that_was_cut_off_goes_on_to_the_same_bits(model, tmp_path):
     expected = bits(clone(model).fit(stored()))
 
