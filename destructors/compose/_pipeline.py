@@ -1,6 +1,7 @@
 """A chain of destructors: maps composed, log-determinants summed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -163,7 +164,8 @@ class DestructorPipeline(Composite, HoldoutDestructor):
                         "other step can take: let it come last."
                     )
                 steps.append((name, step))
-                fold = fold if after is None else after
+                if after is not None:
+                    fold = replace(after, is_trial=fold.is_trial)
             self._share(steps)
         self._leftover = fold
         return self.map_

@@ -82,7 +82,7 @@ class TreeFlow(StartedDestructor):
         rows; "auto" chooses from powers of two, as many as the rows allow.
     boost_mixture : bool, default=True
         Whether trees correct the conditional densities of the mixture. Without them
-        fits and scores take less time, half of it on small tables. Mixtures of a table
+        fits and scores take less time, at best half of it. Mixtures of a table
         with categories are never corrected.
     learning_rate : float or "auto", default="auto"
         Step of the root of each tree; "auto" takes 0.2 up to 200,000 rows, rising to

@@ -114,7 +114,8 @@ class StackTask(Task):
 
     def shorten(self, state: Fold, n_rows: int) -> Fold:
         """Return a fold with few rows in either part, chosen by content."""
-        return replace(state.each(lambda rows: rows.few(n_rows, 0)), is_last=True)
+        few = state.each(lambda rows: rows.few(n_rows, 0))
+        return replace(few, is_last=True, is_trial=True)
 
 
 def _judge(fold: Fold, map_: Map) -> Fold:

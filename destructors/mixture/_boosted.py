@@ -100,7 +100,8 @@ class BoostedMixtureDestructor(GaussianMixtureDestructor):
             rows = Rows.of(values, weight, n_jobs=fold.train.n_jobs).through(units)
         else:
             rows = em.given
-        n_rows = min(len(rows), _MOST_ROWS, _MOST_SHARES // (rows.n_features * N_BINS))
+        n_rows = 0 if fold.is_trial else len(rows)
+        n_rows = min(n_rows, _MOST_ROWS, _MOST_SHARES // (rows.n_features * N_BINS))
         if n_rows < _LEAST_ROWS:
             return map_
         parts: list[tuple[Any, Mixture]] = [(slice(None), em.mixture)]

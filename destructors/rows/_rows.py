@@ -363,11 +363,15 @@ class Fold:
     is_last : bool
         Whether no layer comes after the one that is fitted, so that nobody asks for the
         training rows behind it.
+    is_trial : bool
+        Whether the fit, to a few of the rows, only tells which of several layers is
+        worth to be fitted to all: what would gain much the same in each is left out.
     """
 
     train: Rows
     validation: Rows | None = None
     is_last: bool = False
+    is_trial: bool = False
 
     def each(self, change: Callable[..., Rows], *state: Any) -> "Fold":
         """Return both parts after a change: ``change(part, *state)`` of each."""

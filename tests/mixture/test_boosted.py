@@ -5,7 +5,12 @@ import pytest
 from sklearn.base import clone
 
 from destructors.datasets import make_rings
-from destructors.mixture import BoostedMixtureDestructor, GaussianMixtureDestructor
+from destructors.flows import TreeFlow
+from destructors.mixture import (
+    BoostedMixtureDestructor,
+    GaussianMixtureDestructor,
+    _boosted,
+)
 
 
 def draw_steps(n_rows, seed=0):
@@ -94,3 +99,19 @@ def test_rings_are_no_worse():
     mixture = GaussianMixtureDestructor(16, random_state=0).fit(X)
     model = BoostedMixtureDestructor(16, random_state=0).fit(X)
     assert model.score(new) > mixture.score(new) - 0.01
+
+
+def test_a_trial_of_several_starts_boosts_none(monkeypatch):
+    """It only tells which of them is worth to be fitted to all rows."""
+    boosted = []
+
+    def boost(rows, *args, boost=_boosted.boost):
+        boosted.append(len(rows))
+        return boost(rows, *args)
+
+    monkeypatch.setattr(_boosted, "boost", boost)
+    X = np.exp(np.random.default_rng(0).normal(size=(12_000, 2)))
+    TreeFlow(n_components=2, max_trees=2, cv=None, random_state=0).fit(X)
+    # On a tenth of the rows the mixture without marginals was far behind.
+    assert len(boosted) == 1
+    assert boosted[0] > 5000
