@@ -43,13 +43,60 @@ class BoostedMixtureDestructor(GaussianMixtureDestructor):
     conditional probability within each bin; see
     :class:`~destructors.maps.BoostedRosenblatt`.
 
-    Parameters and attributes are those of `GaussianMixtureDestructor`, beside those
-    here; ``weights_``, ``means_`` and ``covariances_`` are the mixture's own.
+    Parameters
+    ----------
+    n_components : int, list of int or "auto", default="auto"
+        Number of components, or numbers to choose from on held-out rows; this and what
+        follows is told more fully at `GaussianMixtureDestructor`.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
+        Form of the covariances.
+    background : bool, default=True
+        Whether one more component lies over all data.
+    degrees_of_freedom_prior : float or "auto", default="auto"
+        Number of rows that the prior of each covariance counts for.
+    tol : float, default=1e-3
+        EM stops when a step changes the mean log-density by less, in nats.
+    reg_covar : float, default=1e-6
+        Added to the diagonals of the covariances, in units of the variances.
+    max_iter : int, default=200
+        Largest number of EM steps between splits, and at the end.
+    n_init : int, default=1
+        Number of fits for each number of components.
+    validation_fraction : float, default=0.1
+        Share of the rows to hold out for the choice of ``n_components``.
+    n_folds : int, default=None
+        Number of folds, for the mean of as many mixtures.
+    order : "auto" or None, default="auto"
+        Order in which features are mapped, and so which of them trees may ask for. None
+        takes features as they come.
+    n_jobs : int, default=None
+        Number of threads. The result does not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the mixture, and of the features that trees may ask for.
 
     Attributes
     ----------
     n_trees_ : ndarray of int of shape (n_features,)
         Number of trees of each feature, which ask for those mapped before it.
+    n_components_ : int
+        Number of components, the background not counted.
+    weights_, means_, covariances_ : ndarray
+        Those of the mixture alone.
+    lower_bound_ : float
+        Mean log-density of the training rows under the mixture alone, in nats.
+    n_iter_ : int
+        Number of EM steps.
+    converged_ : bool
+        Whether EM stopped by ``tol``.
+    validation_score_ : dict of int to float
+        Mean log-density of held-out rows for each number of components that was tried,
+        in nats.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (``n_features_in_``,)
+        Names of features seen in `fit`, if all are strings.
+    base_distribution_ : StandardNormal
+        The base distribution.
 
     See Also
     --------
