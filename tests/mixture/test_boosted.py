@@ -9,7 +9,7 @@ from destructors.flows import TreeFlow
 from destructors.mixture import (
     BoostedMixtureDestructor,
     GaussianMixtureDestructor,
-    _boosted,
+    _boosting,
 )
 
 
@@ -105,11 +105,12 @@ def test_a_trial_of_several_starts_boosts_none(monkeypatch):
     """It only tells which of them is worth to be fitted to all rows."""
     boosted = []
 
-    def boost(rows, *args, boost=_boosted.boost):
+    def boost(rows, *args, boost=_boosting.boost):
         boosted.append(len(rows))
         return boost(rows, *args)
 
-    monkeypatch.setattr(_boosted, "boost", boost)
+    # Doctests may have imported the module of the class once more.
+    monkeypatch.setitem(BoostedMixtureDestructor._fit.__globals__, "boost", boost)
     X = np.exp(np.random.default_rng(0).normal(size=(12_000, 2)))
     TreeFlow(n_components=2, max_trees=2, cv=None, random_state=0).fit(X)
     # On a tenth of the rows the mixture without marginals was far behind.
