@@ -14,6 +14,7 @@ from destructors.greedy import set_random_states
 from destructors.maps import (
     Affine,
     Autoregressive,
+    BoostedRosenblatt,
     BoxRosenblatt,
     Chain,
     Columns,
@@ -209,6 +210,9 @@ def _one_after_another(map_: Map, n_features: int) -> Map | None:
         if map_.order is None:
             return map_
         return Rosenblatt.of(map_.weights, map_.means, map_.covariances, map_.tilt)
+    if isinstance(map_, BoostedRosenblatt):
+        # Its trees ask for the features before in one order only.
+        return map_ if map_.mixture.order is None else None
     if isinstance(map_, Autoregressive):
         in_order = (map_.order == np.arange(n_features)).all()
         return map_ if in_order else None

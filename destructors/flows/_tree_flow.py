@@ -304,9 +304,8 @@ class TreeFlow(StartedDestructor):
             )
             trees = TreesGivenCodes(ConditionalBoostedTrees(**growth))
             return [("mixture", start), ("trees", trees)]
-        kind = GaussianMixtureDestructor
-        if self.boost_mixture:
-            kind = BoostedMixtureDestructor
+        boosts = self.boost_mixture
+        kind = BoostedMixtureDestructor if boosts else GaussianMixtureDestructor
         mixture = kind(self.n_components)
         starts: dict[str, Destructor] = {}
         if self.marginal is not None:

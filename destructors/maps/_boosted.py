@@ -77,13 +77,11 @@ class BoostedRosenblatt(Map):
 
     def _can_be_followed(self) -> bool:
         d, (nodes, values) = len(self.mixture.factors[0]), (self.nodes, self.values)
-        shaped = self.edges.shape == (d, values.shape[-1] - 1) and values.ndim == 2
-        shaped = shaped and nodes.ndim == 2 and nodes.shape[1] == 3
-        if (
-            not shaped
-            or nodes.dtype != np.int32
-            or not 2 <= values.shape[-1] <= MOST_BINS
-        ):
+        if values.ndim != 2 or not 2 <= values.shape[1] <= MOST_BINS:
+            return False
+        if nodes.ndim != 2 or nodes.shape[1] != 3 or nodes.dtype != np.int32:
+            return False
+        if self.edges.shape != (d, values.shape[1] - 1):
             return False
         n = len(nodes)
         ends = np.append(self.roots, n)
@@ -98,7 +96,8 @@ class BoostedRosenblatt(Map):
         sizes = np.diff(ends)
         last = np.repeat(ends[1:], sizes)
         of = np.repeat(np.repeat(np.arange(d), np.diff(self.starts)), sizes)
-        goes_on = (leads > own) & (leads + 1 < last) & (feature < of) & (cut >= 0)
+        # One less than the end: one more than the largest number would be negative.
+        goes_on = (leads > own) & (leads < last - 1) & (feature < of) & (cut >= 0)
         is_known = (leads >= 0) & (leads < len(values))
         return bool(np.where(leaf, is_known, goes_on).all())
 
@@ -115,15 +114,12 @@ class BoostedRosenblatt(Map):
 
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
-        return self._solve(X, self._boost, inverse=False)
+        return self.mixture._solve(X, inverse=False, boost=self._boost)
 
     def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
-        X, log_det = self._solve(Z, self._boost, inverse=True)
+        X, log_det = self.mixture._solve(Z, inverse=True, boost=self._boost)
         return X, -log_det
-
-    def _solve(self, given: NDArray, boost: Boost, inverse: bool) -> Mapped:
-        return self.mixture._solve(given, inverse, boost)
 
     def shares(self, X: NDArray) -> tuple[NDArray, NDArray]:
         """Return the bin of each value, and what the mixture gives each bin.
@@ -143,5 +139,6 @@ class BoostedRosenblatt(Map):
         n, d = X.shape
         n_bins = self.values.shape[1]
         bins, shares = np.empty((n, d), np.uint8), np.empty((n, d, n_bins), np.float32)
-        self._solve(X, (*self._boost[:5], bins, shares), inverse=False)
+        boost = (*self._boost[:5], bins, shares)
+        self.mixture._solve(X, inverse=False, boost=boost)
         return bins, shares

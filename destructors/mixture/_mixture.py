@@ -34,7 +34,7 @@ from destructors.rows import (
 # between components, however empty.
 TILT = 1e-7
 # Folds by which the rows of a stack are mapped, and steps of EM on the other folds.
-N_FOLDS, _N_FOLD_STEPS = 5, 3
+_N_FOLDS, _N_FOLD_STEPS = 5, 3
 # Of rows that are not in memory, so many are drawn to begin with, if they are not more
 # numbers than that.
 _N_DRAWN, _MOST_DRAWN = 2**17, 2**24
@@ -369,7 +369,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
             # Of several blocks, each row has next to no part in the mixture.
             return fold.through(map_)
         rows, train = replace(em.given, n_jobs=None), fold.train
-        if len(rows) < 2 * N_FOLDS:
+        if len(rows) < 2 * _N_FOLDS:
             return fold.through(map_)
         Z, log_det = np.empty_like(rows.values), np.empty(len(rows))
         assert isinstance(map_, Chain)
@@ -392,7 +392,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         listed = EM(self, rows, 0, wide=em.wide).list_under(em.mixture)
         n_steps = _N_FOLD_STEPS if len(rows) < _MANY else 1
         # Rows stand in the order of their hashes, so that slices are random.
-        ends = np.linspace(0, len(rows), N_FOLDS + 1).astype(int)
+        ends = np.linspace(0, len(rows), _N_FOLDS + 1).astype(int)
 
         def without(part: Any) -> tuple[Any, Mixture]:
             # Rows of no weight: where the others are stays the same.

@@ -159,11 +159,20 @@ def test_far_out_and_strong_trees_stay_finite():
         {"starts": np.array([0, 0, 0, 9], np.int64)},
         {"edges": np.zeros((2, 6))},
         {"values": np.zeros((1, N_BINS))},
+        {"values": np.zeros(())},
     ],
 )
 def test_trees_that_lead_nowhere_are_refused(change):
     with pytest.raises(ValueError, match="lead on to later nodes"):
         replace(make_map(), **change)
+
+
+def test_the_largest_number_leads_nowhere():
+    map_ = make_map()
+    nodes = map_.nodes.copy()
+    nodes[map_.roots[-1], 2] = 2**31 - 1
+    with pytest.raises(ValueError, match="lead on to later nodes"):
+        replace(map_, nodes=nodes)
 
 
 def test_a_tree_asks_for_earlier_features_only():

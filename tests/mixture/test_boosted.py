@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
+from destructors.autoregressive import AutoregressiveDestructor
 from destructors.datasets import make_rings
 from destructors.flows import TreeFlow
 from destructors.mixture import (
@@ -116,3 +117,12 @@ def test_a_trial_of_several_starts_boosts_none(monkeypatch):
     # On a tenth of the rows the mixture without marginals was far behind.
     assert len(boosted) == 1
     assert boosted[0] > 5000
+
+
+def test_an_autoregressive_destructor_takes_it():
+    """Its order is then the one of the columns, whichever follows the other."""
+    X, new = draw_steps(2000)[:, ::-1], draw_steps(2000, 1)[:, ::-1]
+    model = AutoregressiveDestructor(BoostedMixtureDestructor(4, random_state=0))
+    model.fit(X)
+    mixture = AutoregressiveDestructor(GaussianMixtureDestructor(4, random_state=0))
+    assert model.score(new) > mixture.fit(X).score(new) + 0.1
