@@ -5,7 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from destructors.maps import BoostedRosenblatt, Rosenblatt, _rosenblatt
+from destructors.maps import (
+    BoostedRosenblatt,
+    Rosenblatt,
+    _rosenblatt,
+    _rosenblatt_plain,
+)
 from destructors.maps._jit import has_numba
 
 N_BINS = 7
@@ -17,7 +22,7 @@ def path(request, monkeypatch):
     if request.param == "compiled" and not has_numba():
         pytest.skip("kernels are not compiled")
     if request.param == "vectorised":
-        plain = _rosenblatt._solve_vectorised
+        plain = _rosenblatt_plain.solve_plainly
         monkeypatch.setattr(_rosenblatt, "_solve", plain)
 
 
@@ -116,7 +121,7 @@ def test_without_trees_it_is_the_mixture():
 def test_compiled_and_plain_are_the_same(monkeypatch):
     map_, X = make_map(), draw(500)
     own, (bins, shares) = map_.forward(X), map_.shares(X)
-    monkeypatch.setattr(_rosenblatt, "_solve", _rosenblatt._solve_vectorised)
+    monkeypatch.setattr(_rosenblatt, "_solve", _rosenblatt_plain.solve_plainly)
     for a, b in zip(own, map_.forward(X), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-9)
     np.testing.assert_array_equal(bins, map_.shares(X)[0])

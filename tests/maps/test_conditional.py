@@ -10,7 +10,7 @@ from scipy import stats
 
 from destructors.maps import _rosenblatt
 from destructors.maps._jit import has_numba
-from destructors.maps._rosenblatt import Conditional
+from destructors.maps._rosenblatt_plain import Conditional
 
 needs_kernels = pytest.mark.skipif(not has_numba(), reason="kernels are not compiled")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from destructors.maps import _rosenblatt
+from destructors.maps import _rosenblatt, _rosenblatt_plain
 from destructors.maps._jit import has_numba
 from destructors.maps._rosenblatt import Rosenblatt
 
@@ -17,7 +17,7 @@ def path(request, monkeypatch):
     if request.param == "compiled" and not has_numba():
         pytest.skip("kernels are not compiled")
     if request.param == "vectorised":
-        plain = _rosenblatt._solve_vectorised
+        plain = _rosenblatt_plain.solve_plainly
         monkeypatch.setattr(_rosenblatt, "_solve", plain)
 
 
@@ -189,7 +189,7 @@ def test_kernel_is_the_plain_form_of_few_components_and_of_many(monkeypatch, n):
     alone = np.vstack([mixture.forward(row[None])[0] for row in X[::20]])
     np.testing.assert_array_equal(alone, Z[::20])
     np.testing.assert_allclose(back[:300], X[:300], atol=1e-6)
-    monkeypatch.setattr(_rosenblatt, "_solve", _rosenblatt._solve_vectorised)
+    monkeypatch.setattr(_rosenblatt, "_solve", _rosenblatt_plain.solve_plainly)
     Z_there, log_det_there = mixture.forward(X)
     np.testing.assert_allclose(Z, Z_there, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(log_det, log_det_there, rtol=1e-9, atol=1e-8)
