@@ -173,8 +173,7 @@ class RadialGaussianizer(HoldoutDestructor):
                 f"radius must end on the standard normal, but {radius!r} ends on "
                 f"{radius.base_distribution_!r}."
             )
-        smallest = float(np.exp(radii.min()))
-        return Chain.of([*steps, Radial(radius.map_, smallest, d)])
+        return Chain.of([*steps, Radial.of(radius.map_, radii, d)])
 
     def _refine(self, rows: Rows, white: Rows, held_out: Rows | None, seed: int) -> Map:
         """Return location and scatter of white rows, and note how often refined."""

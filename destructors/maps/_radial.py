@@ -101,6 +101,30 @@ class Radial(Map):
 
     _positive = ("radius",)
 
+    @staticmethod
+    def of(map_: Map, log_radius: NDArray, n_features: int) -> "Radial":
+        """Return the map that is smooth within the smallest of radii.
+
+        Of those alone that keep digits: what a map takes to less than ``exp(-300)`` is
+        as good as the center itself.
+
+        Parameters
+        ----------
+        map_ : Map
+            :math:`T`.
+        log_radius : ndarray of shape (n_samples,)
+            Natural logarithms of the radii of training rows.
+        n_features : int
+            Dimension.
+        """
+        found = Radial(map_, float(np.exp(log_radius.min())), n_features)
+        if found._center[1] >= -_STEEPEST:
+            return found
+        images, _ = found._outside(log_radius)
+        kept = log_radius[images >= -_STEEPEST]
+        smallest = kept.min() if len(kept) else log_radius.max()
+        return Radial(map_, float(np.exp(smallest)), n_features)
+
     def is_valid(self) -> bool:
         """Return whether the map inside takes one column."""
         Z, _ = self.map.forward(np.zeros((1, 1)))

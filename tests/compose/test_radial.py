@@ -229,3 +229,11 @@ def test_two_rows_are_no_spike():
     ).fit(X)
     rows = model.inverse_transform(np.linspace(-8.0, 8.0, 401)[:, None])
     assert (np.diff(rows[:, 0]) > 0.0).all()
+
+
+def test_a_row_of_hardly_any_weight_comes_back():
+    # It is far within the radius of all others, which is one number.
+    X = np.array([[-0.5660405142493268], [0.2731605824088199], [-0.41160989826909294]])
+    model = RadialGaussianizer(SplineGaussianizer(), whitening=Standardize())
+    Z = model.fit(X, sample_weight=[1.0, 1.0, 1e-17]).transform(X)
+    assert_allclose(model.inverse_transform(Z), X, rtol=1e-9)
