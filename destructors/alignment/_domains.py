@@ -44,9 +44,14 @@ _FAR, _DIGITS = 2.0**10, 2.0**-44
 _SMALLEST = np.finfo(float).smallest_subnormal
 
 
-def find_domains(labels: Any, fewest: int, who: str) -> NDArray:
-    """Return the labels there are, in order, each of at least so many rows."""
-    domains, sizes = np.unique(labels, return_counts=True)
+def find_domains(rows: Rows, labels: Any, fewest: int, who: str) -> NDArray:
+    """Return the labels there are, in order, each of at least so many rows, or of so
+    much weight: a row of weight two is two rows.
+    """
+    domains, codes = np.unique(labels, return_inverse=True)
+    sizes = np.bincount(codes)
+    if rows.weight is not None:
+        sizes = np.maximum(sizes, np.bincount(codes, rows.weight))
     return check_sizes(domains, sizes, fewest, who)
 
 
@@ -56,9 +61,9 @@ def check_sizes(domains: NDArray, sizes: NDArray, fewest: int, who: str) -> NDAr
         counts = zip(sizes.tolist(), domains.tolist(), strict=True)
         raise ValueError(
             f"{who} needs at least 2 domains, each of at least {fewest} row(s) of "
-            "weight above zero, but sample_domain has "
-            f"{show(f'{label!r} ({n})' for n, label in sorted(counts))}: drop small "
-            "domains, or join them with others."
+            "weight above zero, or of that weight, but sample_domain has "
+            f"{show(f'{label!r} ({n:.4g})' for n, label in sorted(counts))}: drop "
+            "small domains, or join them with others."
         )
     # Strings, say: a file holds no objects.
     return np.array(domains.tolist()) if domains.dtype.kind == "O" else domains

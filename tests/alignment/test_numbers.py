@@ -10,12 +10,15 @@ from sklearn.preprocessing import StandardScaler
 
 import destructors
 from destructors.alignment import (
+    DomainHolder,
+    DomainsApart,
     GaussianBarycenter,
     MarginalBarycenter,
     SlicedBarycenter,
     TreeBarycenter,
 )
 from destructors.flows import AlignmentFlow
+from destructors.rows import open_rows
 
 FLOW = AlignmentFlow(max_iter=3, cv=None, random_state=0)
 FEATURE_WISE = [MarginalBarycenter(random_state=0), TreeBarycenter(random_state=0)]
@@ -245,3 +248,45 @@ def test_weights_are_repeats_beside_a_constant_of_minus_1e9(rows):
         for model in (weighted, repeated)
     ]
     np.testing.assert_allclose(*log_dets, rtol=0, atol=1e-8)
+
+
+@each([*LAYERS, FLOW])
+@pytest.mark.parametrize("n_rows", [1, 2, 3])
+def test_a_domain_of_few_rows_has_them_as_often_as_their_weights_say(
+    alignment, n_rows, rows
+):
+    X, domain = rows
+    X, domain = X[: 150 + n_rows], domain[: 150 + n_rows]
+    weight = np.ones(len(X))
+    weight[150:] = 4.0
+    often = np.repeat(np.arange(len(X)), weight.astype(int))
+    repeated = clone(alignment).fit(X[often], sample_domain=domain[often])
+    weighted = clone(alignment).fit(X, sample_domain=domain, sample_weight=weight)
+    Z, back = there_and_back(weighted, X, domain)
+    expected, _ = there_and_back(repeated, X, domain)
+    np.testing.assert_allclose(Z, expected, atol=1e-6)
+    np.testing.assert_allclose(back, X, atol=1e-6)
+    with pytest.raises(ValueError, match="or of that weight"):
+        clone(alignment).fit(X[:151], sample_domain=domain[:151])
+
+
+def test_so_have_blocks_and_rows_that_stay_where_they_are(rows, tmp_path):
+    X, domain = rows[0][:151], rows[1][:151]
+    weight = np.r_[np.ones(150), 4.0]
+    np.save(tmp_path / "rows.npy", np.c_[X, weight])
+    blocks = open_rows(
+        tmp_path / "rows.npy",
+        columns=[0, 1, 2],
+        weight=3,
+        domain=np.r_[np.zeros(150), 1.0],
+    )
+    apart = DomainsApart({"a": DomainHolder(X[:150]), "b": DomainHolder(X[150:], [4])})
+    for one in (FLOW, GaussianBarycenter(random_state=0)):
+        here = clone(one).fit(X, sample_domain=domain, sample_weight=weight)
+        Z = here.transform(X, sample_domain=domain)
+        there = clone(one).fit(blocks)
+        Z_there = there.transform(X, sample_domain=(domain == "b") * 1.0)
+        np.testing.assert_allclose(Z_there, Z, atol=1e-6)
+    # The last of them: its layers need no search, which is another one there.
+    Z_apart = clone(one).fit(apart).transform(X, sample_domain=domain)
+    np.testing.assert_allclose(Z_apart, Z, atol=1e-6)
