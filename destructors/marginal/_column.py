@@ -21,6 +21,8 @@ _SMALLEST_RANGE = 1e-301
 # A spread that is a smaller share of the next wider one is that of one repeated value,
 # but not if it is less than what rounding leaves: a hundredth of the last place.
 _ROUNDING, _LEAST_ROUNDING = 1e-12, 1e-18
+# Where more than a tenth lie so far out, a column has no scale but that of all.
+_MOST_NEAR = 0.9
 _LARGE = 1e280
 # In units of the scale no value lies farther out, so that all of them are numbers.
 _FARTHEST = 1e305
@@ -372,14 +374,15 @@ def _location_scale(x: NDArray, mass: NDArray) -> tuple[float, float]:
     the whole range.
 
     Where the middle half may be one value, parted by rounding, the wider spread tells;
-    values so far out that their rounding would be more than the half have no say then.
+    a few values so far out that their rounding would be more have no say then.
     """
     low1, low25, median, high25, high1 = _quantiles(x, mass)
     half, most = (high25 - low25) / 1.349, (high1 - low1) / 4.653
     if 0.0 < half <= _LEAST_ROUNDING * most:
         near = np.abs(x / 2 - median / 2) <= half / 2 / _LEAST_ROUNDING
-        low1, *_, high1 = _quantiles(x[near], mass[near])
-        most = (high1 - low1) / 4.653
+        if mass[near].sum() >= _MOST_NEAR * mass.sum():
+            low1, *_, high1 = _quantiles(x[near], mass[near])
+            most = (high1 - low1) / 4.653
     # Distances are multiplied by weights.
     smallest = (x[-1] - x[0]) / _FARTHEST * max(1.0, mass.sum())
     smallest = max(_SMALLEST_RANGE, smallest)
