@@ -133,8 +133,8 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
         ValueError
             If ``X`` is not a finite two-dimensional array of numbers, there is no label
             for each row, there are less than two domains or too few rows of one, a
-            weight is negative, or numbers differ so much in size that rows would not
-            come back: the column is named.
+            weight is negative, or numbers are so large, or differ so much in size, that
+            rows would not come back: the column is named.
         """
         _refuse_labels(X, sample_domain)
         _refuse_labels(X_val, sample_domain_val)
@@ -195,6 +195,7 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
             self.domain_weights, self.domains_, totals
         )
         after = super()._fit_rows(fold, onwards=onwards)
+        _domains.check_reach(fold.train, self.map_)
         if self.density is None:
             self.base_distribution_ = None
         return after

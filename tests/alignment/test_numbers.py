@@ -290,3 +290,20 @@ def test_so_have_blocks_and_rows_that_stay_where_they_are(rows, tmp_path):
     # The last of them: its layers need no search, which is another one there.
     Z_apart = clone(one).fit(apart).transform(X, sample_domain=domain)
     np.testing.assert_allclose(Z_apart, Z, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e280, 1e301])
+def test_columns_that_would_be_stretched_out_of_float64_are_named(size):
+    """One row is nearly all of domain "a": what lies beyond it is stretched."""
+    X = size * np.random.default_rng(0).normal(size=(30, 1))
+    domain, weight = np.repeat(["a", "b"], 15), np.r_[1e6, np.ones(29)]
+    X = pd.DataFrame(X, columns=["far"])
+    flow = clone(FLOW)
+    fit = lambda: flow.fit(X, sample_domain=domain, sample_weight=weight)
+    if size == 1e301:
+        with pytest.raises(ValueError, match="Column far ranges from .* Divide"):
+            fit()
+        return
+    far = X * 1e6
+    _, back = there_and_back(fit(), far, domain)
+    np.testing.assert_allclose(back, far, rtol=1e-9)
