@@ -324,7 +324,8 @@ def check_reach(rows: Rows, map_: Map) -> None:
     if reach.max() <= _LARGE:
         return
     aside = np.vstack([np.diag(reach), -np.diag(reach)])
-    far = np.clip(low + high + aside, -_FARTHEST, _FARTHEST)
+    far = np.clip(0.5 * low + 0.5 * high + 0.5 * aside, -_FARTHEST / 2, _FARTHEST / 2)
+    far *= 2.0
     for domain in np.unique(rows.context):
         Z, _ = map_.forward(far, np.full(len(far), domain))
         if (np.abs(Z) >= _LARGEST).any():

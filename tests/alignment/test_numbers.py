@@ -301,7 +301,7 @@ def test_columns_that_would_be_stretched_out_of_float64_are_named(size):
     flow = clone(FLOW)
     fit = lambda: flow.fit(X, sample_domain=domain, sample_weight=weight)
     if size == 1e301:
-        with pytest.raises(ValueError, match="Column far ranges from .* Divide"):
+        with pytest.raises(ValueError, match=r"Column far ranges from .* Divide"):
             fit()
         return
     far = X * 1e6
