@@ -86,7 +86,7 @@ class DomainsApart:
         Parameters
         ----------
         fewest : int
-            Number of rows that each domain must have.
+            Number of rows, or weight, that each domain must have.
 
         Returns
         -------
@@ -109,10 +109,11 @@ class DomainsApart:
                     f"{self.labels.tolist()[0]!r}: "
                     f"{_columns(part)} and {_columns(parts[0])}."
                 )
-            if len(part) < fewest:
+            # A row of weight two is two rows.
+            if max(len(part), part.total) < fewest:
                 raise ValueError(
                     f"Domain {label!r} has {len(part)} row(s) of weight above zero, "
-                    f"and at least {fewest} are needed."
+                    f"and at least {fewest}, or that weight, are needed."
                 )
         return RowsApart(parts)
 

@@ -133,8 +133,8 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
         ValueError
             If ``X`` is not a finite two-dimensional array of numbers, there is no label
             for each row, there are less than two domains or too few rows of one, a
-            weight is negative, or numbers differ so much in size that rows would not
-            come back: the column is named.
+            weight is negative, or numbers are so large, or differ so much in size, that
+            rows would not come back: the column is named.
         """
         _refuse_labels(X, sample_domain)
         _refuse_labels(X_val, sample_domain_val)
@@ -195,6 +195,7 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
             self.domain_weights, self.domains_, totals
         )
         after = super()._fit_rows(fold, onwards=onwards)
+        _domains.check_reach(fold.train, self.map_)
         if self.density is None:
             self.base_distribution_ = None
         return after
@@ -375,7 +376,8 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
             return -_domains.divergence(loaded.gathered().through(self.map_))
         rows = self._read(X, sample_weight, sample_domain)
         # Of the domains seen in fit some may be missing here.
-        _domains.find_domains(self.domains_[rows.context], 1, type(self).__name__)
+        labels = self.domains_[rows.context]
+        _domains.find_domains(rows, labels, 1, type(self).__name__)
         return -_domains.divergence(rows.through(self.map_))
 
     # ------------------------------------------------------------------ density
@@ -476,12 +478,12 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
                 "column that holds them, open_rows(..., domain=...)."
             )
 
-    def _learn_domains(self, counts: Mapping[Any, int]) -> NDArray:
-        """Return the labels of domains, by the numbers of their rows."""
-        labels = sorted(counts)
-        sizes = np.array([counts[label] for label in labels])
+    def _learn_domains(self, sizes: Mapping[Any, NDArray]) -> NDArray:
+        """Return the labels of domains, by the numbers of their rows and weights."""
+        labels = sorted(sizes)
+        largest = np.array([sizes[label].max() for label in labels])
         return _domains.check_sizes(
-            np.array(labels), sizes, self._min_domain_samples, type(self).__name__
+            np.array(labels), largest, self._min_domain_samples, type(self).__name__
         )
 
     def _context(self, given: Any, values: NDArray) -> NDArray:
@@ -496,7 +498,7 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
         if "domains_" not in vars(self):
             # Those of rows of weight zero are none.
             fewest, name = self._min_domain_samples, type(self).__name__
-            self.domains_ = _domains.find_domains(rows.context, fewest, name)
+            self.domains_ = _domains.find_domains(rows, rows.context, fewest, name)
         return replace(rows, context=encode_labels(rows.context, self.domains_))  # type: ignore[arg-type]
 
     def _read(self, X: Any, sample_weight: Given = None, given: Any = None) -> Rows:

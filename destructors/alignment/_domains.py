@@ -42,11 +42,20 @@ SHARES = {"uniform", "proportional", "target"}
 # the digits of its mean that a sum over rows keeps.
 _FAR, _DIGITS = 2.0**10, 2.0**-44
 _SMALLEST = np.finfo(float).smallest_subnormal
+# Rows so many times as far out as a column ranges have to come back, up to 1e307; of
+# less than 1e290 none are stretched out of float64.
+_REACH, _FARTHEST, _LARGE = 1e6, 1e307, 1e290
+_LARGEST = np.finfo(float).max
 
 
-def find_domains(labels: Any, fewest: int, who: str) -> NDArray:
-    """Return the labels there are, in order, each of at least so many rows."""
-    domains, sizes = np.unique(labels, return_counts=True)
+def find_domains(rows: Rows, labels: Any, fewest: int, who: str) -> NDArray:
+    """Return the labels there are, in order, each of at least so many rows, or of so
+    much weight: a row of weight two is two rows.
+    """
+    domains, codes = np.unique(labels, return_inverse=True)
+    sizes = np.bincount(codes)
+    if rows.weight is not None:
+        sizes = np.maximum(sizes, np.bincount(codes, rows.weight))
     return check_sizes(domains, sizes, fewest, who)
 
 
@@ -56,9 +65,9 @@ def check_sizes(domains: NDArray, sizes: NDArray, fewest: int, who: str) -> NDAr
         counts = zip(sizes.tolist(), domains.tolist(), strict=True)
         raise ValueError(
             f"{who} needs at least 2 domains, each of at least {fewest} row(s) of "
-            "weight above zero, but sample_domain has "
-            f"{show(f'{label!r} ({n})' for n, label in sorted(counts))}: drop small "
-            "domains, or join them with others."
+            "weight above zero, or of that weight, but sample_domain has "
+            f"{show(f'{label!r} ({n:.4g})' for n, label in sorted(counts))}: drop "
+            "small domains, or join them with others."
         )
     # Strings, say: a file holds no objects.
     return np.array(domains.tolist()) if domains.dtype.kind == "O" else domains
@@ -287,6 +296,46 @@ def check_digits(rows: Rows, map_: Map) -> None:
         lost = lost_in(part, map_, spread)
         if lost.any():
             raise loss_of_digits(rows, lost, np.abs(rows.values).max(axis=0))
+
+
+def check_reach(rows: Rows, map_: Map) -> None:
+    """Raise unless rows a million ranges of a column away stay within float64.
+
+    Maps are linear beyond the rows they are fitted to and know no units: each layer may
+    stretch what is far out, and past the largest number no row comes back. Rows that
+    stay where they are, are not asked.
+
+    Parameters
+    ----------
+    rows : Rows
+        With the number of the domain as context.
+    map_ : Map
+
+    Raises
+    ------
+    ValueError
+        If they do not; the largest column is named.
+    """
+    if isinstance(rows, RowsApart) or rows.context is None:
+        return
+    # Halved, the largest numbers have a range.
+    low, high = 0.5 * np.array(rows.extremes)
+    reach = np.minimum(high - low, _FARTHEST / _REACH) * _REACH
+    if reach.max() <= _LARGE:
+        return
+    aside = np.vstack([np.diag(reach), -np.diag(reach)])
+    far = np.clip(0.5 * low + 0.5 * high + 0.5 * aside, -_FARTHEST / 2, _FARTHEST / 2)
+    far *= 2.0
+    for domain in np.unique(rows.context):
+        Z, _ = map_.forward(far, np.full(len(far), domain))
+        if (np.abs(Z) >= _LARGEST).any():
+            j = int(reach.argmax())
+            raise ValueError(
+                f"Column {rows.name(j)} ranges from {2.0 * low[j]:.3g} to "
+                f"{2.0 * high[j]:.3g}: rows a million times as far out are beyond the "
+                "largest float64 on the way to the shared space. Divide the columns by "
+                "a constant before."
+            )
 
 
 def scale_of(rows: Rows) -> NDArray:

@@ -181,7 +181,8 @@ class AlignmentFlow(Composite, DomainDestructor, GreedyDestructor):
     stay so. Bring features of different kinds to one scale first, for instance with
     `sklearn.preprocessing.StandardScaler` in a `Pipeline`; behind it, units no longer
     matter. Where features differ so much that the smaller ones would lose their digits,
-    or an outlier would move its whole domain that far, `fit` raises ValueError.
+    or an outlier would move its whole domain that far, or rows a million times as far
+    out as a feature ranges would leave float64, `fit` raises ValueError.
 
     ``flow[i]`` is a layer, ``flow[:k]`` the flow of the first layers, and
     `staged_transform` goes through them.

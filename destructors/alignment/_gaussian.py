@@ -121,9 +121,14 @@ class GaussianBarycenter(BarycenterDestructor):
         _check_spread(parts, means, unit)
         # The same for all: a constant feature goes from domain to domain as it is.
         positive = np.stack(covariances) + _ridge(np.stack(covariances))
+        # The largest first: products of lower factors then have the digits of each.
+        order = np.argsort(-np.einsum("kii->i", positive), kind="stable")
+        positive = positive[:, order[:, None], order]
         factors = np.stack([_factor(one) for one in positive])
         target = barycenter_factor(factors, self.domain_weights_)
+        back = np.argsort(order)
         maps = [_map_to(target, one) for one in factors]
+        maps = [(values, axes[back]) for values, axes in maps]
         if basis is not None:
             maps = [(values, basis @ axes) for values, axes in maps]
         moves = unit * (centre - means)

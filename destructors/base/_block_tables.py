@@ -28,19 +28,21 @@ def learn_encoder(estimator: Any, X: RowBlocks) -> Encoder | None:
     names_labels = hasattr(estimator, "_learn_domains")
     if not names_labels and not _knows_tables(estimator, X):
         return None
-    found, columns = dict[Any, float](), _Columns(estimator)
+    found, columns = dict[Any, NDArray](), _Columns(estimator)
     for table, weight, labels in X.labelled_tables():
         if weight is not None:
             kept = np.flatnonzero(weight > 0)
             table = table[kept] if isinstance(table, np.ndarray) else table.iloc[kept]
             labels = None if labels is None else labels[kept]
+            weight = weight[kept]
         if len(table):
             columns.add(table)
         if names_labels:
             estimator._require_domain(labels)
-            values, counts = np.unique(np.asarray(labels), return_counts=True)
-            for label, n in zip(values.tolist(), counts.tolist(), strict=True):
-                found[label] = found.get(label, 0) + n
+            values, codes = np.unique(np.asarray(labels), return_inverse=True)
+            sizes = np.bincount(codes), np.bincount(codes, weight)
+            for label, *size in zip(values.tolist(), *sizes, strict=True):
+                found[label] = found.get(label, 0.0) + np.array(size)
     domains = estimator._learn_domains(found) if names_labels else None
     few = columns.table()
     schema = learn_schema(estimator, few, estimator._categorical(few), None)

@@ -104,9 +104,9 @@ class Whitening(Destructor):
     ----------
     method : {"pca", "zca", "cholesky"}, default="pca"
         Which of the square roots of the inverse correlation is taken. "pca" gives the
-        principal components, largest first; "zca" stays closest to the (scaled)
-        features; "cholesky" makes each output a function of the features up to its
-        own.
+        principal components, largest first, those without variance spread over the
+        others; "zca" stays closest to the (scaled) features; "cholesky" makes each
+        output a function of the features up to its own.
     shrinkage : float or "auto", default="auto"
         Factor in [0, 1] by which correlations are pulled to zero. "auto" minimises the
         expected squared error (Schäfer and Strimmer), which tends to 0 with many rows.
@@ -191,14 +191,14 @@ class Whitening(Destructor):
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         rows = fold.train
         if self.covariance_estimator is not None:
-            correlation = self._correlation_by_estimator(rows)
+            sample, correlation = self._correlation_by_estimator(rows)
         else:
-            correlation = self._shrunk_correlation(rows)
+            sample, correlation = self._shrunk_correlation(rows)
         values, vectors = eigh(correlation)
         floor = _SMALLEST_EIGENVALUE * values[-1]
         if values[0] < floor:
             correlation = (vectors * np.maximum(values, floor)) @ vectors.T
-        whiten, inverse, log_root, turn = _square_root(correlation, self.method)
+        whiten, inverse, log_root, turn = _square_root(correlation, sample, self.method)
         self.components_ = whiten if turn is None else turn @ whiten
         white = Affine(self.mean_, self.scale_, whiten, inverse, log_root)
         if turn is None:
@@ -206,7 +206,8 @@ class Whitening(Destructor):
         # A product would round what it enlarges most into all that it gives.
         return Chain((white, Affine.rotation(turn)))
 
-    def _shrunk_correlation(self, rows: Rows) -> NDArray:
+    def _shrunk_correlation(self, rows: Rows) -> tuple[NDArray, NDArray]:
+        """Return the correlation of the rows, and what is made of it."""
         self.mean_, self.scale_, constant = mean_and_scale(rows)
         total = rows.total
         # Nothing is left of a column that is constant.
@@ -226,19 +227,21 @@ class Whitening(Destructor):
         # for them. If many do, it hides what the user should know.
         if self.shrinkage_ == 0 or total > rows.n_features:
             _warn_of_collinear(correlation, rows)
-        correlation *= 1.0 - self.shrinkage_
-        np.fill_diagonal(correlation, 1.0)
-        return correlation
+        shrunk = (1.0 - self.shrinkage_) * correlation
+        np.fill_diagonal(shrunk, 1.0)
+        return correlation, shrunk
 
-    def _correlation_by_estimator(self, rows: Rows) -> NDArray:
+    def _correlation_by_estimator(self, rows: Rows) -> tuple[NDArray, NDArray]:
+        """Return the correlation of the rows, and that of the estimator."""
         if self.shrinkage != "auto":
             raise ValueError(
                 "covariance_estimator and shrinkage are both given: set one of them."
             )
         name = type(self.covariance_estimator).__name__
         X = repeat_rows(rows, name)
-        mean, scale, _ = mean_and_scale(Rows.of(X))
-        estimator = clone(self.covariance_estimator).fit((X - mean) / scale)
+        mean, scale, constant = mean_and_scale(Rows.of(X))
+        X = (X - mean) / scale
+        estimator = clone(self.covariance_estimator).fit(X)
         covariance = getattr(estimator, "covariance_", None)
         if covariance is None:
             raise ValueError(
@@ -254,7 +257,11 @@ class Whitening(Destructor):
         correlation = covariance / np.outer(sd, sd)
         np.fill_diagonal(correlation, 1.0)
         _warn_of_collinear(correlation, rows)
-        return correlation
+        sample = X.T @ X / len(X)
+        # Nothing is left of a column that is constant.
+        sample[constant], sample[:, constant] = 0.0, 0.0
+        np.fill_diagonal(sample, 1.0)
+        return sample, correlation
 
 
 def quantile(x: NDArray, weight: NDArray | None, percent: float) -> float:
@@ -312,10 +319,13 @@ def _warn_of_collinear(correlation: NDArray, rows: Rows) -> None:
 
 
 def _square_root(
-    correlation: NDArray, method: str
+    correlation: NDArray, sample: NDArray, method: str
 ) -> tuple[NDArray, NDArray, float, NDArray | None]:
     """Return ``W`` with ``W R Wᵀ = I``, its inverse, ``log |det W|``, and a rotation to
     follow it; None for the identity.
+
+    Axes along which the rows have no variance, by their own correlation ``sample``, are
+    spread over the others: what regularises ``R`` gives them some that no row has.
     """
     if method == "cholesky":
         lower = cholesky(correlation, lower=True)
@@ -323,8 +333,9 @@ def _square_root(
         return whiten, lower, float(-np.log(np.diag(lower)).sum()), None
     values, vectors = principal_axes(correlation)
     root, log_root = np.sqrt(values), float(-0.5 * np.log(values).sum())
+    variances = np.einsum("ij,ij->j", vectors, sample @ vectors)
     # Values that were raised to the floor may come out a little above it.
-    is_null = values <= 2.0 * _SMALLEST_EIGENVALUE * values[0]
+    is_null = variances <= 2.0 * _SMALLEST_EIGENVALUE * variances.max()
     if method == "zca" and not is_null.any():
         whiten, inverse = (vectors / root) @ vectors.T, (vectors * root) @ vectors.T
         # What goes with no other column gets nothing of them, not even by rounding.

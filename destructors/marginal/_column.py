@@ -18,8 +18,11 @@ _N_POINTS = 512
 # A smaller range cannot be told from none: slopes, up to a million times its
 # reciprocal, would overflow.
 _SMALLEST_RANGE = 1e-301
-# A spread that is a smaller share of the next wider one is that of one repeated value.
-_ROUNDING = 1e-12
+# A spread that is a smaller share of the next wider one is that of one repeated value,
+# but not if it is less than what rounding leaves: a hundredth of the last place.
+_ROUNDING, _LEAST_ROUNDING = 1e-12, 1e-18
+# Where more than a tenth lie so far out, a column has no scale but that of all.
+_MOST_NEAR = 0.9
 _LARGE = 1e280
 # In units of the scale no value lies farther out, so that all of them are numbers.
 _FARTHEST = 1e305
@@ -369,17 +372,28 @@ def _places_in_voids(knots: NDArray) -> tuple[NDArray, NDArray, NDArray]:
 def _location_scale(x: NDArray, mass: NDArray) -> tuple[float, float]:
     """Median, and a spread that is not zero: of the middle half, of the middle 98 %, or
     the whole range.
+
+    Where the middle half may be one value, parted by rounding, the wider spread tells;
+    a few values so far out that their rounding would be more have no say then.
     """
-    share = (np.cumsum(mass) - 0.5 * mass) / mass.sum()
-    # A difference over a share is larger than the difference.
-    unit = 2.0**64 if max(-x[0], x[-1]) > _LARGE else 1.0
-    low1, low25, median, high25, high1 = unit * np.interp(
-        [0.01, 0.25, 0.5, 0.75, 0.99], share, x / unit
-    )
+    low1, low25, median, high25, high1 = _quantiles(x, mass)
     half, most = (high25 - low25) / 1.349, (high1 - low1) / 4.653
+    if 0.0 < half <= _LEAST_ROUNDING * most:
+        near = np.abs(x / 2 - median / 2) <= half / 2 / _LEAST_ROUNDING
+        if mass[near].sum() >= _MOST_NEAR * mass.sum():
+            low1, *_, high1 = _quantiles(x[near], mass[near])
+            most = (high1 - low1) / 4.653
     # Distances are multiplied by weights.
     smallest = (x[-1] - x[0]) / _FARTHEST * max(1.0, mass.sum())
     smallest = max(_SMALLEST_RANGE, smallest)
     if half > max(_ROUNDING * most, smallest):
         return median, half
     return median, most if most > smallest else x[-1] - x[0]
+
+
+def _quantiles(x: NDArray, mass: NDArray) -> NDArray:
+    """Return those of 1, 25, 50, 75 and 99 %."""
+    share = (np.cumsum(mass) - 0.5 * mass) / mass.sum()
+    # A difference over a share is larger than the difference.
+    unit = 2.0**64 if max(-x[0], x[-1]) > _LARGE else 1.0
+    return unit * np.interp([0.01, 0.25, 0.5, 0.75, 0.99], share, x / unit)

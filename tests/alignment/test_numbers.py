@@ -10,12 +10,15 @@ from sklearn.preprocessing import StandardScaler
 
 import destructors
 from destructors.alignment import (
+    DomainHolder,
+    DomainsApart,
     GaussianBarycenter,
     MarginalBarycenter,
     SlicedBarycenter,
     TreeBarycenter,
 )
 from destructors.flows import AlignmentFlow
+from destructors.rows import open_rows
 
 FLOW = AlignmentFlow(max_iter=3, cv=None, random_state=0)
 FEATURE_WISE = [MarginalBarycenter(random_state=0), TreeBarycenter(random_state=0)]
@@ -107,22 +110,23 @@ def test_columns_too_different_to_be_mixed_are_named(alignment, rows):
         clone(alignment).fit(table, sample_domain=domain)
 
 
-@pytest.mark.parametrize("small", [1e-3, 1e-4])
-def test_columns_of_unlike_scale_are_all_brought_to_the_barycenter(small, rows):
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("small", [1e-3, 1e-5, 2e-6])
+def test_columns_of_unlike_scale_are_all_brought_to_the_barycenter(small, place, rows):
     """Roots of products of covariances would leave no digits of the small one."""
     X, domain = rows
-    X = X * [1.0, small, 1.0]
+    X = X * np.where(np.arange(3) == place, small, 1.0)
     layer = GaussianBarycenter(learning_rate=1.0, random_state=0)
     Z = layer.fit(X, sample_domain=domain).transform(X, sample_domain=domain)
     units = Z.std(axis=0)
     first, second = (np.cov((Z[domain == name] / units).T) for name in "ab")
-    np.testing.assert_allclose(first, second, atol=1e-6)
+    np.testing.assert_allclose(first, second, atol=1e-9)
     weight = np.where(np.arange(300) % 3 == 0, 2.0, 1.0)
     weighted = clone(layer).fit(X, sample_domain=domain, sample_weight=weight)
     twice = np.repeat(np.arange(300), weight.astype(int))
     repeated = clone(layer).fit(X[twice], sample_domain=domain[twice])
     there, again = (m.transform(X, sample_domain=domain) for m in (weighted, repeated))
-    np.testing.assert_allclose(there / units, again / units, atol=1e-6)
+    np.testing.assert_allclose(there / units, again / units, atol=1e-11)
 
 
 def test_a_column_below_the_rounding_of_covariances_is_named(rows):
@@ -245,3 +249,62 @@ def test_weights_are_repeats_beside_a_constant_of_minus_1e9(rows):
         for model in (weighted, repeated)
     ]
     np.testing.assert_allclose(*log_dets, rtol=0, atol=1e-8)
+
+
+@each([*LAYERS, FLOW])
+@pytest.mark.parametrize("n_rows", [1, 2, 3])
+def test_a_domain_of_few_rows_has_them_as_often_as_their_weights_say(
+    alignment, n_rows, rows
+):
+    X, domain = rows
+    X, domain = X[: 150 + n_rows], domain[: 150 + n_rows]
+    weight = np.ones(len(X))
+    weight[150:] = 4.0
+    often = np.repeat(np.arange(len(X)), weight.astype(int))
+    repeated = clone(alignment).fit(X[often], sample_domain=domain[often])
+    weighted = clone(alignment).fit(X, sample_domain=domain, sample_weight=weight)
+    Z, back = there_and_back(weighted, X, domain)
+    expected, _ = there_and_back(repeated, X, domain)
+    np.testing.assert_allclose(Z, expected, atol=1e-6)
+    np.testing.assert_allclose(back, X, atol=1e-6)
+    with pytest.raises(ValueError, match="or of that weight"):
+        clone(alignment).fit(X[:151], sample_domain=domain[:151])
+
+
+def test_so_have_blocks_and_rows_that_stay_where_they_are(rows, tmp_path):
+    X, domain = rows[0][:151], rows[1][:151]
+    weight = np.r_[np.ones(150), 4.0]
+    np.save(tmp_path / "rows.npy", np.c_[X, weight])
+    blocks = open_rows(
+        tmp_path / "rows.npy",
+        columns=[0, 1, 2],
+        weight=3,
+        domain=np.r_[np.zeros(150), 1.0],
+    )
+    apart = DomainsApart({"a": DomainHolder(X[:150]), "b": DomainHolder(X[150:], [4])})
+    for one in (FLOW, GaussianBarycenter(random_state=0)):
+        here = clone(one).fit(X, sample_domain=domain, sample_weight=weight)
+        Z = here.transform(X, sample_domain=domain)
+        there = clone(one).fit(blocks)
+        Z_there = there.transform(X, sample_domain=(domain == "b") * 1.0)
+        np.testing.assert_allclose(Z_there, Z, atol=1e-6)
+    # The last of them: its layers need no search, which is another one there.
+    Z_apart = clone(one).fit(apart).transform(X, sample_domain=domain)
+    np.testing.assert_allclose(Z_apart, Z, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e280, 1e301])
+def test_columns_that_would_be_stretched_out_of_float64_are_named(size):
+    """One row is nearly all of domain "a": what lies beyond it is stretched."""
+    X = size * np.random.default_rng(0).normal(size=(30, 1))
+    domain, weight = np.repeat(["a", "b"], 15), np.r_[1e6, np.ones(29)]
+    X = pd.DataFrame(X, columns=["far"])
+    flow = clone(FLOW)
+    fit = lambda: flow.fit(X, sample_domain=domain, sample_weight=weight)
+    if size == 1e301:
+        with pytest.raises(ValueError, match=r"Column far ranges from .* Divide"):
+            fit()
+        return
+    far = X * 1e6
+    _, back = there_and_back(fit(), far, domain)
+    np.testing.assert_allclose(back, far, rtol=1e-9)

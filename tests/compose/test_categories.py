@@ -216,3 +216,15 @@ def test_latents_of_any_size_are_those_of_a_category():
     back, log_det = model.inverse_and_log_det(Z)
     assert set(back["kind"]) <= {"a", "b", "unknown"}
     assert np.isfinite(log_det).all()
+
+
+@pytest.mark.parametrize("far", [1e3, 1e6])
+def test_categories_come_back_beside_numbers_far_out(far):
+    frame, _ = table(300)
+    model = chain(RBIG(max_iter=3, random_state=0)).fit(frame)
+    rows = frame.assign(x=far * np.sign(frame["x"]))
+    Z = model.transform(rows)
+    assert np.abs(Z).max(axis=1).min() > 0.01 * far
+    back = model.inverse_transform(Z)
+    assert (back["kind"] == rows["kind"]).all()
+    np.testing.assert_allclose(back["x"], rows["x"], rtol=1e-9)

@@ -75,7 +75,9 @@ def _of_number(X: pd.DataFrame, rng: Rng) -> pd.DataFrame:
     last = X.iloc[:, -1]
     if last.dtype.kind != "f":
         return X
-    return X.assign(sign=np.where(last > last.median(), "high", "low"))
+    # No mean of the middle two, which may be beyond the largest number.
+    middle = last.quantile(interpolation="lower")
+    return X.assign(sign=np.where(last > middle, "high", "low"))
 
 
 FRAME_CHANGES: dict[str, Callable[[pd.DataFrame, Rng], pd.DataFrame]] = {

@@ -13,8 +13,8 @@ __all__ = [
     "QUANTILES",
     "TURNED",
     "WHITENED",
+    "is_too_small",
     "least_scale",
-    "least_share",
 ]
 
 _UNITS = "its parameters are in the units of the data"
@@ -121,11 +121,9 @@ _ONE_SCALE = frozenset(
         "pixel-tree",
     }
 )
-# Of these, those that learn covariances of columns as they are: squares have half the
-# digits.
-_SQUARED = frozenset(
-    {"gaussian-barycenter", "alignment-flow", "alignment-flow-density"}
-)
+# Models that take eigenvalues of covariances of columns as they are: that of a column
+# of share s of the largest has a rounding of 2e-16 of 1, and of 2e-16 / s² of its own.
+_SQUARED = frozenset({"pca-whiten"})
 # Models that turn columns and then scale what comes out, of any size.
 TURNED = frozenset(
     {
@@ -200,8 +198,13 @@ def least_scale(name: str, scale: NDArray, centre: NDArray) -> NDArray:
     return np.maximum(scale, _OWN_SCALE.get(name, 0.0))
 
 
-def least_share(name: str) -> float:
-    """Return how small a column may be, as a share of the scale by which its round trip
-    is measured, for what is learned of it to be asked for.
+def is_too_small(name: str, scale: NDArray) -> NDArray:
+    """Return which columns are so small beside others that what is learned of them is
+    not asked for.
+
+    Those that are mixed with others as they are have 2e-16 / s of their digits left, at
+    a share of s: 2e-8 at the least that is asked for, as where squares are taken.
     """
-    return 1e-6 if name in _SQUARED else 1e-8
+    if name in _SQUARED:
+        return scale <= 1e-4 * scale.max()
+    return scale <= 1e-8 * least_scale(name, scale, 0.0 * scale)

@@ -16,8 +16,7 @@ from tests.fuzz.not_owed import (
     QUANTILES,
     TURNED,
     WHITENED,
-    least_scale,
-    least_share,
+    is_too_small,
 )
 from tests.fuzz.tables import Table, largest_share
 
@@ -70,8 +69,8 @@ def check_affine(case: Case) -> None:
     To 1e-6, relatively above 1 nat, in 99 % of the training rows. Asked where rounding
     is small beside what the table resolves: columns have a standard deviation above
     1e-3 of their largest entry, and above a share of that of all columns if the model
-    has one scale for them (`least_share`), and no two values are closer than 1e-9 of it
-    but equal.
+    has one scale for them (`is_too_small`), and no two values are closer than 1e-9 of
+    it but equal.
     What the last places of the table decide is no matter of units: the moved table is
     rounded in its own, and moved back it is another one in those of before. Ten times
     what scores differ by between these two fits is allowed, at the worst of the rows.
@@ -82,8 +81,7 @@ def check_affine(case: Case) -> None:
     shift = np.resize([1.3, -0.7, 0.2, 2.0], d) * case.scale
     with np.errstate(over="ignore"):
         spread = case.scale / np.abs(X).max(axis=0, initial=1e-300)
-    share = case.scale / least_scale(case.name, case.scale, 0.0 * case.centre)
-    is_lost = (share < least_share(case.name)).any()
+    is_lost = is_too_small(case.name, case.scale).any()
     if not (spread > 1e-3).all() or is_lost or has_near_ties(case, 1e-9):
         raise NotAsked("rounding would be seen")
     _check_affine(case, scale, shift)
@@ -159,7 +157,7 @@ def check_weights(case: Case) -> None:
     Scores agree to 1e-5, relatively above 1 nat, in 99 % of the rows. Where the table
     has no integer weights of its own, these are 0 to 3. Asked where columns that vary
     do so by more than a millionth of their largest entry, and than a share of all
-    columns if the model has one scale for them (`least_share`), and no two values are
+    columns if the model has one scale for them (`is_too_small`), and no two values are
     closer than 1e-11 of it but equal: means of weighted and of repeated rows differ by
     rounding of that. Models that whiten turned columns are not asked where columns
     depend on each other: one of those turned is rounding alone.
@@ -168,8 +166,7 @@ def check_weights(case: Case) -> None:
     with np.errstate(over="ignore"):
         spread = case.scale / np.abs(table.X).max(axis=0, initial=1e-300)
     varies = np.ptp(table.X / 2, axis=0) > 0
-    share = case.scale / least_scale(case.name, case.scale, 0.0 * case.centre)
-    is_lost = (spread <= 1e-6) | (share <= least_share(case.name))
+    is_lost = (spread <= 1e-6) | is_too_small(case.name, case.scale)
     if is_lost[varies].any() or has_near_ties(case, 1e-11):
         raise NotAsked("rounding would be seen")
     weight = table.weight

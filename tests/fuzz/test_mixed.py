@@ -1,6 +1,7 @@
 """Tables of both kinds: a short search, and that each of its invariants can fail."""
 
 from contextlib import suppress
+from dataclasses import replace
 from types import SimpleNamespace
 from zlib import crc32
 
@@ -89,6 +90,13 @@ def test_categories_repeat(name):
 @pytest.mark.parametrize("name", FRAME_CHANGES)
 def test_changes_keep_the_rows(name):
     assert len(FrameRecipe(20, ("two",), ("normal",), (name,)).build().X) == 20
+
+
+def test_a_category_of_a_number_of_the_whole_range_has_both_values():
+    recipe = FrameRecipe(30, ("two",), ("whole-range",), ("category-of-number",))
+    for seed in range(20):
+        counts = replace(recipe, seed=seed).build().X["sign"].value_counts()
+        assert counts.to_dict() == {"low": 15, "high": 15}
 
 
 def test_a_failure_is_printed_on_a_smaller_table():

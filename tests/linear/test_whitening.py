@@ -197,6 +197,24 @@ def test_shrinkage_hides_no_collinear_columns(X, shrinkage):
     assert np.isfinite(model.score(table))
 
 
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"shrinkage": 0.0},
+        {"shrinkage": 0.01},
+        {},
+        {"covariance_estimator": LedoitWolf()},
+    ],
+    ids=["none", "some", "auto", "estimator"],
+)
+@pytest.mark.filterwarnings("ignore::destructors.exceptions.DataWarning")
+def test_no_axis_is_rounding_alone(method, X, params):
+    # A layer after it would learn the rounding as if it were data.
+    table = np.c_[X, X[:, 0], X[:, 0] / 2 + X[:, 1] / 4]
+    Z = Whitening(method=method, **params).fit_transform(table)
+    assert Z.std(axis=0).min() > 1e-6
+
+
 def test_few_rows_are_no_reason_to_warn(X):
     model = Whitening().fit(X[: X.shape[1]])
     assert np.isfinite(model.score(X))

@@ -140,3 +140,17 @@ def test_a_void_in_which_values_are_one_number_is_crossed(sign):
     assert (np.diff(Z[np.argsort(X[:, 0]), 0]) >= 0.0).all()
     # The middle rows lie within the last places of the scale, which is 1e147.
     np.testing.assert_allclose(model.inverse_transform(Z), X, rtol=1e-6, atol=1e134)
+
+
+@pytest.mark.parametrize(
+    "model", [SplineGaussianizer(), HistogramGaussianizer()], ids=name
+)
+@pytest.mark.parametrize(("n_samples", "n_out"), [(60, 1), (60, 3), (1000, 50)])
+def test_sentinels_leave_the_other_rows_a_density(model, n_samples, n_out):
+    """Beside 1e30 the middle half of the rows is no value parted by rounding."""
+    clean = normal(n_samples)
+    spoilt = np.r_[clean[n_out:], np.full(n_out, -1e30)]
+    new = np.random.default_rng(1).normal(size=(500, 1))
+    expected = clone(model).fit(clean[:, None]).score_samples(new)
+    scores = clone(model).fit(spoilt[:, None]).score_samples(new)
+    assert np.median(expected - scores) < 1.5
