@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors.maps._blocks import multiply
-from destructors.maps._checks import are_positions
+from destructors.maps._checks import are_positions, increases
 from destructors.maps._jit import jit
 from destructors.maps._map import Data, Map, Mapped
 
@@ -100,18 +100,30 @@ class BoostedTrees(Predictor):
 
     def __post_init__(self) -> None:
         # Loops read wherever these point, and a file may be damaged.
-        n_nodes, node = len(self.left), np.arange(len(self.left))
-        pointers, leaf = (self.roots, self.feature, self.left), self.left == node
+        if not self._are_trees():
+            raise ValueError("These are no trees: a node points where none can be.")
+
+    def _are_trees(self) -> bool:
+        pointers, n_nodes = (self.roots, self.feature, self.left), len(self.left)
         if not (
             all(a.ndim == 1 and a.dtype.kind == "i" for a in pointers)
             and self.feature.shape == self.threshold.shape == self.value.shape
             and len(self.feature) == n_nodes
-            and (np.diff(self.roots, prepend=-1, append=n_nodes) > 0).all()
-            and (leaf | (node < self.left) & (self.left < n_nodes - 1)).all()
+        ):
+            return False
+        node = np.arange(n_nodes)
+        leaf = self.left == node
+        left = self.left[~leaf]
+        fits = (
+            ((node[~leaf] < left) & (left < n_nodes - 1)).all()
+            and increases(self.roots)
+            and ((self.roots >= 0) & (self.roots < n_nodes)).all()
             and (self.threshold[leaf] == np.inf).all()
             and (self.feature >= 0).all()
-        ):
-            raise ValueError("These are no trees: a node points where none can be.")
+        )
+        # A node that several lead to would be gone down from each.
+        reached = np.concatenate([self.roots, left, left + 1])
+        return bool(fits) and len(np.unique(reached)) == len(reached)
 
     @cached_property
     def _depths(self) -> NDArray:

@@ -84,6 +84,8 @@ class BoostedRosenblatt(Map):
         if self.edges.shape != (d, values.shape[1] - 1):
             return False
         n = len(nodes)
+        if self.roots.ndim != 1:
+            return False
         ends = np.append(self.roots, n)
         if not (
             are_starts(self.starts, len(self.roots))

@@ -98,6 +98,15 @@ def are_positions(x: NDArray, n: float = np.inf) -> bool:
     return bool(((x >= 0) & (x < n)).all())
 
 
+def check_width(X: NDArray, n_features: int, owner: str) -> None:
+    """Raise ValueError if rows have more or fewer columns than compiled loops read."""
+    if X.ndim != 2 or X.shape[1] != n_features:
+        raise ValueError(
+            f"{owner} maps rows of {n_features} columns, got an array of the shape "
+            f"{X.shape}."
+        )
+
+
 def list_columns(bad: NDArray, names: Any) -> str:
     """Return the names of the columns in which something is bad, or of some of them."""
     return show(str(names[j]) for j in np.flatnonzero(bad.any(axis=0)))

@@ -108,4 +108,6 @@ def are_starts(starts: NDArray, n: int, shortest: int = 0) -> bool:
     listed = starts.ndim == 1 and starts.dtype.kind == "i" and len(starts) > 0
     if not listed or starts[0] != 0 or starts[-1] != n:
         return False
-    return bool((starts[1:] - starts[:-1] >= shortest).all())
+    # Differences of numbers from afar would go round to positive ones.
+    inside = bool(((starts >= 0) & (starts <= n)).all())
+    return inside and bool((starts[1:] - starts[:-1] >= shortest).all())

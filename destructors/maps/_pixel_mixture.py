@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from destructors.maps._checks import increases
+from destructors.maps._checks import check_width, increases
 from destructors.maps._cube import HALF_LOG_2PI, normal_scores
 from destructors.maps._map import Map, Mapped
 from destructors.maps._pixel_mixture_kernels import (
@@ -74,6 +74,13 @@ class PixelMixture(Map):
 
     def __post_init__(self) -> None:
         # Compiled loops read wherever these point, and a file may be damaged.
+        if not (
+            self.shares.ndim == self.feature.ndim == self.left.ndim == 1
+            and self.neighbors.ndim == self.probabilities.ndim == 2
+            and self.guides.ndim == 3
+            and len(self.shares) > 0
+        ):
+            raise ValueError(f"PixelMixture needs lists and tables; got {self!r}.")
         d, n_nodes = len(self.neighbors), len(self.left)
         node, leaf = np.arange(n_nodes), self.left == np.arange(n_nodes)
         asked = self.neighbors.shape[1] + self.guides.shape[2]
@@ -126,6 +133,7 @@ class PixelMixture(Map):
 
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
+        check_width(X, len(self.neighbors), "PixelMixture")
         low, high = self.edges[[0, -1]]
         k = find_bins(X, self.edges)
         mass, under, over = (np.empty(X.shape) for _ in range(3))
@@ -146,6 +154,7 @@ class PixelMixture(Map):
 
     def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
+        check_width(Z, len(self.neighbors), "PixelMixture")
         k = np.empty(Z.shape, np.int64)
         mass, under, over = (np.empty(Z.shape) for _ in range(3))
         lower, upper = ndtr(Z), ndtr(-Z)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from destructors.maps._checks import are_positions, increases
+from destructors.maps._checks import are_positions, check_width, increases
 from destructors.maps._cube import HALF_LOG_2PI, normal_scores
 from destructors.maps._jit import jit
 from destructors.maps._map import Map, Mapped
@@ -65,6 +65,12 @@ class PixelTree(Map):
 
     def __post_init__(self) -> None:
         # Compiled loops read wherever these point, and a file may be damaged.
+        listed = self.order, self.feature, self.left
+        if not (
+            all(part.ndim == 1 for part in listed)
+            and self.neighbors.ndim == self.places.ndim == self.probabilities.ndim == 2
+        ):
+            raise ValueError(f"PixelTree needs lists and tables; got {self!r}.")
         d, n_nodes = len(self.order), len(self.left)
         node, leaf = np.arange(n_nodes), self.left == np.arange(n_nodes)
         asked = self.neighbors.shape[1] + self.places.shape[1]
@@ -105,6 +111,7 @@ class PixelTree(Map):
 
     def forward(self, X: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows; see `Map.forward`."""
+        check_width(X, len(self.order), "PixelTree")
         bins = find_bins(X, self.edges)
         leaves = np.zeros(X.shape, np.int64)
         _find_leaves(bins, self.order, *self._tree, leaves)
@@ -112,6 +119,7 @@ class PixelTree(Map):
 
     def inverse(self, Z: NDArray, context: NDArray | None = None) -> Mapped:
         """Map rows back; see `Map.inverse`."""
+        check_width(Z, len(self.order), "PixelTree")
         X, bins = np.empty(Z.shape), np.zeros(Z.shape, np.int64)
         leaves, log_det = np.zeros(Z.shape, np.int64), np.zeros(len(Z))
         for i in range(len(self.order)):

@@ -25,7 +25,7 @@ from scipy.linalg.lapack import dtrtrs
 
 from destructors.maps import _rosenblatt_kernels as kernels
 from destructors.maps._bins import Boost
-from destructors.maps._checks import are_positions
+from destructors.maps._checks import are_positions, check_width
 from destructors.maps._jit import jit_fused
 from destructors.maps._map import Map, Mapped
 from destructors.maps._normal import LARGEST
@@ -216,6 +216,7 @@ def solve_rows(
     boost : tuple, default=None
         Bins of the features; see `destructors.maps.BoostedRosenblatt`.
     """
+    check_width(given, len(features[1]), "The mixture")
     # Farther out than this squares overflow.
     given = np.clip(given, -LARGEST, LARGEST)
     found, log_det = np.empty_like(given, order="C"), np.empty(len(given))

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from destructors.maps._checks import check_width
 from destructors.maps._map import Mapped
 from destructors.maps._slices_kernel import pass_layers
 from destructors.maps._spline import QuadraticSpline
@@ -61,7 +62,8 @@ class Lookup(NamedTuple):
     most : ndarray of int of shape (n_columns,)
         Intervals to go on from there, at most; -1 where one is to halve.
     upper : ndarray of shape (n_points,)
-        Where each interval ends; the last of a column does not.
+        Where each interval ends. The last of a column does not, and NaN stands there:
+        not even infinity is above it.
     """
 
     origin: NDArray
@@ -73,8 +75,8 @@ class Lookup(NamedTuple):
     @classmethod
     def of(cls, points: NDArray, starts: NDArray) -> "Lookup":
         """Return the cells of columns whose points lie end to end."""
-        upper = np.r_[points[1:], np.inf]
-        upper[starts[1:] - 2] = np.inf
+        upper = np.r_[points[1:], np.nan]
+        upper[starts[1:] - 2] = np.nan
         first, last = starts[:-1] + 1, starts[1:] - 2
         # Those with two points have one interval.
         n_inner = last - first + 1
@@ -141,7 +143,24 @@ class Slices(NamedTuple):
 
     @classmethod
     def of(cls, *layers: Layer) -> "Slices":
-        """Return layers one after the other, of splines that `can_pack` lets pass."""
+        """Return layers one after the other, of splines that `can_pack` lets pass.
+
+        Raises
+        ------
+        ValueError
+            If a spline has another number of columns than there are directions.
+        """
+        # Compiled loops look at nothing else.
+        d = len(layers[0].directions)
+        for layer in layers:
+            n_directions = len(layer.spline.starts) - 1
+            if layer.directions.shape != (d, n_directions) or (
+                layer.turns and n_directions != d
+            ):
+                raise ValueError(
+                    f"A spline of {n_directions} columns does not fit directions of "
+                    f"the shape {layer.directions.shape} in {d} columns."
+                )
         splines = [layer.spline for layer in layers]
         knots = np.concatenate([spline.knots for spline in splines])
         values = np.concatenate([spline.values for spline in splines])
@@ -179,6 +198,7 @@ class Slices(NamedTuple):
         return self._pass(Z, True, self.lookup_back)
 
     def _pass(self, V: NDArray, inverse: bool, lookup: Lookup) -> Mapped:
+        check_width(V, len(self.frames), "The spline along directions")
         W, log_det = np.empty(V.shape), np.zeros(len(V))
         pass_layers(np.ascontiguousarray(V), inverse, *self[:9], *lookup, W, log_det)
         return W, log_det

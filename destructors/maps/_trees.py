@@ -39,6 +39,9 @@ _LEAST_ROWS = 1024
 _SMALL, _LARGE = 1e-200, 1e200
 # Of rows whose leaves are to be found.
 UNKNOWN = np.empty(0, np.uint32)
+# Levels above a split that are looked at in a file: no tree that was learned has more,
+# and it may take their number times that of the splits.
+_MOST_LEVELS = 1000
 # Times this, a number goes to the next smaller one.
 _BELOW = 1.0 - 2.0**-53
 # Unsigned numbers spare numba the test for indices that count from the end.
@@ -93,6 +96,9 @@ class Trees(BothWays):
     splits: NDArray
     starts: NDArray
 
+    # Records; of which type is checked here.
+    _any_dtype = ("splits",)
+
     def __post_init__(self) -> None:
         # Compiled loops look at nothing else before they follow the nodes.
         splits, starts = self.splits, self.starts
@@ -108,9 +114,28 @@ class Trees(BothWays):
         )
 
     def is_valid(self) -> bool:
-        """Return whether all cuts are inside the cube."""
+        """Return whether each cut is inside the box that it cuts, as is its image."""
+        node, feature = self.splits["node"], self.splits["feature"]
         cuts = np.stack([self.splits["t_in"], self.splits["t_out"]])
-        return bool(((cuts > 0.0) & (cuts < 1.0)).all())
+        if not ((cuts > 0.0) & (cuts < 1.0)).all():
+            return False
+        # From each split up to the first, by cuts of its feature: the nearest is the
+        # tightest, but each has to be met.
+        split = np.arange(len(node))
+        first = np.repeat(self.starts[:-1], np.diff(self.starts))
+        at = node
+        for _ in range(_MOST_LEVELS):
+            split, at = split[at > 0], at[at > 0]
+            if not len(split):
+                break
+            above = first[split] + (at - 1) // 2
+            same = feature[above] == feature[split]
+            sign = np.where(at % 2 == 1, 1.0, -1.0)
+            apart = sign * (cuts[:, above] - cuts[:, split].astype(np.float64))
+            if not (apart > 0.0).all(axis=0)[same].all():
+                return False
+            at = node[above]
+        return True
 
     @cached_property
     def _last_feature(self) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 from destructors.maps._map import Data
 
 # What this library learns. Of numbers of other types every kernel would be compiled
-# anew, for seconds each; records are those of trees.
+# anew, for seconds each, and of records none could be.
 _LEARNED = {"float64", "int64", "int32", "uint64"}
 
 
@@ -85,7 +85,7 @@ def _is_learned(value: Any) -> bool:
         return all(map(_is_learned, value))
     if not isinstance(value, np.ndarray):
         return True
-    return value.dtype.name in _LEARNED or value.dtype.names is not None
+    return value.dtype.name in _LEARNED
 
 
 def _numbers(value: Any) -> list[Any]:

@@ -23,15 +23,20 @@ from destructors.flows import (
     DiscreteTreeFlow,
     GaussianCopula,
     PatchFlow,
+    TreeFlow,
 )
 from destructors.linear import Standardize, Whitening
-from tests.registry import ALIGNMENT, REGISTRY
+from destructors.mixture import BoostedMixtureDestructor
+from tests.registry import ALIGNMENT, REGISTRY, steps
 
-__all__ = ["NAMES", "save_models"]
+__all__ = ["BOOSTED", "NAMES", "save_models"]
 
 NAMES = [*REGISTRY, *ALIGNMENT, "frame", "labels", "detector", "classifier"]
 # Kinds of data that small tables of numbers do not bring about.
 NAMES += ["mixed", "imputer", "conditional", "cells", "patches"]
+# Trees of mixtures take more rows to grow.
+BOOSTED = ["boosted", "boosted-folds", "boosted-flow"]
+NAMES += BOOSTED
 
 
 def save_models(folder: Path, names: Iterable[str] = NAMES) -> list[Path]:
@@ -80,6 +85,8 @@ def _fit(name: str):
         return DensityClassifier(Whitening(), reject=0.1, reject_label="?").fit(
             X, labels
         )
+    if name in BOOSTED:
+        return _fit_boosted(name)
     if name in ALIGNMENT:
         return clone(ALIGNMENT[name][0]).fit(X)
     entry = REGISTRY[name]
@@ -92,4 +99,15 @@ def _fit(name: str):
     model = clone(entry.destructor)
     if "max_iter" in model.get_params():
         model.set_params(max_iter=min(model.max_iter, 3))
+    return model.fit(X)
+
+
+def _fit_boosted(name: str):
+    X = steps()[:600]
+    X = np.c_[np.random.default_rng(1).gamma(2.0, size=len(X)), X]
+    if name == "boosted-flow":
+        model = TreeFlow(max_trees=100, random_state=0)
+    else:
+        n_folds = 2 if name == "boosted-folds" else None
+        model = BoostedMixtureDestructor(2, n_folds=n_folds, random_state=0)
     return model.fit(X)

@@ -133,7 +133,7 @@ def _array(rng, data):
 
 
 def _change(rng, x):
-    kind = rng.integers(8)
+    kind = rng.integers(9)
     if kind == 0 and x.dtype.kind in "fiub":
         return x.astype(rng.choice(["f2", "f4", "i8", "i4", "u1", "?", "U5", "c16"]))
     if kind == 1:
@@ -143,7 +143,17 @@ def _change(rng, x):
     if kind == 3 and x.ndim:
         return np.concatenate([x, x])
     if kind == 4 and x.ndim:
-        return [x[None], x.T, x[::-1], x.reshape(-1)][rng.integers(4)]
+        # Loops are compiled for numbers in rows, not for columns or records of them.
+        record = np.ascontiguousarray(x).view([("x", x.dtype)])
+        forms = [x[None], x[..., None], x.T, x[::-1], x.reshape(-1), record]
+        return forms[rng.integers(len(forms))]
+    if x.dtype.names is not None and rng.random() < 0.5:
+        # A number of each record, such as where a node leads.
+        name, x = x.dtype.names[rng.integers(len(x.dtype.names))], x.copy()
+        part = _change(rng, x[name])
+        if part.shape == x.shape and part.dtype.kind in "fiub":
+            x[name] = part.astype(x.dtype[name])
+        return x
     flat = x.copy().reshape(-1)
     if not flat.size:
         return np.zeros((1, *x.shape[1:]), x.dtype)
@@ -153,6 +163,10 @@ def _change(rng, x):
         flat[place] = rng.choice(junk, len(place)).astype(x.dtype)
     elif kind == 6:
         flat = rng.permutation(flat)
+    elif kind == 7 and x.dtype.kind in "iu":
+        # Just beyond what there is, or round in a circle.
+        place = rng.integers(0, flat.size, rng.integers(1, 4))
+        flat[place] += rng.integers(-2, 3, len(place)).astype(x.dtype)
     else:
         bits = flat.view(np.uint8)
         place = rng.integers(0, len(bits), 4)

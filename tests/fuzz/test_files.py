@@ -12,11 +12,11 @@ import destructors
 from destructors.estimators import DensityClassifier
 from destructors.linear import Whitening
 from destructors.maps import Affine
-from tests.fuzz.files import save_models
+from tests.fuzz.files import BOOSTED, save_models
 from tests.fuzz.mutate import run
 
 FEW = ["spline", "tree", "permutation", "mixture", "regression", "frame", "labels"]
-FEW += ["detector", "classifier", "imputer", "conditional"]
+FEW += ["detector", "classifier", "imputer", "conditional", "boosted"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="bounds the memory of a process")
@@ -82,6 +82,28 @@ def test_numbers_of_another_type_are_refused_before_kernels_are_compiled_for_the
     np.savez(path, **{**arrays, name: arrays[name].astype(dtype)})
     with pytest.raises(ValueError, match="of another dtype"):
         destructors.load(path)
+
+
+def test_records_are_refused_before_kernels_are_compiled_for_them(tmp_path):
+    [path] = save_models(tmp_path, ["spline"])
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    name = next(name for name, x in arrays.items() if x.dtype == np.float64)
+    records = arrays[name].view([("x", np.float64)])
+    np.savez(path, **{**arrays, name: records})
+    with pytest.raises(ValueError, match="of another dtype"):
+        destructors.load(path)
+
+
+@pytest.mark.parametrize("name", BOOSTED)
+def test_files_of_boosted_mixtures_hold_trees(name, tmp_path):
+    """Else none would be changed."""
+    [path] = save_models(tmp_path, [name])
+    with np.load(path) as file:
+        header = file["header"].tobytes().decode()
+        nodes = [file[n] for n in file.files if file[n].dtype == np.int32]
+    assert '"BoostedRosenblatt"' in header
+    assert any(len(each) > 10 for each in nodes)
 
 
 def test_what_could_not_be_read_again_is_not_saved(tmp_path):
