@@ -18,6 +18,8 @@ from destructors.rows._moments import reach_of_constant
 
 # Rows of which a table has at least so many before equal columns are told.
 _FEWEST_COPIED = 20
+# Floats tell each integer from the next up to this one.
+_LARGEST_COUNT = 2.0**53
 
 
 class Categorical(NamedTuple):
@@ -149,7 +151,10 @@ def _is_whole(part: Any, column: Column) -> bool:
         return False
     values = column.encode(part)
     known = values[~np.isnan(values)]
-    is_whole = np.isfinite(known).all() and (known == np.rint(known)).all()
+    # Beyond, all numbers are whole.
+    is_whole = (np.abs(known) <= _LARGEST_COUNT).all() and (
+        known == np.rint(known)
+    ).all()
     return 0 < len(known) < len(values) and bool(is_whole)
 
 

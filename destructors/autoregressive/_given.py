@@ -16,6 +16,8 @@ from destructors.rows import Rows, fold_rows, is_over
 _N_ROUNDS = 3
 # Squares smaller than this, in standard units, tell no smaller scale.
 _SMALLEST_SQUARE = 1e-4
+# An exact relation, and a constant, leave a scale that can still be divided by.
+_SMALLEST_SCALE = 1e-10
 
 
 @limit_threadpools(limits=1, user_api="openmp")
@@ -70,7 +72,8 @@ def regress_last(
             cross = CrossFit(regressor, weight, folds, seed, loss)
             found = (_step_scale if is_scale else _step_mean)(given, y, cross)
             moved, log_s, scale, make = found
-            gain = np.log(_size(y, weight) / scale) - np.average(log_s, weights=weight)
+            size = max(_size(y, weight), _SMALLEST_SCALE)
+            gain = np.log(size / scale) - np.average(log_s, weights=weight)
             helpful[k] = gain > tol
             if helpful[k]:
                 steps.append(_last_of(given.shape[1] + 1, scale, *make()))
@@ -88,8 +91,7 @@ def _step_mean(given: NDArray, y: NDArray, cross: CrossFit) -> tuple:
     target = _draw_in(y)
     predicted, n_iter = cross.predict(given, target)
     residual = y - predicted
-    # An exact relation leaves a scale that can still be divided by.
-    scale = max(_size(residual, cross.weight), 1e-10)
+    scale = max(_size(residual, cross.weight), _SMALLEST_SCALE)
     make = lambda: (as_predictor(cross.fit(given, target, n_iter)), None)
     return residual, np.zeros(len(y)), scale, make
 
@@ -103,4 +105,4 @@ def _step_scale(given: NDArray, y: NDArray, cross: CrossFit) -> tuple:
         Linear(np.zeros(given.shape[1]), 0.0),
         as_log_scale(cross.fit(given, target, n_iter)),
     )
-    return scaled, log_s, max(_size(scaled, cross.weight), 1e-10), make
+    return scaled, log_s, max(_size(scaled, cross.weight), _SMALLEST_SCALE), make

@@ -26,6 +26,8 @@ from destructors.rows._moments import unit_of_constant
 _N_GRID, _POWER_LOSS = 257, 1e-8
 # scikit-learn clips quantiles at this distance from 0 and 1.
 _QUANTILE_TAIL = 1e-7
+# Quantiles are interpolated between values by a few operations.
+_QUANTILE_ROUNDING = 8.0 * np.finfo(float).eps
 # Their fit depends on the extremes alone, or on nothing: no positive weight changes it.
 _WEIGHT_FREE = (
     preprocessing.MinMaxScaler,
@@ -341,7 +343,18 @@ def _quantile(transformer: preprocessing.QuantileTransformer, X: NDArray) -> Map
     spread = np.where(spread < 1e-301, np.ptp(X, axis=0), spread)
     spread[spread < 1e-301] = 1.0
     edges, shares = [], []
-    for quantiles, around in zip(transformer.quantiles_.T, spread, strict=True):
+    for quantiles, around, x in zip(transformer.quantiles_.T, spread, X.T, strict=True):
+        # Interpolated, some are values but for rounding, and equal ones differ: such
+        # rows would lie on either side of an edge, by the last bit.
+        values = np.unique(x)
+        above = np.searchsorted(values, quantiles).clip(1, len(values) - 1)
+        near = np.where(
+            quantiles - values[above - 1] < values[above] - quantiles,
+            values[above - 1],
+            values[above],
+        )
+        is_value = np.abs(quantiles - near) <= _QUANTILE_ROUNDING * np.abs(near)
+        quantiles = np.where(is_value, near, quantiles)
         places, first, counts = np.unique(
             quantiles, return_index=True, return_counts=True
         )

@@ -12,7 +12,7 @@ from destructors.linear import SlicedRotation
 from destructors.maps import Along, Map, QuadraticSpline
 from destructors.marginal import SplineGaussianizer
 from destructors.rows import Fold
-from destructors.rows._digits import find_lost_column
+from destructors.rows._digits import LostDigitsError, find_lost_column
 
 # Rows come back up to this share of the spread of a column.
 _LOSS = 1e-7
@@ -142,7 +142,7 @@ class SlicedGaussianizer(Destructor):
         share = float(self.learning_rate)
         map_ = Along(self.directions_, spline.towards_identity(share))
         if (lost := find_lost_column(rows, map_, _LOSS)) is not None:
-            raise ValueError(
+            raise LostDigitsError(
                 f"Column {rows.name(lost)} loses its digits beside the others, or "
                 "beside N(0, 1), to which they are moved. Standardize the columns "
                 "before."

@@ -21,7 +21,11 @@ from destructors._compat import (
 from destructors.estimators._given_column import Settings, fit_column
 from destructors.maps import Conditional, Schema
 from destructors.rows import INTEGER, Rows
+from destructors.rows._weights import scale_weights, size_of_weights
 from destructors.table import check_columns
+
+# Fewer rows than this leave time for singular values.
+_FEW_ROWS = 1000
 
 
 class ConditionalDensity(RegressorMixin, BaseEstimator):
@@ -179,6 +183,7 @@ class ConditionalDensity(RegressorMixin, BaseEstimator):
                 )
                 kept = weight > 0
                 values, targets, weight = values[kept], targets[kept], weight[kept]
+                weight = scale_weights(weight, size_of_weights(weight))
             d, n = values.shape[1], targets.shape[1]
             kinds = np.repeat([INTEGER, 0], [d, n])
             rows = Rows.of(np.hstack([values, targets]), weight, kinds=kinds)
@@ -191,7 +196,7 @@ class ConditionalDensity(RegressorMixin, BaseEstimator):
                     "a density from."
                 )
             seeds = check_random_state(self.random_state).randint(2**31 - 1, size=n)
-            how = self._settings()
+            how = self._settings(len(both))
             columns = [
                 fit_column(both[:, : d + j + 1], weight, how, int(seeds[j]))
                 for j in range(n)
@@ -207,8 +212,10 @@ class ConditionalDensity(RegressorMixin, BaseEstimator):
             )
         return self
 
-    def _settings(self) -> Settings:
-        regressors = [Ridge(), None]
+    def _settings(self, n_rows: int) -> Settings:
+        # Of few rows, or columns that follow from others, normal equations may be
+        # singular but for the penalty; of many they save time.
+        regressors = [Ridge(solver="svd" if n_rows < _FEW_ROWS else "auto"), None]
         if not isinstance(self.regressor, str):
             regressors = [self.regressor]
         trees = {

@@ -15,6 +15,7 @@ from destructors.maps._kernel_density import KernelDensity
 from destructors.marginal import SplineGaussianizer
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.rows import Rows, robust_mean_and_scale
+from destructors.table import check_range
 
 # Standard deviation of the noise, in units of the bulk of a column: what it is, or the
 # most that it is if rows are known to be normal.
@@ -94,6 +95,7 @@ class DensityEnsemble(BaseEstimator):
     def fit(self, X: NDArray, *, sample_weight: NDArray | None = None) -> Self:
         """Fit all four."""
         rows = Rows.of(X, sample_weight)
+        check_range(rows)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         noise = size_noise(rows) if self.novelty else NOISE * widths(rows)
         n_centres = _MOST_NORMAL_CENTRES if self.novelty else _MOST_CENTRES

@@ -66,7 +66,9 @@ def fit_column(values: NDArray, weight: NDArray, how: Settings, seed: int) -> Fi
     context = _fit_map(SplineGaussianizer(), given)
     seen, _ = context.forward(given.values)
     fold = Fold(Rows.of(np.column_stack([seen, values[:, -1]]), weight))
-    if _SHARE * fold.train.total >= _ENOUGH_HELD_OUT:
+    # Few different rows can spare none, however often each is there.
+    is_enough = _SHARE * fold.train.total >= _ENOUGH_HELD_OUT
+    if is_enough and len(fold.train) >= _ENOUGH_HELD_OUT:
         [fold] = fold.train.split(None, _SHARE, seed)
     found = []
     for start in (Standardize(robust=True), SplineGaussianizer()):

@@ -155,7 +155,11 @@ def _read_mixture(map_: Map, n_features: int) -> MixedMixture | None:
         # What is linear is known by what it does to the origin and to the axes.
         points, _ = part.forward(np.vstack([b, b + A.T]))
         b, A = points[0], (points[1:] - points[0]).T
-    back = np.linalg.inv(A)
+    try:
+        back = np.linalg.inv(A)
+    except np.linalg.LinAlgError:
+        # In the units of the table it has no digits.
+        return None
     gaussians = Gaussians((means - b) @ back.T, back @ covariances @ back.T)
     return MixedMixture(weights, (gaussians,), (np.arange(n_features),))
 

@@ -22,6 +22,7 @@ from destructors.greedy._schedules import Rung, Schedule
 from destructors.greedy._stopping import Stopping
 from destructors.greedy._task import Scores, Step, Task, Trial
 from destructors.rows import as_interrupt, is_over, map_threads, stop_all
+from destructors.rows._digits import LostDigitsError
 
 # Gains that differ by less, beside the objective, differ by rounding errors.
 _TIE = 1e-10
@@ -161,6 +162,10 @@ class Greedy:
                         fields, adds, trials = self._shorten(states, rungs), False, {}
                 best = self._best(trials, errors, self._look_ahead(trials))
             except (Exception, KeyboardInterrupt) as error:
+                if self.steps and isinstance(error, LostDigitsError):
+                    # The layers have used up what digits rows had: that is an end as
+                    # any other.
+                    break
                 self._end_early(as_interrupt(error), bool(trials) and not rungs)
                 if self.steps or rungs:
                     break
@@ -278,6 +283,8 @@ class Greedy:
         if errors and not trials:
             raise next(iter(errors.values()))
         for choice, error in errors.items():
+            if self.steps and isinstance(error, LostDigitsError):
+                continue
             warnings.warn(
                 f"Candidate {self.names[choice]!r} failed at {self.progress.noun} "
                 f"{len(self.steps) + 1} and was passed over: "

@@ -219,13 +219,15 @@ def _sentinels(values: NDArray, counts: NDArray) -> NDArray:
     """Return repeated values at the ends that are far from all others."""
     total = counts.sum()
     share = np.cumsum(counts) / total
-    low, high = np.interp([0.05, 0.95], share, values)
+    # Of the largest numbers no difference is infinite.
+    units = values / np.abs(values).max()
+    low, high = np.interp([0.05, 0.95], share, units)
     found = []
     for end, gap in (
-        (0, values[1] - values[0]),
-        (-1, values[-1] - values[-2]),
+        (0, units[1] - units[0]),
+        (-1, units[-1] - units[-2]),
     ):
-        inner = np.delete(values, end)
+        inner = np.delete(units, end)
         spread = min(high - low, np.ptp(inner)) or 1.0
         if len(inner) > 9 and counts[end] >= 5 and gap > _APART * spread:
             found.append(values[end])
@@ -283,6 +285,9 @@ def _describe_together(names: list[Any], rows: NDArray) -> list[Finding]:
         advice = "drop copies, or give the number of each as sample_weight"
         detail = f"{_percent(copies)} of the rows are copies of others"
         found.append(Finding((), "equal rows", detail, advice))
+    # The largest numbers are added and squared like any others.
+    largest = np.abs(rows).max(axis=0)
+    rows = rows / np.where(largest > 0.0, largest, 1.0)
     centred = rows - rows.mean(axis=0)
     scale = np.sqrt((centred**2).mean(axis=0))
     varied = scale > 0

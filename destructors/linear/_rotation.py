@@ -18,6 +18,7 @@ from destructors.linear._whitening import (
 )
 from destructors.maps import Affine, Chain, Map
 from destructors.rows import Fold, Rows, is_over, mean_and_scale
+from destructors.rows._digits import LostDigitsError
 from destructors.rows._moments import power_of_two
 
 # Largest entry of Q Qᵀ - I for which Q still counts as orthogonal.
@@ -223,7 +224,7 @@ def rotate_safely(rotation: NDArray, rows: Rows) -> Affine:
                 rows.name(np.flatnonzero(lost)[0]),
                 rows.name(int(size.argmax())),
             )
-            raise ValueError(
+            raise LostDigitsError(
                 f"Column {small} is too small beside column {large} for its digits to "
                 "outlast a rotation. Standardize the columns before."
             )

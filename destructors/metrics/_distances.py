@@ -19,6 +19,8 @@ _N_BANDWIDTH_ROWS = 1000
 _NEAR = 1e-6
 # Rows no farther apart, beside the largest, are equal but for rounding.
 _ROUNDING = 1e-14
+# Squares of longer distances, added up over columns, are beyond float64.
+_LARGEST_DISTANCE = 1e150
 # Numbers of a block of distances (1 MiB of float64): it stays in the cache.
 _BLOCK_SIZE = 2**17
 
@@ -410,5 +412,15 @@ def _check_samples(X: ArrayLike, Y: ArrayLike) -> tuple[NDArray, NDArray]:
     if first.shape[1] != second.shape[1]:
         raise ValueError(
             f"X has {first.shape[1]} features, but Y has {second.shape[1]}."
+        )
+    smallest = np.minimum(first.min(axis=0), second.min(axis=0))
+    largest = np.maximum(first.max(axis=0), second.max(axis=0))
+    half = 0.5 * largest - 0.5 * smallest
+    widest = int(half.argmax())
+    if half[widest] > _LARGEST_DISTANCE:
+        raise ValueError(
+            f"Column {widest} ranges from {smallest[widest]:.3g} to "
+            f"{largest[widest]:.3g}: squares of distances are no float64. Divide it by "
+            "a constant."
         )
     return first, second

@@ -319,6 +319,9 @@ class IntegerCounts(Counts):
         self.columns = np.array([column])
         known = np.flatnonzero(~np.isnan(x))
         self._values, place = np.unique(x[known], return_inverse=True)
+        if not len(known):
+            # A part of the table may have no value at all: one that no row has.
+            self._values = np.zeros(1)
         shape = len(self._values), len(x)
         self._onehot = csr_array((weight[known], (place.ravel(), known)), shape=shape)
         self._place = np.full(len(x), -1)
@@ -333,8 +336,9 @@ class IntegerCounts(Counts):
         """Return shares of values, and the rest; see `Counts.estimate`."""
         [own] = counts
         everything, n = own[-1], own.sum(axis=1)
-        middle = everything @ self._values / everything.sum()
-        spread = everything @ (self._values - middle) ** 2 / everything.sum()
+        known = everything.sum() or 1.0
+        middle = everything @ self._values / known
+        spread = everything @ (self._values - middle) ** 2 / known
         # One row of what all classes have in common keeps a class of few rows wide.
         mean = (own @ self._values + middle) / (n + 1.0)
         away = (self._values - mean[:, None]) ** 2
@@ -352,5 +356,5 @@ class IntegerCounts(Counts):
     def axes(self, random_state: np.random.RandomState) -> NDArray:
         """Return ranks, so that a few values far out are not; see `Counts.axes`."""
         counts = self._onehot.sum(axis=1)
-        ranks = (np.cumsum(counts) - 0.5 * counts) / counts.sum() - 0.5
+        ranks = (np.cumsum(counts) - 0.5 * counts) / (counts.sum() or 1.0) - 0.5
         return np.append(ranks * np.sqrt(12.0), 0.0)[self._place][:, None]

@@ -21,6 +21,10 @@ _SAME = 2.0**-40
 # Of n standard values about n² times a third of that are so near to another by chance
 # where the density is normal; several times as many are no sign of values that repeat.
 _BY_CHANCE = 4.0 * _SAME
+# Half of the widest cell, in standard deviations. A value of nearly all the weight has
+# others thousands of them away: half of that would spread it beyond the cube, which
+# ends at 8, where no tree can gather it.
+_WIDEST = 4.0
 # Rows that are equal are spread over their cells as so many points in all, or this many
 # times the number of different rows.
 _N_POINTS, _N_POINTS_EACH = 1000, 4
@@ -115,7 +119,7 @@ def spread_atoms(fold: Fold, units: Affine, seed: int, first_column: int = 0) ->
     for j, (_, values) in list(enumerate(columns))[first_column:]:
         atoms, half = find_cells(codes[:, j], values, ones)
         by_value = np.zeros(len(values))
-        by_value[atoms] = half
+        by_value[atoms] = np.minimum(half, _WIDEST)
         halves[:, j] = by_value[codes[:, j]]
     if not halves.any():
         return fold

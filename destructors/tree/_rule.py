@@ -114,6 +114,9 @@ class GrowthRule(NamedTuple):
             cuts = rng.uniform(size=(_N_DRAWS, d))
         # Rounding of sums must not cost a leaf.
         least = max(self.min_samples_leaf, total * 2.0**-31)
+        # Nor may it make one where nothing is, unless leaves may be empty: what it
+        # leaves of huge weights is more than any smallest weight.
+        rule = self._replace(min_samples_leaf=least * (self.min_samples_leaf > 0.0))
         by_mass = int(total / least * (1.0 + 1e-9)) + 1
         by_depth = 2 ** min(self.max_depth, 31)
         max_splits = min(len(rows), by_mass, by_depth, self.max_leaf_nodes) - 1
@@ -123,7 +126,7 @@ class GrowthRule(NamedTuple):
             given = features[:, features[0] < self.n_given]
             features = np.arange(self.n_given, d)[None]
         more = ahead, given
-        return grid, weight, rows, total, max_splits, self, features, cuts, *more
+        return grid, weight, rows, total, max_splits, rule, features, cuts, *more
 
 
 def count_drawn(max_features: int | float | str | None, n_features: int) -> int:

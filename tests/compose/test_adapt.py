@@ -145,6 +145,18 @@ def test_quantile_transformer_agrees_inside_and_goes_on_outside():
     assert np.isfinite(model.score_samples(outside)).all()
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_no_value_lies_beside_an_edge_of_quantiles_by_rounding(seed):
+    rng = np.random.default_rng(seed)
+    X = np.round(rng.lognormal(3.0, 1.0, (200, 3)), 2)
+    transformer = QuantileTransformer(n_quantiles=200, output_distribution="normal")
+    model = as_destructor(transformer).fit(X)
+    Z, log_det = model.transform_and_log_det(X)
+    back, log_det_back = model.inverse_and_log_det(Z)
+    np.testing.assert_allclose(back, X, rtol=1e-12)
+    np.testing.assert_allclose(log_det_back, -log_det, atol=1e-9)
+
+
 def test_uniform_output_has_the_uniform_base():
     x = np.random.default_rng(0).gamma(2.0, size=(1000, 1))
     transformer = QuantileTransformer(n_quantiles=50)

@@ -1,12 +1,14 @@
 """Sliced flows: likelihood, layers, and few rows."""
 
 import os
+import warnings
 
 import numpy as np
 import pytest
 
 from destructors.compose import SlicedGaussianizer
 from destructors.datasets import load_density
+from destructors.exceptions import DataWarning
 from destructors.flows import RBIG, SlicedGaussianization
 from destructors.linear import Whitening
 
@@ -81,3 +83,16 @@ def test_likelihood_of_new_rows(name):
         assert model.score(data.test) > rbig.score(data.test)
     Z = model.transform(data.test)
     np.testing.assert_allclose(model.inverse_transform(Z), data.test, atol=1e-8)
+
+
+@pytest.mark.parametrize("n_codes", [3, 8])
+def test_layers_that_use_up_the_digits_of_collinear_rows_end_without_a_warning(n_codes):
+    X = np.eye(n_codes)[np.random.default_rng(0).integers(0, n_codes, 100)]
+    model = SlicedGaussianization(random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", DataWarning)
+        model.fit(X)
+    assert model.n_iter_ > 0
+    back = model.inverse_transform(model.transform(X))
+    np.testing.assert_allclose(back, X, atol=1e-6)

@@ -78,3 +78,16 @@ def test_frames_are_described_by_name_and_with_texts(library):
 def test_what_is_no_table_is_refused():
     with pytest.raises(ValueError, match="2D array"):
         destructors.describe([1.0, 2.0])
+
+
+def test_the_largest_numbers_are_described_as_others_are():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    X[:, 2] = X[:, 0] + X[:, 1]
+    X[:10, 0] = 40.0
+    kinds = [
+        [each.kind for each in destructors.describe(X * unit)]
+        for unit in (1.0, 2.0**1015)
+    ]
+    assert kinds[0] == kinds[1]
+    assert "sentinel" in " ".join(kinds[0])

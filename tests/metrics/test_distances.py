@@ -203,3 +203,13 @@ def test_near_rows_beside_far_ones_keep_the_digits_of_their_distance():
 def test_rows_that_are_equal_but_for_rounding_are_equal():
     X = np.random.default_rng(0).normal(size=(50, 3))
     assert energy_coefficient([X, X[::-1] * (1.0 + 2e-16)]) < 1e-12
+
+
+@pytest.mark.parametrize(
+    "distance",
+    [energy_distance, maximum_mean_discrepancy, sliced_wasserstein_distance],
+)
+def test_a_column_whose_squares_are_no_numbers_is_named(distance):
+    X = np.random.default_rng(0).normal(size=(20, 2)) * [1.0, 1e300]
+    with pytest.raises(ValueError, match="Column 1 ranges from"):
+        distance(X, X + 1.0)

@@ -57,6 +57,34 @@ def test_shared_values_do_no_harm(model, table):
         )
 
 
+@pytest.mark.parametrize("ratio", [1e4, 1e9, 1e18])
+def test_value_of_nearly_all_weight_is_not_spread_beyond_the_cube(ratio):
+    """Trees gained on the faces of the cube, and took mass from where the rows are."""
+    X = np.eye(4)[np.arange(12) % 4]
+    weight = ratio ** ((np.arange(12) % 4) / 4)
+    fitted = BoostedTreeDestructor(random_state=0).fit(X, sample_weight=weight)
+    normal = BoostedTreeDestructor(max_iter=1, learning_rate=1e-9, random_state=0)
+    normal.fit(X, sample_weight=weight)
+    gain = fitted.score(X, sample_weight=weight)
+    gain -= normal.score(X, sample_weight=weight)
+    assert gain > -3.0, gain
+    Z, log_det = fitted.transform_and_log_det(X)
+    back, log_det_back = fitted.inverse_and_log_det(Z)
+    np.testing.assert_allclose(back, X, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(log_det, -log_det_back, atol=1e-7)
+
+
+def test_rounding_of_huge_weights_makes_no_leaf():
+    """A cut beside a constant leaves nothing on one side, but what rounding leaves."""
+    X = np.c_[np.zeros(12), np.eye(4)[np.arange(12) % 4]]
+    weight = np.array([1e58, 1e31, 1e-10, 1e78])[np.arange(12) % 4]
+    for seed in range(3):
+        fitted = BoostedTreeDestructor(max_iter=50, random_state=seed)
+        fitted.fit(X, sample_weight=weight)
+        assert fitted.n_iter_ < 50
+        assert fitted.feature_importances_[0] == 0.0
+
+
 def test_boosted_density_of_integers_is_their_probability():
     model = BoostedTreeDestructor(random_state=0).fit(make_integers(4000))
     X = make_integers(4000, seed=1)
