@@ -18,6 +18,8 @@ _SHIFT = 0.7
 # Directions of equal variance are told apart by so little a preference for later
 # columns; else rounding errors would choose.
 _PREFERENCE = 0.01
+# Weights that differ by less are the same.
+_SAME = 1e-9
 
 
 def split(
@@ -48,7 +50,9 @@ def split(
     """
     weights, means, covariances = mixture
     n = len(weights) - has_background
-    heaviest = np.sort(np.argsort(-weights[:n], kind="stable")[:n_more])
+    # Of components that weigh the same the first: rounding errors do not choose.
+    rounded = np.round(weights[:n] / _SAME)
+    heaviest = np.sort(np.argsort(-rounded, kind="stable")[:n_more])
     matrices = as_matrices(type_.name, covariances, means)[heaviest]
     axes = _axes(matrices, random_state)
     along = np.einsum("kij,kj->ki", matrices, axes)
@@ -75,4 +79,8 @@ def _axes(matrices: NDArray, random_state: np.random.RandomState | None) -> NDAr
         return random_state.standard_normal((k, d))
     preference = 1.0 + _PREFERENCE * np.arange(1, d + 1) / d
     _, vectors = np.linalg.eigh(matrices * np.multiply.outer(preference, preference))
-    return vectors[:, :, -1] * preference
+    # Of both ends of an axis the one towards a direction that is like none of the data:
+    # it tells which half comes first, and so which of two that are alike is split next.
+    towards = np.cos(np.arange(1, d + 1) ** 2)
+    ends = np.where(vectors[:, :, -1] @ towards < 0.0, -1.0, 1.0)
+    return ends[:, None] * vectors[:, :, -1] * preference
