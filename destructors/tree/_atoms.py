@@ -135,23 +135,21 @@ def spread_atoms(
     parts = [fold.train] + ([] if fold.validation is None else [fold.validation])
     Z = np.concatenate([units.forward(part.values)[0] for part in parts])
     columns = list(map(rank_values, Z.T))
-    n_repeated = [len(Z) - len(values) for _, values in columns[first_column:]]
     weight = np.concatenate([part.weights for part in parts])
-    heavy = max(min_samples_leaf, 2.0, _HEAVY * weight.sum())
-    if max(n_repeated) <= _BY_CHANCE * len(Z) ** 2 and weight.max() < heavy:
+    of_part = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    heavy = max(min_samples_leaf, 2.0, _HEAVY * weight.sum()) * (1.0 - 1e-9)
+    if weight.max() < heavy and not _repeat(columns[first_column:], len(Z)):
+        return fold
+    # Rows that are equal repeat no value but their own.
+    first, mass = _different(columns, of_part, weight)
+    if mass.max() < heavy and not _repeat(columns[first_column:], len(first)):
         return fold
     if (resolution := resolution_of(fold.train, units)).any():
         columns = list(map(rank_values, Z.T, resolution))
-    codes = np.column_stack([codes for codes, _ in columns])
-    of_part = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    # Ranks, and so the draws, are the same in any unit and in any order of the rows.
-    order = np.lexsort((*codes.T, of_part))
-    keys = np.column_stack([of_part, codes])[order]
-    is_first = np.r_[True, (keys[1:] != keys[:-1]).any(axis=1)]
-    first = order[is_first]
-    weight = np.add.reduceat(weight[order], np.flatnonzero(is_first))
-    codes, of_part = codes[first], of_part[first]
-    counts = np.where(weight >= heavy * (1.0 - 1e-9), 2.0, 1.0)
+        first, mass = _different(columns, of_part, weight)
+    codes = np.column_stack([codes[first] for codes, _ in columns])
+    of_part, weight = of_part[first], mass
+    counts = np.where(weight >= heavy, 2.0, 1.0)
     halves = np.zeros((len(first), Z.shape[1]))
     for j, (_, values) in list(enumerate(columns))[first_column:]:
         atoms, half = find_cells(codes[:, j], values, counts)
@@ -168,6 +166,26 @@ def spread_atoms(
         rows = replace(part.take(index), weight=weight[here])
         spread.append(_spread(rows, codes[here], halves[here] * units.scale, rng))
     return Fold(spread[0], spread[1] if len(spread) > 1 else None)
+
+
+def _repeat(columns: list[tuple[NDArray, NDArray]], n_rows: int) -> bool:
+    """Return whether more rows than by chance share a value."""
+    n_values = min(len(values) for _, values in columns)
+    return n_rows - n_values > _BY_CHANCE * n_rows**2
+
+
+def _different(
+    columns: list[tuple[NDArray, NDArray]], of_part: NDArray, weight: NDArray
+) -> tuple[NDArray, NDArray]:
+    """Return the first of rows of a part that are equal, and the weight of these.
+
+    Ranks, and so the draws, are the same in any unit and in any order of the rows.
+    """
+    keys = np.column_stack([of_part, *(codes for codes, _ in columns)])
+    order = np.lexsort((*keys.T[1:], of_part))
+    keys = keys[order]
+    is_first = np.r_[True, (keys[1:] != keys[:-1]).any(axis=1)]
+    return order[is_first], np.add.reduceat(weight[order], np.flatnonzero(is_first))
 
 
 def _spread(
