@@ -50,9 +50,12 @@ def split(
     """
     weights, means, covariances = mixture
     n = len(weights) - has_background
-    # Of components that weigh the same the first: rounding errors do not choose.
-    rounded = np.round(weights[:n] / _SAME)
-    heaviest = np.sort(np.argsort(-rounded, kind="stable")[:n_more])
+    # Of those that weigh the same the first along a direction that is like none of the
+    # data: neither rounding errors choose, nor the order of halves, which hangs on the
+    # sign of an eigenvector.
+    along = means[:n] @ np.cos(np.arange(1, means.shape[1] + 1) ** 2)
+    order = np.lexsort((along, -np.round(weights[:n] / _SAME)))
+    heaviest = np.sort(order[:n_more])
     matrices = as_matrices(type_.name, covariances, means)[heaviest]
     axes = _axes(matrices, random_state)
     along = np.einsum("kij,kj->ki", matrices, axes)
@@ -79,8 +82,4 @@ def _axes(matrices: NDArray, random_state: np.random.RandomState | None) -> NDAr
         return random_state.standard_normal((k, d))
     preference = 1.0 + _PREFERENCE * np.arange(1, d + 1) / d
     _, vectors = np.linalg.eigh(matrices * np.multiply.outer(preference, preference))
-    # Of both ends of an axis the one towards a direction that is like none of the data:
-    # it tells which half comes first, and so which of two that are alike is split next.
-    towards = np.cos(np.arange(1, d + 1) ** 2)
-    ends = np.where(vectors[:, :, -1] @ towards < 0.0, -1.0, 1.0)
-    return ends[:, None] * vectors[:, :, -1] * preference
+    return vectors[:, :, -1] * preference
