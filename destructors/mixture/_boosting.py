@@ -50,7 +50,8 @@ def choose_edges(values: NDArray, weights: NDArray) -> NDArray:
     Returns
     -------
     edges : ndarray of shape (n_features, N_BINS - 1)
-        A feature of fewer values has some edges more than once.
+        A feature of fewer values has some edges more than once; if it has but one, it
+        lies above all of them.
     """
     shares = np.arange(1, N_BINS) / N_BINS
     edges = np.empty((values.shape[1], N_BINS - 1))
@@ -60,13 +61,17 @@ def choose_edges(values: NDArray, weights: NDArray) -> NDArray:
         apart = np.diff(x) > _SAME * np.maximum(np.abs(x[1:]), 1.0)
         # Where values begin that differ by more than rounding, and one past the last.
         first = np.concatenate([[0], np.flatnonzero(apart) + 1, [len(x)]])
+        if len(first) == 2:
+            # On the one value rounding would choose the bin.
+            edges[j] = x[0] - 1.0
+            continue
         # The first value of which more than the share is at or below.
         place = np.searchsorted(below, shares * below[-1], side="right")
         group = np.searchsorted(first, np.minimum(place, len(x) - 1), side="right") - 1
         # Of edges in the middle of equal values the first goes below them, and others
         # above, if something is there.
         group += np.diff(group, prepend=-1) == 0
-        above = first[np.clip(group, min(1, len(first) - 2), len(first) - 2)]
+        above = first[np.clip(group, 1, len(first) - 2)]
         edges[j] = 0.5 * x[np.maximum(above - 1, 0)] + 0.5 * x[above]
     return edges
 

@@ -26,6 +26,7 @@ from destructors.mixture._expectation import (
     pool,
 )
 from destructors.mixture._split import split
+from destructors.mixture._twins import join_twins
 from destructors.rows import Rows, StoredRows, is_over, memo
 
 # Those listed are looked at where they are fewer than this share of all components, and
@@ -327,6 +328,7 @@ class EM:
             # The background has all the rows: one component begins anew with them.
             moments = _with_background(moments.sum(axis=0, keepdims=True))
             n_moving, alive, self._prior = 1, np.ones(1, bool), None
+        moments, alive = join_twins(moments, alive)
         moving = moments[:n_moving][alive]
         counts, sums = moving[:, 0], moving[:, 1 : self.rows.n_features + 1]
         means, covariances = sums / counts[:, None], self._estimate(moving, alive)

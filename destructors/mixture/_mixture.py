@@ -114,7 +114,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
     n_components_ : int
         Number of components, the background not counted; with ``n_folds`` of all
         mixtures together. Fewer than asked for if some died, that is, lost all rows to
-        others.
+        others, or became one with another.
     weights_ : ndarray of shape (`n_components_`,)
         Weights of the components; with a background that of it follows, so there is one
         more. So it is with means and covariances.

@@ -18,6 +18,8 @@ _SHIFT = 0.7
 # Directions of equal variance are told apart by so little a preference for later
 # columns; else rounding errors would choose.
 _PREFERENCE = 0.01
+# Weights that differ by less are the same.
+_SAME = 1e-9
 
 
 def split(
@@ -48,7 +50,12 @@ def split(
     """
     weights, means, covariances = mixture
     n = len(weights) - has_background
-    heaviest = np.sort(np.argsort(-weights[:n], kind="stable")[:n_more])
+    # Of those that weigh the same the first along a direction that is like none of the
+    # data: neither rounding errors choose, nor the order of halves, which hangs on the
+    # sign of an eigenvector.
+    along = means[:n] @ np.cos(np.arange(1, means.shape[1] + 1) ** 2)
+    order = np.lexsort((along, -np.round(weights[:n] / _SAME)))
+    heaviest = np.sort(order[:n_more])
     matrices = as_matrices(type_.name, covariances, means)[heaviest]
     axes = _axes(matrices, random_state)
     along = np.einsum("kij,kj->ki", matrices, axes)

@@ -96,6 +96,11 @@ class Rows:
         """The weights, ones where none were given."""
         return np.ones(len(self)) if self.weight is None else self.weight
 
+    @property
+    def are_latent(self) -> bool:
+        """Whether layers have changed the units of the rows: to those of the base."""
+        return bool(self.log_det.any())
+
     @cached_property
     def extremes(self) -> tuple[NDArray, NDArray]:
         """Smallest and largest value of each column, what is missing left out."""

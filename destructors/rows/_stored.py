@@ -109,6 +109,11 @@ class StoredRows(Rows):
             return float(len(self))
         return float(sum(self.each_block(asked.total)))
 
+    @property
+    def are_latent(self) -> bool:
+        """Whether layers have changed the units of the rows: to those of the base."""
+        return self._first_block().are_latent
+
     @cached_property
     def extremes(self) -> tuple[NDArray, NDArray]:
         """Smallest and largest value of each column."""
@@ -269,8 +274,10 @@ class StoredRows(Rows):
 
     def head(self, n_rows: int) -> NDArray:
         """Return the first rows: not more than there are in the first block."""
-        place = int(np.flatnonzero(self.origin.lengths)[0])
-        return self.blocks.read(place).values[:n_rows]
+        return self._first_block().values[:n_rows]
+
+    def _first_block(self) -> Rows:
+        return self.blocks.read(int(np.flatnonzero(self.origin.lengths)[0]))
 
     def unseen(self) -> "StoredRows":
         """Return the rows as if no layer had seen them: without log-determinants."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from destructors.maps import Affine
 from destructors.maps._cube import to_cube
-from destructors.rows import Fold, Rows
+from destructors.rows import Fold, Rows, mean_and_scale
 from destructors.tree._rule import Grid
 
 # Standardised values nearer than this are one: earlier layers leave rounding errors.
@@ -25,9 +25,32 @@ _BY_CHANCE = 4.0 * _SAME
 # others thousands of them away: half of that would spread it beyond the cube, which
 # ends at 8, where no tree can gather it.
 _WIDEST = 4.0
+# Latent rows are known to a millionth of the base: what is less, where others decide a
+# column, is what rounding and the tilt of a mixture, a tenth of that, have left. Where
+# so many values differ that some are as near by chance it is a share of what parts
+# them on average.
+_RESOLUTION, _OF_A_GAP = 1e-6, 1e-3
+# The share of all rows from which on equal ones are as many, if they fill a leaf.
+_HEAVY = 0.01
 # Rows that are equal are spread over their cells as so many points in all, or this many
 # times the number of different rows.
 _N_POINTS, _N_POINTS_EACH = 1000, 4
+
+
+def choose_units(rows: Rows) -> Affine:
+    """Return what brings rows to mean zero and standard deviation one.
+
+    A latent column that varies by less than can be told has no scale, as a constant.
+    """
+    mean, scale, _ = mean_and_scale(rows)
+    if rows.are_latent:
+        scale[scale < _RESOLUTION] = 1.0
+    return Affine(mean, scale)
+
+
+def resolution_of(rows: Rows, units: Affine) -> NDArray:
+    """Return what can be told in each column, in standard units; zero if all can."""
+    return rows.are_latent * _RESOLUTION / units.scale
 
 
 def find_cells(
@@ -58,17 +81,22 @@ def find_cells(
     return atoms, 0.5 * np.minimum(gaps[atoms], gaps[atoms + 1])
 
 
-def rank_values(column: NDArray) -> tuple[NDArray, NDArray]:
+def rank_values(column: NDArray, resolution: float = 0.0) -> tuple[NDArray, NDArray]:
     """Return the rank of each value among the distinct ones, and these.
 
     Parameters
     ----------
     column : ndarray of shape (n_rows,)
         In standard units.
+    resolution : float, default=0.0
+        Of the values, see `resolution_of`.
     """
     order = np.argsort(column, kind="stable")
     ordered = column[order]
-    is_first = np.diff(ordered, prepend=-np.inf) > _SAME
+    gaps = np.diff(ordered, prepend=-np.inf)
+    is_first = gaps > _SAME
+    if resolution > 0.0:
+        is_first = gaps > max(min(resolution, _OF_A_GAP / is_first.sum()), _SAME)
     codes = np.empty(len(column), np.intp)
     codes[order] = np.cumsum(is_first) - 1
     return codes, ordered[is_first]
@@ -77,7 +105,13 @@ def rank_values(column: NDArray) -> tuple[NDArray, NDArray]:
 # ---------------------------------------------------------------------- spread rows
 
 
-def spread_atoms(fold: Fold, units: Affine, seed: int, first_column: int = 0) -> Fold:
+def spread_atoms(
+    fold: Fold,
+    units: Affine,
+    seed: int,
+    first_column: int = 0,
+    min_samples_leaf: float = np.inf,
+) -> Fold:
     """Return rows that are spread evenly over the cells of the values that they share.
 
     Trees that are grown on them see that the density is even there, and the held-out
@@ -93,6 +127,9 @@ def spread_atoms(fold: Fold, units: Affine, seed: int, first_column: int = 0) ->
         Of the draws.
     first_column : int, default=0
         Columns before it stay as they are.
+    min_samples_leaf : float, default=inf
+        Weight of a leaf. One row that has it, and a hundredth of all, stands for cells
+        even if no other shares its values: leaves could close in on it.
 
     Returns
     -------
@@ -101,23 +138,25 @@ def spread_atoms(fold: Fold, units: Affine, seed: int, first_column: int = 0) ->
     """
     parts = [fold.train] + ([] if fold.validation is None else [fold.validation])
     Z = np.concatenate([units.forward(part.values)[0] for part in parts])
-    columns = [rank_values(column) for column in Z.T]
-    n_repeated = [len(Z) - len(values) for _, values in columns[first_column:]]
-    if max(n_repeated) <= _BY_CHANCE * len(Z) ** 2:
-        return fold
-    codes = np.column_stack([codes for codes, _ in columns])
+    columns = list(map(rank_values, Z.T))
+    weight = np.concatenate([part.weights for part in parts])
     of_part = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    # Ranks, and so the draws, are the same in any unit and in any order of the rows.
-    order = np.lexsort((*codes.T, of_part))
-    keys = np.column_stack([of_part, codes])[order]
-    is_first = np.r_[True, (keys[1:] != keys[:-1]).any(axis=1)]
-    first = order[is_first]
-    weight = np.concatenate([part.weights for part in parts])[order]
-    weight = np.add.reduceat(weight, np.flatnonzero(is_first))
-    codes, of_part, ones = codes[first], of_part[first], np.ones(len(first))
+    heavy = max(min_samples_leaf, 2.0, _HEAVY * weight.sum()) * (1.0 - 1e-9)
+    if weight.max() < heavy and not _repeat(columns[first_column:], len(Z)):
+        return fold
+    # Rows that are equal repeat no value but their own.
+    first, mass = _different(columns, of_part, weight)
+    if mass.max() < heavy and not _repeat(columns[first_column:], len(first)):
+        return fold
+    if (resolution := resolution_of(fold.train, units)).any():
+        columns = list(map(rank_values, Z.T, resolution))
+        first, mass = _different(columns, of_part, weight)
+    codes = np.column_stack([codes[first] for codes, _ in columns])
+    of_part, weight = of_part[first], mass
+    counts = np.where(weight >= heavy, 2.0, 1.0)
     halves = np.zeros((len(first), Z.shape[1]))
     for j, (_, values) in list(enumerate(columns))[first_column:]:
-        atoms, half = find_cells(codes[:, j], values, ones)
+        atoms, half = find_cells(codes[:, j], values, counts)
         by_value = np.zeros(len(values))
         by_value[atoms] = np.minimum(half, _WIDEST)
         halves[:, j] = by_value[codes[:, j]]
@@ -131,6 +170,26 @@ def spread_atoms(fold: Fold, units: Affine, seed: int, first_column: int = 0) ->
         rows = replace(part.take(index), weight=weight[here])
         spread.append(_spread(rows, codes[here], halves[here] * units.scale, rng))
     return Fold(spread[0], spread[1] if len(spread) > 1 else None)
+
+
+def _repeat(columns: list[tuple[NDArray, NDArray]], n_rows: int) -> bool:
+    """Return whether more rows than by chance share a value."""
+    n_values = min(len(values) for _, values in columns)
+    return n_rows - n_values > _BY_CHANCE * n_rows**2
+
+
+def _different(
+    columns: list[tuple[NDArray, NDArray]], of_part: NDArray, weight: NDArray
+) -> tuple[NDArray, NDArray]:
+    """Return the first of rows of a part that are equal, and the weight of these.
+
+    Ranks, and so the draws, are the same in any unit and in any order of the rows.
+    """
+    keys = np.column_stack([of_part, *(codes for codes, _ in columns)])
+    order = np.lexsort((*keys.T[1:], of_part))
+    keys = keys[order]
+    is_first = np.r_[True, (keys[1:] != keys[:-1]).any(axis=1)]
+    return order[is_first], np.add.reduceat(weight[order], np.flatnonzero(is_first))
 
 
 def _spread(
@@ -164,7 +223,9 @@ def _spread(
 # ---------------------------------------------------------------------- edges
 
 
-def between_values(grid: Grid, U: NDArray, Z: NDArray, weight: NDArray) -> Grid:
+def between_values(
+    grid: Grid, U: NDArray, Z: NDArray, weight: NDArray, resolution: NDArray
+) -> Grid:
     """Return a grid whose edges lie at the ends of cells, not inside.
 
     Parameters
@@ -175,10 +236,12 @@ def between_values(grid: Grid, U: NDArray, Z: NDArray, weight: NDArray) -> Grid:
         The rows, in the cube and in standard units.
     weight : ndarray of shape (n_samples,)
         Their weights.
+    resolution : ndarray of shape (n_features,)
+        Of the rows, see `resolution_of`.
     """
     bins, edges, n_bins = grid
     for j, z in enumerate(Z.T):
-        codes, values = rank_values(z)
+        codes, values = rank_values(z, resolution[j])
         if len(values) == 1:
             # A constant column has no shape, and its rows may lie on a cut.
             n_bins[j], edges[j, 1:], bins[:, j] = 1, 1.0, 0

@@ -25,8 +25,8 @@ from destructors.greedy import (
 from destructors.maps import Affine, Chain, Map
 from destructors.maps._cube import to_cube
 from destructors.maps._trees import UNKNOWN, Trees, beyond_cube, push_trees
-from destructors.rows import Fold, Rows, StoredRows, mean_and_scale
-from destructors.tree._atoms import spread_atoms
+from destructors.rows import Fold, Rows, StoredRows
+from destructors.tree._atoms import choose_units, spread_atoms
 from destructors.tree._growth import Boosting, CubeFold, Grown, Remembered
 from destructors.tree._rule import CONSTRAINTS, GrowthRule, choose_learning_rate
 from destructors.tree._tree import two_parts
@@ -128,9 +128,10 @@ class BoostedTreeDestructor(ScoredByFirstLayers, HoldoutDestructor):
     Notes
     -----
     What a mixture or marginals can do in one step, trees do in many; put those before.
-    A value that different rows share stands for a cell, as wide as the gap to the
-    nearest other value of its feature: trees are grown, and stopped, on rows that are
-    spread evenly over these, and so are ``train_score_`` and ``validation_score_``.
+    A value that different rows share, or that has a hundredth of all rows and those of
+    a leaf, stands for a cell, as wide as the gap to the nearest other value of its
+    feature: trees are grown, and stopped, on rows that are spread evenly over these,
+    and so are ``train_score_`` and ``validation_score_``.
     Rows of `destructors.open_rows` are dealt to parts of about 4,000,000 numbers, by
     content; ten trees are grown on one part, in memory, then ten on the next. Up to
     200,000 of the held-out rows stop the growth, and ``train_score_`` is that of the
@@ -224,7 +225,8 @@ class BoostedTreeDestructor(ScoredByFirstLayers, HoldoutDestructor):
         if known is None:
             assert random_state is not None
             self._seed = int(random_state.randint(2**31 - 1))
-            self.mean_, self.scale_, _ = mean_and_scale(rows)
+            units = choose_units(rows)
+            self.mean_, self.scale_ = units.location, units.scale
             # What is given stays what it is.
             n_given = self._n_given(rows)
             self.mean_[:n_given], self.scale_[:n_given] = 0.0, 1.0
@@ -295,7 +297,13 @@ class BoostedTreeDestructor(ScoredByFirstLayers, HoldoutDestructor):
         """Return rows for trees to be grown on."""
         seed = self._seed if self.subsample < 1.0 else None
         first = self._n_given(fold.train)
-        spread = partial(spread_atoms, units=units, seed=self._seed, first_column=first)
+        spread = partial(
+            spread_atoms,
+            units=units,
+            seed=self._seed,
+            first_column=first,
+            min_samples_leaf=self.min_samples_leaf,
+        )
         if fold.validation is not None:
             fold = replace(fold, validation=fold.validation.enough())
         if isinstance(fold.train, StoredRows):

@@ -12,8 +12,8 @@ from destructors.base import Destructor
 from destructors.maps import Affine, Chain, Map
 from destructors.maps._cube import from_cube, to_cube
 from destructors.maps._trees import SPLIT, Trees, find_leaves, leaf_boxes, routes
-from destructors.rows import Fold, mean_and_scale
-from destructors.tree._atoms import between_values
+from destructors.rows import Fold
+from destructors.tree._atoms import between_values, choose_units, resolution_of
 from destructors.tree._grow import LEAST_SLOPE, grow_tree
 from destructors.tree._rule import CONSTRAINTS, GrowthRule, make_grid
 
@@ -143,8 +143,8 @@ class TreeDestructor(Destructor):
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         rows, weight = fold.train, fold.train.weights
         d = rows.n_features
-        self.mean_, self.scale_, _ = mean_and_scale(rows)
-        units = Affine(self.mean_, self.scale_)
+        units = choose_units(rows)
+        self.mean_, self.scale_ = units.location, units.scale
         Z, _ = units.forward(rows.values)
         if self.tree is None:
             assert random_state is not None
@@ -159,7 +159,8 @@ class TreeDestructor(Destructor):
             )
             every, U = np.arange(len(rows), dtype=np.uint32), to_cube(Z)
             grid = make_grid(U, np.zeros(d), rule.max_bins)
-            grid = between_values(grid, U, Z, weight)
+            resolution = resolution_of(rows, units)
+            grid = between_values(grid, U, Z, weight, resolution)
             drawn = rule.arguments(grid, weight, every, random_state)
             tree, gains, _ = grow_tree(*drawn)
         else:

@@ -64,6 +64,35 @@ def test_scores_move_by_the_logarithm_of_the_scale(flow, seed, X):
     require_equal(clone(model).fit(moved).score_samples(moved), scores, SCALE)
 
 
+TABLES = {
+    "sorted beside one-hot": lambda rng, n: np.c_[
+        np.sort(rng.lognormal(size=n)), np.eye(3)[rng.integers(0, 3, n)]
+    ],
+    "a code twice": lambda rng, n: (
+        rng.integers(0, 2, n)[:, None] * [1.0, 0.0, 1.0]
+        + rng.normal(size=(n, 1)) * [0.0, 1.0, 0.0]
+    ),
+    "zeros": lambda rng, n: np.where(
+        rng.random((n, 4)) < 0.5, 0.0, rng.lognormal(size=(n, 4))
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Columns 0, 2 are equal")
+@pytest.mark.parametrize("table", TABLES)
+def test_weights_and_units_are_no_matter_where_columns_decide_others(table):
+    rng = np.random.default_rng(0)
+    X = TABLES[table](rng, 500)
+    weight = rng.integers(0, 4, 500)
+    model = TreeFlow(max_trees=60, random_state=0)
+    scores = clone(model).fit(X, sample_weight=weight).score_samples(X)
+    repeated = clone(model).fit(np.repeat(X, weight, axis=0)).score_samples(X)
+    np.testing.assert_allclose(repeated, scores, rtol=1e-5, atol=1e-5)
+    moved = 3.7 * X + 0.3
+    found = clone(model).fit(moved, sample_weight=weight).score_samples(moved)
+    require_equal(found, scores, np.full(X.shape[1], 3.7))
+
+
 def test_an_alignment_goes_with_the_origin_of_columns_and_the_unit_of_all(X):
     # Optimal transport is one in the units of the data; see the notes of the class.
     domain = np.repeat([0, 1], 200)

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from destructors.compose import DestructorPipeline
+from destructors.linear._held_out_scale import HeldOutScale
 from destructors.tree import BoostedTreeDestructor, TreeDestructor
 from destructors.tree._atoms import find_cells, rank_values
 
@@ -164,3 +166,45 @@ def test_cell_is_as_wide_as_the_gap_to_the_nearest_value():
 def test_one_value_tells_no_cell():
     codes, values = rank_values(np.zeros(9))
     assert len(find_cells(codes, values, np.ones(9))[0]) == 0
+
+
+def test_of_latents_what_a_tilt_has_left_is_one_value():
+    column = np.r_[0.0, 1e-7, 2e-7 + 1e-12, 2e-7, 0.5, 0.5 + 1e-12, 1.0]
+    codes, values = rank_values(column, resolution=1e-6)
+    np.testing.assert_array_equal(codes, [0, 0, 0, 0, 1, 1, 2])
+    assert len(values) == 3
+    # Where so many differ that neighbours are as near by chance, they are not the same.
+    many = 1e-7 * np.arange(100_000)
+    assert len(rank_values(many, resolution=1e-6)[1]) == 100_000
+
+
+@pytest.mark.parametrize("model", [BoostedTreeDestructor, TreeDestructor])
+def test_no_scale_is_learned_of_what_others_decide(model):
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(500, 2))
+    Z[:, 1] = 1e-7 * np.sign(Z[:, 0])
+    plain = model(random_state=0).fit(Z)
+    np.testing.assert_allclose(plain.scale_[1], 1e-7, rtol=1e-2)
+    # A layer before says that these are the units of the base.
+    behind = DestructorPipeline(
+        [("first", HeldOutScale(scale=2.0)), ("trees", model())]
+    )
+    behind.set_params(trees__random_state=0).fit(Z)
+    assert behind[-1].scale_[1] == 1.0
+    assert behind[-1].feature_importances_[1] == 0.0
+
+
+def test_leaves_do_not_close_in_on_one_row_that_is_often_there():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 2))
+    X[:200] = 0.3
+    model = BoostedTreeDestructor(max_iter=200, early_stopping=False, random_state=0)
+    scores = model.fit(X).score_samples([[0.3, 0.3], [np.nextafter(0.3, 1), 0.3]])
+    # Half of all rows in a cell as wide as the gaps beside it.
+    assert scores[0] < 20.0
+    assert abs(scores[0] - scores[1]) < 1e-6
+    weight = np.r_[200.0, np.ones(200)]
+    weighted = model.fit(X[199:], sample_weight=weight)
+    np.testing.assert_allclose(
+        weighted.score_samples(X), model.fit(X).score_samples(X), atol=1e-9
+    )
