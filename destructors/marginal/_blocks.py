@@ -132,7 +132,9 @@ class BlockGaussianizer(FeaturewiseDestructor):
         steps = CubeSteps(tuple(self.block_edges_), tuple(self.probabilities_))
         return Chain((standardise, steps))
 
-    def _fit_column(self, column: NDArray, weight: NDArray | None) -> tuple:
+    def _fit_column(
+        self, column: NDArray, weight: NDArray | None, unit: float | None
+    ) -> tuple:
         """Return edges and probabilities of the blocks of one standardised feature."""
         inside = np.abs(column) < CUTOFF
         weight = np.ones(inside.sum()) if weight is None else weight[inside]

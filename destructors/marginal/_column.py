@@ -49,21 +49,28 @@ class FeaturewiseDestructor(Destructor):
     n_jobs: int | None = None
 
     @abstractmethod
-    def _fit_column(self, column: NDArray, weight: NDArray | None) -> tuple:
-        """Return what is learned from one feature."""
+    def _fit_column(
+        self, column: NDArray, weight: NDArray | None, unit: float | None
+    ) -> tuple:
+        """Return what is learned from one feature. Its unit may be known, where it is
+        constant here, but not in other rows.
+        """
 
     def _fit_columns(self, rows: Rows) -> Iterator[list]:
         """Yield lists, over the features, of each thing that `_fit_column` returns."""
+        samples, units = rows.column_samples(), [None] * rows.n_features
+        if rows.unit is not None:
+            units = rows.unit.tolist()
         fitted = map_threads(
-            lambda sample: self._fit_column(*sample),
-            rows.column_samples(),
+            lambda known: self._fit_column(*known[0], known[1]),
+            list(zip(samples, units, strict=True)),
             self.n_jobs,
         )
         return map(list, zip(*fitted, strict=True))
 
 
 def summarise(
-    column: NDArray, sample_weight: NDArray | None
+    column: NDArray, sample_weight: NDArray | None, unit: float | None = None
 ) -> tuple[NDArray, NDArray, float, float]:
     """Sort a column and reduce it to weighted points in standard units.
 
@@ -73,6 +80,8 @@ def summarise(
         Values of one feature.
     sample_weight : ndarray of shape (n_samples,) or None
         Positive weights.
+    unit : float, default=None
+        Scale of a column that is constant here, but not in other rows.
 
     Returns
     -------
@@ -90,7 +99,8 @@ def summarise(
         order = np.argsort(column)
         x, mass = _compress(column[order], sample_weight[order], _N_POINTS)
     if x[-1] - x[0] < _SMALLEST_RANGE:
-        return np.zeros(1), mass.sum(keepdims=True), x[0], float(unit_of_constant(x[0]))
+        scale = float(unit_of_constant(x[0], unit))
+        return np.zeros(1), mass.sum(keepdims=True), x[0], scale
     center, scale = _location_scale(x, mass)
     equal = _are_equal((x - center) / scale)
     # In how many parts rounding leaves a value is no matter of the scale either.
@@ -260,14 +270,13 @@ def edges_between(
     return kept
 
 
-def constant_spline(value: float) -> tuple[NDArray, NDArray, NDArray]:
-    """Return knots, values and slopes for a constant column: a shift to zero, by
-    `unit_of_constant`.
+def constant_spline(value: float, scale: float) -> tuple[NDArray, NDArray, NDArray]:
+    """Return knots, values and slopes for a constant column: a shift to zero, in the
+    unit that `summarise` gives.
     """
     # The value itself is a knot, beside which no digits of it are lost.
-    knots = np.array([value, value + float(reach_of_constant(value))])
-    unit = unit_of_constant(value)
-    return knots, (knots - value) / unit, np.full(2, 1.0 / unit)
+    knots = np.array([value, value + max(float(reach_of_constant(value)), scale)])
+    return knots, (knots - value) / scale, np.full(2, 1.0 / scale)
 
 
 def finish_spline(

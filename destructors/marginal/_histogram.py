@@ -132,7 +132,9 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
         probabilities = np.maximum(counts / counts.sum(), _LIGHTEST)
         return probabilities * ((1.0 - 2.0 * tail) / probabilities.sum())
 
-    def _fit_column(self, column: NDArray, weight: NDArray | None) -> tuple:
+    def _fit_column(
+        self, column: NDArray, weight: NDArray | None, unit: float | None
+    ) -> tuple:
         """Return edges, the bin of which each is a part, and scale of one feature."""
         total = float(len(column) if weight is None else weight.sum())
         automatic = max(2, int(np.round(2.0 * total ** (1 / 3))))
@@ -141,12 +143,12 @@ class HistogramGaussianizer(_column.FeaturewiseDestructor):
             n = automatic if isinstance(self.n_bins, str) else self.n_bins
             edges = np.linspace(low, high, n + 1)
             return edges, np.arange(n), (high - low) / np.sqrt(12.0)
-        x, mass, center, scale = _column.summarise(column, weight)
+        x, mass, center, scale = _column.summarise(column, weight, unit)
         # Between fewer different values there is nothing to tell, whatever they weigh.
         automatic = max(2, min(automatic, len(np.unique(column))))
         n_bins = automatic if isinstance(self.n_bins, str) else self.n_bins
         if len(x) == 1:
-            reach = float(reach_of_constant(center))
+            reach = float(reach_of_constant(center, unit))
             return np.array([center - reach, center + reach]), np.zeros(1, int), scale
         edges = center + scale * self._place_edges(x, mass, n_bins)
         values = np.sort(column)

@@ -125,10 +125,12 @@ class KernelGaussianizer(_column.FeaturewiseDestructor):
         self.bandwidth_ = np.array(widths)
         return RationalQuadraticSpline.of(self.knots_, self.values_, self.slopes_)
 
-    def _fit_column(self, column: NDArray, weight: NDArray | None) -> tuple:
-        x, mass, center, scale = _column.summarise(column, weight)
+    def _fit_column(
+        self, column: NDArray, weight: NDArray | None, unit: float | None
+    ) -> tuple:
+        x, mass, center, scale = _column.summarise(column, weight, unit)
         if len(x) == 1:
-            return 0.0, *_column.constant_spline(center)
+            return 0.0, *_column.constant_spline(center, scale)
         chosen = None if self.bandwidth == "auto" else float(self.bandwidth)
         density = estimate_density(x, mass, chosen)
         spline = _knots_of_map(density, x, mass.sum())

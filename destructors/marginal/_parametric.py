@@ -111,13 +111,15 @@ class ParametricGaussianizer(FeaturewiseDestructor):
         maps, self.families_, self.parameters_ = self._fit_columns(fold.train)
         return Columns(tuple(maps), tuple(np.arange(len(maps))[:, None]))
 
-    def _fit_column(self, column: NDArray, weight: NDArray | None) -> tuple:
+    def _fit_column(
+        self, column: NDArray, weight: NDArray | None, unit: float | None
+    ) -> tuple:
         """Return the map, its family, and parameters in the units of the feature."""
         names = _DEFAULT_FAMILIES if self.families is None else self.families
         laws = [family(name) for name in names]
         if not laws:
             raise ValueError("families is empty: give at least one name.")
-        x, mass, center, scale = summarise(column, weight)
+        x, mass, center, scale = summarise(column, weight, unit)
         if len(x) == 1:
             shift = Affine(np.array([center]), np.array([scale]))
             return shift, "constant", (float(center), float(scale))

@@ -93,10 +93,12 @@ class RationalQuadraticGaussianizer(_column.FeaturewiseDestructor):
         self.knots_, self.values_, self.slopes_ = self._fit_columns(fold.train)
         return RationalQuadraticSpline.of(self.knots_, self.values_, self.slopes_)
 
-    def _fit_column(self, column: NDArray, weight: NDArray | None) -> tuple:
-        x, mass, center, scale = _column.summarise(column, weight)
+    def _fit_column(
+        self, column: NDArray, weight: NDArray | None, unit: float | None
+    ) -> tuple:
+        x, mass, center, scale = _column.summarise(column, weight, unit)
         if len(x) == 1:
-            return _column.constant_spline(center)
+            return _column.constant_spline(center, scale)
         scores = _column.rank_scores(mass)
         if self.n_knots == "auto":
             candidates = [m for m in _N_KNOTS if m == 2 or 2 * m <= len(x)]

@@ -118,10 +118,12 @@ class SplineGaussianizer(_column.FeaturewiseDestructor):
         self.knots_, self.values_, self.slopes_ = self._fit_columns(fold.train)
         return QuadraticSpline.of(self.knots_, self.values_, self.slopes_)
 
-    def _fit_column(self, column: NDArray, weight: NDArray | None) -> tuple:
-        x, mass, center, scale = _column.summarise(column, weight)
+    def _fit_column(
+        self, column: NDArray, weight: NDArray | None, unit: float | None
+    ) -> tuple:
+        x, mass, center, scale = _column.summarise(column, weight, unit)
         if len(x) == 1:
-            return _column.constant_spline(center)
+            return _column.constant_spline(center, scale)
         n_knots = self.n_knots
         if n_knots == "auto":
             n_knots = int(np.clip(np.round(8.0 * mass.sum() ** 0.2), 8, 128))

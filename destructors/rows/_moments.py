@@ -60,20 +60,27 @@ def mean_and_scale(rows: Rows) -> tuple[NDArray, NDArray, NDArray]:
         constant = (largest - smallest <= rounding) | (sd == 0)
     # Rows of next to no weight leave a scale that the digits of the mean do not reach.
     digits = eps * np.maximum(np.abs(smallest), np.abs(largest))
-    scale = np.where(constant, unit_of_constant(mean), np.maximum(reach * sd, digits))
+    unit = unit_of_constant(mean, rows.unit)
+    scale = np.where(constant, unit, np.maximum(reach * sd, digits))
     return mean, scale, constant
 
 
-def unit_of_constant(value: ArrayLike) -> NDArray:
-    """Return the scale of a feature that is constant: 1, or the last place of its value
-    if that is more, since a density may not ask for more digits than there are.
+def unit_of_constant(value: ArrayLike, unit: ArrayLike | None = None) -> NDArray:
+    """Return the scale of a feature that is constant: its unit, 1 if that is not known,
+    or the last place of its value if that is more, since a density may not ask for more
+    digits than there are.
     """
     # Of the half: above the largest number there is no next one.
-    return np.maximum(1.0, 2.0 * np.spacing(0.5 * np.abs(value)))
+    last_place = 2.0 * np.spacing(0.5 * np.abs(value))
+    return np.maximum(1.0 if unit is None else unit, last_place)
 
 
-def reach_of_constant(value: ArrayLike) -> NDArray:
-    """Return a distance from the value of a constant feature that float64 can tell."""
+def reach_of_constant(value: ArrayLike, unit: ArrayLike | None = None) -> NDArray:
+    """Return a distance from the value of a constant feature that float64 can tell: its
+    unit, if that is known.
+    """
+    if unit is not None:
+        return unit_of_constant(value, unit)
     return np.maximum(1.0, 1e-6 * np.abs(value))
 
 

@@ -55,6 +55,9 @@ class Rows:
         Threads that share the blocks.
     kept : ndarray of bool or None
         Which of the rows as they were given are here, where some had weight zero.
+    unit : ndarray of shape (n_features,) or None
+        Standard deviation of each column in all the rows of which these are a part,
+        where one of them is constant here: else nothing would tell its unit.
     """
 
     values: NDArray
@@ -65,6 +68,7 @@ class Rows:
     names: NDArray | None = None
     n_jobs: int | None = None
     kept: NDArray | None = None
+    unit: NDArray | None = None
 
     @classmethod
     def of(cls, values: NDArray, weight: NDArray | None = None, **known: Any) -> "Rows":
@@ -116,7 +120,7 @@ class Rows:
 
     @cached_property
     def _digest(self) -> bytes:
-        known = self.weight, self.context, self.kinds, self.names, self.kept
+        known = self.weight, self.context, self.kinds, self.names, self.kept, self.unit
         return digest((self.values, self.log_det, known))
 
     def digest(self) -> bytes:
@@ -185,7 +189,8 @@ class Rows:
         log_det : ndarray of shape (n_rows,)
             What the layer adds to the log-determinant, in nats.
         """
-        return replace(self, values=values, log_det=self.log_det + log_det, names=None)
+        log_det = self.log_det + log_det
+        return replace(self, values=values, log_det=log_det, names=None, unit=None)
 
     def spread(self, map_: Any) -> "Rows":
         """Return the rows after a map to values that they share out among them, each
@@ -193,7 +198,8 @@ class Rows:
         """
         values, log_det = map_.spread_copies(self.values)
         kinds = None if self.kinds is None else map_.kinds_after(self.kinds)
-        return replace(self, values=values, log_det=self.log_det + log_det, kinds=kinds)
+        log_det = self.log_det + log_det
+        return replace(self, values=values, log_det=log_det, kinds=kinds, unit=None)
 
     def column_samples(self) -> list[tuple[NDArray, NDArray | None]]:
         """Return a sample of each column by itself: its values, and their weights.
@@ -317,12 +323,30 @@ class Rows:
             values=np.ascontiguousarray(self.values[:, columns]),
             kinds=None if self.kinds is None else self.kinds[columns],
             names=None if self.names is None else self.names[columns],
+            unit=None if self.unit is None else self.unit[columns],
         )
 
     def split(self, cv: Any, validation_fraction: float, seed: int) -> "list[Fold]":
         """Return folds, by content; see `destructors.rows.make_splits`."""
         splits = make_splits(self, cv, validation_fraction, seed)
-        return [Fold(self.take(train), self.take(test)) for train, test in splits]
+        return [
+            Fold(self.take(train).with_unit_of(self), self.take(test))
+            for train, test in splits
+        ]
+
+    def with_unit_of(self, whole: "Rows") -> "Rows":
+        """Return the rows, which are some of others, and know the units of columns by
+        these if they do not by themselves.
+        """
+        smallest, largest = self.extremes if len(self) else (0.0, 1.0)
+        constant = np.equal(smallest, largest)
+        if not constant.any() or np.array_equal(constant, np.equal(*whole.extremes)):
+            return self
+        # The module is built on this one.
+        from destructors.rows._moments import mean_and_scale
+
+        _, scale, _ = mean_and_scale(whole)
+        return replace(self, unit=scale)
 
     def unique(self) -> tuple[NDArray, NDArray, NDArray]:
         """Return the different rows, each with the weight of all that equal it.
