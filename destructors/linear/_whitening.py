@@ -353,7 +353,8 @@ def principal_axes(matrix: NDArray) -> tuple[NDArray, NDArray]:
     """Return eigenvalues, largest first, and eigenvectors free of rounding.
 
     An eigenvector has no sign, and equal eigenvalues leave a whole subspace free. The
-    sign is made that of the largest entry, and a free subspace is spanned by the
+    sign is made that of the largest entry (of the first, where several are as large, as
+    between columns that repeat each other), and a free subspace is spanned by the
     coordinate axes that lie closest to it, so that equal matrices give equal axes.
 
     Parameters
@@ -369,16 +370,16 @@ def principal_axes(matrix: NDArray) -> tuple[NDArray, NDArray]:
     """
     values, vectors = eigh(matrix)
     values, vectors = values[::-1], vectors[:, ::-1].copy()
+    # Of what is as large the first is taken, not what rounding picks.
+    first = 1.0 - 1e-6 * np.arange(len(values))
     same = np.abs(np.diff(values)) <= 1e-10 * np.abs(values).max()
     edges = np.flatnonzero(np.r_[True, ~same, True])
     for start, stop in itertools.pairwise(edges):
         if stop - start > 1:
             free = vectors[:, start:stop]
-            # Of axes that lie as close the first is taken, not one that rounding picks.
-            first = 1.0 - 1e-6 * np.arange(len(values))
             basis, _, _ = qr(free @ free.T * first, pivoting=True)
             vectors[:, start:stop] = basis[:, : stop - start]
-    largest = np.abs(vectors).argmax(axis=0)
+    largest = (np.abs(vectors) * first[:, None]).argmax(axis=0)
     return values, vectors * np.sign(vectors[largest, np.arange(len(values))])
 
 
