@@ -214,6 +214,9 @@ def test_no_axis_is_rounding_alone(method, X, params):
     table = np.c_[X, X[:, 0], X[:, 0] / 2 + X[:, 1] / 4]
     Z = Whitening(method=method, **params).fit_transform(table)
     assert Z.std(axis=0).min() > 1e-6
+    # But for a constant, which stays by itself.
+    Z = Whitening(method=method, **params).fit_transform(np.c_[table, np.ones(300)])
+    assert np.sort(Z.std(axis=0))[1] > 1e-6
 
 
 def test_rounding_turns_no_axis_of_columns_that_repeat_each_other():
