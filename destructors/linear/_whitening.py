@@ -229,6 +229,7 @@ class Whitening(Destructor):
             _warn_of_collinear(correlation, rows)
         shrunk = (1.0 - self.shrinkage_) * correlation
         np.fill_diagonal(shrunk, 1.0)
+        np.fill_diagonal(correlation, ~constant)
         return correlation, shrunk
 
     def _correlation_by_estimator(self, rows: Rows) -> tuple[NDArray, NDArray]:
@@ -260,7 +261,6 @@ class Whitening(Destructor):
         sample = X.T @ X / len(X)
         # Nothing is left of a column that is constant.
         sample[constant], sample[:, constant] = 0.0, 0.0
-        np.fill_diagonal(sample, 1.0)
         return sample, correlation
 
 
@@ -335,7 +335,10 @@ def _square_root(
     root, log_root = np.sqrt(values), float(-0.5 * np.log(values).sum())
     variances = np.einsum("ij,ij->j", vectors, sample @ vectors)
     # Values that were raised to the floor may come out a little above it.
-    is_null = variances <= 2.0 * _SMALLEST_EIGENVALUE * variances.max()
+    is_null = variances <= 2.0 * _SMALLEST_EIGENVALUE * max(1.0, variances.max())
+    strong = ~is_null
+    # A column that is constant stays by itself: over it nothing can be spread.
+    is_null &= (vectors[np.diagonal(sample) == 0.0] ** 2).sum(axis=0) < 0.5
     if method == "zca" and not is_null.any():
         whiten, inverse = (vectors / root) @ vectors.T, (vectors * root) @ vectors.T
         # What goes with no other column gets nothing of them, not even by rounding.
@@ -344,7 +347,7 @@ def _square_root(
             matrix[alone] = matrix[:, alone] = 0.0
             matrix[alone, alone] = 1.0
         return whiten, inverse, log_root, None
-    turn = vectors if method == "zca" else spread_null(is_null)
+    turn = vectors if method == "zca" else spread_null(is_null, strong)
     whiten, inverse = vectors.T / root[:, None], vectors * root
     return whiten, inverse, log_root, turn if is_null.any() else None
 
@@ -353,7 +356,8 @@ def principal_axes(matrix: NDArray) -> tuple[NDArray, NDArray]:
     """Return eigenvalues, largest first, and eigenvectors free of rounding.
 
     An eigenvector has no sign, and equal eigenvalues leave a whole subspace free. The
-    sign is made that of the largest entry, and a free subspace is spanned by the
+    sign is made that of the largest entry (of the first, where several are as large, as
+    between columns that repeat each other), and a free subspace is spanned by the
     coordinate axes that lie closest to it, so that equal matrices give equal axes.
 
     Parameters
@@ -369,20 +373,20 @@ def principal_axes(matrix: NDArray) -> tuple[NDArray, NDArray]:
     """
     values, vectors = eigh(matrix)
     values, vectors = values[::-1], vectors[:, ::-1].copy()
+    # Of what is as large the first is taken, not what rounding picks.
+    first = 1.0 - 1e-6 * np.arange(len(values))
     same = np.abs(np.diff(values)) <= 1e-10 * np.abs(values).max()
     edges = np.flatnonzero(np.r_[True, ~same, True])
     for start, stop in itertools.pairwise(edges):
         if stop - start > 1:
             free = vectors[:, start:stop]
-            # Of axes that lie as close the first is taken, not one that rounding picks.
-            first = 1.0 - 1e-6 * np.arange(len(values))
             basis, _, _ = qr(free @ free.T * first, pivoting=True)
             vectors[:, start:stop] = basis[:, : stop - start]
-    largest = np.abs(vectors).argmax(axis=0)
+    largest = (np.abs(vectors) * first[:, None]).argmax(axis=0)
     return values, vectors * np.sign(vectors[largest, np.arange(len(values))])
 
 
-def spread_null(is_null: NDArray) -> NDArray:
+def spread_null(is_null: NDArray, is_strong: NDArray | None = None) -> NDArray:
     """Return a rotation that spreads axes without variance over the others.
 
     Along an axis on which the rows only differ by rounding errors a layer that comes
@@ -393,6 +397,8 @@ def spread_null(is_null: NDArray) -> NDArray:
     ----------
     is_null : ndarray of bool of shape (n_features,)
         Which axes have no variance.
+    is_strong : ndarray of bool of shape (n_features,), default=None
+        Over which they are spread; None for all others.
 
     Returns
     -------
@@ -400,7 +406,8 @@ def spread_null(is_null: NDArray) -> NDArray:
         The identity where no axis is null, or all are.
     """
     rotation = np.eye(len(is_null))
-    strong, null = np.flatnonzero(~is_null), np.flatnonzero(is_null)
+    strong = np.flatnonzero(~is_null if is_strong is None else is_strong)
+    null = np.flatnonzero(is_null)
     for k, axis in enumerate(strong[: len(null)]):
         group = np.r_[axis, null[k :: len(strong)]]
         # The first of these vectors is constant: each axis gets as much of the strong.

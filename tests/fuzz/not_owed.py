@@ -150,13 +150,12 @@ TURNED = frozenset(
     }
 )
 # Of these, those that whiten what is turned, or match covariances of domains: what is
-# left of a column that depends on others is enlarged. Rotations alone spread it.
+# left of a column that depends on others is enlarged. Rotations alone spread it, and a
+# whitening of columns as they are.
 WHITENED = frozenset(
     {
         "iterative-portfolio",
         "iterative-cycle",
-        "sliced-flow",
-        "sliced-flow-cv",
         "gaussian-barycenter",
         "alignment-flow",
         "alignment-flow-density",

@@ -7,6 +7,7 @@ from sklearn.covariance import LedoitWolf
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from destructors.linear import Whitening
+from destructors.linear._whitening import principal_axes
 
 METHODS = ["pca", "zca", "cholesky"]
 
@@ -213,6 +214,19 @@ def test_no_axis_is_rounding_alone(method, X, params):
     table = np.c_[X, X[:, 0], X[:, 0] / 2 + X[:, 1] / 4]
     Z = Whitening(method=method, **params).fit_transform(table)
     assert Z.std(axis=0).min() > 1e-6
+    # But for a constant, which stays by itself.
+    Z = Whitening(method=method, **params).fit_transform(np.c_[table, np.ones(300)])
+    assert np.sort(Z.std(axis=0))[1] > 1e-6
+
+
+def test_rounding_turns_no_axis_of_columns_that_repeat_each_other():
+    """Both entries of such an axis are as large: neither may be found the larger."""
+    correlation = np.array([[1.0, -1.0, 0.3], [-1.0, 1.0, -0.3], [0.3, -0.3, 1.0]])
+    _, axes = principal_axes(correlation)
+    for seed in range(20):
+        noise = 1e-16 * np.random.default_rng(seed).integers(-1, 2, (3, 3))
+        _, again = principal_axes(correlation + noise + noise.T)
+        np.testing.assert_allclose(again, axes, atol=1e-9)
 
 
 def test_few_rows_are_no_reason_to_warn(X):
