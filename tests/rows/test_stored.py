@@ -380,3 +380,14 @@ def test_no_thread_parses_headers_of_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(np, "load", None)
     blocks.write(0, Rows.of(make_rows(10)))
     assert blocks.read(0) is not None
+
+
+def test_rows_know_whether_layers_have_changed_their_units(tmp_path):
+    map_ = Standardize().fit(X).map_
+    for rows in (
+        Rows.of(X),
+        open_rows(X, block_size=SIZE, scratch=tmp_path).load(None),
+    ):
+        assert not rows.are_latent
+        assert rows.through(map_).are_latent
+        assert not rows.through(map_).unseen().are_latent

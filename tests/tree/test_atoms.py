@@ -5,8 +5,10 @@ import pytest
 
 from destructors.compose import DestructorPipeline
 from destructors.linear._held_out_scale import HeldOutScale
+from destructors.maps import Affine
+from destructors.rows import Fold, Rows
 from destructors.tree import BoostedTreeDestructor, TreeDestructor
-from destructors.tree._atoms import find_cells, rank_values
+from destructors.tree._atoms import find_cells, rank_values, spread_atoms
 
 CODES = np.array([0.1, 0.3, 0.3, 0.2, 0.1])
 
@@ -208,3 +210,17 @@ def test_leaves_do_not_close_in_on_one_row_that_is_often_there():
     np.testing.assert_allclose(
         weighted.score_samples(X), model.fit(X).score_samples(X), atol=1e-9
     )
+
+
+def test_rows_that_are_repeated_share_no_value_but_their_own():
+    # Two latents lie nearer than can be told: so few are no sign of shared values.
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(300, 1))
+    values[1] = values[0] + 1e-9
+    weight = rng.integers(1, 4, 300)
+    units, latent = Affine(np.zeros(1), np.ones(1)), np.ones(300)
+    weighted = Fold(Rows(values, latent, weight.astype(float)))
+    repeats = np.repeat(np.arange(300), weight)
+    repeated = Fold(Rows(values[repeats], latent[repeats]))
+    for fold in (weighted, repeated):
+        assert spread_atoms(fold, units, 0, min_samples_leaf=5.0) is fold
