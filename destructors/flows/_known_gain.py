@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from destructors.greedy import Progress, StackTask, Trial
+from destructors.greedy import StackTask, Trial
 from destructors.greedy._tails import TailedNormal
 from destructors.rows import Fold, Rows, StoredRows, weighted_mean
 from destructors.tree import BoostedTreeDestructor
@@ -26,26 +26,24 @@ class KnownGains(StackTask):
         See `StackTask`.
     """
 
-    def attempt(
-        self,
-        choice: int,
-        states: Sequence[Fold],
-        place: int,
-        params: dict[str, Any],
-        progress: Progress,
+    def prepare(self, layer: Any, fold: Fold) -> None:
+        """Let a fit of no trees grow one, which `revise` takes away."""
+        if isinstance(layer, BoostedTreeDestructor):
+            layer.max_iter = max(layer.max_iter, 1)
+
+    def revise(
+        self, states: Sequence[Fold], trials: list[Trial], params: dict[str, Any]
     ) -> list[Trial]:
-        """Fit a clone of a candidate on each fold; see `Task.attempt`."""
-        is_none = params.get("max_iter") == 0
-        given = {**params, "max_iter": 1} if is_none else params
-        trials = super().attempt(choice, states, place, given, progress)
+        """Return fits without trees where these gain nothing for sure."""
         layers = [trial.layer for trial in trials]
-        has_trees = all(isinstance(layer, BoostedTreeDestructor) for layer in layers)
-        if is_none or (has_trees and not _gain_is_known(states, trials)):
-            return [
-                Trial(layer.without_trees(), state, self.score(state))
-                for layer, state in zip(layers, states, strict=False)
-            ]
-        return trials
+        if not all(isinstance(layer, BoostedTreeDestructor) for layer in layers):
+            return trials
+        if params.get("max_iter") != 0 and _gain_is_known(states, trials):
+            return trials
+        return [
+            Trial(layer.without_trees(), state, self.score(state))
+            for layer, state in zip(layers, states, strict=False)
+        ]
 
     def refit_params(self, layers: list[Any]) -> dict[str, Any]:
         """Return what the layers of the folds have found best."""

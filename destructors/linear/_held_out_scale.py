@@ -65,7 +65,7 @@ class HeldOutScale(HoldoutDestructor):
 
     def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
         # One fold of five that is off by chance does not count.
-        return {"scale": float(np.median([m.scale_ for m in fitted]))}
+        return {"scale": float(np.exp(np.median(np.log([m.scale_ for m in fitted]))))}
 
 
 def _choose_scale(held_out: Rows, seed: int) -> float:
