@@ -12,6 +12,7 @@ from destructors.base import Destructor
 from destructors.base_distributions import StandardNormal
 from destructors.compose import DestructorPipeline
 from destructors.compose._find_categorical import find_categorical
+from destructors.flows._known_gain import KnownGains
 from destructors.flows._marginals import list_splines
 from destructors.flows._mixed_base import choose_codes, of_mixture
 from destructors.flows._mixed_layers import (
@@ -281,9 +282,11 @@ class TreeFlow(StartedDestructor):
     def _make_task(
         self, candidates: list[tuple[str, Destructor]], seed: int, train: Rows
     ) -> StackTask:
-        if self._kinds is None:
-            return super()._make_task(candidates, seed, train)
-        return MixedTask(candidates, seed)
+        if self._kinds is not None:
+            return MixedTask(candidates, seed)
+        if self.early_stopping:
+            return KnownGains(candidates, seed, self._max_layers())
+        return super()._make_task(candidates, seed, train)
 
     def _named_candidates(self) -> list[tuple[str, Destructor]]:
         growth: dict[str, Any] = {

@@ -85,6 +85,22 @@ class StackTask(Task):
             scores = self.score(after)
             self.check(layer, scores, after)
             trials.append(Trial(layer, after, scores))
+        return self.revise(states, trials, params)
+
+    def revise(
+        self, states: Sequence[Fold], trials: list[Trial], params: dict[str, Any]
+    ) -> list[Trial]:
+        """Return the fits of a candidate, now that those on all folds are known.
+
+        Parameters
+        ----------
+        states : sequence of Fold
+            Those before it.
+        trials : list of Trial
+            On these; fewer, where time is up.
+        params : dict
+            What was set.
+        """
         return trials
 
     def prepare(self, layer: Any, fold: Fold) -> None:

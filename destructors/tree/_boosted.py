@@ -1,7 +1,7 @@
 """Many shrunk density trees in one layer."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
@@ -278,6 +278,8 @@ class BoostedTreeDestructor(ScoredByFirstLayers, HoldoutDestructor):
         with progress.running(self.max_iter):
             for state in engine.grow(states):
                 state.remembered.keep()
+            # Also of the trees that are cut off: other folds may gain by as many.
+            self._curve = np.array(engine.validation_scores)
             engine.cut()
             trees = [step.layer for step in engine.steps]
             if by_cv:
@@ -349,8 +351,8 @@ class BoostedTreeDestructor(ScoredByFirstLayers, HoldoutDestructor):
         return self._leftover.leave(self.n_iter_, fold, map_)
 
     def _refit_params(self, fitted: list[Any]) -> dict[str, Any]:
-        n_iter = np.mean([boosted.n_iter_ for boosted in fitted])
-        return {"max_iter": max(1, round(n_iter)), "early_stopping": False}
+        n_iter, _ = best_number(fitted)
+        return {"max_iter": max(1, n_iter), "early_stopping": False}
 
     def _smaller(self) -> list[list[dict[str, Any]]]:
         rule = {"learning_rate": LARGE_STEP, "early_stopping": True, "cv": None}
@@ -363,6 +365,15 @@ class BoostedTreeDestructor(ScoredByFirstLayers, HoldoutDestructor):
         first, (units, trees) = copy.copy(self), two_parts(self.map_)
         first.map_ = Chain((units, trees[:n_layers]))
         return first
+
+    def without_trees(self) -> "BoostedTreeDestructor":
+        """Return a copy that leaves rows where they are."""
+        none = self._first(0)
+        none.n_iter_, none._gains = 0, self._gains[:0]
+        none.feature_importances_ = np.zeros(self.n_features_in_)
+        none.train_score_ = self.train_score_[:1]
+        none.validation_score_ = self.validation_score_[:1]
+        return none
 
     def staged_score_samples(self, X: ArrayLike) -> Iterator[NDArray]:
         """Yield the log density of each row after each tree.
@@ -386,6 +397,34 @@ class BoostedTreeDestructor(ScoredByFirstLayers, HoldoutDestructor):
         for tree in trees:
             push_trees(U, beyond, tree.splits, tree.starts, log_det, False, UNKNOWN)
             yield start + log_det
+
+
+def best_number(fitted: Sequence[BoostedTreeDestructor]) -> tuple[int, float]:
+    """Return the number of trees by which held-out rows of all folds gain most.
+
+    Each fold by itself gains most by some trees, by chance, where there is nothing to
+    find; all of them together do not.
+
+    Parameters
+    ----------
+    fitted : sequence of BoostedTreeDestructor
+        Of the folds. Where one has fewer trees than others, its rows stay at what they
+        gained at last, which is less than at best.
+
+    Returns
+    -------
+    n_trees : int
+    gain : float
+        Mean over folds, in nats.
+    """
+    curves = [boosted._curve for boosted in fitted]
+    if np.isnan(np.concatenate(curves)).any():
+        # Nothing was held out, at least of trees that were there already.
+        return round(np.mean([boosted.n_iter_ for boosted in fitted])), np.nan
+    longest = max(map(len, curves))
+    padded = [np.pad(curve, (0, longest - len(curve)), "edge") for curve in curves]
+    means = np.mean(padded, axis=0)
+    return int(np.argmax(means)), float(means.max())
 
 
 def _chain(units: Affine, trees: list[Grown]) -> Chain:
