@@ -146,6 +146,10 @@ def boost(
         bins[own], shares[own] = map_.shares(rows.values[own])
 
     def boost_one(j: int) -> ShareTrees:
+        if (places[:, j] == places[0, j]).all():
+            # Of a constant there is no place between values: it lies on the edges, and
+            # trees would move all mass to the side where rounding has it.
+            return ShareTrees([], [])
         bins_of, shares_of = (np.ascontiguousarray(x[:, j]) for x in (bins, shares))
         return boost_feature(j, places, bins_of, weights, shares_of, seeds[j])
 

@@ -126,3 +126,16 @@ def test_an_autoregressive_destructor_takes_it():
     model.fit(X)
     mixture = AutoregressiveDestructor(GaussianMixtureDestructor(4, random_state=0))
     assert model.score(new) > mixture.fit(X).score(new) + 0.1
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 7.3, 1e5])
+def test_trees_leave_a_constant_to_the_mixture(value):
+    """It lay on all edges, and half a bin took its mass: 10 nats on the way back."""
+    rng = np.random.default_rng(0)
+    X = np.c_[np.full(500, value), rng.lognormal(3.0, 1.0, 500).round(2)]
+    model = BoostedMixtureDestructor(random_state=0).fit(X)
+    Z, log_det = model.transform_and_log_det(X)
+    back, log_det_back = model.inverse_and_log_det(Z)
+    np.testing.assert_allclose(back, X, rtol=1e-9)
+    np.testing.assert_allclose(log_det_back, -log_det, atol=1e-6)
+    np.testing.assert_allclose(Z[:, 0], 0.0, atol=1e-6)
