@@ -22,8 +22,8 @@ _SAME = 2.0**-40
 # where the density is normal; several times as many are no sign of values that repeat.
 _BY_CHANCE = 4.0 * _SAME
 # Half of the widest cell, in standard deviations: evenly spread over it, rows have that
-# of the column. A value of nearly all the weight has others thousands of them away: half
-# of that would spread it beyond the cube, which ends at 8, where no tree can gather it.
+# of the column. A value of nearly all the weight has others thousands of them away, and
+# half of that would be beyond the cube, which ends at 8: no tree could gather it.
 _WIDEST = 3.0**0.5
 # Latent rows are known to a millionth of the base: what is less, where others decide a
 # column, is what rounding and the tilt of a mixture, a tenth of that, have left. Where
