@@ -195,7 +195,7 @@ class DomainDestructor(OneToOneFeatureMixin, HoldoutDestructor):
             self.domain_weights, self.domains_, totals
         )
         after = super()._fit_rows(fold, onwards=onwards)
-        _domains.check_reach(fold.train, self.map_)
+        _domains.check_reach(fold.train, self.map_, len(totals))
         if self.density is None:
             self.base_distribution_ = None
         return after

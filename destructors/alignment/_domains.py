@@ -298,7 +298,7 @@ def check_digits(rows: Rows, map_: Map) -> None:
             raise loss_of_digits(rows, lost, np.abs(rows.values).max(axis=0))
 
 
-def check_reach(rows: Rows, map_: Map) -> None:
+def check_reach(rows: Rows, map_: Map, n_domains: int) -> None:
     """Raise unless rows a million ranges of a column away stay within float64.
 
     Maps are linear beyond the rows they are fitted to and know no units: each layer may
@@ -310,13 +310,15 @@ def check_reach(rows: Rows, map_: Map) -> None:
     rows : Rows
         With the number of the domain as context.
     map_ : Map
+    n_domains : int
+        How many there are.
 
     Raises
     ------
     ValueError
         If they do not; the largest column is named.
     """
-    if isinstance(rows, RowsApart) or rows.context is None:
+    if isinstance(rows, RowsApart):
         return
     # Halved, the largest numbers have a range.
     low, high = 0.5 * np.array(rows.extremes)
@@ -326,7 +328,7 @@ def check_reach(rows: Rows, map_: Map) -> None:
     aside = np.vstack([np.diag(reach), -np.diag(reach)])
     far = np.clip(0.5 * low + 0.5 * high + 0.5 * aside, -_FARTHEST / 2, _FARTHEST / 2)
     far *= 2.0
-    for domain in np.unique(rows.context):
+    for domain in range(n_domains):
         Z, _ = map_.forward(far, np.full(len(far), domain))
         if (np.abs(Z) >= _LARGEST).any():
             j = int(reach.argmax())

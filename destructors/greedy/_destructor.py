@@ -90,6 +90,11 @@ class GreedyDestructor(ScoredByFirstLayers, HoldoutDestructor):
         """Return how candidates are fitted and judged."""
         return StackTask(candidates, seed, self._max_layers())
 
+    def _as_seen(self, fold: Fold) -> Fold:
+        """Return the rows as the layers are to see them."""
+        # Scores are those of this stack, whatever comes before it.
+        return fold.each(lambda rows: rows.unseen())
+
     def _get_cv(self, rows: Rows) -> Any:
         """Return the splitter for these training rows, or None for one hold-out."""
         return self.cv
@@ -106,8 +111,7 @@ class GreedyDestructor(ScoredByFirstLayers, HoldoutDestructor):
         else:
             assert random_state is not None
             seed = int(random_state.randint(2**31 - 1))
-        # Scores are those of this stack, whatever comes before it.
-        fold = fold.each(lambda rows: rows.unseen())
+        fold = self._as_seen(fold)
         folds, all_rows = self._make_folds(fold, seed)
         candidates = self._named_candidates()
         names = [name for name, _ in candidates]

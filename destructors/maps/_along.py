@@ -75,7 +75,9 @@ class Along(BothWays):
             Z = X + multiply(steps, self.directions.T)
         # A long way back to small numbers is no sum, which would round them as the
         # large ones: what lies across is taken by itself.
+        # Nor is one column, which would be rounded as what comes in.
         far = np.abs(moved).max(axis=1) < _FAR * np.abs(projected).max(axis=1)
+        far |= X.shape[1] == 1
         if far.any():
             Z[far] = multiply(moved[far], self.directions.T)
             if self._across.shape[1]:

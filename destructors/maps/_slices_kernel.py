@@ -1,7 +1,10 @@
 """The kernel of layers along directions: project, bend, project back.
 
 Of layers that turn, one of both ways is left out: what comes in is bent as it is and
-turned then; or, on the way back, turned and then bent.
+turned then; or, on the way back, turned and then bent. Where there is one column, it is
+bent and nothing else: a sum with what comes in would round it as that, which may be far
+longer. (With as many directions as columns, and several, the sum is the better one: the
+rounding of directions that are not quite orthonormal is of its steps alone.)
 """
 
 import numpy as np
@@ -127,8 +130,8 @@ def _step_apart(
         for j in range(d):
             kept[j, i] = moved[j, i]
         return
-    # What turns is no sum with what comes in.
-    is_far = turns or longest < _FAR * farthest
+    # What turns, or is one column, is no sum with what comes in.
+    is_far = turns or d == 1 or longest < _FAR * farthest
     # A long way back to small numbers is no sum, which would round them as the large
     # ones: what lies across is taken by itself. What the first pass leaves along the
     # directions is rounding, which the second takes away.
@@ -197,6 +200,7 @@ def pass_layers(
             layer = n_layers - 1 - turn if inverse else turn
             first, last = columns[layer], columns[layer + 1]
             width = last - first
+            is_sum = d > 1 and not turns[layer]
             bends_first = turns[layer] and not inverse
             for c in range(width):
                 for i in range(m):
@@ -244,7 +248,7 @@ def pass_layers(
             for i in range(m):
                 # Comparisons with what is no number are false.
                 plain = (longest[i] < _WIDE) & (farthest[i] < _WIDE)
-                plain &= turns[layer] or longest[i] >= _FAR * farthest[i]
+                plain &= longest[i] >= _FAR * farthest[i] or not is_sum
                 found[i] = plain
                 n_apart += not plain
             if n_apart:
@@ -275,10 +279,10 @@ def pass_layers(
             else:
                 for c in range(width):
                     for i in range(m):
-                        if turns[layer]:
-                            along[c, i], x[c, i] = moved[c, i], 0.0
-                        else:
+                        if is_sum:
                             along[c, i] = moved[c, i] - along[c, i]
+                        else:
+                            along[c, i], x[c, i] = moved[c, i], 0.0
                 _add_products(frames, 0, first, d, width, along, m, x)
             if n_apart:
                 for i in range(m):

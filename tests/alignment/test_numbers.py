@@ -308,3 +308,21 @@ def test_columns_that_would_be_stretched_out_of_float64_are_named(size):
     far = X * 1e6
     _, back = there_and_back(fit(), far, domain)
     np.testing.assert_allclose(back, far, rtol=1e-9)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e301])
+def test_so_are_those_on_disk(size, tmp_path):
+    X = size * np.random.default_rng(0).normal(size=(30, 1))
+    domain, weight = np.repeat([0, 1], 15), np.r_[1e6, np.ones(29)]
+    np.save(tmp_path / "rows.npy", np.c_[X, X])
+    blocks = open_rows(
+        tmp_path / "rows.npy", columns=[0], weight=weight, domain=domain, block_size=10
+    )
+    one = clone(FLOW)
+    if size == 1e301:
+        with pytest.raises(ValueError, match=r"Column 0 ranges from .* Divide"):
+            one.fit(blocks)
+        return
+    Z, back = there_and_back(one.fit(blocks), X, domain)
+    np.testing.assert_allclose(back, X, rtol=1e-9)
+    assert np.isfinite(Z).all()

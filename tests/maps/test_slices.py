@@ -219,3 +219,19 @@ def test_no_rows():
     Z, log_det = Chain(tuple(draw_layers(3, 2))).forward(np.empty((0, 3)))
     assert Z.shape == (0, 3)
     assert log_det.shape == (0,)
+
+
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_the_way_back_of_one_column_never_falls(is_packed):
+    """Rows within last places of 1, and latents far longer than the columns' scale."""
+    x = 1.0 + np.array([0.0, 3e-15])
+    steep = QuadraticSpline.of([x], [[-1.0, 1.0]], [[7e14, 7e14]])
+    assert can_pack(steep)
+    map_ = Along(np.eye(1), steep)
+    way_back = (
+        map_.inverse if is_packed else lambda z: map_._through_plain(z, None, "inverse")
+    )
+    z = np.linspace(-20.0, 20.0, 2001)
+    back, _ = way_back(z[:, None])
+    assert (np.diff(back[:, 0]) >= 0.0).all()
+    np.testing.assert_array_equal(back, steep.inverse(z[:, None])[0])
