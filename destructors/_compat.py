@@ -5,7 +5,7 @@ private scikit-learn module.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -34,16 +34,29 @@ def check_array(*args: Any, **kwargs: Any) -> Any:
     """Return what `sklearn.utils.check_array` does.
 
     It tells by a sum whether all is finite, and parts of the sum of large numbers of
-    both signs may not be: that is no news for a user.
+    both signs may not be: that is no news for a user. Masks, which it drops, are
+    refused.
     """
+    _refuse_masks(args)
     with np.errstate(invalid="ignore"):
         return _check_array(*args, **kwargs)
 
 
 def validate_data(*args: Any, **kwargs: Any) -> Any:
     """Return what `sklearn.utils.validation.validate_data` does; see `check_array`."""
+    _refuse_masks(args)
     with np.errstate(invalid="ignore"):
         return _validate_data(*args, **kwargs)
+
+
+def _refuse_masks(arguments: Iterable[Any]) -> None:
+    """Raise ValueError if one is an array with entries that are masked."""
+    if any(map(np.ma.is_masked, arguments)):
+        raise ValueError(
+            "An array has masked entries, and what lies under a mask is no value. Give "
+            "NaN for missing values, array.filled(np.nan), to estimators that take "
+            "them; to others give rows without."
+        )
 
 
 class CallbackEstimator(CallbackSupportMixin, BaseEstimator):

@@ -343,3 +343,23 @@ def test_what_hooks_return_is_checked(X):
     chain = DestructorPipeline([("first", LosesRows()), ("second", Whitening())])
     with pytest.raises(TypeError, match=r"LosesRows\._honest must return a Fold"):
         chain.fit(X)
+
+
+# ---------------------------------------------------------------- masks
+
+
+@pytest.mark.parametrize("masked", [[[3, 1]], []], ids=["one", "none"])
+def test_entries_under_a_mask_are_no_values(masked, X):
+    mask = np.zeros(X.shape, dtype=bool)
+    for row, column in masked:
+        mask[row, column] = True
+    table = np.ma.masked_array(X, mask)
+    model = Whitening().fit(X)
+    if not masked:
+        np.testing.assert_array_equal(
+            model.score_samples(table), model.score_samples(X)
+        )
+        return
+    for use in (Whitening().fit, model.score_samples, OutlierDetector().fit):
+        with pytest.raises(ValueError, match=r"masked entries.*filled"):
+            use(table)

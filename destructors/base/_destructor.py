@@ -40,6 +40,7 @@ from destructors.rows import (
     remember,
     weighted_mean,
 )
+from destructors.rows._errors import FewRowsError
 from destructors.table import (
     Categorical,
     check_columns,
@@ -219,9 +220,18 @@ class Destructor(
         try:
             with fit_scope(self), limited(self):
                 yield learner
+        except FewRowsError as error:
+            raise ValueError(f"{error} {self._instead_of_parts()}") from error
         except SystemError as error:
             raise as_interrupt(error) from None
         self.__dict__ = learner.__dict__
+
+    def _instead_of_parts(self) -> str:
+        """Return what to do where too few rows differ to hold some out."""
+        params = signature(type(self).__init__).parameters
+        if "early_stopping" in params:
+            return "Set early_stopping=False, or give X_val."
+        return "Set n_folds=None." if "n_folds" in params else "Give more rows."
 
     def _forget(self) -> None:
         """Drop what fits have set."""

@@ -12,7 +12,8 @@ from destructors.linear import SlicedRotation
 from destructors.maps import Along, Map, QuadraticSpline
 from destructors.marginal import SplineGaussianizer
 from destructors.rows import Fold
-from destructors.rows._digits import LostDigitsError, find_lost_column
+from destructors.rows._digits import find_lost_column
+from destructors.rows._errors import LostDigitsError
 
 # Rows come back up to this share of the spread of a column.
 _LOSS = 1e-7
@@ -121,6 +122,7 @@ class SlicedGaussianizer(Destructor):
         self.random_state = random_state
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        assert random_state is not None
         rows = fold.train
         search = SlicedRotation(
             self.n_directions,
@@ -128,9 +130,8 @@ class SlicedGaussianizer(Destructor):
             p=self.p,
             max_iter=self.max_iter,
             max_samples=self.max_samples,
-            random_state=random_state,
         )
-        search._fit_rows(Fold(rows))
+        search._search(rows, random_state)
         self.directions_, self.distances_ = search.directions_, search.distances_
         self.n_iter_ = search.n_iter_
         values = rows.values @ self.directions_

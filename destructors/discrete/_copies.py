@@ -8,6 +8,7 @@ from scipy.special import ndtri
 from scipy.stats import binom
 
 from destructors.rows import Fold, Rows, hash_again, hash_rows
+from destructors.rows._errors import FewRowsError
 
 # The quantiles of so many copies are those of a normal distribution, to one in a
 # million. Those of the binomial one would take long, and for 1e17 copies for ever.
@@ -59,9 +60,9 @@ def split_copies(rows: Rows, cv: Any, fraction: float, seed: int) -> list[Fold]:
         left -= parts[-1]
     parts.append(left)
     if n_copies.sum() < len(parts):
-        raise ValueError(
+        raise FewRowsError(
             f"There are {int(n_copies.sum())} row(s), too few to make {len(parts)} "
-            "parts for validation. Set early_stopping=False, or give X_val."
+            "parts for validation."
         )
     ranking = np.argsort(hashes, kind="stable")
     while empty := [part for part in parts if not part.any()]:

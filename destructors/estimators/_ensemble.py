@@ -269,6 +269,8 @@ def fit_kernels(
     middle = np.quantile(reach, 0.5, method="inverted_cdf", weights=weights)
     width = max(float(middle), _LEAST_WIDTH)
     shares = weights / weights.sum()
+    # Beside weights of 1e200, those of 1e-200 are nothing.
+    centres, reach, shares = (of[shares > 0.0] for of in (centres, reach, shares))
     if within is None:
         return KernelDensity(units, centres, shares, np.full(len(reach), width))
     widths = _REACH * np.maximum(reach, _NARROWEST * width)

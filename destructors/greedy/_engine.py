@@ -22,7 +22,7 @@ from destructors.greedy._schedules import Rung, Schedule
 from destructors.greedy._stopping import Stopping
 from destructors.greedy._task import Scores, Step, Task, Trial
 from destructors.rows import as_interrupt, is_over, map_threads, stop_all
-from destructors.rows._digits import LostDigitsError
+from destructors.rows._errors import LostDigitsError
 
 # Gains that differ by less, beside the objective, differ by rounding errors.
 _TIE = 1e-10

@@ -18,7 +18,7 @@ from destructors.linear._whitening import (
 )
 from destructors.maps import Affine, Chain, Map
 from destructors.rows import Fold, Rows, is_over, mean_and_scale
-from destructors.rows._digits import LostDigitsError
+from destructors.rows._errors import LostDigitsError
 from destructors.rows._moments import power_of_two
 
 # Largest entry of Q Qᵀ - I for which Q still counts as orthogonal.
@@ -244,9 +244,11 @@ def check_sums(rows: Rows) -> None:
 
 def _lost(rotation: NDArray, size: NDArray) -> NDArray:
     """Return how far off each column comes back: by rounding, and since the matrix is
-    orthogonal up to rounding only.
+    orthogonal up to rounding only. What is only given another place, or sign, is
+    rounded nowhere.
     """
-    turned = np.finfo(float).eps * np.abs(rotation)
+    sums = np.count_nonzero(rotation, axis=1) > 1
+    turned = np.finfo(float).eps * np.abs(rotation) * sums[:, np.newaxis]
     off = np.abs(rotation.T @ rotation - np.eye(len(size)))
     return off @ size + np.abs(rotation).T @ (turned @ size)
 

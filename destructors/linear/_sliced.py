@@ -11,8 +11,13 @@ from scipy.special import ndtri
 from destructors._compat import Interval, StrOptions
 from destructors._stiefel import Objective, ascend, draw_frame
 from destructors.base import Destructor
-from destructors.linear._rotation import NORMAL_CONTRAST, check_sums, log_cosh
-from destructors.maps import Affine, Map
+from destructors.linear._rotation import (
+    NORMAL_CONTRAST,
+    check_sums,
+    log_cosh,
+    rotate_safely,
+)
+from destructors.maps import Map
 from destructors.rows import Fold, Rows
 
 # More directions than this gain little more a layer, and take longer: of 4, 8 and 16
@@ -131,11 +136,16 @@ class SlicedRotation(Destructor):
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         assert random_state is not None
-        check_sums(fold.train)
-        d = fold.train.n_features
+        self._search(fold.train, random_state)
+        return rotate_safely(self.rotation_, fold.train)
+
+    def _search(self, rows: Rows, random_state: np.random.RandomState) -> None:
+        """Find the directions. Rows need not come back from a rotation to them."""
+        check_sums(rows)
+        d = rows.n_features
         n_directions = min(self.n_directions or _N_DIRECTIONS, d)
         start = draw_frame(d, n_directions, random_state)
-        values, share = self._draw_rows(fold.train, start[:, :1], random_state)
+        values, share = self._draw_rows(rows, start[:, :1], random_state)
         distances: _Distances
         if self.criterion == "wasserstein":
             distances = _Wasserstein(values, share, float(self.p))
@@ -148,7 +158,6 @@ class SlicedRotation(Destructor):
         # What is orthogonal to the directions follows them.
         basis, _ = np.linalg.qr(self.directions_, mode="complete")
         self.rotation_ = np.vstack([self.directions_.T, basis.T[n_directions:]])
-        return Affine.rotation(self.rotation_)
 
     def _draw_rows(
         self, rows: Rows, along: NDArray, random_state: np.random.RandomState

@@ -65,7 +65,8 @@ class BoostedMixtureDestructor(GaussianMixtureDestructor):
     validation_fraction : float, default=0.1
         Share of the rows to hold out for the choice of ``n_components``.
     n_folds : int, default=None
-        Number of folds, for the mean of as many mixtures.
+        Number of folds, for the mean of as many mixtures. Fewer different rows than
+        folds have a single one.
     order : "auto" or None, default="auto"
         Order in which features are mapped, and so which of them trees may ask for. None
         takes features as they come.

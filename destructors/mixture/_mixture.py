@@ -97,8 +97,8 @@ class GaussianMixtureDestructor(HoldoutDestructor):
         (aggregated hold-out): a mixture again, of so many times the components, which
         is denser on new rows where rows are few, and takes as many times as long to
         score. `fit` with ``X_val`` takes no folds; in a stack that is grown by folds
-        only the last fit, to all rows, does. Not for "tied" mixtures, the mean of
-        which is none.
+        only the last fit, to all rows, does. Fewer different rows than folds have a
+        single mixture. Not for "tied" mixtures, the mean of which is none.
     order : "auto" or None, default="auto"
         Order in which features are mapped. "auto" puts last what is least determined
         by the others, so that relations among few features are relations among few

@@ -41,7 +41,11 @@ def fit_some_number(
         Held-out mean log-density for each number that was tried, in nats.
     """
     rows = fold.train
-    is_averaged = model.n_folds is not None and fold.validation is None
+    is_averaged = (
+        model.n_folds is not None
+        and fold.validation is None
+        and len(rows) >= model.n_folds
+    )
     numbers = numbers_to_try(model.n_components, len(rows), rows.n_features)
     seeds = random_state.randint(2**31 - 1, size=model.n_init)
     folds, n_folds = [fold], model.n_folds if is_averaged else None

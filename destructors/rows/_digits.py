@@ -11,13 +11,6 @@ _N_CHECKED = 200
 _N_ROUNDINGS = 16.0
 
 
-class LostDigitsError(ValueError):
-    """Raised where rows do not come back from a map that would be learned: in a stack
-    the layers before have left a column too small beside others, or too large, for one
-    more.
-    """
-
-
 def each_once(rows: Rows) -> Rows:
     """Return each different row once: what is asked of them takes weights for repeated
     rows then.

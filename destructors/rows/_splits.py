@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from destructors.maps._hash import hash_in_units, hash_sizes
+from destructors.rows._errors import FewRowsError
 
 # Bits to tell rows by where the usual ones tell two kinds alone: to 1e-10, which is
 # more than rounding.
@@ -249,9 +250,9 @@ def _groups(
     weight = np.ones(len(order)) if sample_weight is None else sample_weight[order]
     first = np.flatnonzero(np.diff(hashes, prepend=~hashes[:1]) != 0)
     if len(first) < n_parts:
-        raise ValueError(
+        raise FewRowsError(
             f"There are {len(first)} different row(s), too few to make {n_parts} parts "
-            "for validation. Set early_stopping=False, or give X_val."
+            "for validation."
         )
     mass_before = np.cumsum(np.r_[0.0, np.add.reduceat(weight, first)])
     return order, np.r_[first, len(order)], mass_before

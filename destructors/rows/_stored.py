@@ -15,6 +15,7 @@ from destructors.rows import _asked as asked
 from destructors.rows import _splits as splits
 from destructors.rows._digest import digest
 from destructors.rows._distinct import Distinct
+from destructors.rows._errors import FewRowsError
 from destructors.rows._passes import (
     Blocks,
     Origin,
@@ -415,9 +416,8 @@ class StoredRows(Rows):
         sizes = np.zeros((len(lengths), len(ends) + 1), dtype=lengths.dtype)
         sizes[np.flatnonzero(lengths)] = list(self.each_block(shares.count))
         if not sizes.any(axis=0).all():
-            raise ValueError(
-                "There are too few different rows to hold some of them out. Set "
-                "early_stopping=False, or give X_val."
+            raise FewRowsError(
+                "There are too few different rows to hold some of them out."
             )
         return [
             Fold(

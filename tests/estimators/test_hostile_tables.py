@@ -95,3 +95,12 @@ def test_detector_names_a_column_that_is_too_wide():
     X[:, 1] = 1.7e308 * rng.choice([-1.0, 1.0], 50)
     with pytest.raises(ValueError, match="Column 1 ranges from"):
         OutlierDetector(random_state=0).fit(X)
+
+
+@pytest.mark.parametrize("novelty", [False, True])
+def test_outliers_among_rows_of_weights_that_are_nothing_beside_others(novelty):
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(size=(25, 2)), 10.0 ** rng.uniform(-200, 200, 25)
+    model = OutlierDetector(novelty=novelty, random_state=0)
+    model.fit(X, sample_weight=weight)
+    assert np.isfinite(model.score_samples(X)).all()

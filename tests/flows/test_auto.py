@@ -106,3 +106,10 @@ def test_two_threads_give_the_same_as_one():
 def test_bad_time_limit(max_time):
     with pytest.raises(ValueError, match="max_time"):
         AutoDestructor(max_time=max_time).fit(smooth(50))
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_fewer_rows_than_folds_are_enough(n):
+    X = np.random.default_rng(0).normal(size=(n, 1))
+    model = AutoDestructor(random_state=0).fit(X)
+    assert np.isfinite(model.score_samples(X)).all()

@@ -93,3 +93,12 @@ def test_a_hundred_thousand_rows_of_a_hundred_codes():
     step = -p_same * np.log(p_same) - (1 - p_same) * np.log((1 - p_same) / 3)
     truth = -20 * (np.log(4) + 4 * step)
     assert model.score(frame[90_000:]) > truth - 0.5
+
+
+def test_rows_that_layers_make_one_end_a_fit_without_a_warning():
+    """Of a column that spans 170 magnitudes, latents of the first layers are one."""
+    rng = np.random.default_rng(0)
+    X = np.exp(np.exp(rng.uniform(0.0, 6.0, size=(62, 1))))[12:]
+    assert X.max() > 1e170
+    model = TreeFlow(random_state=0).fit(X)
+    assert np.isfinite(model.score_samples(X)).all()

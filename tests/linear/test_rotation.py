@@ -7,7 +7,12 @@ from scipy.stats import ortho_group
 from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
 
-from destructors.linear import FixedRotation, PCARotation, RandomRotation
+from destructors.linear import (
+    FixedRotation,
+    PCARotation,
+    RandomRotation,
+    SlicedRotation,
+)
 
 
 @pytest.mark.parametrize("model", [RandomRotation(random_state=0), PCARotation()])
@@ -127,6 +132,7 @@ def test_constant_data_give_a_rotation_too(d):
         PCARotation(),
         RandomRotation(random_state=0),
         FixedRotation(ortho_group.rvs(3, random_state=0)),
+        SlicedRotation(random_state=0),
     ],
     ids=lambda model: type(model).__name__,
 )
@@ -139,6 +145,12 @@ def test_a_column_whose_digits_would_be_lost_is_named(model):
     np.testing.assert_allclose(back, X + 1e9, rtol=1e-14)
     with pytest.raises(ValueError, match=r"Column 1 is too small beside column 0"):
         model.fit(X @ [[1e12, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+
+
+def test_one_column_loses_nothing_however_few_digits_it_has():
+    X = 1e15 + np.random.default_rng(0).normal(size=(200, 1))
+    model = RandomRotation(random_state=0).fit(X)
+    np.testing.assert_array_equal(model.inverse_transform(model.transform(X)), X)
 
 
 def test_nothing_is_lost_where_no_column_meets_another():

@@ -82,3 +82,10 @@ def test_in_a_stack_the_mean_of_all_rows_chooses_its_number_by_its_own_folds():
 def test_tied_covariances_have_no_mean():
     with pytest.raises(ValueError, match="n_folds takes the mean"):
         GaussianMixtureDestructor(2, covariance_type="tied", n_folds=2).fit(X)
+
+
+def test_fewer_rows_than_folds_have_a_single_mixture():
+    few = np.random.default_rng(0).normal(size=(3, 2))
+    one = GaussianMixtureDestructor(1, random_state=0).fit(few)
+    many = GaussianMixtureDestructor(1, n_folds=5, random_state=0).fit(few)
+    np.testing.assert_array_equal(many.score_samples(few), one.score_samples(few))

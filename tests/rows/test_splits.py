@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
+from destructors.base import Destructor
+from destructors.flows import RBIG
+from destructors.maps import Identity
 from destructors.rows import Rows, fold_rows, hash_rows, known_folds, split_rows
+
+
+class SplitsInTwo(Destructor):
+    """The identity, for rows of which some can be held out."""
+
+    def _fit(self, fold, random_state):
+        fold.train.split(None, 0.5, 0)
+        return Identity()
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +159,7 @@ def test_held_out_rows_are_like_the_others(X):
 
 
 def test_equal_rows_can_not_be_split():
-    with pytest.raises(ValueError, match=r"1 different row.*early_stopping=False"):
+    with pytest.raises(ValueError, match=r"1 different row.*too few"):
         split_rows(np.ones((10, 2)), None, 0.5, seed=0)
 
 
@@ -338,3 +349,15 @@ def test_others_are_trained_on_beside_what_fills_most_of_a_table(X, share, seed)
     distinct, weight = X[: 61 - n], np.r_[n, np.ones(60 - n)]
     _, weighted = split_rows(distinct, weight, 0.1, seed)
     assert as_set(distinct[weighted]) == as_set(rows[held_out])
+
+
+@pytest.mark.parametrize(
+    ("model", "advice"),
+    [
+        (RBIG(random_state=0), "Set early_stopping=False, or give X_val"),
+        (SplitsInTwo(), "Give more rows"),
+    ],
+)
+def test_the_advice_where_nothing_can_be_held_out_is_the_model_s(model, advice):
+    with pytest.raises(ValueError, match=f"1 different row.*{advice}"):
+        model.fit(np.ones((5, 2)))
