@@ -360,12 +360,10 @@ REGISTRY: dict[str, Entry] = {
     ),
     "iterative": Entry(IterativeDestructor(max_iter=3), TINY_LOSS),
     "iterative-portfolio": Entry(
-        IterativeDestructor(portfolio(), max_iter=3), TINY_LOSS, ROUNDING_MAGNIFIED
+        IterativeDestructor(portfolio(), max_iter=3), TINY_LOSS
     ),
     "iterative-cycle": Entry(
-        IterativeDestructor(portfolio(), selection="cycle", max_iter=3),
-        TINY_LOSS,
-        ROUNDING_MAGNIFIED,
+        IterativeDestructor(portfolio(), selection="cycle", max_iter=3), TINY_LOSS
     ),
     "iterative-cv": Entry(IterativeDestructor(cv=3, max_iter=3), TINY_LOSS),
     # flows
@@ -417,15 +415,12 @@ REGISTRY: dict[str, Entry] = {
     ),
     "random-linear-flow": Entry(RandomLinearFlow(max_iter=2), TINY_LOSS),
     "random-tree-flow": Entry(RandomTreeFlow(max_iter=2), TINY_LOSS),
-    "sliced-flow": Entry(
-        SlicedGaussianization(max_iter=4), TINY_LOSS, ROUNDING_MAGNIFIED
-    ),
+    "sliced-flow": Entry(SlicedGaussianization(max_iter=4), TINY_LOSS),
     "sliced-flow-cv": Entry(
         SlicedGaussianization(
             SlicedGaussianizer(criterion="negentropy"), max_iter=3, cv=3
         ),
         TINY_LOSS,
-        ROUNDING_MAGNIFIED,
     ),
     # estimators
     "mixture-density": Entry(

@@ -32,9 +32,10 @@ def banana(n_rows):
 
 @pytest.fixture(scope="module")
 def flow():
-    return TreeFlow(n_components=4, max_trees=30, cv=None, random_state=0).fit(
-        banana(1500)
-    )
+    # Of two components, so that there is something left for trees to find.
+    flow = TreeFlow(n_components=2, max_trees=30, cv=None, random_state=0)
+    assert flow.fit(banana(1500)).n_trees_ > 0
+    return flow
 
 
 @pytest.fixture(scope="module")
