@@ -32,10 +32,19 @@ class StartedDestructor(GreedyDestructor):
 
     def _as_seen(self, fold: Fold) -> Fold:
         fold = super()._as_seen(fold)
-        if not (self.cv is None or isinstance(self.cv, str | Integral)):
-            # Splits from outside number the rows as they were given.
-            return fold
-        return fold.each(join_repeats)
+        return fold if self._has_splits else fold.each(join_repeats)
+
+    def _make_folds(self, fold: Fold, seed: int) -> tuple[list[Fold], Fold | None]:
+        folds, all_rows = super()._make_folds(fold, seed)
+        if self._has_splits:
+            folds = [fold.each(join_repeats) for fold in folds]
+            all_rows = None if all_rows is None else all_rows.each(join_repeats)
+        return folds, all_rows
+
+    @property
+    def _has_splits(self) -> bool:
+        """Whether splits come from outside, which number the rows as they are given."""
+        return not (self.cv is None or isinstance(self.cv, str | Integral))
 
     def _get_cv(self, rows: Rows) -> Any:
         if not isinstance(self.cv, str):

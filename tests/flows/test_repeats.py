@@ -63,6 +63,20 @@ def test_splits_from_outside_number_the_rows_as_they_were_given(X):
     assert np.isfinite(flow.score_samples(X)).all()
 
 
+def test_repeats_of_parts_from_outside_are_weights_to_the_bit(X, weight):
+    weight = np.r_[weight[:100], np.ones(50)]
+    rows = np.repeat(np.arange(len(X)), weight.astype(int))
+    scored = []
+    for table, place, known in (
+        (X, np.arange(len(X)), {"sample_weight": weight}),
+        (X[rows], rows, {}),
+    ):
+        parts = np.flatnonzero(place < 100), np.flatnonzero(place >= 100)
+        flow = TreeFlow(cv=[parts], max_trees=5, random_state=0)
+        scored.append(scores(flow, table, X, **known))
+    np.testing.assert_array_equal(*scored)
+
+
 def test_rows_that_are_all_different_stay_as_they_are(X):
     rows = Rows.of(X)
     np.testing.assert_array_equal(join_repeats(rows).values, X)
