@@ -8,13 +8,12 @@ on the smallest table found that still fails.
 
 import argparse
 import multiprocessing
-import queue
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from multiprocessing.connection import Connection, wait
 
 import numpy as np
 
@@ -86,18 +85,29 @@ def run_case(
 
 
 class _Worker:
-    """A process that runs one case at a time."""
+    """A process that runs one case at a time.
 
-    def __init__(self, seed: int, names: list[str], results: Any):
+    It has a pipe of its own: one that is killed would take the lock of a shared queue
+    with it, and others would wait for that for ever.
+    """
+
+    def __init__(self, seed: int, names: list[str]):
         context = multiprocessing.get_context("fork")
-        self.numbers = context.SimpleQueue()
-        job = (seed, names, self.numbers, results)
+        self.pipe, inner = context.Pipe()
+        job = (seed, names, inner)
         self.process = context.Process(target=_work, args=job, daemon=True)
         self.process.start()
+        inner.close()
 
     def give(self, number: int) -> None:
         self.number, self.since = number, time.monotonic()
-        self.numbers.put(number)
+        with suppress(BrokenPipeError):
+            self.pipe.send(number)
+
+    def take(self) -> Outcome | None:
+        with suppress(EOFError, ConnectionResetError):
+            return self.pipe.recv()
+        return None
 
     def is_lost(self) -> str | None:
         if not self.process.is_alive():
@@ -107,12 +117,12 @@ class _Worker:
         return None
 
 
-def _work(seed: int, names: list[str], numbers: Any, results: Any) -> None:
+def _work(seed: int, names: list[str], pipe: Connection) -> None:
     # Ctrl-C is for the one that prints.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
-        number = numbers.get()
-        results.put(run_case(number, *draw_case(seed, number, names)))
+        number = pipe.recv()
+        pipe.send(run_case(number, *draw_case(seed, number, names)))
 
 
 def search(
@@ -131,27 +141,23 @@ def search(
     n_processes : int
         Processes that share the cases.
     """
-    results = multiprocessing.get_context("fork").Queue()
     began, number, workers = time.monotonic(), 0, []
     for number in range(n_processes):
-        workers.append(_Worker(seed, names, results))
+        workers.append(_Worker(seed, names))
         workers[-1].give(number)
     try:
         while workers:
-            done = None
-            with suppress(queue.Empty):
-                done = results.get(timeout=1.0)
+            ready = wait([worker.pipe for worker in workers], timeout=1.0)
             for worker in workers.copy():
-                if done is not None and done.number == worker.number:
+                done = worker.take() if worker.pipe in ready else None
+                if done is not None:
                     outcome = done
                 elif how := worker.is_lost():
                     worker.process.kill()
                     name, recipe, _ = draw_case(seed, worker.number, names)
                     failures = {"process": how}
                     outcome = Outcome(worker.number, name, recipe, 1, failures=failures)
-                    workers[workers.index(worker)] = worker = _Worker(
-                        seed, names, results
-                    )
+                    workers[workers.index(worker)] = worker = _Worker(seed, names)
                 else:
                     continue
                 yield outcome
