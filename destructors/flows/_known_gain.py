@@ -41,7 +41,7 @@ class KnownGains(StackTask):
         if params.get("max_iter") != 0 and _gain_is_known(states, trials):
             return trials
         return [
-            Trial(layer.without_trees(), state, self.score(state))
+            Trial(layer._without_trees(), state, self.score(state))
             for layer, state in zip(layers, states, strict=False)
         ]
 

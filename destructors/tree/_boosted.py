@@ -366,7 +366,7 @@ class BoostedTreeDestructor(ScoredByFirstLayers, HoldoutDestructor):
         first.map_ = Chain((units, trees[:n_layers]))
         return first
 
-    def without_trees(self) -> "BoostedTreeDestructor":
+    def _without_trees(self) -> "BoostedTreeDestructor":
         """Return a copy that leaves rows where they are."""
         none = self._first(0)
         none.n_iter_, none._gains = 0, self._gains[:0]
