@@ -61,7 +61,7 @@ def test_folds_choose_the_number_of_trees_together():
 def test_a_tree_destructor_without_trees_leaves_rows():
     X = normal(300, 0)
     none = (
-        BoostedTreeDestructor(max_iter=2, early_stopping=False).fit(X).without_trees()
+        BoostedTreeDestructor(max_iter=2, early_stopping=False).fit(X)._without_trees()
     )
     np.testing.assert_allclose(none.inverse_transform(none.transform(X)), X, atol=1e-12)
     assert none.n_iter_ == 0
