@@ -55,7 +55,8 @@ class ParametricGaussianizer(FeaturewiseDestructor):
     Attributes
     ----------
     families_ : list of str
-        Family of each feature; "constant" for one that does not vary.
+        Family of each feature; "constant" for one that does not vary, and "norm" where
+        the values span so many decades that no other has digits.
     parameters_ : list of tuple of float
         Shapes, location and scale of each, as scipy.stats takes them.
     n_features_in_ : int
@@ -130,6 +131,11 @@ class ParametricGaussianizer(FeaturewiseDestructor):
             start = (*shapes, (location - center) / scale, width / scale)
         parameters = fit_family(law, x, mass, start)
         map_ = _tabulate(law, parameters, mass.sum(), center, scale)
+        if not map_.is_valid():
+            # Of values over hundreds of decades the place of a law may have no digits.
+            law = family("norm")
+            parameters = fit_family(law, x, mass)
+            map_ = _tabulate(law, parameters, mass.sum(), center, scale)
         return map_, law.name, _in_units(map_)
 
 
@@ -144,7 +150,8 @@ def _best_law(
 ) -> ParametricColumn | None:
     """Fit each to a part of the rows, and choose by the likelihood of the others.
 
-    Equal values stand on one side. None if those to fit to are all equal.
+    Equal values stand on one side. None if those to fit to are all equal, or no law has
+    digits there.
     """
     train, validation = split_rows(column[:, None], weight, _VALIDATION_FRACTION, 0)
     take = lambda rows: summarise(
@@ -167,8 +174,10 @@ def _best_law(
         if fitted and is_over():
             break
         parameters = fit_family(law, x, mass)
-        fitted.append(_tabulate(law, parameters, mass.sum(), center, scale))
-    return max(fitted, key=score)
+        map_ = _tabulate(law, parameters, mass.sum(), center, scale)
+        if map_.is_valid():
+            fitted.append(map_)
+    return max(fitted, key=score, default=None)
 
 
 def _tabulate(

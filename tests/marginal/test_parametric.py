@@ -8,6 +8,7 @@ from sklearn.base import clone
 import destructors
 from destructors.marginal import ParametricGaussianizer
 from destructors.rows import time_limit
+from tests.fuzz.tables import Recipe
 
 
 def draw(law, n=2000, seed=0):
@@ -139,3 +140,18 @@ def test_a_row_however_far_out_does_not_take_a_law_with_it():
     assert 0.8 < Z.std() < 1.2
     np.testing.assert_allclose(model.inverse_transform(Z), near, rtol=1e-8)
     assert np.isfinite(model.score_samples(X)).all()
+
+
+def test_weights_and_values_over_hundreds_of_decades_give_a_normal():
+    table = Recipe(
+        n_rows=700,
+        columns=("8-decades", "8-decades", "constant", "300-decades"),
+        weights="600-decades",
+        seed=1687962919,
+    ).build()
+    x = table.X[:, 3:]
+    model = ParametricGaussianizer().fit(x, sample_weight=table.weight)
+    Z, log_det = model.transform_and_log_det(x)
+    assert np.isfinite(Z).all()
+    assert np.isfinite(log_det).all()
+    assert model.families_ == ["norm"]
