@@ -135,6 +135,17 @@ def test_categories_before_a_flow_of_numbers(tmp_path):
     assert set(density.sample(50, random_state=0)["color"]) <= set(X["color"])
 
 
+def test_a_column_of_missing_values_alone_comes_back(tmp_path):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {"none": pd.Series([None] * 40, dtype="str"), "x": rng.normal(size=40)}
+    )
+    flow = TreeFlow(n_components=1, max_trees=2, cv=None, random_state=0).fit(X)
+    destructors.save(flow, tmp_path / "flow.npz")
+    density = destructors.load(tmp_path / "flow.npz")
+    np.testing.assert_array_equal(density.logpdf(X), flow.score_samples(X))
+
+
 def test_domains_come_back_by_their_labels(tmp_path):
     rng = np.random.default_rng(0)
     X = np.r_[rng.normal(0, 1, (200, 2)), rng.normal(3, 2, (200, 2))]

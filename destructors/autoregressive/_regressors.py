@@ -14,6 +14,7 @@ from destructors.maps._map import External
 
 # Most iterations of the default regressor.
 _MAX_ITER = 200
+# Weights that a regressor is given add up to no more.
 _MOST_ROWS = 2.0**40
 # Losses whose trees add up to the prediction itself, not to a function of it.
 _PLAIN_LOSSES = ("squared_error", "absolute_error", "quantile")
@@ -82,7 +83,7 @@ class CrossFit:
         if "random_state" in model.get_params(deep=False):
             model.set_params(random_state=self.seed)
         if has_fit_parameter(model, "sample_weight"):
-            # Beside more rows than that a penalty, which counts as one, has no digits.
+            # Beside more rows a penalty, which counts as one, has no digits.
             share = min(1.0, _MOST_ROWS / weight.sum())
             options["sample_weight"] = weight * share
         elif not (weight == weight[0]).all():

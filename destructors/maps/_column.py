@@ -261,7 +261,7 @@ class Column(Data):
             return self.kind >= -1 and listed and not extra and self._has_dtype()
         n_values = 0 if self.values is None else len(self.values)
         return (
-            self._lists(self.kind > 1, _PLAIN)
+            self._lists(self.kind > max(len(extra), 1), _PLAIN)
             and extra == list(range(n_values, n_values + len(extra)))
             and self.kind == max(n_values + len(extra), 1)
             and self._has_dtype()
