@@ -287,8 +287,8 @@ def _describe_together(names: list[Any], rows: NDArray) -> list[Finding]:
         found.append(Finding((), "equal rows", detail, advice))
     # The largest numbers are added and squared like any others.
     largest = np.abs(rows).max(axis=0)
-    rows = rows / np.where(largest > 0.0, largest, 1.0)
-    centred = rows - rows.mean(axis=0)
+    units = rows / np.where(largest > 0.0, largest, 1.0)
+    centred = units - units.mean(axis=0)
     scale = np.sqrt((centred**2).mean(axis=0))
     varied = scale > 0
     names = [name for name, kept in zip(names, varied, strict=True) if kept]
