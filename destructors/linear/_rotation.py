@@ -102,7 +102,7 @@ class RandomRotation(Destructor):
     """Rotate features by a random orthogonal matrix, uniform among all (Haar).
 
     Its log-determinant is zero, so on its own it gains nothing; between marginal layers
-    it lets them see other directions.
+    it lets them see other directions. A constant feature stays by itself.
 
     Parameters
     ----------
@@ -145,10 +145,11 @@ class RandomRotation(Destructor):
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         assert random_state is not None
-        d = fold.train.n_features
-        q, r = np.linalg.qr(random_state.standard_normal((d, d)))
+        varies = _vary(fold.train)
+        q, r = np.linalg.qr(random_state.standard_normal((len(varies), len(varies))))
         # QR alone is not uniform: its signs are those the algorithm prefers.
-        self.rotation_ = q * np.sign(np.diag(r))
+        rotation = q * np.sign(np.diag(r))
+        self.rotation_ = _among(varies, rotation, fold.train.n_features)
         return rotate_safely(self.rotation_, fold.train)
 
 
@@ -158,7 +159,8 @@ class PCARotation(Destructor):
     Nothing is centred or scaled, so the log-determinant is zero. Among directions of
     equal variance, which are all as principal, chance in the sample decides: between
     marginal layers that is a rotation too. Directions without variance, as where a
-    feature repeats another, are spread over the others.
+    feature repeats another, are spread over the others; a constant feature stays by
+    itself.
 
     Attributes
     ----------
@@ -196,9 +198,29 @@ class PCARotation(Destructor):
         rows = fold.train
         mean, scale, constant = mean_and_scale(rows)
         unit = power_of_two(scale[~constant].max(initial=0.0))
-        values, axes = principal_axes(rows.sum(sum_products, mean, unit))
-        self.rotation_ = spread_null(values <= _NULL * values[0]) @ axes.T
+        varies, matrix = _vary(rows), rows.sum(sum_products, mean, unit)
+        values, axes = principal_axes(matrix[np.ix_(varies, varies)])
+        rotation = spread_null(values <= _NULL * values[0]) @ axes.T
+        self.rotation_ = _among(varies, rotation, rows.n_features)
         return rotate_safely(self.rotation_, rows)
+
+
+def _vary(rows: Rows) -> NDArray:
+    """Return the columns that are not constant, which a rotation turns; all if none is.
+
+    A constant one, turned with others, leaves the rows in a plane; and later layers
+    leave rounding of their own beside that, which grows.
+    """
+    smallest, largest = rows.extremes
+    varies = smallest < largest
+    return np.flatnonzero(varies | ~varies.any())
+
+
+def _among(columns: NDArray, rotation: NDArray, n_features: int) -> NDArray:
+    """Return a rotation of some columns as one that leaves the others as they are."""
+    whole = np.eye(n_features)
+    whole[np.ix_(columns, columns)] = rotation
+    return whole
 
 
 def rotate_safely(rotation: NDArray, rows: Rows) -> Affine:
