@@ -114,20 +114,22 @@ class TransformerDestructor(Destructor):
 
 def _fit_quietly(transformer: Any, X: NDArray, weight: dict) -> Any:
     """Fit; overflow inside is an error that says whose and why."""
-    name = type(transformer).__name__
-    try:
-        # What overflows, or is divided by zero, is not finite afterwards.
-        with np.errstate(all="ignore"):
-            fitted = transformer.fit(X, **weight)
-    except (np.linalg.LinAlgError, ValueError) as error:
-        # What overflows inside may also be met by SciPy's own look at its input.
-        if type(error) is ValueError and "infs or NaNs" not in str(error):
-            raise
-        raise ValueError(
-            f"{name} cannot be fitted: {error} Scale the features, or drop values that "
-            "are far too large, before it."
-        ) from error
-    return fitted
+    # What overflows, or is divided by zero, is not finite afterwards.
+    with np.errstate(all="ignore"):
+        try:
+            return transformer.fit(X, **weight)
+        except (np.linalg.LinAlgError, ValueError) as error:
+            # Their size is to blame where rows of size one can be fitted: the words are
+            # those of whatever the overflow was met by.
+            size = np.abs(X).max(axis=0)
+            try:
+                clone(transformer).fit(X / np.where(size > 0.0, size, 1.0), **weight)
+            except Exception:
+                raise error from None
+            raise ValueError(
+                f"{type(transformer).__name__} cannot be fitted: {error} Scale the "
+                "features, or drop values that are far too large, before it."
+            ) from error
 
 
 def as_destructor(

@@ -43,10 +43,16 @@ class TailedNormal:
 
     def logpdf(self, Z: NDArray) -> NDArray:
         """Return the log density of each row, in nats."""
-        size = np.abs(Z)
-        inner = np.minimum(size, self.reach)
-        rows = -0.5 * np.einsum("ij,ij->i", inner, inner) - Z.shape[1] * _HALF_LOG_2PI
-        if (beyond := size > self.reach).any():
-            ratio = np.divide(size, self.reach, where=beyond, out=np.ones_like(size))
-            rows -= np.log(ratio).sum(axis=1)
-        return rows
+        inner, loss = self.pull_in(Z)
+        squares = np.einsum("ij,ij->i", inner, inner)
+        return -0.5 * squares - Z.shape[1] * _HALF_LOG_2PI + loss
+
+    def pull_in(self, Z: NDArray) -> tuple[NDArray, NDArray | float]:
+        """Return rows within the reach, and what each loses by that, in nats: with it
+        any density has such tails. NaN stays, and loses nothing.
+        """
+        inner = np.clip(Z, -self.reach, self.reach)
+        if not (beyond := np.abs(Z) > self.reach).any():
+            return inner, 0.0
+        ratio = np.divide(np.abs(Z), self.reach, where=beyond, out=np.ones_like(Z))
+        return inner, -np.log(ratio).sum(axis=1)

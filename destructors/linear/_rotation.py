@@ -11,6 +11,7 @@ from destructors._compat import Interval, check_array
 from destructors.base import Destructor
 from destructors.linear._whitening import (
     Whitening,
+    among,
     principal_axes,
     quantile,
     spread_null,
@@ -102,7 +103,7 @@ class RandomRotation(Destructor):
     """Rotate features by a random orthogonal matrix, uniform among all (Haar).
 
     Its log-determinant is zero, so on its own it gains nothing; between marginal layers
-    it lets them see other directions.
+    it lets them see other directions. A constant feature stays by itself.
 
     Parameters
     ----------
@@ -145,10 +146,11 @@ class RandomRotation(Destructor):
 
     def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
         assert random_state is not None
-        d = fold.train.n_features
-        q, r = np.linalg.qr(random_state.standard_normal((d, d)))
+        varies = varying(fold.train)
+        q, r = np.linalg.qr(random_state.standard_normal((len(varies), len(varies))))
         # QR alone is not uniform: its signs are those the algorithm prefers.
-        self.rotation_ = q * np.sign(np.diag(r))
+        rotation = q * np.sign(np.diag(r))
+        self.rotation_ = among(varies, rotation, fold.train.n_features)
         return rotate_safely(self.rotation_, fold.train)
 
 
@@ -158,7 +160,8 @@ class PCARotation(Destructor):
     Nothing is centred or scaled, so the log-determinant is zero. Among directions of
     equal variance, which are all as principal, chance in the sample decides: between
     marginal layers that is a rotation too. Directions without variance, as where a
-    feature repeats another, are spread over the others.
+    feature repeats another, are spread over the others; a constant feature stays by
+    itself.
 
     Attributes
     ----------
@@ -196,9 +199,22 @@ class PCARotation(Destructor):
         rows = fold.train
         mean, scale, constant = mean_and_scale(rows)
         unit = power_of_two(scale[~constant].max(initial=0.0))
-        values, axes = principal_axes(rows.sum(sum_products, mean, unit))
-        self.rotation_ = spread_null(values <= _NULL * values[0]) @ axes.T
+        varies, matrix = varying(rows), rows.sum(sum_products, mean, unit)
+        values, axes = principal_axes(matrix[np.ix_(varies, varies)])
+        rotation = spread_null(values <= _NULL * values[0]) @ axes.T
+        self.rotation_ = among(varies, rotation, rows.n_features)
         return rotate_safely(self.rotation_, rows)
+
+
+def varying(rows: Rows) -> NDArray:
+    """Return the columns that are not constant, which a rotation turns; all if none is.
+
+    A constant one, turned with others, leaves the rows in a plane; and later layers
+    leave rounding of their own beside that, which grows.
+    """
+    smallest, largest = rows.extremes
+    varies = smallest < largest
+    return np.flatnonzero(varies | ~varies.any())
 
 
 def rotate_safely(rotation: NDArray, rows: Rows) -> Affine:
@@ -331,8 +347,10 @@ class ICAWhitening(Destructor):
         rows = fold.train
         whitening = Whitening(shrinkage=0.0)
         whitening._fit_rows(Fold(rows))
-        white = rows.through(whitening.map_).values
-        self._rotate(white, rows.weights / rows.total)
+        white = rows.through(whitening.map_)
+        varies = varying(white)
+        rotation = self._search(white.values[:, varies], rows.weights / rows.total)
+        self.rotation_ = among(varies, rotation, rows.n_features)
         self.mean_ = whitening.mean_
         components = self.rotation_ @ whitening.components_
         largest = np.finfo(float).max * np.minimum(whitening.scale_, 1.0)
@@ -340,8 +358,8 @@ class ICAWhitening(Destructor):
         self.components_ = np.clip(components, -largest, largest) / whitening.scale_
         return Chain((whitening.map_, Affine.rotation(self.rotation_)))
 
-    def _rotate(self, white: NDArray, share: NDArray) -> None:
-        """Set ``rotation_``; ``share`` are weights that sum to one."""
+    def _search(self, white: NDArray, share: NDArray) -> NDArray:
+        """Return the rotation to components; ``share`` are weights that sum to one."""
         d = white.shape[1]
         # A generic start: on one with symmetries of its own, such as the identity, the
         # steps can rest on a saddle.
@@ -364,7 +382,7 @@ class ICAWhitening(Destructor):
         order = np.argsort(-_contrasts(white, share, best), kind="stable")
         best = best[order]
         largest = np.abs(best).argmax(axis=1)
-        self.rotation_ = best * np.sign(best[np.arange(d), largest])[:, None]
+        return best * np.sign(best[np.arange(d), largest])[:, None]
 
 
 def _contrasts(white: NDArray, share: NDArray, rotation: NDArray) -> NDArray:

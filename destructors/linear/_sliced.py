@@ -16,6 +16,7 @@ from destructors.linear._rotation import (
     check_sums,
     log_cosh,
     rotate_safely,
+    varying,
 )
 from destructors.maps import Map
 from destructors.rows import Fold, Rows
@@ -38,14 +39,15 @@ class SlicedRotation(Destructor):
     .. math:: \sum_k \int_0^1 |F_k^{-1}(u) - \Phi^{-1}(u)|^p du,
 
     where :math:`F_k` is the distribution function of the rows along direction ``k``.
-    They become the first features; the others span what is orthogonal to them. The
-    log-determinant is zero, so on its own the layer gains nothing; a marginal after it
-    has most to gain.
+    They become the first features; the others span what is orthogonal to them, and
+    constant features, which no direction takes in, come last. The log-determinant is
+    zero, so on its own the layer gains nothing; a marginal after it has most to gain.
 
     Parameters
     ----------
     n_directions : int, default=None
-        Number of directions. None takes all features, and at most 8.
+        Number of directions. None takes all features, and at most 8; there are no more
+        than features that vary.
     criterion : {"wasserstein", "negentropy"}, default="wasserstein"
         How far from normal a direction is. "negentropy" is that of projection pursuit,
         as FastICA has it: the squared difference of the mean of ``log cosh`` from that
@@ -142,10 +144,13 @@ class SlicedRotation(Destructor):
     def _search(self, rows: Rows, random_state: np.random.RandomState) -> None:
         """Find the directions. Rows need not come back from a rotation to them."""
         check_sums(rows)
-        d = rows.n_features
-        n_directions = min(self.n_directions or _N_DIRECTIONS, d)
-        start = draw_frame(d, n_directions, random_state)
-        values, share = self._draw_rows(rows, start[:, :1], random_state)
+        varies, d = varying(rows), rows.n_features
+        n_directions = min(self.n_directions or _N_DIRECTIONS, len(varies))
+        start = draw_frame(len(varies), n_directions, random_state)
+        first = np.zeros((d, 1))
+        first[varies] = start[:, :1]
+        values, share = self._draw_rows(rows, first, random_state)
+        values = np.ascontiguousarray(values[:, varies])
         distances: _Distances
         if self.criterion == "wasserstein":
             distances = _Wasserstein(values, share, float(self.p))
@@ -154,10 +159,15 @@ class SlicedRotation(Destructor):
         found, self.n_iter_ = ascend(distances.sum, start, self.max_iter)
         each, _ = distances(found)
         order = np.argsort(-each, kind="stable")
-        self.distances_, self.directions_ = each[order], found[:, order]
+        self.distances_, found = each[order], found[:, order]
         # What is orthogonal to the directions follows them.
-        basis, _ = np.linalg.qr(self.directions_, mode="complete")
-        self.rotation_ = np.vstack([self.directions_.T, basis.T[n_directions:]])
+        basis, _ = np.linalg.qr(found, mode="complete")
+        found = np.vstack([found.T, basis.T[n_directions:]])
+        k, fixed = len(varies), np.setdiff1d(np.arange(d), varies)
+        self.rotation_ = np.zeros((d, d))
+        self.rotation_[:k, varies] = found
+        self.rotation_[np.arange(k, d), fixed] = 1.0
+        self.directions_ = np.ascontiguousarray(self.rotation_[:n_directions].T)
 
     def _draw_rows(
         self, rows: Rows, along: NDArray, random_state: np.random.RandomState

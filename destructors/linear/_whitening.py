@@ -105,8 +105,9 @@ class Whitening(Destructor):
     method : {"pca", "zca", "cholesky"}, default="pca"
         Which of the square roots of the inverse correlation is taken. "pca" gives the
         principal components, largest first, those without variance spread over the
-        others; "zca" stays closest to the (scaled) features; "cholesky" makes each
-        output a function of the features up to its own.
+        others, and constant features where they are; "zca" stays closest to the
+        (scaled) features; "cholesky" makes each output a function of the features up to
+        its own.
     shrinkage : float or "auto", default="auto"
         Factor in [0, 1] by which correlations are pulled to zero. "auto" minimises the
         expected squared error (Schäfer and Strimmer), which tends to 0 with many rows.
@@ -194,10 +195,6 @@ class Whitening(Destructor):
             sample, correlation = self._correlation_by_estimator(rows)
         else:
             sample, correlation = self._shrunk_correlation(rows)
-        values, vectors = eigh(correlation)
-        floor = _SMALLEST_EIGENVALUE * values[-1]
-        if values[0] < floor:
-            correlation = (vectors * np.maximum(values, floor)) @ vectors.T
         whiten, inverse, log_root, turn = _square_root(correlation, sample, self.method)
         self.components_ = whiten if turn is None else turn @ whiten
         white = Affine(self.mean_, self.scale_, whiten, inverse, log_root)
@@ -325,8 +322,25 @@ def _square_root(
     follow it; None for the identity.
 
     Axes along which the rows have no variance, by their own correlation ``sample``, are
-    spread over the others: what regularises ``R`` gives them some that no row has.
+    spread over the others: what regularises ``R`` gives them some that no row has. A
+    column that is constant stays by itself, to the last bit: nothing can be spread over
+    it, and rounding of others would be all that varies in it.
     """
+    varies = np.flatnonzero(np.diagonal(sample))
+    if len(varies) < (d := len(sample)):
+        if not len(varies):
+            return np.eye(d), np.eye(d), 0.0, None
+        within = np.ix_(varies, varies)
+        whiten, inverse, log_root, turn = _square_root(
+            correlation[within], sample[within], method
+        )
+        whiten, inverse = among(varies, whiten, d), among(varies, inverse, d)
+        turn = None if turn is None else among(varies, turn, d)
+        return whiten, inverse, log_root, turn
+    values, vectors = eigh(correlation)
+    floor = _SMALLEST_EIGENVALUE * values[-1]
+    if values[0] < floor:
+        correlation = (vectors * np.maximum(values, floor)) @ vectors.T
     if method == "cholesky":
         lower = cholesky(correlation, lower=True)
         whiten = solve_triangular(lower, np.eye(len(lower)), lower=True)
@@ -336,20 +350,19 @@ def _square_root(
     variances = np.einsum("ij,ij->j", vectors, sample @ vectors)
     # Values that were raised to the floor may come out a little above it.
     is_null = variances <= 2.0 * _SMALLEST_EIGENVALUE * max(1.0, variances.max())
-    strong = ~is_null
-    # A column that is constant stays by itself: over it nothing can be spread.
-    is_null &= (vectors[np.diagonal(sample) == 0.0] ** 2).sum(axis=0) < 0.5
     if method == "zca" and not is_null.any():
         whiten, inverse = (vectors / root) @ vectors.T, (vectors * root) @ vectors.T
-        # What goes with no other column gets nothing of them, not even by rounding.
-        alone = np.flatnonzero(np.count_nonzero(correlation, axis=0) == 1)
-        for matrix in (whiten, inverse):
-            matrix[alone] = matrix[:, alone] = 0.0
-            matrix[alone, alone] = 1.0
         return whiten, inverse, log_root, None
-    turn = vectors if method == "zca" else spread_null(is_null, strong)
+    turn = vectors if method == "zca" else spread_null(is_null)
     whiten, inverse = vectors.T / root[:, None], vectors * root
     return whiten, inverse, log_root, turn if is_null.any() else None
+
+
+def among(columns: NDArray, matrix: NDArray, n_features: int) -> NDArray:
+    """Return a matrix for some columns as one that leaves the others as they are."""
+    whole = np.eye(n_features)
+    whole[np.ix_(columns, columns)] = matrix
+    return whole
 
 
 def principal_axes(matrix: NDArray) -> tuple[NDArray, NDArray]:
@@ -386,7 +399,7 @@ def principal_axes(matrix: NDArray) -> tuple[NDArray, NDArray]:
     return values, vectors * np.sign(vectors[largest, np.arange(len(values))])
 
 
-def spread_null(is_null: NDArray, is_strong: NDArray | None = None) -> NDArray:
+def spread_null(is_null: NDArray) -> NDArray:
     """Return a rotation that spreads axes without variance over the others.
 
     Along an axis on which the rows only differ by rounding errors a layer that comes
@@ -397,8 +410,6 @@ def spread_null(is_null: NDArray, is_strong: NDArray | None = None) -> NDArray:
     ----------
     is_null : ndarray of bool of shape (n_features,)
         Which axes have no variance.
-    is_strong : ndarray of bool of shape (n_features,), default=None
-        Over which they are spread; None for all others.
 
     Returns
     -------
@@ -406,8 +417,7 @@ def spread_null(is_null: NDArray, is_strong: NDArray | None = None) -> NDArray:
         The identity where no axis is null, or all are.
     """
     rotation = np.eye(len(is_null))
-    strong = np.flatnonzero(~is_null if is_strong is None else is_strong)
-    null = np.flatnonzero(is_null)
+    strong, null = np.flatnonzero(~is_null), np.flatnonzero(is_null)
     for k, axis in enumerate(strong[: len(null)]):
         group = np.r_[axis, null[k :: len(strong)]]
         # The first of these vectors is constant: each axis gets as much of the strong.

@@ -130,6 +130,15 @@ def test_box_cox_continues_below_zero():
         as_destructor(PowerTransformer(method="box-cox")).fit(-x)
 
 
+def test_numbers_that_are_too_large_for_a_transformer_are_blamed():
+    x = np.array([-1.3e146, 5.9e141, 1.4e111, -9.9e13, 2.4, 1.0, 0.3])[:, None]
+    with pytest.raises(ValueError, match=r"PowerTransformer cannot be fitted.*Scale"):
+        as_destructor(PowerTransformer()).fit(x)
+    # Of scaled columns the same is true: its own words will do.
+    with pytest.raises(ValueError, match=r"positive data$"):
+        as_destructor(PowerTransformer(method="box-cox")).fit(1e-3 * x)
+
+
 def test_quantile_transformer_agrees_inside_and_goes_on_outside():
     x = np.random.default_rng(0).gamma(2.0, size=(1000, 1))
     transformer = QuantileTransformer(n_quantiles=50, output_distribution="normal")

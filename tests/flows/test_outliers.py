@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from destructors.estimators import MixtureDensity
 from destructors.flows import AutoDestructor, TreeFlow
 from destructors.mixture import GaussianMixtureDestructor
 from destructors.rows import Fold, Rows
@@ -46,6 +47,19 @@ def test_one_held_out_row_does_not_choose_the_layers():
     assert model.validation_score_[-1] < -1e9
     # The truth is -2.84; with the layers that the one row likes it is below -4.
     assert model.score(new) > -3.0
+
+
+@pytest.mark.parametrize("size", [1e7, 1e300])
+def test_one_held_out_row_does_not_choose_the_marginals(size):
+    # The mixtures that it likes know all other values of its column as one.
+    rng = np.random.default_rng(0)
+    X, new = rng.normal(size=(200, 2)), rng.normal(size=(200, 2))
+    X[0, 0] = size
+    model = MixtureDensity([1, 2], random_state=0).fit(X)
+    # The truth is -2.84.
+    assert model.score(new) > -3.2
+    back = model.inverse_transform(model.transform(X))
+    np.testing.assert_allclose(back, X, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.65, 0.8, 0.9, 0.95])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from destructors.flows import AutoDestructor, TreeFlow
+from destructors.flows import RBIG, AutoDestructor, TreeFlow
 from destructors.flows._starts import join_repeats
 from destructors.rows import Rows
 
@@ -98,3 +98,14 @@ def test_each_different_row_has_the_weight_of_all_that_equal_it():
 def test_rows_of_which_more_is_known_are_not_joined(known):
     rows = Rows.of(np.zeros((4, 2)), **known)
     assert join_repeats(rows) is rows
+
+
+def test_constant_columns_leave_no_plane_beside_which_rounding_grows():
+    # Of rows on a line the first layers make 1e-8 of theirs, and fifty a direction.
+    rng = np.random.default_rng(0)
+    X = np.c_[np.zeros(150), rng.normal(size=150), np.zeros(150)]
+    weight = 1.0 * rng.integers(0, 4, len(X))
+    repeated = X[np.repeat(np.arange(len(X)), weight.astype(int))]
+    model = RBIG(random_state=0)
+    weighted = scores(model, X, X, sample_weight=weight)
+    np.testing.assert_allclose(scores(model, repeated, X), weighted, atol=1e-5)

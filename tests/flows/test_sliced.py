@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from destructors.compose import SlicedGaussianizer
 from destructors.datasets import load_density
@@ -54,6 +55,18 @@ def test_on_few_rows_of_a_normal_it_is_no_worse_than_a_normal(criterion):
     layer = SlicedGaussianizer(criterion=criterion)
     model = SlicedGaussianization(layer, cv=3, random_state=0).fit(X)
     assert model.score(new) > Whitening().fit(X).score(new) - 0.1
+
+
+def test_no_direction_takes_in_a_constant_column(rings):
+    """It is as far from normal as can be, but there is nothing to learn along it."""
+    rows = rings[:500]
+    beside = np.insert(rows, 1, 3.0, axis=1)
+    layer = SlicedGaussianizer(max_samples=None, random_state=0)
+    alone, with_it = clone(layer).fit(rows), layer.fit(beside)
+    np.testing.assert_array_equal(with_it.directions_[1], 0.0)
+    np.testing.assert_array_equal(with_it.directions_[[0, 2]], alone.directions_)
+    flow = SlicedGaussianization(max_iter=4, random_state=0)
+    assert (flow.fit_transform(beside)[:, 1] == 0.0).all()
 
 
 def test_it_goes_on_from_the_layers_that_are_there(rings):

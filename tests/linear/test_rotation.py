@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.stats import ortho_group
+from sklearn.base import clone
 from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
 
@@ -25,6 +26,18 @@ def test_lengths_and_volumes_stay(model, d):
     np.testing.assert_allclose(Z, X @ Q.T, atol=1e-12)
     np.testing.assert_array_equal(log_det, 0.0)
     np.testing.assert_allclose(model.inverse_transform(Z), X, atol=1e-12)
+
+
+@pytest.mark.parametrize("model", [RandomRotation(random_state=0), PCARotation()])
+def test_constant_columns_stay_by_themselves(model):
+    X = np.random.default_rng(0).normal(size=(50, 4))
+    X[:, 1] = 3.0
+    alone = clone(model).fit(X[:, [0, 2, 3]]).rotation_
+    rotation = model.fit(X).rotation_
+    np.testing.assert_array_equal(rotation[1], [0.0, 1.0, 0.0, 0.0])
+    np.testing.assert_array_equal(rotation[:, 1], rotation[1])
+    others = np.ix_([0, 2, 3], [0, 2, 3])
+    np.testing.assert_allclose(rotation[others], alone, atol=1e-12)
 
 
 # ---------------------------------------------------------------- random
