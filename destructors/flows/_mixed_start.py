@@ -1,6 +1,5 @@
 """The first layer of rows of both kinds: marginals of numbers, and a mixed mixture."""
 
-from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -8,7 +7,6 @@ import numpy as np
 from destructors.base import Destructor
 from destructors.flows._marginals import fit_marginals, list_marginals
 from destructors.greedy import Progress
-from destructors.greedy._tails import TailedNormal
 from destructors.maps import Map
 from destructors.mixture._mixed_em import MixedEM
 from destructors.mixture._mixed_fit import (
@@ -56,8 +54,7 @@ def fit_start(
 ) -> MixedStart:
     """Fit marginals of numbers, and a mixture that numbers share with the rest.
 
-    Held-out rows judge marginals that were fitted to the others. One of them that is
-    far from all rows does not outweigh the others; see `TailedNormal`.
+    Held-out rows judge marginals that were fitted to the others.
 
     Parameters
     ----------
@@ -101,9 +98,8 @@ def fit_start(
         ]
         score = 0.0
         if has_numbers and len(kinds) > 1:
-            judged = [(train, _pull_in(test)) for train, test in moved]
-            search = MixedSearch(judged, rough, seed, Progress(None), len(rows))
-            score = max(search.scores.values())
+            search = MixedSearch(moved, rough, seed, Progress(None), len(rows))
+            score = search.criterion
         found.append((score, kind, maps, moved))
     _, kind, maps, moved = max(found, key=lambda each: each[0])
     search = MixedSearch(moved, how, seed, progress, len(rows))
@@ -112,14 +108,3 @@ def fit_start(
         map_ = fit_marginals(rows, kind, is_own)
     rows = rows.through(map_)
     return MixedStart(map_, search.fit(rows), search.scores, rows, search.n_classes)
-
-
-def _pull_in(rows: Rows) -> Rows:
-    """Return rows with all numbers within the reach of normal ones; what that takes of
-    densities is added to the log-determinants.
-    """
-    numbers = slice(None) if rows.kinds is None else np.flatnonzero(rows.kinds == 0)
-    values = rows.values.copy()
-    base = TailedNormal.of(rows.total * values[:, numbers].shape[1])
-    values[:, numbers], loss = base.pull_in(values[:, numbers])
-    return replace(rows, values=values, log_det=rows.log_det + loss)

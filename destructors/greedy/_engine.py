@@ -374,8 +374,11 @@ class Greedy:
                     # Cut short by the clock, the layer is worse than that of a fold.
                     break
             except (Exception, KeyboardInterrupt) as error:
-                interrupt = as_interrupt(error)
-                if not isinstance(interrupt, KeyboardInterrupt):
+                if as_chosen and layers and isinstance(error, LostDigitsError):
+                    # An end as any other, as where layers grow.
+                    self.steps = self.steps[:place]
+                    break
+                if not isinstance(as_interrupt(error), KeyboardInterrupt):
                     raise
                 stop_all()
                 warnings.warn(

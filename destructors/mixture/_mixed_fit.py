@@ -11,7 +11,7 @@ from destructors.greedy import Progress
 from destructors.mixture._mixed_average import average
 from destructors.mixture._mixed_counts import Strength
 from destructors.mixture._mixed_em import MixedEM, Table
-from destructors.mixture._mixed_number import MixedNumbers, Part, mean_logpdf
+from destructors.mixture._mixed_number import MixedNumbers, Part, mean_logpdf, pull_in
 from destructors.mixture._number import numbers_to_try
 from destructors.rows import Rows, make_splits, weighted_mean
 
@@ -59,6 +59,8 @@ class MixedSearch:
     ----------
     scores : dict of int to float
         Held-out mean log density for each number that was tried, in nats.
+    criterion : float
+        The best of them, if no number of the held-out rows were far out.
     n_classes : int
         The number that is best.
     """
@@ -82,12 +84,15 @@ class MixedSearch:
         self._numbers = MixedNumbers(numbers, how.start, is_chosen)
         self._best, scores = self._numbers.choose(parts, progress)
         self._n_splits, self.n_classes = len(parts), self._best.n_classes
-        shift = [weighted_mean(p.held_out.log_det, p.held_out.weight) for p in parts]
-        self.scores = {k: float(score + np.mean(shift)) for k, score in scores.items()}
+        shift = np.mean([_mean_log_det(part.held_out) for part in parts])
+        self.scores = {k: float(each.validation + shift) for k, each in scores.items()}
+        shift = np.mean([_mean_log_det(part.within) for part in parts])
+        self.criterion = float(max(each.criterion for each in scores.values()) + shift)
 
     def _part(self, train: Rows, held_out: Rows) -> Part:
         table = Table(train)
-        return Part(table, table.axes(np.random.RandomState(self._seed)), held_out)
+        axes = table.axes(np.random.RandomState(self._seed))
+        return Part(table, axes, held_out, pull_in(held_out, train))
 
     def fit(self, rows: Rows) -> MixedEM:
         """Return the fit of what was found best to rows."""
@@ -108,13 +113,17 @@ class MixedSearch:
             # In its place a row without weight keeps tables of one shape.
             weight[held_out] = 0.0
             part = Table(replace(rows, weight=weight), table.forest)
-            fits.append(self._numbers.grow(Part(part, axes, rows), self._best))
+            fits.append(self._numbers.grow(Part(part, axes, rows, rows), self._best))
         em = self._how.start(table, self._best.strength)
         em.mixture = average([fit.mixture for fit in fits])
         em.lower_bound = mean_logpdf(em.mixture, rows)
         em.n_iter = max(fit.n_iter for fit in fits)
         em.converged = all(fit.converged for fit in fits)
         return em
+
+
+def _mean_log_det(rows: Rows) -> float:
+    return weighted_mean(rows.log_det, rows.weight)
 
 
 def _class_size(rows: Rows) -> int:

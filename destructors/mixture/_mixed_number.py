@@ -1,6 +1,7 @@
 """The search for the number of classes of a mixed mixture, and for their smoothing."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from destructors.greedy import (
     Trial,
 )
 from destructors.greedy._stopping import Never
+from destructors.greedy._tails import TailedNormal
 from destructors.maps._mixed_mixture import MixedMixture
 from destructors.mixture._mixed_counts import Strength
 from destructors.mixture._mixed_em import MixedEM, Table
@@ -40,13 +42,14 @@ class Part(NamedTuple):
         What to fit to.
     axes : ndarray of shape (n_samples, n_axes)
         The same rows as numbers, along whose directions classes are split.
-    held_out : Rows
-        What to judge by.
+    held_out, within : Rows
+        What to judge by; the same with no number far out, what to choose by.
     """
 
     table: Table
     axes: NDArray
     held_out: Rows
+    within: Rows
 
 
 class Found(NamedTuple):
@@ -93,7 +96,7 @@ class MixedNumbers(Task):
 
     def choose(
         self, parts: Sequence[Part], progress: Progress
-    ) -> tuple[Found, dict[int, float]]:
+    ) -> tuple[Found, dict[int, Scores]]:
         """Try numbers one after the other.
 
         Parameters
@@ -107,8 +110,8 @@ class MixedNumbers(Task):
         -------
         best : Found
             On the first fold.
-        scores : dict of int to float
-            Held-out mean log density for each number that was tried, in nats.
+        scores : dict of int to Scores
+            Mean log densities for each number that was tried, in nats.
         """
         names = [f"{number} classes" for number in self.numbers]
         rule = Stopping(_N_WORSE, 0.0, enough=_NO_LOSS) if self.is_chosen else Never()
@@ -122,7 +125,7 @@ class MixedNumbers(Task):
         )
         with progress.running(len(names)):
             engine.grow([(part, None) for part in parts])
-        scores = dict(zip(self.numbers, engine.validation_scores[1:], strict=False))
+        scores = dict(zip(self.numbers, engine.scores[1:], strict=False))
         engine.cut()
         return engine.steps[-1].layer, scores
 
@@ -157,8 +160,10 @@ class MixedNumbers(Task):
         trials = []
         for em, (part, _before) in zip(fits, states, strict=True):
             now = Found(em, em.smoothed(strength), strength, n_classes)
-            score = mean_logpdf(now.mixture, part.held_out)
-            scores = Scores(em.lower_bound, score, score)
+            held_out = criterion = mean_logpdf(now.mixture, part.held_out)
+            if part.within is not part.held_out:
+                criterion = mean_logpdf(now.mixture, part.within)
+            scores = Scores(em.lower_bound, held_out, criterion)
             trials.append(Trial(now, (part, now), scores))
         return trials
 
@@ -173,7 +178,7 @@ def _best_strength(fits: Sequence[MixedEM], parts: Sequence[Part]) -> Strength:
 
     def judge(strength: Strength) -> float:
         return sum(
-            mean_logpdf(em.smoothed(strength), part.held_out)
+            mean_logpdf(em.smoothed(strength), part.within)
             for em, part in zip(fits, parts, strict=True)
         )
 
@@ -187,3 +192,21 @@ def _best_strength(fits: Sequence[MixedEM], parts: Sequence[Part]) -> Strength:
 def mean_logpdf(mixture: MixedMixture, rows: Rows) -> float:
     """Return the mean log density of rows, in nats."""
     return weighted_mean(mixture.logpdf(rows.values), rows.weight)
+
+
+def pull_in(rows: Rows, train: Rows) -> Rows:
+    """Return rows none of whose numbers are farther out than normal ones would be, or
+    than those of training rows are if that is more; what that takes of densities is
+    added to the log-determinants; see `TailedNormal`.
+    """
+    numbers = slice(None) if rows.kinds is None else np.flatnonzero(rows.kinds == 0)
+    known, values = train.values[:, numbers], rows.values.copy()
+    mass = np.where(np.isnan(known), 0.0, train.weights[:, None])
+    squares = (mass * np.nan_to_num(known) ** 2).sum(axis=0)
+    scale = np.sqrt(np.fmax(squares / np.fmax(mass.sum(axis=0), 1e-300), 1.0))
+    base = TailedNormal.of(rows.total * len(scale))
+    within, loss = base.pull_in(values[:, numbers] / scale)
+    if not np.any(loss):
+        return rows
+    values[:, numbers] = within * scale
+    return replace(rows, values=values, log_det=rows.log_det + loss)

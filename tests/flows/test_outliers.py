@@ -62,6 +62,17 @@ def test_one_held_out_row_does_not_choose_the_marginals(size):
     np.testing.assert_allclose(back, X, rtol=1e-6, atol=1e-9)
 
 
+def test_two_rows_far_out_do_not_choose_the_number_of_classes():
+    rng = np.random.default_rng(2)
+    X, new = make_clusters(rng, 300), make_clusters(rng, 1000)
+    clean = MixtureDensity(random_state=0).fit(X[2:])
+    X[:2] *= 1e12
+    model = MixtureDensity(random_state=0).fit(X)
+    # The one of them that is held out likes a single class, which costs the others 1.5.
+    assert model.n_components_ == clean.n_components_
+    assert model.score(new) > clean.score(new) - 0.6
+
+
 @pytest.mark.parametrize("share", [0.5, 0.65, 0.8, 0.9, 0.95])
 @pytest.mark.parametrize("n_features", [1, 3])
 @pytest.mark.parametrize("n_atoms", [1, 3])
