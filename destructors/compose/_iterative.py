@@ -1,5 +1,6 @@
 """The greedy stack with layers of one's own."""
 
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, ClassVar, Literal
 
@@ -10,9 +11,17 @@ from destructors._composite import Composite
 from destructors.base import Destructor
 from destructors.compose._adapt import adapt
 from destructors.compose._pipeline import make_destructor_pipeline
-from destructors.greedy import Cycle, GreedyDestructor, Schedule, TryAll
-from destructors.linear import PCARotation, RandomRotation
+from destructors.greedy import (
+    Cycle,
+    GreedyDestructor,
+    Schedule,
+    Stages,
+    Stopping,
+    TryAll,
+)
+from destructors.linear import PCARotation, RandomRotation, Standardize
 from destructors.marginal import SplineGaussianizer
+from destructors.rows import Fold
 
 
 class IterativeDestructor(Composite, GreedyDestructor):
@@ -27,7 +36,8 @@ class IterativeDestructor(Composite, GreedyDestructor):
     ----------
     candidates : Destructor or list of (str, Destructor) tuples, default=None
         What a layer can be. None stands for two: a `PCARotation` between two
-        `SplineGaussianizer`, and a `RandomRotation` between two.
+        `SplineGaussianizer`, and a `RandomRotation` between two; and, for the first
+        layer of rows that no other has seen, `Standardize`.
     selection : {"best", "cycle"}, default="best"
         With several candidates: "best" fits them all in each iteration and keeps the
         one with the highest held-out score (training score without held-out rows),
@@ -55,6 +65,8 @@ class IterativeDestructor(Composite, GreedyDestructor):
     cv : int, cross-validation generator or iterable, default=None
         If given, depth and choices are made by the mean held-out score of stacks that
         are grown side by side on the folds; then the layers are fitted on all rows.
+        None holds out one part, or makes 3 folds where one row would be more than a
+        tenth of that: no value is left out.
     warm_start : bool, default=False
         Whether `fit` goes on from the layers that are there. The held-out rows stay the
         same.
@@ -69,9 +81,11 @@ class IterativeDestructor(Composite, GreedyDestructor):
     Attributes
     ----------
     layers_ : list of Destructor
-        The fitted layers. May be empty: on data that are standard normal already.
+        The fitted layers. May be empty, where none of the candidates that are given
+        gains: see the notes.
     layer_names_ : list of str
-        Name of the candidate that each layer is.
+        Name of the candidate that each layer is: of the default ones "pca", "random"
+        or "standardize".
     n_iter_ : int
         Number of layers.
     train_score_ : ndarray of shape (`n_iter_` + 1,)
@@ -94,6 +108,13 @@ class IterativeDestructor(Composite, GreedyDestructor):
     Notes
     -----
     ``stack[i]`` is a layer and ``stack[:k]`` the stack of the first layers.
+    The default candidates depend on neither unit nor origin of a column, and one layer
+    is kept in any case: where none of the others gains more, a normal with the mean and
+    the standard deviation of each column. A stack of given candidates is these alone.
+    Where none gains on the rows as they are it is empty, the standard normal in the
+    units that the rows come in: behind other layers, the right one. To be independent
+    of units, it has `Standardize` before it in a pipeline.
+
     scikit-learn's callbacks work: one task a layer, and in it one for each candidate; a
     callback that returns True from ``on_fit_task_end`` of a layer ends the growth. An
     interruption or an error in a later layer ends it with a warning and keeps the
@@ -126,6 +147,9 @@ class IterativeDestructor(Composite, GreedyDestructor):
         "n_beams": [Interval(Integral, 1, None, closed="left")],
         "selection": [StrOptions({"best", "cycle"})],
     }
+
+    # Whether rows are in units of their own, which the first layer is to take off.
+    _standardizes = False
 
     def __init__(
         self,
@@ -162,15 +186,25 @@ class IterativeDestructor(Composite, GreedyDestructor):
         self.random_state = random_state
         self.verbose = verbose
 
+    def _as_seen(self, fold: Fold) -> Fold:
+        is_raw = not fold.train.are_latent
+        self._standardizes = is_raw and self.candidates is None and self.early_stopping
+        return super()._as_seen(fold)
+
+    def _stopping(self) -> Stopping:
+        # To have none is no choice: that would hang on units.
+        return replace(super()._stopping(), least=int(self._standardizes))
+
     def _named_candidates(self) -> list[tuple[str, Destructor]]:
         if self.candidates is None:
             # A rotation at the end would not show in the likelihood.
             marginal = SplineGaussianizer()
             rotations = {"pca": PCARotation(), "random": RandomRotation()}
-            return [
+            layers: list[tuple[str, Destructor]] = [
                 (name, make_destructor_pipeline(marginal, rotation, marginal))
                 for name, rotation in rotations.items()
             ]
+            return layers + [("standardize", Standardize())] * self._standardizes
         if not isinstance(self.candidates, list):
             name = type(self.candidates).__name__.lower()
             return [(name, self._read_part(name, self.candidates))]
@@ -180,7 +214,12 @@ class IterativeDestructor(Composite, GreedyDestructor):
         return adapt(f"Candidate {name!r}", part)
 
     def _schedule(self, names: list[str]) -> Schedule:
-        return Cycle(*names) if self.selection == "cycle" else TryAll(*names)
+        layers = names[:-1] if self._standardizes else names
+        in_turn = self.selection == "cycle"
+        schedule = Cycle(*layers) if in_turn else TryAll(*layers)
+        if not self._standardizes:
+            return schedule
+        return Stages(TryAll(*layers[: 1 if in_turn else None], names[-1]), schedule)
 
     def _sk_visual_block_(self) -> VisualBlock:
         names, candidates = zip(*self._named_candidates(), strict=True)

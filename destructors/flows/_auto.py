@@ -52,8 +52,9 @@ class AutoDestructor(StartedDestructor):
         Rise of the mean held-out log density that counts as improvement, in nats.
     cv : int, cross-validation generator, iterable, "auto" or None, default="auto"
         With folds, everything is chosen on their mean held-out scores and then fitted
-        on all rows; None holds out one part. "auto" takes 5 folds where one part would
-        be less than 1,000 rows.
+        on all rows. None holds out one part, or makes 3 folds where one row would be
+        more than a tenth of that. "auto" takes 5 folds where one part would be less
+        than 1,000 rows, and None else.
     n_jobs : int, default=None
         Number of threads that fit candidates, and transform rows, side by side. The
         result does not depend on it.
@@ -65,7 +66,7 @@ class AutoDestructor(StartedDestructor):
     Attributes
     ----------
     layers_ : list of Destructor
-        The fitted layers. May be empty: on data that are standard normal already.
+        The fitted layers: one at least.
     layer_names_ : list of str
         Kind of each layer.
     n_iter_ : int

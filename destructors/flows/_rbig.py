@@ -66,6 +66,8 @@ class RBIG(GreedyDestructor):
     cv : int, cross-validation generator or iterable, default=None
         If given, the depth is chosen by the mean held-out score over the folds; then
         the layers are fitted on all rows.
+        None holds out one part, or makes 3 folds where one row would be more than a
+        tenth of that: no value is left out.
     warm_start : bool, default=False
         Whether `fit` goes on from the layers that are there.
     n_jobs : int, default=None
@@ -78,7 +80,7 @@ class RBIG(GreedyDestructor):
     Attributes
     ----------
     layers_ : list of DestructorPipeline
-        The fitted layers. May be empty: on data that are standard normal already.
+        The fitted layers: one at least.
     layer_names_ : list of str
         Name of each layer's rotation.
     n_iter_ : int

@@ -22,7 +22,7 @@ from destructors.greedy._stack_task import StackTask
 from destructors.greedy._stopping import Never, Stopping
 from destructors.greedy._task import Step
 from destructors.maps import Chain, Map
-from destructors.rows import Fold, Rows
+from destructors.rows import Fold, Rows, make_folds
 
 
 class GreedyDestructor(ScoredByFirstLayers, HoldoutDestructor):
@@ -153,12 +153,12 @@ class GreedyDestructor(ScoredByFirstLayers, HoldoutDestructor):
         return self._chain(layers)
 
     def _make_folds(self, fold: Fold, seed: int) -> tuple[list[Fold], Fold | None]:
-        """Return the folds to grow on; with ``cv`` all rows too, to fit on at last."""
+        """Return the folds to grow on; with several all rows too, to fit on at last."""
         if fold.validation is not None or not self.early_stopping:
             return [fold], None
-        cv = self._get_cv(fold.train)
-        folds = fold.train.split(cv, self.validation_fraction, seed)
-        return folds, None if cv is None else fold
+        cv, fraction = self._get_cv(fold.train), self.validation_fraction
+        folds, refits = make_folds(fold.train, cv, fraction, seed)
+        return folds, fold if refits else None
 
     def _chain(self, layers: list[Any]) -> Map:
         return Chain(tuple(layer.map_ for layer in layers))

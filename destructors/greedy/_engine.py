@@ -19,13 +19,10 @@ from sklearn.exceptions import ConvergenceWarning
 from destructors.greedy._ahead import LookAhead
 from destructors.greedy._progress import Progress
 from destructors.greedy._schedules import Rung, Schedule
-from destructors.greedy._stopping import Stopping
+from destructors.greedy._stopping import TIE, Stopping
 from destructors.greedy._task import Scores, Step, Task, Trial
 from destructors.rows import as_interrupt, is_over, map_threads, stop_all
 from destructors.rows._errors import LostDigitsError
-
-# Gains that differ by less, beside the objective, differ by rounding errors.
-_TIE = 1e-10
 
 
 @dataclass(eq=False)
@@ -298,7 +295,7 @@ class Greedy:
         # NaN, where no score came before, is no gain to choose by: the first is taken.
         worth = heights or {c: gains[self.names[c]] for c in trials}
         top = max(worth.values())
-        least = top - _TIE * max(1.0, abs(top))
+        least = top - TIE * max(1.0, abs(top))
         choice = next(c for c in trials if not worth.get(c, -np.inf) < least)
         self.ahead.keep(choice)
         found = trials[choice]

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# Scores that differ by less, beside the best, differ by rounding errors.
+TIE = 1e-10
+
 
 @dataclass
 class Stopping:
@@ -52,10 +55,9 @@ class Stopping:
         if np.isnan(criterion[-1]) or len(criterion) <= self.least:
             return len(criterion) - 1
         scores = np.array(criterion[self.least :])
-        if self.enough == 0.0:
-            return self.least + int(np.nanargmax(scores))
-        enough = scores >= np.nanmax(scores) - self.enough
-        return self.least + int(np.flatnonzero(enough)[0])
+        top = np.nanmax(scores)
+        loss = max(self.enough, TIE * max(1.0, abs(top)))
+        return self.least + int(np.flatnonzero(scores >= top - loss)[0])
 
 
 class Never(Stopping):

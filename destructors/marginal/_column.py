@@ -211,6 +211,11 @@ def choose_knots(x: NDArray, weight: NDArray, n_knots: int) -> NDArray:
     gaps = np.minimum(scores[1:] - scores[:-1], _LARGEST_GAP)
     place, n_knots = np.concatenate([[0.0], gaps.cumsum()]), min(n_knots, len(x))
     knots = np.interp(place[-1] / (n_knots - 1) * np.arange(n_knots), place, x)
+    # Rounding must not tell on which side of a knot the value is that it falls on.
+    after = np.searchsorted(x, knots).clip(1, len(x) - 1)
+    for near in (x[after - 1], x[after]):
+        falls = np.abs(knots - near) <= _SMALLEST_GAP * np.maximum(1.0, np.abs(near))
+        knots = np.where(falls, near, knots)
     apart = knots[1:] - knots[:-1] > _SMALLEST_SPACING * np.hypot(1.0, knots[1:])
     knots = knots[np.concatenate([[True], apart])]
     knots[-1] = x[-1]

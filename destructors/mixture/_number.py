@@ -19,6 +19,7 @@ from destructors.greedy import (
 )
 from destructors.mixture._em import EM, draw_in
 from destructors.rows import Fold, Rows
+from destructors.rows._errors import FewRowsError
 
 # Numbers in a row that are worse than the best before the search ends, and the held-out
 # nats for which a smaller one is taken.
@@ -79,7 +80,7 @@ def numbers_to_try(
         raise ValueError("n_components is empty: give one or more positive integers.")
     possible = sorted({int(number) for number in numbers if number <= n_rows})
     if not possible:
-        raise ValueError(
+        raise FewRowsError(
             f"n_components={given!r} is more than there are different rows "
             f"(n_samples={n_rows})."
         )

@@ -4,6 +4,7 @@ from destructors.maps._hash import hash_again, hash_rows
 from destructors.rows._digest import digest
 from destructors.rows._encoded import Encoder
 from destructors.rows._folds import known_folds
+from destructors.rows._make_folds import make_folds
 from destructors.rows._memo import Memo, Store, memo, remember
 from destructors.rows._moments import (
     mean_and_scale,
@@ -47,6 +48,7 @@ __all__ = [
     "is_over",
     "known_folds",
     "limited",
+    "make_folds",
     "make_splits",
     "map_threads",
     "mean_and_scale",

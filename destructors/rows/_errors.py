@@ -9,6 +9,6 @@ class LostDigitsError(ValueError):
 
 
 class FewRowsError(LostDigitsError):
-    """Raised where too few rows differ to hold some out: in a stack the layers before
-    have made them one.
+    """Raised where too few rows differ to hold some out, or to learn so much of: in a
+    stack the layers before are enough then, or have made them one.
     """

@@ -220,23 +220,26 @@ def _nearest(mass_before: NDArray, target: ArrayLike) -> NDArray:
 
 def _tell_rows(X: NDArray, sample_weight: NDArray | None, seed: int) -> NDArray:
     """Hash rows roughly; if that tells two kinds alone, one of which would be all that
-    is trained on, by more digits, and then by the size of each number. (Beside a
-    sentinel that fills most of a column, all others may look like one; beside 1e300
-    they are as far from it, to the last digit.)
+    is trained on, by more digits, and then by the size of each number, if these tell
+    more. (Beside a sentinel that fills most of a column, all others may look like one;
+    beside 1e300 they are as far from it, to the last digit. Of two rows indeed the size
+    tells no more, and far from zero, less.)
     """
     units = columns_units(X, sample_weight)
     hashes = hash_in_units(X, units, seed)
-    if _are_two(hashes):
-        hashes = hash_in_units(X, units, seed, _N_BITS_FEW)
-    if _are_two(hashes):
-        hashes = hash_sizes(X, units, seed)
+    if _n_kinds(hashes) == 2:
+        finer = hash_in_units(X, units, seed, _N_BITS_FEW)
+        if _n_kinds(finer) == 2:
+            finer = hash_sizes(X, units, seed)
+        if _n_kinds(finer) > 2:
+            return finer
     return hashes
 
 
-def _are_two(hashes: NDArray) -> bool:
-    """Return whether there are two different hashes, and no more."""
+def _n_kinds(hashes: NDArray) -> int:
+    """Return how many different hashes there are: 1, 2, or 3 for more."""
     others = hashes[hashes != hashes[0]]
-    return len(others) > 0 and bool((others == others[0]).all())
+    return 1 + min(len(others), 1 + int((others != others[:1]).any()))
 
 
 def _groups(

@@ -25,7 +25,7 @@ from destructors.greedy import (
 from destructors.maps import Affine, Chain, Map
 from destructors.maps._cube import to_cube
 from destructors.maps._trees import UNKNOWN, Trees, beyond_cube, push_trees
-from destructors.rows import Fold, Rows, StoredRows
+from destructors.rows import Fold, Rows, StoredRows, make_folds
 from destructors.tree._atoms import choose_units, spread_atoms
 from destructors.tree._growth import Boosting, CubeFold, Grown, Remembered
 from destructors.tree._rule import CONSTRAINTS, GrowthRule, choose_learning_rate
@@ -87,6 +87,8 @@ class BoostedTreeDestructor(ScoredByFirstLayers, HoldoutDestructor):
     cv : int, cross-validation generator or iterable, default=None
         If given, the number of trees is chosen by the mean held-out score over the
         folds; then they are grown on all rows.
+        None holds out one part, or makes 3 folds where one row would be more than a
+        tenth of that: no value is left out.
     warm_start : bool, default=False
         Whether `fit` goes on from the trees that are there.
     n_jobs : int, default=None
@@ -237,8 +239,8 @@ class BoostedTreeDestructor(ScoredByFirstLayers, HoldoutDestructor):
         if self.early_stopping:
             folds, stopping = [fold], Stopping(self.n_iter_no_change, self.tol)
             if fold.validation is None:
-                folds = rows.split(self.cv, self.validation_fraction, self._seed)
-                by_cv = self.cv is not None
+                fraction = self.validation_fraction
+                folds, by_cv = make_folds(rows, self.cv, fraction, self._seed)
         rate = self.learning_rate
         if isinstance(rate, str):
             rate = choose_learning_rate(rows.total, count_parts(folds[0].train))

@@ -20,7 +20,6 @@ __all__ = [
 _UNITS = "its parameters are in the units of the data"
 _ROTATION = "a rotation has no units: columns of another scale turn otherwise"
 _NO_FIT = "the base is a fixed one: a change of units is a change of the model"
-_NO_LAYER = "with no layer, if none helps, it is a normal in the units of the data"
 _CODES = "categories have no units"
 
 _NO_UNITS: dict[str, str] = {
@@ -39,8 +38,6 @@ _NO_UNITS: dict[str, str] = {
     "sliced-rotation-negentropy": _ROTATION,
     "sliced": _ROTATION,
     "sliced-one": _ROTATION,
-    "iterative": _NO_LAYER,
-    "iterative-cv": _NO_LAYER,
     "iterative-portfolio": _ROTATION,
     "iterative-cycle": _ROTATION,
     "max-abs-scaler": _NO_FIT,

@@ -407,3 +407,14 @@ def test_in_how_many_parts_rounding_leaves_a_value_moves_no_knot():
     parted[70:] = np.nextafter(0.4, 0.0)
     one, other = (SplineGaussianizer().fit(v[:, None]).knots_[0] for v in (x, parted))
     np.testing.assert_allclose(other, one, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_rows", [3, 9, 23, 27, 101])
+def test_values_on_knots_are_no_matter_of_units(n_rows):
+    # Evenly spaced, they fall on knots but for rounding, which the unit decides.
+    X = np.arange(n_rows)[:, None] * 1.0
+    scores = SplineGaussianizer().fit(X).score_samples(X)
+    for scale, shift in ((3.7, 1.3), (0.013, -0.7), (91.0, 0.2), (1e-6, 0.0)):
+        moved = (X + shift) * scale
+        found = SplineGaussianizer().fit(moved).score_samples(moved)
+        np.testing.assert_allclose(found, scores - np.log(scale), atol=1e-9)

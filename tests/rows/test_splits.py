@@ -361,3 +361,12 @@ def test_others_are_trained_on_beside_what_fills_most_of_a_table(X, share, seed)
 def test_the_advice_where_nothing_can_be_held_out_is_the_model_s(model, advice):
     with pytest.raises(ValueError, match=f"1 different row.*{advice}"):
         model.fit(np.ones((5, 2)))
+
+
+@pytest.mark.parametrize("weight", [None, np.array([1.0, 3.0])])
+def test_two_rows_are_told_apart_wherever_they_lie(weight):
+    X = np.array([[0.125, -0.5], [0.625, 2.0]])
+    for moved in (X, X + 1e9, (X - 1e9) * 2.0**-40, (X + 3.0) * 2.0**200):
+        for seed in range(4):
+            _, held_out = split_rows(moved, weight, 0.1, seed)
+            np.testing.assert_array_equal(held_out, split_rows(X, weight, 0.1, seed)[1])
