@@ -229,7 +229,8 @@ class MixedEM:
         return Moments(share.sum(axis=0), sums, products, tables)
 
     def _maximise(self, moments: Moments, strength: Strength) -> MixedMixture:
-        alive = moments.counts > _DEAD
+        rows = self.table.rows
+        alive = moments.counts > _DEAD * min(1.0, rows.total / len(rows))
         alive[-1] = False
         if not alive.any():
             # The background has all the rows: one class begins anew with them.
@@ -264,7 +265,8 @@ class MixedEM:
         )
         covariances = self._prior.estimate(scatter, counts) + ridge
         spread = moments.products.sum(axis=0) / moments.counts.sum()
-        wide = _BACKGROUND_WIDTH**2 * spread + ridge
+        # Wider than any class in columns that are constant as well.
+        wide = _BACKGROUND_WIDTH**2 * (spread + ridge)
         return Gaussians(
             np.vstack([means, np.zeros(len(ridge))]),
             np.concatenate([covariances, wide[None]]),

@@ -427,3 +427,11 @@ def test_a_number_too_far_out_to_be_learned_from_does_not_keep_em_going():
     assert model.converged_
     assert model.n_iter_ < 100
     assert model.lower_bound_ == pytest.approx(model.score_samples(X).mean())
+
+
+@pytest.mark.parametrize("weight", [1.0, 1e-300])
+@pytest.mark.parametrize("n_rows", [1, 3])
+def test_few_rows_of_any_weight_are_enough_for_em(n_rows, weight):
+    X = np.eye(12)[:n_rows].repeat(2, axis=0)
+    model = MixtureDensity(random_state=0).fit(X, sample_weight=np.full(len(X), weight))
+    assert model.converged_
