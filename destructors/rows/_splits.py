@@ -226,17 +226,21 @@ def _tell_rows(X: NDArray, sample_weight: NDArray | None, seed: int) -> NDArray:
     """
     units = columns_units(X, sample_weight)
     hashes = hash_in_units(X, units, seed)
-    if _are_two(hashes):
+    if _hide_others(hashes, X):
         hashes = hash_in_units(X, units, seed, _N_BITS_FEW)
-    if _are_two(hashes):
+    if _hide_others(hashes, X):
         hashes = hash_sizes(X, units, seed)
     return hashes
 
 
-def _are_two(hashes: NDArray) -> bool:
-    """Return whether there are two different hashes, and no more."""
-    others = hashes[hashes != hashes[0]]
-    return len(others) > 0 and bool((others == others[0]).all())
+def _hide_others(hashes: NDArray, X: NDArray) -> bool:
+    """Return whether there are two different hashes alone, but more different rows."""
+    is_other = hashes != hashes[0]
+    others = hashes[is_other]
+    if not len(others) or (others != others[0]).any():
+        return False
+    first, second = X[~is_other], X[is_other]
+    return bool((first != first[0]).any() or (second != second[0]).any())
 
 
 def _groups(

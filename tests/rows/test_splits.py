@@ -361,3 +361,13 @@ def test_others_are_trained_on_beside_what_fills_most_of_a_table(X, share, seed)
 def test_the_advice_where_nothing_can_be_held_out_is_the_model_s(model, advice):
     with pytest.raises(ValueError, match=f"1 different row.*{advice}"):
         model.fit(np.ones((5, 2)))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_origins_do_not_matter_where_there_are_two_rows_alone(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(2, 3))
+    train, _ = split_rows(X, None, 0.5, seed)
+    for _ in range(8):
+        moved = X * rng.uniform(0.1, 9.0, 3) + rng.normal(size=3)
+        np.testing.assert_array_equal(split_rows(moved, None, 0.5, seed)[0], train)
