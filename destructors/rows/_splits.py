@@ -16,7 +16,7 @@ from destructors.rows._errors import FewRowsError
 
 # Bits to tell rows by where the usual ones tell two kinds alone: to 1e-10, which is
 # more than rounding.
-_N_BITS_FEW = 33
+N_BITS_FEW = 33
 # Values farther out, in units of their columns, are taken for this: sums are numbers.
 _FARTHEST = 1e150
 
@@ -227,7 +227,7 @@ def _tell_rows(X: NDArray, sample_weight: NDArray | None, seed: int) -> NDArray:
     units = columns_units(X, sample_weight)
     hashes = hash_in_units(X, units, seed)
     if _hide_others(hashes, X):
-        hashes = hash_in_units(X, units, seed, _N_BITS_FEW)
+        hashes = hash_in_units(X, units, seed, N_BITS_FEW)
     if _hide_others(hashes, X):
         hashes = hash_sizes(X, units, seed)
     return hashes

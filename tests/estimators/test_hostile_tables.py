@@ -131,3 +131,12 @@ def test_classes_of_which_a_column_is_constant_in_one(model):
     log_odds = np.diff(model.fit(CODES, labels).predict_log_proba(FAR))
     moved = model.fit(CODES * UNITS, labels).predict_log_proba(FAR * UNITS)
     np.testing.assert_allclose(np.diff(moved), log_odds, rtol=1e-7, atol=1e-7)
+
+
+def test_outliers_of_groups_that_lie_far_apart():
+    # To 16 bits of the distance between them a group is one value.
+    rng = np.random.default_rng(0)
+    X = 1e6 * rng.integers(0, 3, size=(50, 1)) + rng.normal(size=(50, 1))
+    model = OutlierDetector(random_state=0).fit(X)
+    assert np.isfinite(model.score_samples(X)).all()
+    assert len(np.unique(model._folds.place(X))) == 5
