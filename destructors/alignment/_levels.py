@@ -6,6 +6,10 @@ from numpy.typing import NDArray
 from destructors.rows import Rows
 from destructors.rows._moments import power_of_two
 
+# Beside the spread of all, or the last places of the largest, values that are nearer
+# than this to each other differ by rounding alone.
+_ROUNDING = 1e-10
+
 
 def group_means(rows: Rows, n_groups: int) -> NDArray:
     """Return means of the rows between equally spaced quantile levels.
@@ -76,3 +80,35 @@ def from_zero(numbers: NDArray) -> NDArray:
     sums = np.zeros((len(numbers), numbers.shape[1] + 1))
     np.cumsum(numbers, axis=1, out=sums[:, 1:])
     return sums
+
+
+def cut_between(values: NDArray, cuts: NDArray) -> NDArray:
+    """Move cuts to the middle between neighbouring values, the nearest one.
+
+    On a value that many rows share, rounding would decide where all of them belong.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows,)
+        At least two that differ by more than rounding, or nothing is moved.
+    cuts : ndarray of shape (n_cuts,)
+        Not decreasing.
+
+    Returns
+    -------
+    cuts : ndarray of shape (n_cuts,)
+        Not decreasing; equal where they lie between the same two values.
+    """
+    values = np.unique(values)
+    with np.errstate(over="ignore"):
+        gaps, spread = np.diff(values), values[-1] - values[0]
+    digits = 16.0 * np.spacing(np.abs(values).max())
+    is_gap = gaps > max(_ROUNDING * spread, digits)
+    if not is_gap.any():
+        return cuts
+    middles = (values[:-1] + 0.5 * gaps)[is_gap]
+    above = np.searchsorted(middles, cuts).clip(0, len(middles) - 1)
+    below = np.maximum(above - 1, 0)
+    # Of two that are as near, up to rounding, the lower.
+    lead = middles[above] - cuts - (cuts - middles[below])
+    return middles[np.where(lead > -_ROUNDING * spread, below, above)]

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from destructors._compat import Interval
 from destructors.alignment import _barycenter
-from destructors.alignment._levels import group_means
+from destructors.alignment._levels import cut_between, group_means
 from destructors.maps import Cells, Map, RationalQuadraticSpline, Switch
 from destructors.rows import Rows
 from destructors.rows._moments import power_of_two
@@ -139,7 +139,16 @@ class TreeBarycenter(_barycenter.BarycenterDestructor):
         means = np.stack([group_means(part, n_cells)[0] for part in own])
         levels = self.domain_weights_ @ (0.5 * (means[:, 1:] + means[:, :-1]))
         whole_way = map(RationalQuadraticSpline.of, *chosen)
-        cuts = [spline.inverse(levels[:, None])[0][:, 0] for spline in whole_way]
+        cuts = np.stack(
+            [
+                cut_between(one.values[:, 0], spline.inverse(levels[:, None])[0][:, 0])
+                for one, spline in zip(own, whole_way, strict=True)
+            ]
+        )
+        # Where several meet between two values of a domain, they are one.
+        apart = (np.diff(cuts, axis=1) > 0.0).all(axis=0)
+        cuts = cuts[:, np.concatenate([[True], apart])]
+        n_cells = cuts.shape[1] + 1
         cells = []
         for part, ends in zip(parts, cuts, strict=True):
             cell = np.searchsorted(ends, part.values[:, first])

@@ -153,9 +153,10 @@ class RegressionDestructor(Destructor):
         # Regressors draw and bin as they like: fitted on unique rows in a fixed order,
         # they still take weights for repeated rows.
         values, weight, place = fold.train.unique()
-        center, units, constant = robust_mean_and_scale(Rows.of(values, weight))
+        rows = Rows.of(values, weight, unit=fold.train.unit)
+        center, units, constant = robust_mean_and_scale(rows)
         to_units = Affine(center, units)
-        rows = Rows.of(values, weight).through(to_units)
+        rows = rows.through(to_units)
         values = rows.values
         seeds = random_state.randint(2**31 - 1, size=2)
         n_folds = min(self.n_folds, len(rows))

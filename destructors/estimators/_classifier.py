@@ -14,12 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from destructors._compat import Interval, check_sample_weight, fit_scope, validate_data
 from destructors.base import Destructor
+from destructors.base._some_rows import fit_some_rows
 from destructors.estimators._seeded import clone_seeded
 from destructors.maps import Classifier, Schema
 from destructors.maps._calibration import Calibration
 from destructors.maps._classifier import BayesRule
 from destructors.mixture import GaussianMixtureDestructor
-from destructors.rows import known_folds
+from destructors.rows import Rows, known_folds
 
 
 class DensityClassifier(BayesRule, ClassifierMixin, BaseEstimator):
@@ -349,13 +350,13 @@ def _fit_class(
     weight: NDArray | None,
     label: Any,
 ) -> Destructor:
-    values = values[own]
+    whole, values = Rows.of(values, weight), values[own]
     given = None if weight is None else weight[own]
     if given is not None and len(values) == 1 and given[0] > 1.0:
         # A row of weight two is two rows, and so enough for a density.
         values, given = np.repeat(values, 2, axis=0), np.repeat(0.5 * given, 2)
     try:
-        return clone(destructor).fit(values, sample_weight=given)
+        return fit_some_rows(clone(destructor), values, given, whole)
     except ValueError as error:
         raise ValueError(
             f"The density of class {label!r}, with {len(values)} row(s), cannot be "

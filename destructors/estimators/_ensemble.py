@@ -8,6 +8,7 @@ from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
+from destructors.base._some_rows import fit_some_rows
 from destructors.base_distributions import StandardNormal
 from destructors.flows import GaussianCopula
 from destructors.maps import Affine, Chain, Density, Rosenblatt
@@ -92,16 +93,24 @@ class DensityEnsemble(BaseEstimator):
         self.novelty = novelty
         self.random_state = random_state
 
-    def fit(self, X: NDArray, *, sample_weight: NDArray | None = None) -> Self:
-        """Fit all four."""
+    def fit(
+        self,
+        X: NDArray,
+        *,
+        sample_weight: NDArray | None = None,
+        whole: Rows | None = None,
+    ) -> Self:
+        """Fit all four; to some rows of a whole table, if that is given."""
         rows = Rows.of(X, sample_weight)
+        whole = rows if whole is None else whole
+        rows = rows.with_unit_of(whole)
         check_range(rows)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         noise = size_noise(rows) if self.novelty else NOISE * widths(rows)
         n_centres = _MOST_NORMAL_CENTRES if self.novelty else _MOST_CENTRES
         noisy, weight = add_noise(rows, noise, seed)
         mixture = GaussianMixtureDestructor(random_state=self.random_state)
-        mixture.fit(X, sample_weight=sample_weight)
+        fit_some_rows(mixture, X, sample_weight, whole)
         within = None
         if self.novelty:
             covariances = scale_covariances(mixture, robust_mean_and_scale(rows)[1])

@@ -19,6 +19,7 @@ from destructors.flows._mixed_start import fit_start
 from destructors.greedy import Progress
 from destructors.maps import Map
 from destructors.mixture._mixed_fit import MixedSettings
+from destructors.mixture._mixed_number import mean_logpdf
 from destructors.rows import Fold, weighted_mean
 from destructors.table import Categorical, read_rows
 
@@ -295,7 +296,7 @@ class MixtureDensity(HoldoutDestructor):
             )
         self.validation_score_ = start.scores
         log_det = weighted_mean(rows.log_det, rows.weight)
-        self.lower_bound_ = float(em.lower_bound + log_det)
+        self.lower_bound_ = float(mean_logpdf(em.mixture, rows) + log_det)
         self.base_distribution_, self.weights_ = em.mixture, em.mixture.weights
         self.n_components_ = len(self.weights_) - 1
         self.n_iter_, self.converged_ = em.n_iter, em.converged

@@ -1,5 +1,6 @@
 """Find outliers by how unlikely rows are, at a rate of false alarms that one sets."""
 
+from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -217,7 +218,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         if self.early_exit_error is not None:
             # A quarter of the rows by content, so that equal ones are on one side.
             quarter = np.array([2**62], np.uint64)
-            chooses = KnownFolds(folds.units, quarter, folds.seed + 1).place(values) < 1
+            quarters = replace(folds, starts=quarter, seed=folds.seed + 1)
+            chooses = quarters.place(values) < 1
             held_out = [place == k for k in range(folds.n_folds)]
             self._exits, self.early_exit_cost_ = learn_exits(
                 members,

@@ -8,9 +8,12 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
+from destructors.base import Destructor
+from destructors.base._some_rows import fit_some_rows
 from destructors.maps import Density
 from destructors.maps._kernel_density import KernelDensity
 from destructors.maps._mean_density import MeanLogDensity
+from destructors.rows import Rows
 
 # The least distance between quartiles that log densities are brought to one spread by.
 _LEAST_SPREAD = 1e-6
@@ -46,8 +49,8 @@ def fit_unseen(
     Parameters
     ----------
     estimator : object
-        A destructor, or what has ``densities_`` after `fit`, and in ``weights_`` how
-        much each counts.
+        A destructor, or what is fitted to some rows of a ``whole``, and has
+        ``densities_`` then, and in ``weights_`` how much each counts.
     values : ndarray of shape (n_samples, n_features)
         Rows.
     weight : ndarray of shape (n_samples,) or None
@@ -101,11 +104,14 @@ def _fit_without(
     """Fit a clone on all other folds, and score the rows of those left out."""
     others = ~np.isin(place, left_out)
     given = None if weight is None else weight[others]
-    fitted = clone(estimator).fit(values[others], sample_weight=given)
-    if hasattr(fitted, "densities_"):
-        densities = fitted.densities_
-    else:
+    whole = Rows.of(values, weight)
+    fitted = clone(estimator)
+    if isinstance(fitted, Destructor):
+        fit_some_rows(fitted, values[others], given, whole)
         densities = (fitted.to_density(),)
+    else:
+        fitted.fit(values[others], sample_weight=given, whole=whole)
+        densities = fitted.densities_
     logs = {
         k: np.stack([density.logpdf(values[place == k]) for density in densities])
         for k in left_out

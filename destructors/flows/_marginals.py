@@ -67,7 +67,7 @@ def fit_marginals(rows: Rows, marginal: Destructor | None, is_own: bool) -> Map:
 
 
 def _fit_marginal(rows: Rows, marginal: Destructor | None, is_own: bool) -> Map:
-    n_rows, rows = len(rows), Rows.of(*rows.unique()[:2])
+    n_rows, rows = len(rows), Rows.of(*rows.unique()[:2], unit=rows.unit)
     # A density of values that repeat has no bound, so their spikes are left alone.
     repeats = len(rows) < max(_FEWEST_VALUES, _LEAST_DIFFERENT * n_rows)
     if marginal is None or (repeats and not is_own):

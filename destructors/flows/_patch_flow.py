@@ -1,12 +1,18 @@
 """Patches of pixels that slide from layer to layer, one fit for all."""
 
+import numpy as np
+
 from destructors.base import Destructor
 from destructors.flows._named import ImageFlow
 from destructors.image import FeatureGroups, ImagePatches
+from destructors.maps import Map
 from destructors.mixture import GaussianMixtureDestructor
+from destructors.rows import Fold, StoredRows
 
 # Rows and columns of a patch.
 _PATCH = (4, 4)
+# A number that leaves each component many patches even of few images.
+_N_COMPONENTS = 8
 
 
 class PatchFlow(ImageFlow):
@@ -98,8 +104,7 @@ class PatchFlow(ImageFlow):
     """
 
     def _make_layer(self) -> Destructor:
-        # A number that leaves each component many patches even of few images.
-        return GaussianMixtureDestructor(8)
+        return _Mixture(_N_COMPONENTS)
 
     def _named_candidates(self) -> list[tuple[str, Destructor]]:
         start, (_, learner) = super()._named_candidates()
@@ -121,3 +126,13 @@ class PatchFlow(ImageFlow):
             for down, right in ((0, 0), (2, 2), (0, 2), (2, 0))
         ]
         return [start, *layers]
+
+
+class _Mixture(GaussianMixtureDestructor):
+    """A mixture of so many components, or as many as rows differ if these are fewer."""
+
+    def _fit(self, fold: Fold, random_state: np.random.RandomState | None) -> Map:
+        if not isinstance(fold.train, StoredRows):
+            n_different = len(fold.train.unique()[0])
+            self.n_components = min(_N_COMPONENTS, n_different)
+        return super()._fit(fold, random_state)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from destructors.maps._hash import hash_in_units
+from destructors.maps._hash import N_BITS, hash_in_units
 from destructors.maps._map import Data
 
 
@@ -27,11 +27,14 @@ class KnownFolds(Data):
         First hash of each fold but the first.
     seed : int
         Seed of the hashes.
+    n_bits : int, default=16
+        How many bits of a distance from the middle are hashed.
     """
 
     units: NDArray
     starts: NDArray
     seed: int
+    n_bits: int = N_BITS
 
     def is_valid(self) -> bool:
         """Return whether there are units of each column, and hashes in order."""
@@ -43,6 +46,7 @@ class KnownFolds(Data):
             and self.starts.ndim == 1
             and (self.starts[1:] >= self.starts[:-1]).all()
             and 0 <= self.seed < 2**64
+            and 0 < self.n_bits < 52
         )
 
     @property
@@ -62,7 +66,7 @@ class KnownFolds(Data):
         -------
         folds : ndarray of int of shape (n_samples,)
         """
-        hashes = hash_in_units(X, self.units, self.seed)
+        hashes = hash_in_units(X, self.units, self.seed, self.n_bits)
         return np.searchsorted(self.starts, hashes, side="right")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ _LARGEST = 1e150
 _MOST_KEPT = 2**24
 # Numbers in the arrays of a block of rows.
 _BLOCK_SIZE = 2**20
+# Rows that miss the same columns, if they are fewer, are taken together with others:
+# what all have in common then is worked out for each.
+_FEW = 8
 # Points of the latent space at which the curve of a column is known.
 GRID = np.linspace(-9.0, 9.0, 3601)
 # Gauss–Hermite quadrature of a standard normal variable.
@@ -26,6 +29,9 @@ _NODES = _NODES[0], _NODES[1] / np.sqrt(2.0 * np.pi)
 
 class Conditional(NamedTuple):
     """Gaussians of some columns, and of the others given these.
+
+    Of rows that each have columns of their own, as many, arrays have one more axis, of
+    the rows, after that of the classes.
 
     Attributes
     ----------
@@ -53,7 +59,17 @@ class Conditional(NamedTuple):
 
     def standard_values(self, X: NDArray) -> NDArray:
         """Return what is known, whitened, of shape (n_classes, n_samples, n_known)."""
+        if self.whiten.ndim == 4:
+            return (self.whiten @ X[:, :, None])[..., 0] - self.shift
         return X @ self.whiten.transpose(0, 2, 1) - self.shift[:, None, :]
+
+    def expect(self, u: NDArray) -> NDArray:
+        """Return how far means of what is missing are from those of the classes, given
+        the `standard_values` of what is known.
+        """
+        if self.gain.ndim == 4:
+            return (self.gain @ u[..., None])[..., 0]
+        return u @ self.gain.transpose(0, 2, 1)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,49 +101,68 @@ class Gaussians(Emission):
 
         Parameters
         ----------
-        known : ndarray of bool of shape (n_columns,)
+        known : ndarray of bool of shape (n_columns,) or (n_rows, n_columns)
+            Of one row, or of several that know as many.
         """
-        key = known.tobytes()
+        key = known.shape, known.tobytes()
         if key not in self._conditionals:
-            given = self._condition(known)
-            if len(self._conditionals) * self.covariances.size > _MOST_KEPT:
+            given = self._condition(positions(known), positions(~known))
+            n_kept = sum(len(flags) for _, flags in self._conditionals)
+            if n_kept // known.shape[-1] * self.covariances.size > _MOST_KEPT:
                 return given
             self._conditionals[key] = given
         return self._conditionals[key]
 
     @cached_property
-    def _conditionals(self) -> dict[bytes, Conditional]:
+    def _conditionals(self) -> dict[tuple[Any, bytes], Conditional]:
         """Those that were asked for: a step of EM asks for each twice."""
         return {}
 
-    def _condition(self, known: NDArray) -> Conditional:
-        here, gone = np.flatnonzero(known), np.flatnonzero(~known)
-        factors = np.linalg.cholesky(self.covariances[:, here[:, None], here])
-        whiten = np.linalg.solve(factors, np.eye(len(here)))
-        sizes = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
-        gain = self.covariances[:, gone[:, None], here] @ whiten.transpose(0, 2, 1)
-        rest = self.covariances[:, gone[:, None], gone] - gain @ gain.transpose(0, 2, 1)
+    def _condition(self, here: NDArray, gone: NDArray) -> Conditional:
+        across, down = here[..., None, :], here[..., :, None]
+        factors = np.linalg.cholesky(self.covariances[:, down, across])
+        whiten = np.linalg.solve(factors, np.eye(here.shape[-1]))
+        sizes = np.log(np.diagonal(factors, axis1=-2, axis2=-1)).sum(axis=-1)
+        down = gone[..., :, None]
+        gain = self.covariances[:, down, across] @ np.swapaxes(whiten, -1, -2)
+        rest = self.covariances[:, down, gone[..., None, :]]
         return Conditional(
             whiten,
-            np.einsum("kij,kj->ki", whiten, self.means[:, here]),
-            -0.5 * len(here) * _LOG_2PI - sizes,
+            np.einsum("...ij,...j->...i", whiten, self.means[:, here]),
+            -0.5 * here.shape[-1] * _LOG_2PI - sizes,
             gain,
-            rest,
+            rest - gain @ np.swapaxes(gain, -1, -2),
         )
+
+    def parts(
+        self, bundle: tuple[NDArray, NDArray]
+    ) -> Iterator[tuple[NDArray, NDArray, Conditional]]:
+        """Yield blocks of the rows of a bundle, which columns they have, and the
+        Gaussians given these; see `bundles`.
+        """
+        rows, known = bundle
+        if known.ndim == 1:
+            given = self.given(known)
+            n_rows = max(1, _BLOCK_SIZE // max(1, given.shift.size))
+            for start in range(0, len(rows), n_rows):
+                yield rows[start : start + n_rows], known, given
+            return
+        n_rows = max(1, _BLOCK_SIZE // self.covariances.size)
+        for start in range(0, len(rows), n_rows):
+            block = slice(start, start + n_rows)
+            yield rows[block], known[block], self.given(known[block])
 
     def logpdf(self, x: NDArray, without: NDArray | None = None) -> NDArray:
         """Return log densities of what is there."""
         logs = np.zeros((len(x), len(self.means)))
         x = np.clip(x, -_LARGEST, _LARGEST)
-        for rows, known in patterns(x):
-            if not known.any():
+        for bundle in bundles(x):
+            if not bundle[1].any():
                 continue
-            given = self.given(known)
-            n_rows = max(1, _BLOCK_SIZE // given.shift.size)
-            for start in range(0, len(rows), n_rows):
-                part = rows[start : start + n_rows]
-                u = given.standard_values(x[np.ix_(part, known)])
-                logs[part] = given.log_norm - 0.5 * np.einsum("knj,knj->nk", u, u)
+            for rows, known, given in self.parts(bundle):
+                u = given.standard_values(select(x[rows], known))
+                log_norm = given.log_norm.reshape(len(self.means), -1)
+                logs[rows] = (log_norm - 0.5 * np.einsum("knj,knj->kn", u, u)).T
         return logs
 
     def fill(
@@ -249,3 +284,40 @@ def patterns(X: NDArray) -> Iterator[tuple[NDArray, NDArray]]:
     ends = np.cumsum(np.bincount(place.ravel(), minlength=len(kinds)))
     for kind, start, end in zip(kinds, np.r_[0, ends[:-1]], ends, strict=True):
         yield order[start:end], ~kind
+
+
+def bundles(X: NDArray) -> Iterator[tuple[NDArray, NDArray]]:
+    """Yield rows that are taken together, and which of the columns they have.
+
+    Those that miss the same columns, as `patterns` does; but where these are few, rows
+    that have equally many: with which of the columns each has, of shape (n_rows,
+    n_columns). So no loop is over as many patterns as there are rows.
+    """
+    rare = []
+    for rows, known in patterns(X):
+        if len(rows) < _FEW and known.any() and not known.all():
+            rare.append(rows)
+        else:
+            yield rows, known
+    if not rare:
+        return
+    rows = np.concatenate(rare)
+    known = ~np.isnan(X[rows])
+    n_known = known.sum(axis=1)
+    for n in np.unique(n_known):
+        yield rows[n_known == n], known[n_known == n]
+
+
+def select(X: NDArray, chosen: NDArray) -> NDArray:
+    """Return the chosen columns of rows, of each its own where they are of two
+    dimensions: as many of each.
+    """
+    chosen = np.broadcast_to(chosen, X.shape)
+    return X[chosen].reshape(len(X), -1)
+
+
+def positions(chosen: NDArray) -> NDArray:
+    """Return the positions of chosen columns, of each row if there are several, of
+    which as many are chosen.
+    """
+    return np.nonzero(chosen)[-1].reshape(*chosen.shape[:-1], -1)

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 # Bits of a mantissa, of 52, that are hashed.
-_N_BITS = 16
+N_BITS = 16
 # The same of numbers that no distance from a middle tells apart.
 _N_BITS_OF_SIZES = 26
 
@@ -78,7 +78,7 @@ def hash_copies(X: NDArray, seed: int) -> NDArray:
 
 
 def hash_in_units(
-    X: NDArray, units: NDArray, seed: int, n_bits: int = _N_BITS
+    X: NDArray, units: NDArray, seed: int, n_bits: int = N_BITS
 ) -> NDArray:
     """Hash the distances from the middle of each column, in its unit, to some bits."""
     middle, unit, factor = units

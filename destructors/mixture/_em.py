@@ -119,9 +119,11 @@ class EM:
         self.background = self.model.background and self.type.is_own
         self._ridge = self.model.reg_covar * self.type.unit
         if self.background and self.wide is None:
-            # It reaches the farthest rows, wherever these are.
+            # It reaches the farthest rows, wherever these are, and is wider than any
+            # component in columns that are constant as well.
             spread = self.given.sum(self.type.second_moment) / self.given.total
-            self.wide = (_BACKGROUND_WIDTH**2 + self._ridge) * spread + self._ridge
+            self.wide = _BACKGROUND_WIDTH**2 * (spread + self._ridge)
+            self.wide += self._ridge * spread
 
     @cached_property
     def _features(self) -> list[NDArray] | None:

@@ -7,15 +7,21 @@ approach*, NIPS 1993).
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logsumexp
-from sklearn.utils import gen_batches
 
 from destructors.maps._classes import Emission
-from destructors.maps._gaussians import Gaussians, patterns
+from destructors.maps._gaussians import (
+    Conditional,
+    Gaussians,
+    bundles,
+    positions,
+    select,
+)
 from destructors.maps._mixed_mixture import MixedMixture
 from destructors.mixture._covariance import Full, Prior
 from destructors.mixture._mixed_counts import (
@@ -33,8 +39,6 @@ _BACKGROUND_WIDTH = 3.0
 _BACKGROUND_WEIGHT = 1e-3
 # How sharply a class is cut in two: the slope of the shares, per standard deviation.
 _SHARPNESS = 2.0
-# Numbers in the arrays of a block of rows.
-_BLOCK_SIZE = 2**20
 # Numbers farther out than this are as far out for each class.
 _FARTHEST = 1e3
 
@@ -53,9 +57,13 @@ class Table:
     def __init__(self, rows: Rows, forest: NDArray | None = None):
         X, weight = rows.values, rows.weights
         kinds = np.zeros(rows.n_features, int) if rows.kinds is None else rows.kinds
-        self.rows, self.numbers = rows, np.flatnonzero(kinds == 0)
+        self.numbers = np.flatnonzero(kinds == 0)
         self.values = np.clip(X[:, self.numbers], -_FARTHEST, _FARTHEST)
-        self.patterns = list(patterns(self.values)) if len(self.numbers) else []
+        # What is not learned from does not tell whether a step brought anything either.
+        X = X.copy()
+        X[:, self.numbers] = self.values
+        self.rows = replace(rows, values=X)
+        self.bundles = list(bundles(self.values)) if len(self.numbers) else []
         self.discrete: list[Counts] = [
             IntegerCounts(int(j), X[:, j], weight)
             for j in np.flatnonzero(kinds == INTEGER)
@@ -213,15 +221,16 @@ class MixedEM:
         k, n = posterior.shape[1], len(table.numbers)
         sums, products = np.zeros((k, n)), np.zeros((k, n, n))
         if gaussians is not None and n:
-            n_rows = max(1, _BLOCK_SIZE // (k * n))
-            for rows, known in table.patterns:
-                for block in gen_batches(len(rows), n_rows):
-                    part = table.values[rows[block]], known, share[rows[block]]
-                    _add_moments(*part, parents, gaussians, sums, products)
+            means = gaussians.means[parents]
+            for bundle in table.bundles:
+                for rows, known, given in gaussians.parts(bundle):
+                    seen = table.values[rows], known, given.of(parents), share[rows]
+                    _add_moments(*seen, means, sums, products)
         return Moments(share.sum(axis=0), sums, products, tables)
 
     def _maximise(self, moments: Moments, strength: Strength) -> MixedMixture:
-        alive = moments.counts > _DEAD
+        rows = self.table.rows
+        alive = moments.counts > _DEAD * min(1.0, rows.total / len(rows))
         alive[-1] = False
         if not alive.any():
             # The background has all the rows: one class begins anew with them.
@@ -256,7 +265,8 @@ class MixedEM:
         )
         covariances = self._prior.estimate(scatter, counts) + ridge
         spread = moments.products.sum(axis=0) / moments.counts.sum()
-        wide = _BACKGROUND_WIDTH**2 * spread + ridge
+        # Wider than any class in columns that are constant as well.
+        wide = _BACKGROUND_WIDTH**2 * (spread + ridge)
         return Gaussians(
             np.vstack([means, np.zeros(len(ridge))]),
             np.concatenate([covariances, wide[None]]),
@@ -266,28 +276,36 @@ class MixedEM:
 def _add_moments(
     X: NDArray,
     known: NDArray,
+    given: Conditional,
     share: NDArray,
-    parents: NDArray,
-    gaussians: Gaussians,
+    means: NDArray,
     sums: NDArray,
     products: NDArray,
 ) -> None:
-    """Add the moments of rows that miss the same columns."""
+    """Add the moments of rows that miss the same columns, or equally many."""
     if known.all():
         sums += share.T @ X
         for k, weight in enumerate(share.T):
             products[k] += (X * weight[:, None]).T @ X
         return
-    missing, given = ~known, gaussians.given(known).of(parents)
-    means, u = gaussians.means[parents][:, missing], given.standard_values(X[:, known])
-    filled = np.repeat(X[None], len(parents), axis=0)
-    filled[:, :, missing] = means[:, None, :] + u @ given.gain.transpose(0, 2, 1)
+    n_classes, d = means.shape
+    filled = np.repeat(X[None], n_classes, axis=0)
+    gone = positions(~known)
+    expected = given.expect(given.standard_values(select(X, known)))
+    expected += means[:, gone] if gone.ndim == 2 else means[:, None, gone]
+    missing = np.broadcast_to(~known, X.shape)
+    filled[:, missing] = expected.reshape(n_classes, -1)
     weighed = filled * share.T[:, :, None]
     sums += weighed.sum(axis=1)
     products += weighed.transpose(0, 2, 1) @ filled
-    gone = np.flatnonzero(missing)
-    spread = share.sum(axis=0)[:, None, None] * given.covariance
-    products[:, gone[:, None], gone] += spread
+    if gone.ndim == 1:
+        spread = share.sum(axis=0)[:, None, None] * given.covariance
+        products[:, gone[:, None], gone] += spread
+        return
+    spread = share.T[:, :, None, None] * given.covariance
+    place = (d * gone[:, :, None] + gone[:, None, :]).ravel()
+    for product, own in zip(products, spread, strict=True):
+        product += np.bincount(place, own.ravel(), d * d).reshape(d, d)
 
 
 def _each(moments: Moments, change: Callable[[NDArray], NDArray]) -> Moments:

@@ -311,7 +311,7 @@ class GaussianMixtureDestructor(HoldoutDestructor):
             # What starts the steps on all rows is found on some of them.
             given = self._few(every)
         values, weight, place = given.unique()
-        rows = Rows.of(values, weight, n_jobs=given.n_jobs)
+        rows = Rows.of(values, weight, n_jobs=given.n_jobs, unit=given.unit)
         is_stored = isinstance(every, StoredRows)
         center, scale, constant = robust_mean_and_scale(every if is_stored else rows)
         if self.covariance_type == "spherical":

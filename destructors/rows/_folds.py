@@ -4,14 +4,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from destructors.maps._folds import KnownFolds
-from destructors.maps._hash import hash_in_units
-from destructors.rows._splits import columns_units, fold_hashes
+from destructors.maps._hash import N_BITS, hash_in_units
+from destructors.rows._splits import N_BITS_FEW, columns_units, fold_hashes
 
 
 def known_folds(
     X: NDArray, sample_weight: NDArray | None, n_folds: int, seed: int
 ) -> KnownFolds:
-    """Split rows into folds of equal weight, by 16 bits; see `fold_rows`.
+    """Split rows into folds of equal weight, by 16 bits, or 33 where these tell too few
+    apart; see `fold_rows`.
 
     Parameters
     ----------
@@ -35,7 +36,10 @@ def known_folds(
         If there are fewer different rows than folds.
     """
     units = columns_units(X, sample_weight)
-    hashes = hash_in_units(X, units, seed)
+    n_bits, hashes = N_BITS, hash_in_units(X, units, seed)
+    if len(np.unique(hashes)) < n_folds:
+        n_bits = N_BITS_FEW
+        hashes = hash_in_units(X, units, seed, n_bits)
     parts = fold_hashes(hashes, sample_weight, n_folds)
     starts = [hashes[held_out].min() for _, held_out in parts[1:]]
-    return KnownFolds(units, np.array(starts, dtype=np.uint64), int(seed))
+    return KnownFolds(units, np.array(starts, dtype=np.uint64), int(seed), n_bits)

@@ -16,7 +16,7 @@ from destructors.rows._errors import FewRowsError
 
 # Bits to tell rows by where the usual ones tell two kinds alone: to 1e-10, which is
 # more than rounding.
-_N_BITS_FEW = 33
+N_BITS_FEW = 33
 # Values farther out, in units of their columns, are taken for this: sums are numbers.
 _FARTHEST = 1e150
 
@@ -228,7 +228,7 @@ def _tell_rows(X: NDArray, sample_weight: NDArray | None, seed: int) -> NDArray:
     units = columns_units(X, sample_weight)
     hashes = hash_in_units(X, units, seed)
     if _n_kinds(hashes) == 2:
-        finer = hash_in_units(X, units, seed, _N_BITS_FEW)
+        finer = hash_in_units(X, units, seed, N_BITS_FEW)
         if _n_kinds(finer) == 2:
             finer = hash_sizes(X, units, seed)
         if _n_kinds(finer) > 2:

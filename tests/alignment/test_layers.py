@@ -438,3 +438,19 @@ def test_the_rate_of_a_marginal_barycenter_does_not_hang_on_units():
         plain.transform(X, sample_domain=domain),
         atol=1e-9,
     )
+
+
+@pytest.mark.parametrize("scale", [0.1, 3.7, 1e3])
+def test_a_tree_does_not_cut_at_a_value_that_many_rows_share(scale):
+    # All of them would lie on the one side or the other by rounding.
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=700), rng.lognormal(size=700)])
+    X[:350, 1] *= 1.5
+    X[rng.random(700) < 0.7] = 0.0
+    domain = np.repeat([0, 1], 350)
+    layer = TreeBarycenter(random_state=0)
+    Z = layer.fit_transform(X, sample_domain=domain)
+    moved = scale * (X + 0.7)
+    again = layer.fit_transform(moved, sample_domain=domain)
+    assert layer.n_leaves_ > 1
+    np.testing.assert_allclose(again / scale - 0.7, Z, atol=1e-9)

@@ -6,15 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from destructors.autoregressive import RegressionDestructor
 from destructors.estimators import (
     ConditionalDensity,
     ConditionalSampler,
+    DensityClassifier,
     DensityImputer,
     MixtureDensity,
     OutlierDetector,
 )
 from destructors.exceptions import DataWarning, SamplingWarning
 from destructors.linear import Whitening
+from destructors.marginal import SplineGaussianizer
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +107,36 @@ def test_outliers_among_rows_of_weights_that_are_nothing_beside_others(novelty):
     model = OutlierDetector(novelty=novelty, random_state=0)
     model.fit(X, sample_weight=weight)
     assert np.isfinite(model.score_samples(X)).all()
+
+
+# Equal rows are held out together: without one code, its column is constant.
+CODES = one_hot(80, 3)
+UNITS = np.array([64.0, 0.125, 512.0])
+FAR = np.vstack([CODES, CODES - 9.0, [[0.5, 7.0, -80.0]]])
+
+
+@pytest.mark.parametrize("novelty", [False, True])
+def test_outliers_where_a_column_that_folds_leave_constant_has_a_unit(novelty):
+    model = OutlierDetector(novelty=novelty, random_state=0)
+    scores = model.fit(CODES).score_samples(FAR)
+    moved = model.fit(CODES * UNITS).score_samples(FAR * UNITS)
+    # The densities that are averaged have weights that add up to one.
+    np.testing.assert_allclose(moved + np.log(UNITS).sum(), scores, rtol=1e-7)
+
+
+@pytest.mark.parametrize("model", [None, SplineGaussianizer(), RegressionDestructor()])
+def test_classes_of_which_a_column_is_constant_in_one(model):
+    labels = CODES.argmax(axis=1) > 0
+    model = DensityClassifier(model, random_state=0)
+    log_odds = np.diff(model.fit(CODES, labels).predict_log_proba(FAR))
+    moved = model.fit(CODES * UNITS, labels).predict_log_proba(FAR * UNITS)
+    np.testing.assert_allclose(np.diff(moved), log_odds, rtol=1e-7, atol=1e-7)
+
+
+def test_outliers_of_groups_that_lie_far_apart():
+    # To 16 bits of the distance between them a group is one value.
+    rng = np.random.default_rng(0)
+    X = 1e6 * rng.integers(0, 3, size=(50, 1)) + rng.normal(size=(50, 1))
+    model = OutlierDetector(random_state=0).fit(X)
+    assert np.isfinite(model.score_samples(X)).all()
+    assert len(np.unique(model._folds.place(X))) == 5

@@ -415,3 +415,23 @@ def test_a_marginal_has_to_end_on_the_normal():
         MixtureDensity(1, marginal=NormalCDF()).fit(
             np.random.default_rng(0).normal(size=(50, 1))
         )
+
+
+def test_a_number_too_far_out_to_be_learned_from_does_not_keep_em_going():
+    # Its squared distance is 1e20, of which no step of EM changes less than 0.001.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 4)) @ rng.normal(size=(4, 4))
+    X[rng.random(X.shape) < 0.3] = np.nan
+    X[7, 2] = 1e10
+    model = MixtureDensity(3, marginal=None, random_state=0).fit(X)
+    assert model.converged_
+    assert model.n_iter_ < 100
+    assert model.lower_bound_ == pytest.approx(model.score_samples(X).mean())
+
+
+@pytest.mark.parametrize("weight", [1.0, 1e-300])
+@pytest.mark.parametrize("n_rows", [1, 3])
+def test_few_rows_of_any_weight_are_enough_for_em(n_rows, weight):
+    X = np.eye(12)[:n_rows].repeat(2, axis=0)
+    model = MixtureDensity(random_state=0).fit(X, sample_weight=np.full(len(X), weight))
+    assert model.converged_

@@ -121,3 +121,10 @@ def test_blocks_of_equal_width_are_a_histogram_pulled_to_the_normal():
     np.testing.assert_allclose(np.diff(free.block_edges_[0]), 0.1, atol=0.01)
     gaussian = Whitening().fit(X).score(X)
     assert gaussian < pulled.score(X) < free.score(X)
+
+
+@pytest.mark.parametrize("n_rows", [2, 4, 7])
+def test_patches_of_few_images_have_fewer_components(n_rows):
+    X = np.random.default_rng(0).normal(size=(n_rows, 12))
+    model = PatchFlow((3, 4), max_iter=3, random_state=0).fit(X)
+    assert np.isfinite(model.score_samples(X)).all()

@@ -290,3 +290,12 @@ def test_a_step_is_the_last_when_time_is_up(X):
     assert em.n_iter == 1
     assert not em.converged
     assert np.isfinite(em.lower_bound)
+
+
+@pytest.mark.parametrize("n_folds", [None, 2])
+@pytest.mark.parametrize("n_rows", [2, 3])
+def test_the_background_is_wider_than_components_of_constant_columns(n_rows, n_folds):
+    # It took their rows from them, they began anew, and so on until max_iter.
+    X = np.eye(60)[[0, 7, 31][:n_rows]]
+    model = GaussianMixtureDestructor(n_folds=n_folds, random_state=0).fit(X)
+    assert model.converged_

@@ -370,3 +370,13 @@ def test_two_rows_are_told_apart_wherever_they_lie(weight):
         for seed in range(4):
             _, held_out = split_rows(moved, weight, 0.1, seed)
             np.testing.assert_array_equal(held_out, split_rows(X, weight, 0.1, seed)[1])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_origins_do_not_matter_where_there_are_two_rows_alone(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(2, 3))
+    train, _ = split_rows(X, None, 0.5, seed)
+    for _ in range(8):
+        moved = X * rng.uniform(0.1, 9.0, 3) + rng.normal(size=3)
+        np.testing.assert_array_equal(split_rows(moved, None, 0.5, seed)[0], train)
