@@ -384,14 +384,8 @@ def principal_axes(matrix: NDArray) -> tuple[NDArray, NDArray]:
     vectors : ndarray of shape (n_features, n_features)
         One axis a column.
     """
-    values, vectors = np.diagonal(matrix).copy(), np.eye(len(matrix))
-    # Rounding mixes nothing into a column that goes with no other, such as a constant.
-    linked = (matrix - np.diag(values)).any(axis=0)
-    if linked.any():
-        block = np.ix_(linked, linked)
-        values[linked], vectors[block] = eigh(matrix[block])
-    order = np.argsort(values, kind="stable")[::-1]
-    values, vectors = values[order], vectors[:, order]
+    values, vectors = eigh(matrix)
+    values, vectors = values[::-1], vectors[:, ::-1].copy()
     # Of what is as large the first is taken, not what rounding picks.
     first = 1.0 - 1e-6 * np.arange(len(values))
     same = np.abs(np.diff(values)) <= 1e-10 * np.abs(values).max()
