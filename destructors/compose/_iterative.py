@@ -65,7 +65,7 @@ class IterativeDestructor(Composite, GreedyDestructor):
     cv : int, cross-validation generator or iterable, default=None
         If given, depth and choices are made by the mean held-out score of stacks that
         are grown side by side on the folds; then the layers are fitted on all rows.
-        None holds out one part, or makes 3 folds where one row would be more than a
+        None holds out one part, or makes folds where one row would be more than a
         tenth of that: no value is left out.
     warm_start : bool, default=False
         Whether `fit` goes on from the layers that are there. The held-out rows stay the

@@ -39,7 +39,7 @@ class ImagePairsCopula(ImagePairsFlow):
     cv : int, cross-validation generator or iterable, default=None
         If given, the depth is chosen by the mean held-out score over the folds; then
         the layers are fitted on all rows.
-        None holds out one part, or makes 3 folds where one row would be more than a
+        None holds out one part, or makes folds where one row would be more than a
         tenth of that: no value is left out.
     warm_start : bool, default=False
         Whether `fit` goes on from the layers that are there.

@@ -113,7 +113,7 @@ class TreeFlow(StartedDestructor):
         Rise of the mean held-out log density that counts as improvement, in nats.
     cv : int, cross-validation generator, iterable, "auto" or None, default="auto"
         With folds, everything is chosen on their mean held-out scores and then fitted
-        on all rows. None holds out one part, or makes 3 folds where one row would be
+        on all rows. None holds out one part, or makes folds where one row would be
         more than a tenth of that. "auto" takes 5 folds where one part would be less
         than 1,000 rows, if they are in memory, and None else.
     n_jobs : int, default=None

@@ -13,9 +13,10 @@ from destructors.rows._rows import Fold, Rows
 # probability, and no score hangs on one row by more than a tenth. Rows alike in weight
 # are so many that ten differ in the part: about a hundred in the table.
 _LARGEST_SHARE = 0.1
-# Three fits of each layer, and one to all rows, take four times as long at most. Two
-# where no more rows differ.
-_N_FOLDS = (3, 2)
+# Three fits of each layer, and one to all rows, take four times as long at most. Of
+# fewer rows than ten, each is a fold: a third less would be too few to learn from.
+_N_FOLDS = 3
+_FEW = 10
 
 
 def make_folds(
@@ -47,9 +48,10 @@ def make_folds(
     """
     folds = rows.split(cv, validation_fraction, seed)
     if cv is None and _hides_a_value(folds[0]):
-        for n_folds in _N_FOLDS:
-            with suppress(FewRowsError):
-                return rows.split(n_folds, validation_fraction, seed), True
+        n_different = len(np.unique(rows.enough().hashes(seed)))
+        n_folds = n_different if n_different < _FEW else _N_FOLDS
+        with suppress(FewRowsError):
+            return rows.split(max(n_folds, 2), validation_fraction, seed), True
     return folds, cv is not None
 
 

@@ -43,7 +43,9 @@ def folds_of(X, weight=None, fraction=0.1):
 # ---------------------------------------------------------------- what is split
 
 
-@pytest.mark.parametrize(("n_rows", "n_folds"), [(2, 2), (3, 3), (20, 3), (90, 3)])
+@pytest.mark.parametrize(
+    ("n_rows", "n_folds"), [(2, 2), (3, 3), (9, 9), (10, 3), (90, 3)]
+)
 def test_few_rows_are_held_out_in_turns(n_rows, n_folds):
     folds, refits = folds_of(np.random.default_rng(0).normal(size=(n_rows, 2)))
     assert refits
