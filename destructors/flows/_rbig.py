@@ -195,7 +195,9 @@ class RBIG(GreedyDestructor):
     def _stopping(self) -> Stopping:
         if not self._by_total_correlation():
             return super()._stopping()
-        return _AboveChance(self.n_iter_no_change, chance=self._null_gain)
+        return _AboveChance(
+            self.n_iter_no_change, least=self._least, chance=self._null_gain
+        )
 
     def _spurious_gain(self, rows: Rows, seed: int) -> float:
         """Return the largest gain of a layer on normal data, where there is none."""
@@ -222,4 +224,5 @@ class _AboveChance(Stopping):
 
     def best(self, train: Sequence[float], validation: Sequence[float]) -> int:
         real = np.flatnonzero(np.diff(train) > self.chance)
-        return int(real[-1]) + 1 if len(real) else 0
+        gained = int(real[-1]) + 1 if len(real) else 0
+        return max(gained, min(self.least, len(train) - 1))

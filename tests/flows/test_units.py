@@ -64,6 +64,19 @@ def test_scores_move_by_the_logarithm_of_the_scale(flow, seed, X):
     require_equal(clone(model).fit(moved).score_samples(moved), scores, SCALE)
 
 
+@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: str(type(flow).__name__))
+@pytest.mark.parametrize("seed", range(3))
+def test_a_standard_normal_is_no_other_density_in_other_units(flow, seed):
+    """Where no layer gains, no layer at all would be right in one unit alone."""
+    X = np.random.default_rng(seed).normal(size=(100, 4))
+    scale = 2.0 ** np.array([10, -7, 3, 0])
+    model = clone(flow)
+    if "random_state" in model.get_params():
+        model.set_params(random_state=seed)
+    scores = clone(model).fit(X).score_samples(X)
+    require_equal(model.fit(X * scale).score_samples(X * scale), scores, scale)
+
+
 TABLES = {
     "sorted beside one-hot": lambda rng, n: np.c_[
         np.sort(rng.lognormal(size=n)), np.eye(3)[rng.integers(0, 3, n)]
