@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dct
-from scipy.linalg import cholesky, eigh, qr, solve_triangular
+from scipy.linalg import eigh, qr, solve_triangular
 from sklearn.base import clone
 
 from destructors._compat import HasMethods, Interval, StrOptions, weighted_percentile
@@ -337,19 +337,17 @@ def _square_root(
         whiten, inverse = among(varies, whiten, d), among(varies, inverse, d)
         turn = None if turn is None else among(varies, turn, d)
         return whiten, inverse, log_root, turn
-    values, vectors = eigh(correlation)
-    floor = _SMALLEST_EIGENVALUE * values[-1]
-    if values[0] < floor:
-        correlation = (vectors * np.maximum(values, floor)) @ vectors.T
-    if method == "cholesky":
-        lower = cholesky(correlation, lower=True)
-        whiten = solve_triangular(lower, np.eye(len(lower)), lower=True)
-        return whiten, lower, float(-np.log(np.diag(lower)).sum()), None
     values, vectors = principal_axes(correlation)
+    values = np.maximum(values, _SMALLEST_EIGENVALUE * values[0])
     root, log_root = np.sqrt(values), float(-0.5 * np.log(values).sum())
+    if method == "cholesky":
+        # Of the matrix itself rounding would be a share of what was raised.
+        upper = np.linalg.qr(root[:, None] * vectors.T, mode="r")
+        lower = upper.T * np.sign(np.diagonal(upper))
+        whiten = solve_triangular(lower, np.eye(len(lower)), lower=True)
+        return whiten, lower, log_root, None
     variances = np.einsum("ij,ij->j", vectors, sample @ vectors)
-    # Values that were raised to the floor may come out a little above it.
-    is_null = variances <= 2.0 * _SMALLEST_EIGENVALUE * max(1.0, variances.max())
+    is_null = variances <= _SMALLEST_EIGENVALUE * max(1.0, variances.max())
     if method == "zca" and not is_null.any():
         whiten, inverse = (vectors / root) @ vectors.T, (vectors * root) @ vectors.T
         return whiten, inverse, log_root, None

@@ -247,6 +247,20 @@ def test_constant_column_is_centred_only(method, X, value):
     np.testing.assert_allclose(model.inverse_transform(Z), table, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("method", ["pca", "zca", "cholesky"])
+@pytest.mark.filterwarnings("ignore::destructors.exceptions.DataWarning")
+def test_volume_of_a_regularised_direction_has_all_its_digits(method, X):
+    # The least eigenvalue is 1e-10 of the largest, and not that and a rounding of one.
+    scale, shift = np.array([3.7, 0.013, 91.0, 1.9, 0.3]), np.arange(5.0)
+    binary = X[:, 2] > np.median(X[:, 2])
+    table = np.c_[X[:, :2], binary, X[:, 3], 0.58 * binary]
+    model = Whitening(method=method, shrinkage=0.0)
+    scores = clone(model).fit(table).score_samples(table)
+    moved = (table + shift) * scale
+    expected = scores - np.log(scale).sum()
+    np.testing.assert_allclose(model.fit(moved).score_samples(moved), expected, 1e-8)
+
+
 def test_one_column_is_the_z_score():
     x = np.random.default_rng(0).normal(3.0, 2.0, size=(50, 1))
     np.testing.assert_allclose(
