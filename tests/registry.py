@@ -348,7 +348,6 @@ REGISTRY: dict[str, Entry] = {
             ]
         ),
         TINY_LOSS,
-        ROUNDING_MAGNIFIED,
     ),
     "iterative": Entry(IterativeDestructor(max_iter=3), TINY_LOSS),
     "iterative-portfolio": Entry(

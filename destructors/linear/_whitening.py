@@ -342,7 +342,7 @@ def _square_root(
     root, log_root = np.sqrt(values), float(-0.5 * np.log(values).sum())
     if method == "cholesky":
         # Of the matrix itself rounding would be a share of what was raised.
-        upper = np.linalg.qr(root[:, None] * vectors.T, mode="r")
+        _, upper = np.linalg.qr(root[:, None] * vectors.T)
         lower = upper.T * np.sign(np.diagonal(upper))
         whiten = solve_triangular(lower, np.eye(len(lower)), lower=True)
         return whiten, lower, log_root, None
