@@ -88,6 +88,17 @@ NUMERIC = {
 # ---------------------------------------------------------------- what comes back
 
 
+def test_a_curve_that_is_flat_to_the_last_digit(tmp_path):
+    x = [-1.3e191, -1.4e249, -2.5e249, 1.3e276, -1e206, -2.6e264, -5.9e84]
+    weight = [1.8e295, 6.9e-68, 4.4e246, 1.8e116, 8.3e-293, 1.6e17, 2.8e254]
+    X = np.array(x)[:, None]
+    model = SplineGaussianizer().fit(X, sample_weight=weight)
+    assert (np.diff(model.map_.values) == 0.0).any()
+    destructors.save(model, tmp_path / "model.npz")
+    density = destructors.load(tmp_path / "model.npz")
+    np.testing.assert_array_equal(density.logpdf(X), model.score_samples(X))
+
+
 @pytest.mark.parametrize("name", NUMERIC)
 def test_same_bits(name, tmp_path):
     X = numbers()

@@ -140,6 +140,28 @@ def test_number_of_columns_must_be_right(spline):
             way(X)
 
 
+@pytest.mark.parametrize(
+    ("values", "is_valid"),
+    [
+        ([0.0, 1.0, 1.0, 2.0], True),
+        ([0.0, 1.0, 0.9, 2.0], False),
+        ([0.0, 0.0, 1.0, 2.0], False),
+        ([0.0, 1.0, 2.0, 2.0], False),
+    ],
+)
+def test_a_curve_may_be_flat_to_the_last_digit_between_others(path, values, is_valid):
+    knots, slopes = np.arange(4.0), np.array([2.0, 1e-200, 1e-200, 2.0])
+    spline = QuadraticSpline.of([knots] * 2, [np.arange(4.0), values], [slopes] * 2)
+    assert spline.is_valid() == is_valid
+    if is_valid:
+        X = np.stack([np.linspace(-1.0, 4.0, 101)] * 2, axis=1)
+        X_back, log_det = spline.inverse(spline.forward(X)[0])
+        assert np.isfinite(X_back).all()
+        assert np.isfinite(log_det).all()
+    rational = RationalQuadraticSpline.of([knots], [values], [slopes])
+    assert rational.is_valid() == (np.diff(values) > 0).all()
+
+
 # ---------------------------------------------------------------- closed forms
 
 
